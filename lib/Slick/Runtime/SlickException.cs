@@ -1,0 +1,14 @@
+namespace Slick;
+
+/// <summary>
+/// A mistake that a user can mend: bad input, a damaged file, a missing device. Its message is one line that says what
+/// is wrong, where (file, record or key) and what to do; the program prints it without a stack trace and ends with 1.
+/// </summary>
+public sealed class SlickException : Exception
+{
+    /// <summary>Makes the error from its one-line message.</summary>
+    public SlickException(string message) : base(message) { }
+
+    /// <summary>Makes the error from its one-line message and what caused it.</summary>
+    public SlickException(string message, Exception inner) : base(message, inner) { }
+}
