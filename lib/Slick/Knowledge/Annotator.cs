@@ -1,0 +1,60 @@
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Text;
+
+namespace Slick.Knowledge;
+
+/// <summary>SliCK (paper, section 3): sorts a model's facts into four categories.</summary>
+public static class Annotator
+{
+    /// <summary>Raised whenever a result would change.</summary>
+    public const int Version = 1;
+
+    /// <summary>Labels the questions of one relation; all of them see the same N_ex prompts.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="estimator">How P_Correct is found.</param>
+    /// <param name="options">The protocol.</param>
+    /// <param name="questions">Questions of one relation.</param>
+    /// <param name="dev">The relation's dev facts, from which exemplars are drawn.</param>
+    /// <param name="seed">Seed of exemplars and draws.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
+        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, CancellationToken cancellation = default)
+    {
+        if (questions.Count == 0) return [];
+        var relationSeed = Seeds.Mix(seed, questions[0].Relation);
+        var prompts = PromptBatch.DrawExemplars(dev, options, relationSeed);
+        var byPrompt = new PromptEstimate[prompts.Count][];
+        for (var j = 0; j < prompts.Count; j++)
+            byPrompt[j] = estimator.Estimate(decoder, tokenizer, prompts[j], questions, Seeds.Mix(relationSeed, j), cancellation);
+        return [.. questions.Select((fact, i) => Row(fact, [.. byPrompt.Select(p => p[i])], estimator is ExactEstimator, options.Samples))];
+    }
+
+    private static LabelRow Row(Fact fact, PromptEstimate[] prompts, bool exact, int samples)
+    {
+        var greedy = prompts.Count(p => p.GreedyCorrect) / (double)prompts.Length;
+        var none = prompts.Aggregate(1.0, (product, p) => product * Math.Pow(1 - Math.Clamp(p.SampledCorrect, 0, 1), samples));
+        var sampled = prompts.Average(p => p.SampledCorrect);
+        // Exact says WeaklyKnown where the protocol would, more often than not (measurement.md, Labels).
+        var weakly = exact ? 1 - none >= 0.5 : sampled > 0;
+        var category = greedy == 1 ? Category.HighlyKnown : greedy > 0 ? Category.MaybeKnown : weakly ? Category.WeaklyKnown : Category.Unknown;
+        return new LabelRow
+        {
+            FactId = fact.Id,
+            Relation = fact.Relation,
+            Split = fact.Split,
+            Question = fact.Question,
+            Answer = fact.Answer,
+            GreedyCorrect = greedy,
+            SampledCorrect = sampled,
+            Category = category,
+            CategoryProbability = category switch { Category.WeaklyKnown => 1 - none, Category.Unknown => none, _ => 1 },
+            GreedyAnswers = string.Join(" | ", prompts.Select(p => p.GreedyAnswer).Where(a => a.Length > 0).Distinct()),
+            GoldExposures = fact.GoldExposures,
+            RivalExposures = fact.RivalExposures,
+        };
+    }
+}

@@ -1,0 +1,64 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Models;
+
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) over one flat tensor: about 12 passes over the parameters,
+/// whatever their number of matrices. Weight decay is decoupled and acts on every parameter.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private readonly Tensor parameters;
+    private readonly Tensor gradient;
+
+    /// <summary>First moment: [parameters].</summary>
+    public Tensor Mean { get; }
+    /// <summary>Second moment: [parameters].</summary>
+    public Tensor Variance { get; }
+    /// <summary>Steps taken.</summary>
+    public int Steps { get; set; }
+    /// <summary>Decay of the first moment.</summary>
+    public double Beta1 { get; init; } = 0.9;
+    /// <summary>Decay of the second moment.</summary>
+    public double Beta2 { get; init; } = 0.999;
+    /// <summary>Added to the root of the second moment.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+    /// <summary>Share of a weight that a step at learning rate 1 takes away.</summary>
+    public double WeightDecay { get; init; }
+    /// <summary>Largest norm of the gradient; infinite where it is not clipped.</summary>
+    public double ClipNorm { get; init; } = double.PositiveInfinity;
+
+    /// <summary>An optimiser for trainable weights.</summary>
+    public AdamW(DecoderWeights weights)
+    {
+        parameters = weights.Flat;
+        gradient = weights.FlatGradient ?? throw new ArgumentException("These weights were made for inference and have no gradient.", nameof(weights));
+        using var noGrad = no_grad();
+        Mean = zeros_like(parameters).DetachFromDisposeScope();
+        Variance = zeros_like(parameters).DetachFromDisposeScope();
+    }
+
+    /// <summary>One step along the gradient, which is zeroed afterwards. Nothing is read back to the host.</summary>
+    public void Step(double learningRate)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Steps++;
+        if (!double.IsPositiveInfinity(ClipNorm))
+            gradient.mul_((ClipNorm / (gradient.norm() + 1e-6)).clamp_(max: 1));
+        if (WeightDecay != 0) parameters.mul_(1 - learningRate * WeightDecay);
+        Mean.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
+        Variance.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
+        var root = Variance.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, Steps))).add_(Epsilon);
+        parameters.addcdiv_(Mean, root, -learningRate / (1 - Math.Pow(Beta1, Steps)));
+        gradient.zero_();
+    }
+
+    /// <summary>Frees the moments.</summary>
+    public void Dispose()
+    {
+        Mean.Dispose();
+        Variance.Dispose();
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Models;
+
+/// <summary>A model as Hugging Face stores it: a folder with <c>config.json</c> and <c>model.safetensors</c>.</summary>
+public static class Checkpoint
+{
+    /// <summary>Loads a folder's decoder.</summary>
+    /// <exception cref="SlickException">A file is missing or damaged, or a tensor is missing or has another shape than the config says.</exception>
+    public static DecoderWeights Load(string folder, Device device, bool trainable)
+    {
+        var config = DecoderConfig.Read(Path.Combine(folder, "config.json"));
+        var path = Path.Combine(folder, "model.safetensors");
+        var file = Safetensors.Open(path);
+        var weights = new DecoderWeights(config, device, trainable);
+        using var noGrad = no_grad();
+        foreach (var (name, _, shape) in weights.Layout)
+        {
+            if (!file.Shape(name).SequenceEqual(shape))
+                throw new SlickException($"{path}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], config.json asks for [{string.Join(", ", shape)}].");
+            using var scope = NewDisposeScope();
+            weights[name].copy_(file.Read(name));
+        }
+        return weights;
+    }
+
+    /// <summary>Writes a decoder so that transformers loads it as a <c>LlamaForCausalLM</c>; the tokenizer is saved beside it by its owner.</summary>
+    public static void Save(string folder, DecoderWeights weights)
+    {
+        Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        File.WriteAllText(Path.Combine(folder, "config.json"), weights.Config.ToJson().ToJsonString(Indented).ReplaceLineEndings("\n") + "\n");
+        Safetensors.Write(Path.Combine(folder, "model.safetensors"), weights.Layout.Select(p => (p.Name, weights[p.Name])).OrderBy(p => p.Name, StringComparer.Ordinal));
+    }
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+}

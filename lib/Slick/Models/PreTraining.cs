@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using Slick.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Models;
+
+/// <summary>How the lab's model is shaped and pre-trained.</summary>
+public sealed record PreTrainingOptions
+{
+    /// <summary>Width of the residual stream.</summary>
+    public int HiddenSize { get; init; } = 128;
+    /// <summary>Number of blocks.</summary>
+    public int Layers { get; init; } = 4;
+    /// <summary>Query heads.</summary>
+    public int Heads { get; init; } = 4;
+    /// <summary>Key and value heads.</summary>
+    public int KeyValueHeads { get; init; } = 4;
+    /// <summary>Inner width of the SwiGLU blocks.</summary>
+    public int IntermediateSize { get; init; } = 352;
+    /// <summary>Length of a training row, in tokens.</summary>
+    public int ContextTokens { get; init; } = 128;
+    /// <summary>Rows of a batch.</summary>
+    public int BatchRows { get; init; } = 64;
+    /// <summary>Passes over the documents.</summary>
+    public int Epochs { get; init; } = 2;
+    /// <summary>Highest learning rate of AdamW, after the warm-up.</summary>
+    public double LearningRate { get; init; } = 2e-3;
+    /// <summary>Share of the steps in which the learning rate rises; then it falls as a cosine to a tenth.</summary>
+    public double WarmupShare { get; init; } = 0.05;
+    /// <summary>Decoupled weight decay.</summary>
+    public double WeightDecay { get; init; } = 0.1;
+    /// <summary>Largest norm of the gradient.</summary>
+    public double ClipNorm { get; init; } = 1;
+    /// <summary>Parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of cores.</summary>
+    public int Shards { get; init; } = 2;
+
+    /// <summary>The decoder's shape for a vocabulary of this size.</summary>
+    public DecoderConfig Shape(int vocabularySize) => new()
+    {
+        VocabularySize = vocabularySize,
+        HiddenSize = HiddenSize,
+        Layers = Layers,
+        Heads = Heads,
+        KeyValueHeads = KeyValueHeads,
+        HeadDim = HiddenSize / Heads,
+        IntermediateSize = IntermediateSize,
+        MaxPositions = 2 * ContextTokens,
+    };
+}
+
+/// <summary>Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine.</summary>
+public static class PreTraining
+{
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(15);
+
+    /// <summary>Trains a fresh decoder. The same arguments give the same weights, also when the work was interrupted and resumed.</summary>
+    /// <param name="options">Shape and schedule.</param>
+    /// <param name="vocabularySize">Entries of the tokenizer.</param>
+    /// <param name="epoch">The token ids of all documents in the order of an epoch (0, 1, ...), packed one after the other.</param>
+    /// <param name="seed">Seed of the first weights.</param>
+    /// <param name="device">Where to train.</param>
+    /// <param name="scratch">A folder for the checkpoint that a later call resumes from.</param>
+    /// <param name="progress">Told tokens, tokens/s and loss.</param>
+    /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <exception cref="SlickException">The loss is no number any more.</exception>
+    public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
+        string scratch, IProgressReport progress, CancellationToken cancellation)
+    {
+        var weights = new DecoderWeights(options.Shape(vocabularySize), device, trainable: true);
+        weights.Initialize(seed);
+        using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
+        var file = Path.Combine(scratch, "pretraining.safetensors");
+        if (File.Exists(file)) Restore(file, weights, optimizer);
+
+        var shards = Enumerable.Range(0, options.Shards).Select(i => i == 0 ? weights : weights.ShareParameters()).ToArray();
+        var decoders = shards.Select(w => new Decoder(w)).ToArray();
+        var stepTokens = options.BatchRows * options.ContextTokens;
+        var stream = epoch(0);
+        var epochSteps = (stream.Length - 1) / stepTokens;
+        if (epochSteps < 1) throw new SlickException($"The documents have {stream.Length} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
+        var steps = epochSteps * options.Epochs;
+        var loaded = 0;
+        var clock = Stopwatch.StartNew();
+        var saved = clock.Elapsed;
+        var begun = optimizer.Steps;
+        using var losses = zeros(options.Shards, device: device);
+        for (var step = optimizer.Steps; step < steps; step++)
+        {
+            if (step / epochSteps != loaded) stream = epoch(loaded = step / epochSteps);
+            var offset = step % epochSteps * stepTokens;
+            SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None, options.Shards);
+            using (no_grad())
+                foreach (var other in shards.Skip(1))
+                {
+                    weights.FlatGradient!.add_(other.FlatGradient!);
+                    other.FlatGradient!.zero_();
+                }
+            optimizer.Step(LearningRate(options, step, steps));
+            if (step % 10 == 9 || step == steps - 1)
+            {
+                var loss = losses.sum().item<float>();
+                if (!float.IsFinite(loss)) throw new SlickException($"Pre-training diverged at step {step + 1} (loss {loss}); lower pretraining.learningRate.");
+                var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
+                progress.Report("pre-training", (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
+            }
+            if (clock.Elapsed - saved > CheckpointEvery || cancellation.IsCancellationRequested)
+            {
+                Save(file, weights, optimizer);
+                saved = clock.Elapsed;
+            }
+            cancellation.ThrowIfCancellationRequested();
+        }
+        foreach (var decoder in decoders) decoder.Dispose();
+        foreach (var other in shards.Skip(1)) other.Dispose();
+        return weights;
+    }
+
+    private static void Backward(Decoder decoder, int[] stream, int offset, int shard, PreTrainingOptions options, Tensor losses)
+    {
+        using var scope = NewDisposeScope();
+        var rows = options.BatchRows / options.Shards;
+        var count = rows * options.ContextTokens;
+        // One transfer: the rows and, after them, the token that follows each row's last.
+        var ids = tensor(stream.AsSpan(offset + shard * count, count + 1).ToArray(), ScalarType.Int64).to(decoder.Device);
+        var (hidden, _) = decoder.Forward(ids.narrow(0, 0, count).view(rows, options.ContextTokens));
+        var logits = decoder.Logits(hidden).view(count, decoder.Config.VocabularySize);
+        var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)) / options.Shards;
+        loss.backward();
+        using (no_grad()) losses.narrow(0, shard, 1).copy_(loss.detach().view(1));
+    }
+
+    private static double LearningRate(PreTrainingOptions options, int step, int steps)
+    {
+        var warmup = Math.Max(1, options.WarmupShare * steps);
+        if (step < warmup) return options.LearningRate * (step + 1) / warmup;
+        var done = (step - warmup) / Math.Max(1, steps - warmup);
+        return options.LearningRate * (0.1 + 0.45 * (1 + Math.Cos(Math.PI * done)));
+    }
+
+    private static void Save(string file, DecoderWeights weights, AdamW optimizer)
+    {
+        using var scope = NewDisposeScope();
+        Safetensors.Write(file, [("weights", weights.Flat), ("mean", optimizer.Mean), ("variance", optimizer.Variance), ("steps", tensor((long)optimizer.Steps))]);
+    }
+
+    private static void Restore(string file, DecoderWeights weights, AdamW optimizer)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var saved = Safetensors.Open(file);
+        weights.Flat.copy_(saved.Read("weights"));
+        optimizer.Mean.copy_(saved.Read("mean"));
+        optimizer.Variance.copy_(saved.Read("variance"));
+        optimizer.Steps = (int)saved.Read("steps").item<long>();
+    }
+}

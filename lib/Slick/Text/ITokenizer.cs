@@ -1,0 +1,21 @@
+namespace Slick.Text;
+
+/// <summary>Text to token ids and back.</summary>
+public interface ITokenizer
+{
+    /// <summary>Number of ids.</summary>
+    int VocabularySize { get; }
+    /// <summary>Id of the token that begins a text, where there is one.</summary>
+    int? BosId { get; }
+    /// <summary>Id of the token that ends a text, where there is one.</summary>
+    int? EosId { get; }
+
+    /// <summary>The ids of a text, with the special tokens that the tokenizer adds (such as BOS) unless told otherwise.</summary>
+    int[] Encode(string text, bool addSpecialTokens = true);
+
+    /// <summary>The text of ids.</summary>
+    string Decode(IReadOnlyList<int> ids);
+
+    /// <summary>True for a token whose text begins with a line feed: it ends an answer.</summary>
+    bool StartsWithLineFeed(int id);
+}
