@@ -28,7 +28,7 @@ public sealed class KeyValues : IDisposable
         new([.. Keys.Select(k => k.index_select(1, indices))], [.. Values.Select(v => v.index_select(1, indices))]);
 
     /// <summary>The one row of a private cache as a cache that all rows share.</summary>
-    internal KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
+    public KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
 
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
