@@ -1,1 +1,49 @@
-Console.WriteLine("slick");
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Runtime.CompilerServices;
+using Slick.Workbook.Commands;
+
+namespace Slick.Workbook;
+
+/// <summary>
+/// The program <c>slick</c>. It ends with 0; with 2 where the words of the command line are wrong; with 1 where a file,
+/// a folder, a device or a run is; with 130 where it was interrupted.
+/// </summary>
+public static class Program
+{
+    /// <summary>Runs the command that <paramref name="args"/> name.</summary>
+    public static async Task<int> Main(string[] args)
+    {
+        var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
+        {
+            RunCommand.Create(),
+        };
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            if (parsed.Action is ParseErrorAction action)
+                (action.ShowHelp, action.ShowTypoCorrections) = (false, true);
+            await parsed.InvokeAsync();
+            await Console.Error.WriteLineAsync("slick: see slick --help.");
+            return 2;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("slick: interrupted.");
+            return 130;
+        }
+        catch (Exception e) when (IsUsers(e))
+        {
+            await Console.Error.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
+            return 1;
+        }
+    }
+
+    // Kept apart so that starting up does not load the library.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsUsers(Exception e) => e is SlickException or IOException or UnauthorizedAccessException;
+}

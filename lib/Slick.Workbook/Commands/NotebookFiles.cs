@@ -1,0 +1,32 @@
+namespace Slick.Workbook.Commands;
+
+/// <summary>The notebooks that the words of a command line mean.</summary>
+internal static class NotebookFiles
+{
+    /// <summary>Expands folders and patterns (<c>*</c> and <c>?</c> in the file name), which Windows shells leave to the program.</summary>
+    /// <returns>Full paths; those of one pattern in the order of their names.</returns>
+    /// <exception cref="SlickException">A word means no notebook.</exception>
+    public static IReadOnlyList<string> Expand(IEnumerable<string> words) => [.. words.SelectMany(Expand).Distinct(StringComparer.Ordinal)];
+
+    private static string[] Expand(string word)
+    {
+        var path = Path.GetFullPath(word);
+        if (File.Exists(path))
+            return [path];
+        if (Directory.Exists(path))
+            path = Path.Combine(path, "*.ipynb");
+        var folder = Path.GetDirectoryName(path) ?? path;
+        var pattern = Path.GetFileName(path);
+        if (pattern.AsSpan().IndexOfAny('*', '?') < 0)
+            throw new SlickException($"there is no notebook {word}{Nearby(folder)}.");
+        var found = Directory.Exists(folder) ? Directory.GetFiles(folder, pattern) : [];
+        Array.Sort(found, StringComparer.Ordinal);
+        return found.Length > 0 ? found : throw new SlickException($"no notebook matches {word}.");
+    }
+
+    private static string Nearby(string folder)
+    {
+        var names = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.ipynb").Select(Path.GetFileName).Order(StringComparer.Ordinal).Take(8).ToList() : [];
+        return names.Count == 0 ? $"; {folder} holds none" : $"; {folder} holds {string.Join(", ", names)}";
+    }
+}

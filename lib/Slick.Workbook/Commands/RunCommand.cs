@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Globalization;
+using Slick.Workbook.Notebooks;
+
+namespace Slick.Workbook.Commands;
+
+/// <summary><c>slick run</c>: notebooks from the command line.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var notebooks = new Argument<string[]>("notebooks") { Arity = ArgumentArity.OneOrMore, Description = "Notebook files, folders of them, or patterns such as notebooks/*.ipynb." };
+        var html = new Option<string?>("--html") { HelpName = "folder", Description = "Also write each notebook with its outputs as an HTML page into this folder." };
+        var set = new Option<string[]>("--set") { HelpName = "name=value", Description = "Set a parameter that the cell tagged \"parameters\" declares; may be given several times." };
+        set.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => token.Value.IndexOf('=') < 1))
+                result.AddError($"--set takes name=value, not '{token.Value}'.");
+        });
+        // Any number of words may follow, so a misspelt option would pass for a notebook.
+        notebooks.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => token.Value.StartsWith('-')))
+                result.AddError($"run has no option '{token.Value}'; it has --html and --set.");
+        });
+        var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, set };
+        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
+            () => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel),
+            cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        return command;
+    }
+
+    private static int Run(string[] patterns, string? html, string[] settings, CancellationToken cancel)
+    {
+        var pages = html is null ? null : Path.GetFullPath(html);
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var setting in settings)
+            values[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
+        var files = NotebookFiles.Expand(patterns);
+        if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
+        var failed = 0;
+        foreach (var notebook in files.Select(Notebook.Load).ToList())
+        {
+            var run = NotebookRunner.Run(notebook, values, (cell, cells) => Status(notebook, cell, cells), cancel);
+            Status(notebook, 0, 0);
+            if (pages is null)
+                Print(run.Notebook);
+            else
+                HtmlExport.Save(run.Notebook, Path.Combine(pages, notebook.Name + ".html"));
+            if (run.Failure is { } failure)
+            {
+                failed++;
+                Console.Error.WriteLine($"slick: {failure}");
+            }
+            else
+            {
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {run.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + Path.Combine(pages, notebook.Name + ".html"))}"));
+            }
+        }
+        return failed == 0 ? 0 : 1;
+    }
+
+    // One line that is written over, on a terminal only.
+    private static void Status(Notebook notebook, int cell, int cells)
+    {
+        if (Console.IsErrorRedirected)
+            return;
+        Console.Error.Write("\r\u001b[K");
+        if (cells > 0)
+            Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: cell {cell} of {cells}"));
+    }
+
+    private static void Print(Notebook notebook)
+    {
+        foreach (var output in notebook.Cells.SelectMany(cell => cell.Outputs))
+        {
+            var text = NotebookCell.JoinedText(output!["text"] ?? output["data"]?["text/plain"]);
+            if (text.Length > 0)
+                Console.Out.WriteLine(text.TrimEnd('\n'));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Slick.Workbook.Notebooks;
+
+/// <summary>One cell of a notebook: a view of its JSON object.</summary>
+public sealed class NotebookCell
+{
+    internal NotebookCell(JsonObject json, int number)
+    {
+        Json = json;
+        if (Notebook.Text(json["id"]) is null)
+            json["id"] = string.Create(CultureInfo.InvariantCulture, $"cell-{number}");
+        if (json["metadata"] is not JsonObject)
+            json["metadata"] = new JsonObject();
+        if (IsCode && json["outputs"] is not JsonArray)
+            json["outputs"] = new JsonArray();
+    }
+
+    /// <summary>A new cell of code.</summary>
+    public static NotebookCell Code(string id, string source, params string[] tags) => Make("code", id, source, tags);
+
+    /// <summary>A new cell of Markdown.</summary>
+    public static NotebookCell Markdown(string id, string source) => Make("markdown", id, source, []);
+
+    /// <summary>The cell as it stands in the file.</summary>
+    public JsonObject Json { get; }
+
+    /// <summary>The cell's stable id, unique in its notebook.</summary>
+    public string Id => Notebook.Text(Json["id"])!;
+
+    /// <summary>code, markdown or raw.</summary>
+    public string Type => Notebook.Text(Json["cell_type"])!;
+
+    /// <summary>True for a cell that is run.</summary>
+    public bool IsCode => Type == "code";
+
+    /// <summary>The cell's text with '\n' between its lines.</summary>
+    public string Source
+    {
+        get => JoinedText(Json["source"]).Replace("\r\n", "\n", StringComparison.Ordinal);
+        set => Json["source"] = Lines(value);
+    }
+
+    /// <summary>The cell's tags, such as <c>parameters</c>.</summary>
+    public IReadOnlyList<string> Tags =>
+        Json["metadata"]?["tags"] is JsonArray tags ? [.. tags.Select(Notebook.Text).OfType<string>()] : [];
+
+    /// <summary>What the cell showed when it ran; empty for a cell of prose.</summary>
+    public JsonArray Outputs => Json["outputs"] as JsonArray ?? [];
+
+    /// <summary>The place of the cell in the order of execution; null where it did not run.</summary>
+    public int? ExecutionCount
+    {
+        get => Json["execution_count"] is JsonValue value && value.TryGetValue<int>(out var count) ? count : null;
+        set => Json["execution_count"] = value;
+    }
+
+    /// <summary>The text of a field that nbformat allows to be one string or a list of lines.</summary>
+    internal static string JoinedText(JsonNode? node) =>
+        node is JsonArray lines ? string.Concat(lines.Select(Notebook.Text)) : Notebook.Text(node) ?? "";
+
+    /// <summary>The list of lines, each but the last with its '\n', that Jupyter writes for a text.</summary>
+    internal static JsonArray Lines(string text)
+    {
+        var lines = new JsonArray();
+        for (var start = 0; start < text.Length;)
+        {
+            var end = text.IndexOf('\n', start) is var found and >= 0 ? found + 1 : text.Length;
+            lines.Add(text[start..end]);
+            start = end;
+        }
+        return lines;
+    }
+
+    private static NotebookCell Make(string type, string id, string source, string[] tags)
+    {
+        var metadata = new JsonObject();
+        if (tags.Length > 0)
+            metadata["tags"] = new JsonArray([.. tags.Select(tag => JsonValue.Create(tag))]);
+        var json = new JsonObject { ["cell_type"] = type };
+        if (type == "code")
+            json["execution_count"] = null;
+        json["id"] = id;
+        json["metadata"] = metadata;
+        if (type == "code")
+            json["outputs"] = new JsonArray();
+        json["source"] = Lines(source);
+        return new NotebookCell(json, 1);
+    }
+}

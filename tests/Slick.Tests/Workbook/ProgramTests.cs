@@ -1,0 +1,77 @@
+using Slick.Workbook;
+using Slick.Workbook.Notebooks;
+using Xunit;
+
+namespace Slick.Tests.Workbook;
+
+[Collection(nameof(ProcessWide))]
+public sealed class ProgramTests : IDisposable
+{
+    private readonly Workbooks _books = new();
+
+    public void Dispose() => _books.Dispose();
+
+    private static async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
+    {
+        var (output, errors) = (Console.Out, Console.Error);
+        using var written = new StringWriter();
+        using var complained = new StringWriter();
+        try
+        {
+            Console.SetOut(written);
+            Console.SetError(complained);
+            return (await Program.Main(args), written.ToString(), complained.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(errors);
+        }
+    }
+
+    [Fact]
+    public async Task Run_ExpandsPatterns_AndWritesPages()
+    {
+        _books.Write("one.ipynb", NotebookCell.Code("c", "var n = 1;", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
+        _books.Write("two.ipynb", NotebookCell.Code("c", "var n = 2;", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
+        var html = Path.Combine(_books.Folder, "html");
+        var (code, _, errors) = await Slick("run", Path.Combine(_books.Folder, "*.ipynb"), "--html", html, "--set", "n=9");
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Equal(["one.html", "two.html"], Directory.GetFiles(html).Select(Path.GetFileName).Order());
+        Assert.Contains("n=9", await File.ReadAllTextAsync(Path.Combine(html, "two.html"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task FailedCell_Is1_WithOneLine()
+    {
+        var path = _books.Write("bad.ipynb", NotebookCell.Markdown("m", "# Bad"), NotebookCell.Code("c", "var a = 1;\nthrow new Exception(\"so\");"));
+        var (code, _, errors) = await Slick("run", path);
+        Assert.Equal((1, "slick: bad.ipynb: cell 2, line 2: Exception: so" + Environment.NewLine), (code, errors));
+    }
+
+    [Fact]
+    public async Task BrokenFile_Is1_WithOneLine()
+    {
+        var path = Path.Combine(_books.Folder, "broken.ipynb");
+        await File.WriteAllTextAsync(path, "{\n]", TestContext.Current.CancellationToken);
+        var (code, _, errors) = await Slick("run", path);
+        Assert.Equal(1, code);
+        Assert.StartsWith($"slick: {path}:2: not JSON", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+        Assert.Equal(1, (await Slick("run", Path.Combine(_books.Folder, "gone*.ipynb"))).Code);
+    }
+
+    [Theory]
+    [InlineData("rnu")]
+    [InlineData("run")]
+    [InlineData("run", "a.ipynb", "--htm", "x")]
+    [InlineData("run", "a.ipynb", "--set", "novalue")]
+    public async Task WrongWords_Are2(params string[] args) => Assert.Equal(2, (await Slick(args)).Code);
+
+    [Fact]
+    public async Task WrongCommand_IsAnsweredWithASuggestion()
+    {
+        var (_, output, errors) = await Slick("rnu");
+        Assert.Contains("run", (output + errors).Replace("rnu", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+}
