@@ -1,0 +1,5 @@
+// The first cell of every notebook loads this file. Build the solution first: dotnet build -c Release
+#r "../lib/Slick.Workbook/bin/Release/Slick.Core.dll"
+#r "../lib/Slick.Workbook/bin/Release/TorchSharp.dll"
+#r "../lib/Slick.Workbook/bin/Release/Plotly.NET.dll"
+#r "../lib/Slick.Workbook/bin/Release/Microsoft.Data.Analysis.dll"
