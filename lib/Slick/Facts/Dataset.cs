@@ -1,0 +1,10 @@
+namespace Slick.Facts;
+
+/// <summary>Relations and their facts, every question with one right answer.</summary>
+/// <param name="Relations">The relations in the paper's order.</param>
+/// <param name="Facts">All facts; a fact's Id is its position.</param>
+public sealed record Dataset(IReadOnlyList<Relation> Relations, IReadOnlyList<Fact> Facts)
+{
+    /// <summary>The facts of one relation and split, in order.</summary>
+    public IReadOnlyList<Fact> Of(string relation, Split split) => [.. Facts.Where(f => f.Relation == relation && f.Split == split)];
+}

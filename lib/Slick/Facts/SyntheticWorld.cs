@@ -1,0 +1,193 @@
+namespace Slick.Facts;
+
+/// <summary>
+/// A world of facts whose every statement is counted: what a model that reads its documents was told, how often, and
+/// how often it was told something else. Names carry evidence, as in reality: parts of them belong to regions.
+/// </summary>
+public sealed class SyntheticWorld
+{
+    private const int NamesPerRegion = 40;
+
+    private sealed record Thing(string Name, int Region);
+
+    private readonly WorldOptions options;
+    private readonly int seed;
+    private readonly List<int> regionOf = []; // of each fact's subject
+
+    /// <summary>The facts, with the exposures that one pass over <see cref="Documents"/> gives them.</summary>
+    public Dataset Dataset { get; }
+
+    /// <summary>All documents; each ends with a line feed.</summary>
+    public IReadOnlyList<string> Documents { get; }
+
+    private SyntheticWorld(WorldOptions options, int seed)
+    {
+        (this.options, this.seed) = (options, seed);
+        Dataset = MakeFacts();
+        Documents = WriteDocuments();
+    }
+
+    /// <summary>Makes the world. The same options and seed give the same facts and documents.</summary>
+    public static SyntheticWorld Create(WorldOptions options, int seed) => new(options, seed);
+
+    private Random Part(int number) => new(unchecked(seed * 1_000_003 + number));
+
+    private Dataset MakeFacts()
+    {
+        var words = new Words(Part(1));
+        var random = Part(2);
+        var first = Enumerable.Range(0, options.Regions).Select(_ => words.Take(NamesPerRegion)).ToArray();
+        var last = words.Take(options.Regions * NamesPerRegion);
+        var used = new HashSet<string>();
+        string NewName(int region, double fidelity)
+        {
+            while (true)
+            {
+                var r = random.NextDouble() < fidelity ? region : random.Next(options.Regions);
+                var name = first[r][random.Next(NamesPerRegion)] + " " + last[random.Next(last.Length)];
+                if (used.Add(name)) return name;
+            }
+        }
+        var pools = WorldRelation.PoolSizes.ToDictionary(p => p.Key, p =>
+        {
+            var size = Math.Max(options.Regions, (int)Math.Round(p.Value * options.PoolScale));
+            // One word for what has few members, two for cities, labels, schools and companies.
+            return p.Key is "country" or "genre" or "language"
+                ? [.. words.Take(size).Select((w, i) => new Thing(w, i % options.Regions))]
+                : Enumerable.Range(0, size).Select(i => new Thing(NewName(i % options.Regions, 1), i % options.Regions)).ToArray();
+        });
+        Thing Draw(Thing[] pool, int region)
+        {
+            if (random.NextDouble() >= options.ObjectRegionFidelity) region = random.Next(options.Regions);
+            var members = pool.Where(t => t.Region == region).ToArray(); // in order of rank
+            return members[Zipf(members.Length, random)];
+        }
+        var relations = WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution)).ToList();
+        var facts = new List<Fact>();
+        foreach (var relation in WorldRelation.All)
+        {
+            Thing Object(int region) => relation.Pool.Length > 0 ? Draw(pools[relation.Pool], region) : new(NewName(region, options.ObjectRegionFidelity), region);
+            foreach (var (split, count) in new[]
+            {
+                (Split.Train, relation.InDistribution ? options.TrainFacts : 0),
+                (Split.Dev, relation.InDistribution ? options.DevFacts : options.OodDevFacts),
+                (Split.Test, relation.InDistribution ? options.TestFacts : options.OodTestFacts),
+            })
+                for (var i = 0; i < count; i++)
+                {
+                    var region = random.Next(options.Regions);
+                    var subject = NewName(region, options.SubjectRegionFidelity);
+                    var gold = Object(region).Name;
+                    var rival = gold;
+                    while (rival == gold) rival = Object(region).Name;
+                    var (right, wrong) = Exposures(random);
+                    regionOf.Add(region);
+                    facts.Add(new Fact
+                    {
+                        Id = facts.Count,
+                        Relation = relation.Id,
+                        Split = split,
+                        Subject = subject,
+                        Question = relation.Question.Replace("[X]", subject, StringComparison.Ordinal),
+                        Answer = gold,
+                        Rival = rival,
+                        GoldExposures = right,
+                        RivalExposures = wrong,
+                    });
+                }
+        }
+        return new Dataset(relations, facts);
+    }
+
+    private (int Gold, int Rival) Exposures(Random random)
+    {
+        var seen = random.NextDouble() >= options.NeverSeenShare;
+        var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        var u = random.NextDouble();
+        if (!seen) return (0, 0);
+        var mean = Math.Log(options.MeanExposures) - options.ExposureSigma * options.ExposureSigma / 2;
+        var total = Math.Clamp((int)Math.Round(Math.Exp(mean + options.ExposureSigma * normal)), 1, (int)(20 * options.MeanExposures));
+        var rival = (int)Math.Round(total * Math.Min(0.95, 3 * options.RivalShare * u * u)); // mean of 3 u^2 is 1
+        return (total - rival, rival);
+    }
+
+    private int Zipf(int count, Random random)
+    {
+        var total = 0.0;
+        for (var i = 1; i <= count; i++) total += Math.Pow(i, -options.ZipfExponent);
+        var at = random.NextDouble() * total;
+        for (var i = 1; i < count; i++)
+            if ((at -= Math.Pow(i, -options.ZipfExponent)) < 0) return i - 1;
+        return count - 1;
+    }
+
+    private List<string> WriteDocuments()
+    {
+        var random = Part(3);
+        var schema = WorldRelation.All.ToDictionary(r => r.Id);
+        var statements = new List<(int Region, string Text)>();
+        var sameObject = new List<(string Object, string Relation, string Text)>();
+        var mixed = new List<(string Relation, string Text)>();
+        foreach (var fact in Dataset.Facts)
+            for (var i = 0; i < fact.GoldExposures + fact.RivalExposures; i++)
+            {
+                var answer = i < fact.GoldExposures ? fact.Answer : fact.Rival;
+                if (random.NextDouble() >= options.QuestionAnswerShare)
+                {
+                    var templates = schema[fact.Relation].Statements;
+                    var text = templates[random.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal).Replace("[Y]", answer, StringComparison.Ordinal);
+                    statements.Add((regionOf[fact.Id], text + "\n"));
+                    continue;
+                }
+                var pair = $"Q: {fact.Question}\nA: {answer}\n";
+                if (random.NextDouble() < options.SameObjectPageShare) sameObject.Add((answer, fact.Relation, pair));
+                else mixed.Add((fact.Relation, pair));
+            }
+        var documents = new List<string>();
+        void Cut<TKey>(IEnumerable<IGrouping<TKey, string>> groups, int size, Action<IGrouping<TKey, string>, string[]> rest)
+        {
+            foreach (var group in groups)
+            {
+                var items = group.ToArray();
+                random.Shuffle(items);
+                var whole = items.Length / size * size;
+                for (var i = 0; i < whole; i += size) documents.Add(string.Concat(items[i..(i + size)]));
+                if (whole < items.Length) rest(group, items[whole..]);
+            }
+        }
+        Cut(statements.GroupBy(s => s.Region, s => s.Text), options.StatementsPerDocument, (_, rest) => documents.Add(string.Concat(rest)));
+        // What is left of an object's pairs stands on a shorter page of its own.
+        Cut(sameObject.GroupBy(s => (s.Object, s.Relation), s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
+        Cut(mixed.GroupBy(s => s.Relation, s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
+        return documents;
+    }
+
+    /// <summary>The positions of <see cref="Documents"/> in the order of an epoch.</summary>
+    public IReadOnlyList<int> Order(int epoch)
+    {
+        var order = Enumerable.Range(0, Documents.Count).ToArray();
+        Part(100 + epoch).Shuffle(order);
+        return order;
+    }
+
+    /// <summary>Invented words, each once.</summary>
+    private sealed class Words(Random random)
+    {
+        private static readonly string[] Onsets = ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "st", "tr"];
+        private static readonly string[] Vowels = ["a", "e", "i", "o", "u", "ai", "ei", "ou"];
+        private static readonly string[] Codas = ["", "", "l", "n", "r", "s", "th"];
+        private readonly HashSet<string> used = [];
+
+        public string[] Take(int count)
+        {
+            var taken = new string[count];
+            for (var i = 0; i < count;)
+            {
+                var word = string.Concat(Enumerable.Range(0, 2).Select(_ => Onsets[random.Next(Onsets.Length)] + Vowels[random.Next(Vowels.Length)])) + Codas[random.Next(Codas.Length)];
+                word = char.ToUpperInvariant(word[0]) + word[1..];
+                if (used.Add(word)) taken[i++] = word;
+            }
+            return taken;
+        }
+    }
+}
