@@ -78,11 +78,20 @@ public static partial class NativeLibraries
     }
 
     // Plotly.NET asks for a newer FSharp.Core than a hosting kernel may hold; a second copy would not fit the first.
-    private static Assembly? LoadedFSharpCore(AssemblyLoadContext context, AssemblyName name) =>
-        name.Name == "FSharp.Core"
-            ? AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(a => a.GetName().Name == "FSharp.Core")
-                ?? (name.Version is null ? null : context.LoadFromAssemblyName(new AssemblyName("FSharp.Core")))
-            : null;
+    private static Assembly? LoadedFSharpCore(AssemblyLoadContext context, AssemblyName name)
+    {
+        if (name.Name != "FSharp.Core") return null;
+        if (AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(a => a.GetName().Name == "FSharp.Core") is { } loaded) return loaded;
+        if (name.Version is null) return null;
+        try
+        {
+            return context.LoadFromAssemblyName(new AssemblyName("FSharp.Core"));
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
 
     // glibc returns big blocks to the system at once, and the page faults then cost as much as the arithmetic.
     private static void KeepFreedMemory()
