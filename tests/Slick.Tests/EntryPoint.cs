@@ -12,6 +12,8 @@ internal static partial class EntryPoint
         using var copy = new StringWriter();
         using var both = new Both(console, copy);
         Console.SetOut(both);
+        // Colour codes in a log would stand in front of the last line.
+        if (Console.IsOutputRedirected && !args.Contains("-noColor", StringComparer.OrdinalIgnoreCase)) args = [.. args, "-noColor"];
         var code = await ConsoleRunner.Run(args);
         Console.SetOut(console);
         if (Summary().Matches(copy.ToString()).LastOrDefault() is not { } counts) return code;
