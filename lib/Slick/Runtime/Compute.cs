@@ -1,0 +1,52 @@
+using System.Globalization;
+using TorchSharp;
+
+namespace Slick.Runtime;
+
+/// <summary>Where tensors live and which number format models use; chosen once, at the start.</summary>
+/// <param name="Device">The CPU or one CUDA device.</param>
+/// <param name="DType">The format of weights and activations.</param>
+public sealed record Compute(torch.Device Device, torch.ScalarType DType)
+{
+    /// <summary>Chooses the device and number format, and loads libtorch.</summary>
+    /// <param name="device">auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:n.</param>
+    /// <param name="dtype">fp32 or bf16.</param>
+    /// <param name="say">Is told what auto chose.</param>
+    /// <exception cref="SlickException">An unknown name, or a device that is not there.</exception>
+    public static Compute Choose(string device = "auto", string dtype = "fp32", Action<string>? say = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var format = dtype switch
+        {
+            "fp32" => torch.ScalarType.Float32,
+            "bf16" => torch.ScalarType.BFloat16,
+            _ => throw new SlickException($"The number format '{dtype}' is unknown: use fp32 or bf16."),
+        };
+        var index = 0;
+        if (device is not ("auto" or "cpu" or "cuda")
+            && !(device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)))
+            throw new SlickException($"The device '{device}' is unknown: use auto, cpu, cuda or cuda:n.");
+        NativeLibraries.Load();
+        if (device == "cpu") return new Compute(torch.CPU, format);
+        var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
+        if (device == "auto")
+        {
+            say?.Invoke(count > 0 ? "Device: cuda:0 (chosen by auto)." : "Device: cpu (auto found no CUDA device).");
+            return new Compute(count > 0 ? new torch.Device(DeviceType.CUDA, 0) : torch.CPU, format);
+        }
+        if (index >= count)
+            throw new SlickException($"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an NVIDIA GPU, or use cpu.");
+        return new Compute(new torch.Device(DeviceType.CUDA, index), format);
+    }
+
+    /// <summary>
+    /// Sets how many threads libtorch's operations use when called from this thread. Work that runs side by side takes
+    /// one each; results then do not depend on the number of cores.
+    /// </summary>
+    public static void UseThreads(int n)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(n, 1);
+        NativeLibraries.Load();
+        torch.set_num_threads(n);
+    }
+}

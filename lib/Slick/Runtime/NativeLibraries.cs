@@ -1,0 +1,114 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using TorchSharp;
+
+namespace Slick.Runtime;
+
+/// <summary>Finds and loads libtorch, also where another program (a notebook kernel) hosts this library.</summary>
+public static partial class NativeLibraries
+{
+    private const int TrimThreshold = -1, MmapThreshold = -3, Raised = 1 << 30;
+    private static readonly Lock Gate = new();
+    private static bool _loaded;
+
+    private static string Folder => Path.GetDirectoryName(typeof(NativeLibraries).Assembly.Location) is { Length: > 0 } folder
+        ? folder : AppContext.BaseDirectory;
+
+    private static string Platform =>
+        OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
+
+    /// <summary>Answers a host's failed look-ups; libtorch itself is left for <see cref="Load"/>, so that starting stays cheap.</summary>
+#pragma warning disable CA2255 // the library must work in hosts that never call it explicitly
+    [ModuleInitializer]
+#pragma warning restore CA2255
+    internal static void Initialise()
+    {
+        AssemblyLoadContext.Default.Resolving += LoadedFSharpCore;
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => Find(name) is { } path && NativeLibrary.TryLoad(path, out var handle) ? handle : 0;
+    }
+
+    /// <summary>Loads libtorch by path and sets the allocator up; the first call does the work.</summary>
+    /// <exception cref="SlickException">A native library is absent or does not load here.</exception>
+    public static void Load()
+    {
+        lock (Gate)
+        {
+            if (_loaded) return;
+            KeepFreedMemory();
+            // Loaded before TorchSharp looks: its own search would copy 480 MB out of the package cache.
+            var folder = new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }.FirstOrDefault(f => File.Exists(Path.Combine(f, FileName("LibTorchSharp"))))
+                ?? throw new SlickException($"{FileName("LibTorchSharp")} is not in {Path.Combine(Folder, "runtimes", Platform, "native")}: the package TorchSharp brings it; build the project again.");
+            if (OperatingSystem.IsLinux())
+                foreach (var path in Directory.GetFiles(folder, "libgomp*"))
+                    Open(path);
+            foreach (var name in new[] { "c10", "torch_cpu", "torch", "LibTorchSharp" })
+            {
+                var path = Path.Combine(folder, FileName(name));
+                if (File.Exists(path)) Open(path);
+                else if (name == "torch_cpu" && Directory.GetFiles(folder, "*cudart*").Length == 0)
+                    throw new SlickException($"{path} is missing: the package libtorch-cpu-{Platform} brings it; restore and build the project again.");
+            }
+            torch.InitializeDeviceType(DeviceType.CPU);
+            _loaded = true;
+        }
+    }
+
+    private static void Open(string path)
+    {
+        try
+        {
+            NativeLibrary.Load(path);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw new SlickException($"{path} does not load here ({e.Message.ReplaceLineEndings(" ").Trim()}); on Linux it needs the package libstdc++6 of GCC 13, or a build of this project on this machine.", e);
+        }
+    }
+
+    private static string FileName(string name) =>
+        OperatingSystem.IsWindows() ? name + ".dll" : "lib" + name + (OperatingSystem.IsMacOS() ? ".dylib" : ".so");
+
+    private static string? Find(string name)
+    {
+        var names = new[] { name, FileName(name) };
+        return new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }
+            .SelectMany(folder => names.Select(n => Path.Combine(folder, n))).FirstOrDefault(File.Exists);
+    }
+
+    // Plotly.NET asks for a newer FSharp.Core than a hosting kernel may hold; a second copy would not fit the first.
+    private static Assembly? LoadedFSharpCore(AssemblyLoadContext context, AssemblyName name)
+    {
+        if (name.Name != "FSharp.Core") return null;
+        if (AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(a => a.GetName().Name == "FSharp.Core") is { } loaded) return loaded;
+        if (name.Version is null) return null;
+        try
+        {
+            return context.LoadFromAssemblyName(new AssemblyName("FSharp.Core"));
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    // glibc returns big blocks to the system at once, and the page faults then cost as much as the arithmetic.
+    private static void KeepFreedMemory()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        try
+        {
+            _ = Mallopt(MmapThreshold, Raised);
+            _ = Mallopt(TrimThreshold, Raised);
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            // Another C library: nothing to set.
+        }
+    }
+
+    [LibraryImport("libc.so.6", EntryPoint = "mallopt")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Mallopt(int parameter, int value);
+}
