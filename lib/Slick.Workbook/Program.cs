@@ -16,6 +16,7 @@ public static class Program
     {
         var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
+            ReproduceCommand.Create(),
             RunCommand.Create(),
         };
         var parsed = root.Parse(args);
