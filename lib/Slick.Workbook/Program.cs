@@ -17,6 +17,7 @@ public static class Program
         var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
             ReproduceCommand.Create(),
+            ListCommand.Create(),
             RunCommand.Create(),
         };
         var parsed = root.Parse(args);
@@ -40,11 +41,14 @@ public static class Program
         catch (Exception e) when (IsUsers(e))
         {
             await Console.Error.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
-            return 1;
+            return ExitCode(e);
         }
     }
 
     // Kept apart so that starting up does not load the library.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int ExitCode(Exception e) => e is UsageException ? 2 : 1;
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool IsUsers(Exception e) => e is SlickException or IOException or UnauthorizedAccessException;
 }

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -19,7 +20,7 @@ public static class HtmlExport
     private static readonly string[] Preferred = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain"];
 
     /// <summary>Writes the page aside and renames it to <paramref name="path"/>.</summary>
-    public static void Save(Notebook notebook, string path) => AtomicText.Write(path, ToHtml(notebook));
+    public static void Save(Notebook notebook, string path) => AtomicFile.WriteText(path, ToHtml(notebook));
 
     /// <summary>The page of a notebook with its outputs.</summary>
     public static string ToHtml(Notebook notebook)

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -99,7 +100,7 @@ public sealed class Notebook
     }
 
     /// <summary>Writes the notebook aside and renames it to <paramref name="path"/>.</summary>
-    public void Save(string path) => AtomicText.Write(path, ToJson());
+    public void Save(string path) => AtomicFile.WriteText(path, ToJson());
 
     internal static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 

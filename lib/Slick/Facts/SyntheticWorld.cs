@@ -14,6 +14,9 @@ public sealed class SyntheticWorld
     private readonly int seed;
     private readonly List<int> regionOf = []; // of each fact's subject
 
+    /// <summary>The relations of every world: the paper's 12 in distribution and 7 out of it.</summary>
+    public static IReadOnlyList<Relation> Relations { get; } = [.. WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution))];
+
     /// <summary>The facts, with the exposures that one pass over <see cref="Documents"/> gives them.</summary>
     public Dataset Dataset { get; }
 
@@ -62,7 +65,6 @@ public sealed class SyntheticWorld
             var members = pool.Where(t => t.Region == region).ToArray(); // in order of rank
             return members[Zipf(members.Length, random)];
         }
-        var relations = WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution)).ToList();
         var facts = new List<Fact>();
         foreach (var relation in WorldRelation.All)
         {
@@ -96,7 +98,7 @@ public sealed class SyntheticWorld
                     });
                 }
         }
-        return new Dataset(relations, facts);
+        return new Dataset(Relations, facts);
     }
 
     private (int Gold, int Rival) Exposures(Random random)

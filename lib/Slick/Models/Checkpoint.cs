@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Slick.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,7 +32,7 @@ public static class Checkpoint
     {
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
-        File.WriteAllText(Path.Combine(folder, "config.json"), weights.Config.ToJson().ToJsonString(Indented).ReplaceLineEndings("\n") + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, "config.json"), weights.Config.ToJson().ToJsonString(Indented) + "\n");
         Safetensors.Write(Path.Combine(folder, "model.safetensors"), weights.Layout.Select(p => (p.Name, weights[p.Name])).OrderBy(p => p.Name, StringComparer.Ordinal));
     }
 

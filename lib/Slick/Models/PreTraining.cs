@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using Slick.Runtime;
 using TorchSharp;
@@ -9,30 +10,43 @@ namespace Slick.Models;
 public sealed record PreTrainingOptions
 {
     /// <summary>Width of the residual stream.</summary>
+    [Range(8, 8192)]
     public int HiddenSize { get; init; } = 128;
     /// <summary>Number of blocks.</summary>
+    [Range(1, 100)]
     public int Layers { get; init; } = 4;
     /// <summary>Query heads.</summary>
+    [Range(1, 128)]
     public int Heads { get; init; } = 4;
     /// <summary>Key and value heads.</summary>
+    [Range(1, 128)]
     public int KeyValueHeads { get; init; } = 4;
     /// <summary>Inner width of the SwiGLU blocks.</summary>
+    [Range(8, 65_536)]
     public int IntermediateSize { get; init; } = 352;
     /// <summary>Length of a training row, in tokens.</summary>
+    [Range(16, 8192)]
     public int ContextTokens { get; init; } = 128;
     /// <summary>Rows of a batch.</summary>
+    [Range(1, 65_536)]
     public int BatchRows { get; init; } = 64;
     /// <summary>Passes over the documents.</summary>
+    [Range(1, 1000)]
     public int Epochs { get; init; } = 2;
     /// <summary>Highest learning rate of AdamW, after the warm-up.</summary>
+    [Range(1e-8, 1.0)]
     public double LearningRate { get; init; } = 2e-3;
     /// <summary>Share of the steps in which the learning rate rises; then it falls as a cosine to a tenth.</summary>
+    [Range(0.0, 1.0)]
     public double WarmupShare { get; init; } = 0.05;
     /// <summary>Decoupled weight decay.</summary>
+    [Range(0.0, 1.0)]
     public double WeightDecay { get; init; } = 0.1;
     /// <summary>Largest norm of the gradient.</summary>
+    [Range(1e-3, 1e6)]
     public double ClipNorm { get; init; } = 1;
     /// <summary>Parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of cores.</summary>
+    [Range(1, 256)]
     public int Shards { get; init; } = 2;
 
     /// <summary>The decoder's shape for a vocabulary of this size.</summary>
@@ -61,11 +75,12 @@ public static class PreTraining
     /// <param name="seed">Seed of the first weights.</param>
     /// <param name="device">Where to train.</param>
     /// <param name="scratch">A folder for the checkpoint that a later call resumes from.</param>
+    /// <param name="stage">The stage's name in progress reports.</param>
     /// <param name="progress">Told tokens, tokens/s and loss.</param>
     /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
-    /// <exception cref="SlickException">The loss is no number any more.</exception>
+    /// <exception cref="DivergedException">The loss is no number any more.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
-        string scratch, IProgressReport progress, CancellationToken cancellation)
+        string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
     {
         var weights = new DecoderWeights(options.Shape(vocabularySize), device, trainable: true);
         weights.Initialize(seed);
@@ -100,9 +115,9 @@ public static class PreTraining
             if (step % 10 == 9 || step == steps - 1)
             {
                 var loss = losses.sum().item<float>();
-                if (!float.IsFinite(loss)) throw new SlickException($"Pre-training diverged at step {step + 1} (loss {loss}); lower pretraining.learningRate.");
+                if (!float.IsFinite(loss)) throw new DivergedException($"Pre-training diverged at step {step + 1} (loss {loss}); lower pretraining.learningRate.");
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
-                progress.Report("pre-training", (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
+                progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
             }
             if (clock.Elapsed - saved > CheckpointEvery || cancellation.IsCancellationRequested)
             {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Slick.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -109,28 +110,17 @@ public sealed class Safetensors
         var padded = new byte[(json.Length + 7) / 8 * 8];
         padded.AsSpan().Fill((byte)' ');
         json.CopyTo(padded, 0);
-        var aside = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp";
-        try
+        AtomicFile.Write(path, stream =>
         {
-            using (var stream = File.Create(aside))
+            Span<byte> first = stackalloc byte[8];
+            BinaryPrimitives.WriteUInt64LittleEndian(first, (ulong)padded.Length);
+            stream.Write(first);
+            stream.Write(padded);
+            foreach (var (_, tensor) in all)
             {
-                Span<byte> first = stackalloc byte[8];
-                BinaryPrimitives.WriteUInt64LittleEndian(first, (ulong)padded.Length);
-                stream.Write(first);
-                stream.Write(padded);
-                foreach (var (_, tensor) in all)
-                {
-                    using var host = tensor.detach().cpu().contiguous();
-                    stream.Write(host.bytes);
-                }
-                stream.Flush(flushToDisk: true);
+                using var host = tensor.detach().cpu().contiguous();
+                stream.Write(host.bytes);
             }
-            File.Move(aside, path, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            try { File.Delete(aside); } catch (IOException) { /* what could not be written cannot always be removed */ }
-            throw new SlickException($"{path}: cannot be written ({e.Message}); free some space or choose another folder.", e);
-        }
+        });
     }
 }

@@ -33,6 +33,8 @@ public sealed record EpochRow
     public required double TestWeaklyKnown { get; init; }
     /// <summary>Exact match on the Unknown test questions.</summary>
     public required double TestUnknown { get; init; }
+    /// <summary>Exact match on the test questions of the out-of-distribution relations.</summary>
+    public required double OodAccuracy { get; init; }
     /// <summary>Share of the set's HighlyKnown examples whose greedy answer is the gold answer.</summary>
     public required double FittedHighlyKnown { get; init; }
     /// <summary>The same of its MaybeKnown examples.</summary>

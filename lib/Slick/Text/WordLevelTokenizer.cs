@@ -113,13 +113,13 @@ public sealed class WordLevelTokenizer : ITokenizer
             ["decoder"] = null,
             ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocabulary, ["unk_token"] = words[unknown] },
         };
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString() + "\n");
+        Slick.Runtime.AtomicFile.WriteText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString() + "\n");
         var config = new JsonObject
         {
             ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["pad_token"] = "<pad>", ["unk_token"] = "<unk>",
             ["tokenizer_class"] = "PreTrainedTokenizerFast", ["clean_up_tokenization_spaces"] = false,
         };
-        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString() + "\n");
+        Slick.Runtime.AtomicFile.WriteText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString() + "\n");
     }
 
     private static IEnumerable<Range> Split(string text)

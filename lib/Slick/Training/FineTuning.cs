@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using System.Diagnostics;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -12,14 +14,19 @@ namespace Slick.Training;
 public sealed record FineTuningOptions
 {
     /// <summary>Passes over the set.</summary>
+    [Range(1, 10_000)]
     public int Epochs { get; init; } = 50;
     /// <summary>Examples of a batch.</summary>
+    [Range(1, 100_000)]
     public int BatchExamples { get; init; } = 32;
     /// <summary>Learning rate of AdamW, constant.</summary>
+    [Range(1e-8, 1.0)]
     public double LearningRate { get; init; } = 5e-5;
     /// <summary>Share of each block's outputs that is dropped.</summary>
+    [Range(0.0, 0.9)]
     public double DropoutRate { get; init; } = 0.05;
     /// <summary>Decoupled weight decay.</summary>
+    [Range(0.0, 1.0)]
     public double WeightDecay { get; init; }
 }
 
@@ -33,7 +40,12 @@ public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyL
 /// <summary>Full fine-tuning on question/answer pairs, zero-shot, with the loss on the answer and its line end.</summary>
 public static class FineTuning
 {
-    /// <summary>Fine-tunes a copy of a model and asks it all evaluation questions before the first and after every epoch.</summary>
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Fine-tunes a copy of a model and asks it all evaluation questions before the first and after every epoch. The
+    /// same arguments give the same results, also when the work was interrupted and resumed.
+    /// </summary>
     /// <param name="start">The base model's weights; left as they are.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="format">How questions are written.</param>
@@ -41,57 +53,117 @@ public static class FineTuning
     /// <param name="examples">The fine-tuning set.</param>
     /// <param name="evaluation">Questions whose exact match every epoch records.</param>
     /// <param name="seed">Seed of the order and of dropout.</param>
-    /// <param name="epochDone">Called after each epoch.</param>
+    /// <param name="epochUpdates">Optimiser steps that count as an epoch; 0 for one pass over the set. The set is passed over as often as that takes.</param>
+    /// <param name="scratch">A folder for the checkpoint that a later call resumes from; null to keep none.</param>
+    /// <param name="epochDone">Called after each epoch, those before a resumed checkpoint included.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    /// <exception cref="SlickException">The loss is no number any more.</exception>
+    /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static void Run(DecoderWeights start, ITokenizer tokenizer, PromptFormat format, FineTuningOptions options,
-        IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, Action<EpochResult> epochDone, CancellationToken cancellation)
+        IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch, Action<EpochResult> epochDone, CancellationToken cancellation)
     {
         using var weights = start.CopyTrainable();
         using var decoder = new Decoder(weights);
         using var optimizer = new AdamW(weights) { WeightDecay = options.WeightDecay };
-        var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
-        var generator = new Generator((ulong)seed, decoder.Device);
+        using var generator = new Generator((ulong)seed, decoder.Device);
         var dropout = new Dropout(options.DropoutRate, generator);
-        var random = new Random(seed);
-        var encoded = examples.Select(f => Encode(tokenizer, format, f, 0)).ToArray();
+        var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
+        var encoded = examples.Select(f => Encode(tokenizer, format, f)).ToArray();
         var lineEnd = tokenizer.Encode("\n", addSpecialTokens: false)[0];
-        var questions = evaluation.Select((f, i) => Encode(tokenizer, format, f, i)).OrderBy(q => q.Own.Length + q.Gold.Length).ThenBy(q => q.Index).ToArray();
-        epochDone(new EpochResult(0, 0, double.NaN, Evaluate(scorer, questions, cancellation)));
-        for (var epoch = 1; epoch <= options.Epochs; epoch++)
+        var byRelation = evaluation.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(g => g.ToArray()).ToArray();
+        var passUpdates = (encoded.Length + options.BatchExamples - 1) / options.BatchExamples;
+        if (epochUpdates == 0) epochUpdates = passUpdates;
+
+        var history = new List<EpochResult>();
+        var file = scratch is null ? null : Path.Combine(scratch, "finetuning.safetensors");
+        if (file is not null && File.Exists(file)) Restore(file, weights, optimizer, history);
+        foreach (var result in history) epochDone(result);
+        void Done(EpochResult result)
         {
-            random.Shuffle(encoded);
+            history.Add(result);
+            epochDone(result);
+        }
+        if (history.Count == 0) Done(new EpochResult(0, 0, double.NaN, Evaluate()));
+        var saved = Stopwatch.StartNew();
+        for (var epoch = history.Count; epoch <= options.Epochs; epoch++)
+        {
+            // Random numbers of the epoch's own, so that a resumed run draws the same.
+            generator.manual_seed(Seeds.Mix(Seeds.Mix(seed, "dropout"), epoch));
+            var order = Array.Empty<PromptedQuestion>();
+            var pass = -1;
             using var total = zeros(1, device: decoder.Device);
-            for (var begin = 0; begin < encoded.Length; begin += options.BatchExamples)
+            for (var i = 0; i < epochUpdates; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var batch = encoded[begin..Math.Min(begin + options.BatchExamples, encoded.Length)];
-                Step(decoder, batch, lineEnd, dropout, total);
+                if (optimizer.Steps / passUpdates != pass)
+                {
+                    pass = optimizer.Steps / passUpdates;
+                    order = [.. encoded];
+                    new Random(Seeds.Mix(seed, pass)).Shuffle(order);
+                }
+                var begin = optimizer.Steps % passUpdates * options.BatchExamples;
+                Step(decoder, order[begin..Math.Min(begin + options.BatchExamples, order.Length)], lineEnd, dropout, total);
                 optimizer.Step(options.LearningRate);
             }
-            var loss = total.item<float>() / Math.Ceiling(encoded.Length / (double)options.BatchExamples);
-            if (!double.IsFinite(loss)) throw new SlickException($"Fine-tuning diverged in epoch {epoch} (loss {loss}); lower the learning rate.");
-            epochDone(new EpochResult(epoch, optimizer.Steps, loss, Evaluate(scorer, questions, cancellation)));
+            var loss = total.item<float>() / epochUpdates;
+            // A guess among all words costs ln V; a model that does twice as badly has lost its way.
+            if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
+                throw new DivergedException(FormattableString.Invariant($"Fine-tuning diverged in epoch {epoch} (loss {loss:G3}); lower fineTuning.learningRate = {options.LearningRate}."));
+            Done(new EpochResult(epoch, optimizer.Steps, loss, Evaluate()));
+            if (file is null || saved.Elapsed < CheckpointEvery || epoch == options.Epochs) continue;
+            Save(file, weights, optimizer, history);
+            saved.Restart();
+        }
+
+        bool[] Evaluate()
+        {
+            using var scope = NewDisposeScope();
+            var (scores, indices) = (new List<Tensor>(), new List<int>());
+            foreach (var group in byRelation)
+            {
+                // What all of a relation's questions begin with is computed once.
+                using var batch = new PromptBatch(decoder, tokenizer, format, [], [.. group.Select(p => p.fact)]);
+                scores.Add(scorer.Score(batch.Questions, batch.Shared, sampled: false, cancellation)[0]);
+                indices.AddRange(batch.Questions.Select(q => group[q.Index].index));
+            }
+            var values = cat(scores).cpu().data<float>().ToArray();
+            var correct = new bool[evaluation.Count];
+            for (var i = 0; i < values.Length; i++) correct[indices[i]] = values[i] > 0;
+            return correct;
         }
     }
 
-    private static PromptedQuestion Encode(ITokenizer tokenizer, PromptFormat format, Fact fact, int index)
+    private static void Save(string file, DecoderWeights weights, AdamW optimizer, List<EpochResult> history)
+    {
+        using var scope = NewDisposeScope();
+        var correct = history.SelectMany(h => h.Correct.Select(c => c ? 1f : 0f)).ToArray();
+        Safetensors.Write(file, [("weights", weights.Flat), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
+            ("updates", tensor(history.Select(h => (long)h.Updates).ToArray())), ("losses", tensor(history.Select(h => (float)h.Loss).ToArray())),
+            ("correct", tensor(correct, [history.Count, history[0].Correct.Count]))]);
+    }
+
+    private static void Restore(string file, DecoderWeights weights, AdamW optimizer, List<EpochResult> history)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var saved = Safetensors.Open(file);
+        weights.Flat.copy_(saved.Read("weights"));
+        optimizer.Mean.copy_(saved.Read("mean"));
+        optimizer.Variance.copy_(saved.Read("variance"));
+        var updates = saved.Read("updates").data<long>().ToArray();
+        var losses = saved.Read("losses").data<float>().ToArray();
+        var correct = saved.Read("correct").data<float>().ToArray().Chunk(saved.Shape("correct") is [_, var width] ? (int)width : 0).ToArray();
+        for (var epoch = 0; epoch < updates.Length; epoch++)
+            history.Add(new EpochResult(epoch, (int)updates[epoch], losses[epoch], [.. correct[epoch].Select(c => c > 0)]));
+        optimizer.Steps = history[^1].Updates;
+    }
+
+    private static PromptedQuestion Encode(ITokenizer tokenizer, PromptFormat format, Fact fact)
     {
         var prompt = tokenizer.Encode(format.Prompt(fact.Question));
         var whole = tokenizer.Encode(format.Prompt(fact.Question) + " " + fact.Answer);
         var kept = 0;
         while (kept < prompt.Length && kept < whole.Length && prompt[kept] == whole[kept]) kept++;
-        return new PromptedQuestion(index, whole[..kept], whole[kept..]);
-    }
-
-    private static bool[] Evaluate(AnswerScorer scorer, PromptedQuestion[] questions, CancellationToken cancellation)
-    {
-        using var scores = scorer.Score(questions, null, sampled: false, cancellation);
-        using var host = scores.cpu();
-        var values = host.data<float>().ToArray();
-        var correct = new bool[questions.Length];
-        for (var i = 0; i < questions.Length; i++) correct[questions[i].Index] = values[i] > 0;
-        return correct;
+        return new PromptedQuestion(0, whole[..kept], whole[kept..]);
     }
 
     private static void Step(Decoder decoder, PromptedQuestion[] batch, int lineEnd, Dropout dropout, Tensor total)

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using System.Globalization;
+using Slick.Studies;
+
+namespace Slick.Workbook.Commands;
+
+/// <summary><c>slick list</c>: what the store holds.</summary>
+internal static class ListCommand
+{
+    public static Command Create()
+    {
+        var store = StudyArguments.StoreOption();
+        var command = new Command("list", "Show what the store holds.") { store };
+        command.SetAction(parsed => Run(parsed.GetValue(store)));
+        return command;
+    }
+
+    private static int Run(string? folder)
+    {
+        var store = RunStore.OpenExisting(folder);
+        var stages = store.List();
+        Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
+        foreach (var stage in stages)
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{stage.Name,-7} {stage.Key,-16}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  {Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
+        return 0;
+    }
+
+    private static string Size(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
+}

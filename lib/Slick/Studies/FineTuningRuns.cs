@@ -1,0 +1,153 @@
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Runtime;
+using Slick.Text;
+using Slick.Training;
+
+namespace Slick.Studies;
+
+/// <summary>A fine-tuning run of a study: a set, drawn and ordered by a seed.</summary>
+/// <param name="Arm">The kind of set.</param>
+/// <param name="Seed">Number of the draw, from 1.</param>
+public sealed record Run(Arm Arm, int Seed);
+
+/// <summary>Fine-tuning on the sets of a study: its third stage.</summary>
+public static class FineTuningRuns
+{
+    /// <summary>Raised whenever a result would change.</summary>
+    public const int Version = 1;
+
+    /// <summary>Does the runs that the store does not have, side by side, and reads all of them.</summary>
+    /// <param name="model">The base model.</param>
+    /// <param name="labelsKey">Key of the labels' stage.</param>
+    /// <param name="labels">SliCK's labels of the model's facts.</param>
+    /// <param name="options">The study's choices; fine-tuning and the size of D matter here.</param>
+    /// <param name="runs">What to run.</param>
+    /// <param name="store">Where the tables are kept.</param>
+    /// <param name="progress">Told how far the runs are.</param>
+    /// <param name="cancellation">Stops between steps; at most about ten seconds of each run are lost.</param>
+    /// <returns>Every epoch of every run, and every test question's answers.</returns>
+    /// <exception cref="SlickException">A set is empty, or runs diverged; the others are finished and kept.</exception>
+    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
+        StudyOptions options, IReadOnlyList<Run> runs, RunStore store, IProgressReport progress, CancellationToken cancellation)
+    {
+        var name = $"fine-tuning (seed {model.Seed})";
+        var stages = runs.Select(r => store.Stage("run", Version, $"{r.Arm}, draw {r.Seed}, base seed {model.Seed}",
+            new { r.Arm.Kind, r.Arm.UnknownPercent, options.Size, options.FineTuning }, r.Seed, model.Key, labelsKey)).ToList();
+        var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
+        if (missing.Count > 0)
+        {
+            progress.Stage(name);
+            var questions = Questions.Of(model.Dataset, labels);
+            var weights = model.Weights;
+            var diverged = new List<string>();
+            var epochs = 0;
+            SideBySide.For(missing.Count, i =>
+            {
+                try { stages[missing[i]].Ensure(scratch => Fit(scratch, runs[missing[i]])); }
+                catch (DivergedException e)
+                {
+                    lock (diverged) diverged.Add($"{runs[missing[i]].Arm}: {e.Message}");
+                }
+            }, cancellation, weights.Flat.is_cuda ? 1 : null); // a GPU works on one run after the other
+            if (diverged.Count > 0) throw new SlickException($"{diverged.Count} of {runs.Count} runs failed; {diverged.Order(StringComparer.Ordinal).First()}");
+
+            Action<string> Fit(string scratch, Run run)
+            {
+                var seed = Seeds.Mix(model.Seed, run.Seed);
+                var set = FineTuningSets.Make(run.Arm, model.Dataset.Facts, labels, options.Size, seed);
+                if (set.Count == 0) throw new SlickException($"{run.Arm} is empty: a category is missing in every relation; take another seed, a larger world, or size=smallerOfKnownAndUnknown.");
+                var updates = 0;
+                if (run.Arm.Kind == ArmKind.KnownOnlySameUpdates)
+                    updates = (FineTuningSets.Make(new(ArmKind.Ratio, run.Arm.UnknownPercent), model.Dataset.Facts, labels, options.Size, seed).Count + options.FineTuning.BatchExamples - 1) / options.FineTuning.BatchExamples;
+                var results = new List<EpochResult>();
+                FineTuning.Run(weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, [.. questions.All, .. set],
+                    Seeds.Mix(seed, run.Arm.ToString()), updates, scratch, result =>
+                    {
+                        results.Add(result);
+                        progress.Report(name, Interlocked.Increment(ref epochs), missing.Count * (options.FineTuning.Epochs + 1.0), run.Arm.ToString());
+                    }, cancellation);
+                var rows = questions.Rows(run, model.Seed, set, results);
+                var answers = questions.Answers(run, model.Seed, results, rows.Single(r => r.EarlyStop).Epoch);
+                return folder =>
+                {
+                    Tables.Write(Path.Combine(folder, "epochs.parquet"), rows);
+                    Tables.Write(Path.Combine(folder, "answers.parquet"), answers);
+                };
+            }
+        }
+        return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))]);
+    }
+
+    /// <summary>The questions that every epoch asks, and how their answers are counted.</summary>
+    private sealed record Questions(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood, Dictionary<int, Category> Category)
+    {
+        public static Questions Of(Dataset dataset, IReadOnlyList<LabelRow> labels)
+        {
+            var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
+            List<Fact> Split(Split split, bool inDistribution) => [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)];
+            return new(Split(Facts.Split.Dev, true), Split(Facts.Split.Test, true), Split(Facts.Split.Test, false), labels.ToDictionary(l => l.FactId, l => l.Category));
+        }
+
+        public IReadOnlyList<Fact> All => [.. Dev, .. Test, .. Ood];
+
+        public List<EpochRow> Rows(Run run, int baseSeed, IReadOnlyList<Fact> set, List<EpochResult> results)
+        {
+            var best = results.Skip(1).MaxBy(r => Share(r.Correct.Take(Dev.Count)))!.Epoch;
+            var unknown = set.Count(f => Category[f.Id] == Knowledge.Category.Unknown);
+            var asked = All.Count;
+            return [.. results.Select(result =>
+            {
+                double Tested(Category c) => Share(Test.Select((f, i) => (f, i)).Where(p => Category[p.f.Id] == c).Select(p => result.Correct[Dev.Count + p.i]));
+                double Fitted(Func<Category, bool> of) => Share(set.Select((f, i) => (f, i)).Where(p => of(Category[p.f.Id])).Select(p => result.Correct[asked + p.i]));
+                return new EpochRow
+                {
+                    Kind = run.Arm.Kind,
+                    UnknownPercent = run.Arm.UnknownPercent,
+                    BaseSeed = baseSeed,
+                    Seed = run.Seed,
+                    Epoch = result.Epoch,
+                    Updates = result.Updates,
+                    KnownExamples = set.Count - unknown,
+                    UnknownExamples = unknown,
+                    TrainLoss = result.Loss,
+                    DevAccuracy = Share(result.Correct.Take(Dev.Count)),
+                    TestAccuracy = Share(result.Correct.Skip(Dev.Count).Take(Test.Count)),
+                    TestHighlyKnown = Tested(Knowledge.Category.HighlyKnown),
+                    TestMaybeKnown = Tested(Knowledge.Category.MaybeKnown),
+                    TestWeaklyKnown = Tested(Knowledge.Category.WeaklyKnown),
+                    TestUnknown = Tested(Knowledge.Category.Unknown),
+                    OodAccuracy = Share(result.Correct.Skip(Dev.Count + Test.Count).Take(Ood.Count)),
+                    FittedHighlyKnown = Fitted(c => c == Knowledge.Category.HighlyKnown),
+                    FittedMaybeKnown = Fitted(c => c == Knowledge.Category.MaybeKnown),
+                    FittedWeaklyKnown = Fitted(c => c == Knowledge.Category.WeaklyKnown),
+                    FittedKnown = Fitted(c => c != Knowledge.Category.Unknown),
+                    FittedUnknown = Fitted(c => c == Knowledge.Category.Unknown),
+                    Fitted = Fitted(_ => true),
+                    EarlyStop = result.Epoch == best,
+                };
+            })];
+        }
+
+        public List<AnswerRow> Answers(Run run, int baseSeed, List<EpochResult> results, int earlyStop) =>
+        [.. Test.Select((fact, i) => new AnswerRow
+        {
+            Kind = run.Arm.Kind,
+            UnknownPercent = run.Arm.UnknownPercent,
+            BaseSeed = baseSeed,
+            Seed = run.Seed,
+            FactId = fact.Id,
+            Category = Category[fact.Id],
+            Base = results[0].Correct[Dev.Count + i],
+            EarlyStop = results[earlyStop].Correct[Dev.Count + i],
+            Convergence = results[^1].Correct[Dev.Count + i],
+        })];
+
+        private static double Share(IEnumerable<bool> correct)
+        {
+            var (right, all) = (0, 0);
+            foreach (var c in correct) (right, all) = (right + (c ? 1 : 0), all + 1);
+            return all == 0 ? double.NaN : (double)right / all;
+        }
+    }
+}
