@@ -13,7 +13,7 @@ public static class EntityQuestions
 
     private const string Source = "get the whole dataset from https://github.com/princeton-nlp/EntityQuestions";
 
-    /// <summary>Relations that resemble one of the 12 in distribution: neither trained nor tested on (paper, appendix B).</summary>
+    /// <summary>Relations that resemble one of the 12 in distribution: the paper neither trains nor tests on them.</summary>
     private static readonly string[] LeftOut = ["P276", "P20", "P106", "P413", "P159"];
 
     /// <summary>
