@@ -1,0 +1,143 @@
+using System.Text.Json;
+
+namespace Slick.Facts;
+
+/// <summary>
+/// EntityQuestions (Sciavolino et al., EMNLP 2021): Wikidata triplets as questions and answers, 24 relations, read from
+/// the official layout (<c>dataset/{train,dev,test}/P*.{split}.json</c> and <c>relation_query_templates.json</c>) and
+/// filtered as in the paper: its Tables 3, 4 and 5 count exactly what <see cref="Read"/> gives.
+/// </summary>
+public static class EntityQuestions
+{
+    private const string Templates = "relation_query_templates.json";
+
+    private const string Source = "get the whole dataset from https://github.com/princeton-nlp/EntityQuestions";
+
+    /// <summary>Relations that resemble one of the 12 in distribution: the paper neither trains nor tests on them.</summary>
+    private static readonly string[] LeftOut = ["P276", "P20", "P106", "P413", "P159"];
+
+    /// <summary>
+    /// Reads the 12 relations in distribution (train, dev, test), then the 7 out of distribution (dev, test), in the
+    /// order of the paper's Tables 3 and 5. Two filters apply: (1) a question with more than one correct answer is
+    /// dropped, in every split; (2) a train question is dropped if its subject is a subject of a test question of any
+    /// of the 24 relations, test questions with several answers included. Exposures are not known: -1.
+    /// </summary>
+    /// <param name="folder">The folder that holds <c>dataset/</c>, or <c>dataset/</c> itself; the templates may lie in either.</param>
+    /// <returns>The dataset; facts are in the order of relation, split, file.</returns>
+    /// <exception cref="SlickException">
+    /// A folder or file is missing, a file of an unknown relation is there, or a record is damaged: malformed JSON, a
+    /// missing key, no answer, a question that does not fit its relation's template.
+    /// </exception>
+    public static Dataset Read(string folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        try
+        {
+            return ReadFolder(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SlickException($"{folder}: cannot be read as EntityQuestions: {e.Message}", e);
+        }
+    }
+
+    private static Dataset ReadFolder(string folder)
+    {
+        var data = Locate(folder);
+        var known = WorldRelation.All.Select(r => r.Id).Concat(LeftOut).ToArray();
+        CheckFiles(data, known);
+        var templates = ReadTemplates(data, known);
+
+        List<QuestionRecord> Records(string relation, Split split) => QuestionFile.Read(PathOf(data, relation, split), templates[relation]);
+
+        var test = known.ToDictionary(id => id, id => Records(id, Split.Test));
+        var tested = test.Values.SelectMany(records => records).Select(r => r.Subject).ToHashSet(StringComparer.Ordinal);
+
+        var facts = new List<Fact>();
+        foreach (var relation in WorldRelation.All)
+            foreach (var split in SplitsOf(relation))
+                foreach (var record in split == Split.Test ? test[relation.Id] : Records(relation.Id, split))
+                {
+                    if (record.Answers.Count > 1) continue; // filter 1
+                    if (split == Split.Train && tested.Contains(record.Subject)) continue; // filter 2
+                    facts.Add(new Fact
+                    {
+                        Id = facts.Count,
+                        Relation = relation.Id,
+                        Split = split,
+                        Subject = record.Subject,
+                        Question = record.Question,
+                        Answer = record.Answers[0],
+                    });
+                }
+        return new Dataset([.. WorldRelation.All.Select(r => new Relation(r.Id, templates[r.Id], r.InDistribution))], facts);
+    }
+
+    private static Split[] SplitsOf(WorldRelation relation) =>
+        relation.InDistribution ? [Split.Train, Split.Dev, Split.Test] : [Split.Dev, Split.Test];
+
+    private static string NameOf(Split split) => split.ToString().ToLowerInvariant();
+
+    private static string PathOf(string data, string relation, Split split) =>
+        Path.Combine(data, NameOf(split), $"{relation}.{NameOf(split)}.json");
+
+    /// <summary>The folder with train, dev and test in it.</summary>
+    private static string Locate(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; {Source}.");
+        var inner = Path.Combine(folder, "dataset");
+        if (Directory.Exists(inner)) return inner;
+        if (Enum.GetValues<Split>().Any(s => Directory.Exists(Path.Combine(folder, NameOf(s))))) return folder;
+        throw new SlickException($"{folder}: not EntityQuestions, it has neither dataset/ nor train/, dev/ and test/; {Source}.");
+    }
+
+    /// <summary>Every folder and file that is needed is there, and no relation that nobody knows.</summary>
+    private static void CheckFiles(string data, string[] known)
+    {
+        foreach (var split in Enum.GetValues<Split>())
+        {
+            var folder = Path.Combine(data, NameOf(split));
+            if (!Directory.Exists(folder)) throw new SlickException($"{data}: no {NameOf(split)} folder; {Source}.");
+            foreach (var path in Directory.GetFiles(folder, "P*.json").Order(StringComparer.Ordinal))
+            {
+                var id = Path.GetFileName(path).Split('.')[0];
+                if (!known.Contains(id))
+                    throw new SlickException($"{path}: unknown relation {id}, not one of the 24 of EntityQuestions; remove the file or mend its name.");
+            }
+        }
+        var missing = WorldRelation.All.SelectMany(r => SplitsOf(r).Select(s => PathOf(data, r.Id, s)))
+            .Concat(LeftOut.Select(id => PathOf(data, id, Split.Test)))
+            .FirstOrDefault(path => !File.Exists(path));
+        if (missing is not null)
+        {
+            var why = missing.EndsWith(".test.json", StringComparison.Ordinal) ? " (train questions are checked against the test questions of all 24 relations)" : "";
+            throw new SlickException($"{missing}: there is no such file{why}; {Source}.");
+        }
+    }
+
+    private static Dictionary<string, string> ReadTemplates(string data, string[] known)
+    {
+        var above = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(data))) ?? data;
+        var path = new[] { data, above }.Select(f => Path.Combine(f, Templates)).FirstOrDefault(File.Exists)
+            ?? throw new SlickException($"{data}: no {Templates} here or in the folder above; {Source}.");
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            var templates = new Dictionary<string, string>();
+            foreach (var id in known)
+            {
+                if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty(id, out var value))
+                    throw new SlickException($"{path}: no template for {id}; add \"{id}\": \"a question with [X]\".");
+                var template = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+                if (template.Split("[X]").Length != 2)
+                    throw new SlickException($"{path}: the template of {id} is not a question with one [X]: {value.GetRawText().ReplaceLineEndings(" ")}.");
+                templates.Add(id, template);
+            }
+            return templates;
+        }
+        catch (JsonException e)
+        {
+            throw new SlickException($"{path}:{e.LineNumber + 1}: not JSON; {Source}.", e);
+        }
+    }
+}

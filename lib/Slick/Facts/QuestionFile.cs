@@ -1,0 +1,84 @@
+using System.Text.Json;
+
+namespace Slick.Facts;
+
+/// <summary>A record of an EntityQuestions file.</summary>
+/// <param name="Subject">What the relation's template leaves over of the question.</param>
+/// <param name="Question">The question as it stands in the file.</param>
+/// <param name="Answers">The correct answers, at least one, none empty.</param>
+internal readonly record struct QuestionRecord(string Subject, string Question, IReadOnlyList<string> Answers);
+
+/// <summary>One file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
+internal static class QuestionFile
+{
+    /// <summary>Reads every record; <paramref name="template"/> is a question with one [X].</summary>
+    /// <exception cref="SlickException">Names file, line and record (from 1) of the first thing that is wrong.</exception>
+    public static List<QuestionRecord> Read(string path, string template)
+    {
+        var bytes = File.ReadAllBytes(path).AsSpan();
+        if (bytes.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
+        var gap = template.IndexOf("[X]", StringComparison.Ordinal);
+        var (before, after) = (template[..gap], template[(gap + 3)..]);
+
+        var records = new List<QuestionRecord>();
+        var reader = new Utf8JsonReader(bytes);
+        var begun = 0; // records begun
+        try
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartArray) throw new FormatException("the file is not a list of records");
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                begun++;
+                if (reader.TokenType != JsonTokenType.StartObject) throw new FormatException("not an object with a question and its answers");
+                string? question = null;
+                List<string>? answers = null;
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+                {
+                    if (reader.ValueTextEquals("question"u8)) question = Text(ref reader, "question");
+                    else if (reader.ValueTextEquals("answers"u8)) answers = Texts(ref reader);
+                    else reader.Skip();
+                }
+                if (question is null) throw new FormatException("the key 'question' is missing");
+                if (answers is null) throw new FormatException("the key 'answers' is missing");
+                if (answers.Count == 0) throw new FormatException("the list of answers is empty");
+                if (answers.Any(string.IsNullOrWhiteSpace)) throw new FormatException("an answer is empty");
+                var subject = question.Length > before.Length + after.Length ? question[before.Length..^after.Length] : "";
+                if (string.IsNullOrWhiteSpace(subject)
+                    || !question.StartsWith(before, StringComparison.Ordinal) || !question.EndsWith(after, StringComparison.Ordinal))
+                    throw new FormatException($"'{question.ReplaceLineEndings(" ")}' does not fit the relation's template '{template}'");
+                records.Add(new(subject, question, answers));
+            }
+            reader.Read(); // nothing may follow the list
+            return records;
+        }
+        catch (JsonException e)
+        {
+            var where = begun > records.Count ? $"in record {begun}" : begun > 0 ? $"after record {begun}" : "before the first record";
+            throw new SlickException($"{path}:{e.LineNumber + 1}: malformed JSON {where}; is the file whole?", e);
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        {
+            var line = 1 + bytes[..(int)reader.TokenStartIndex].Count((byte)'\n');
+            var what = e is FormatException ? e.Message : "the text is not valid UTF-8";
+            var where = begun > 0 ? $"record {begun}: " : "";
+            throw new SlickException($"{path}:{line}: {where}{what}; mend it or get the file anew.", e);
+        }
+    }
+
+    private static string Text(ref Utf8JsonReader reader, string key)
+    {
+        reader.Read();
+        return reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw new FormatException($"'{key}' is not text");
+    }
+
+    private static List<string> Texts(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray) throw new FormatException("'answers' is not a list");
+        var texts = new List<string>(1);
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw new FormatException("'answers' holds something that is not text"));
+        return texts;
+    }
+}
