@@ -1,0 +1,107 @@
+using MathNet.Numerics.Distributions;
+using MathNet.Numerics.Statistics;
+
+namespace Slick.Analysis;
+
+/// <summary>Intervals for means, shares and paired differences.</summary>
+public static class Intervals
+{
+    /// <summary>
+    /// Mean +- t(n-1) * s / sqrt(n) (Student 1908). With one value per seed this is the cluster interval over seeds: what
+    /// happens within a seed is averaged before. Fewer than two values give NaN bounds, none a NaN estimate.
+    /// </summary>
+    /// <param name="values">One value per independent unit, [n].</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentException">A value is not finite or the level is outside (0, 1).</exception>
+    public static Interval MeanT(IReadOnlyList<double> values, double level = 0.95)
+    {
+        Check.Finite(values, nameof(values));
+        Check.Level(level);
+        if (values.Count == 0) return Interval.Unbounded(double.NaN);
+        var (mean, error) = MeanAndError(values);
+        if (values.Count < 2) return Interval.Unbounded(mean);
+        var half = Quantiles.CriticalT(level, values.Count - 1) * error;
+        return new(mean, mean - half, mean + half);
+    }
+
+    /// <summary>
+    /// The score interval of a share (Wilson 1927): (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). The estimate is
+    /// successes / trials. Trials are taken as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
+    /// </summary>
+    /// <param name="successes">Successes, 0 to trials.</param>
+    /// <param name="trials">Trials; with none everything is NaN.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">Counts or level make no sense.</exception>
+    public static Interval Wilson(int successes, int trials, double level = 0.95)
+    {
+        Check.Counts(successes, trials);
+        Check.Level(level);
+        if (trials == 0) return Interval.Unbounded(double.NaN);
+        var z = Normal.InvCDF(0, 1, 1 - (1 - level) / 2);
+        double n = trials, p = successes / n, z2 = z * z;
+        var centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+        var half = z * Math.Sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+        return new(p, successes == 0 ? 0 : centre - half, successes == trials ? 1 : centre + half);
+    }
+
+    /// <summary>
+    /// The equal-tailed interval of the posterior Beta(successes + 1/2, failures + 1/2) under Jeffreys' prior (Brown, Cai and
+    /// DasGupta 2001, without their change at 0 and n successes, so that the bounds stay inside (0, 1)).
+    /// </summary>
+    /// <param name="successes">Successes, 0 to trials.</param>
+    /// <param name="trials">Trials; with none everything is NaN.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">Counts or level make no sense.</exception>
+    public static Interval Jeffreys(int successes, int trials, double level = 0.95)
+    {
+        Check.Counts(successes, trials);
+        Check.Level(level);
+        if (trials == 0) return Interval.Unbounded(double.NaN);
+        double tail = (1 - level) / 2, a = successes + 0.5, b = trials - successes + 0.5;
+        return new((double)successes / trials, Quantiles.Beta(a, b, tail), 1 - Quantiles.Beta(b, a, tail));
+    }
+
+    /// <summary>
+    /// The mean of a - b with the percentile interval of its bootstrap (Efron 1979): pairs are drawn with replacement, the
+    /// bounds are the quantiles of the drawn means (type 7 of Hyndman and Fan 1996). For an arm with one seed, over test
+    /// questions. Fewer than two pairs give NaN bounds.
+    /// </summary>
+    /// <param name="a">Values, [n].</param>
+    /// <param name="b">Values of the same units in the same order, [n].</param>
+    /// <param name="seed">Seed of the draws: the same seed and data give the same bounds.</param>
+    /// <param name="draws">Bootstrap samples.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentException">Lengths differ, a value is not finite, or level or draws make no sense.</exception>
+    public static Interval PairedBootstrap(IReadOnlyList<double> a, IReadOnlyList<double> b, int seed, int draws = 10_000, double level = 0.95)
+    {
+        Check.Pairs(a, b, nameof(a), nameof(b));
+        Check.Level(level);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(draws);
+        if (a.Count == 0) return Interval.Unbounded(double.NaN);
+        var difference = new double[a.Count];
+        for (var i = 0; i < difference.Length; i++) difference[i] = a[i] - b[i];
+        var estimate = difference.Average();
+        if (difference.Length < 2) return Interval.Unbounded(estimate);
+        var random = new Random(seed);
+        var means = new double[draws];
+        for (var draw = 0; draw < draws; draw++)
+        {
+            var sum = 0.0;
+            for (var i = 0; i < difference.Length; i++) sum += difference[random.Next(difference.Length)];
+            means[draw] = sum / difference.Length;
+        }
+        Array.Sort(means);
+        var tail = (1 - level) / 2;
+        return new(estimate, SortedArrayStatistics.QuantileCustom(means, tail, QuantileDefinition.R7),
+            SortedArrayStatistics.QuantileCustom(means, 1 - tail, QuantileDefinition.R7));
+    }
+
+    /// <summary>The mean and its standard error s / sqrt(n), s with n - 1; the error is NaN for one value.</summary>
+    internal static (double Mean, double Error) MeanAndError(IReadOnlyList<double> values)
+    {
+        var mean = values.Average();
+        // Equal values have no spread, whatever the rounding of their mean.
+        if (values.All(v => v == values[0])) return (values[0], values.Count < 2 ? double.NaN : 0);
+        return (mean, Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1) / values.Count));
+    }
+}
