@@ -27,11 +27,17 @@ public static class FineTuningRuns
     /// <param name="progress">Told how far the runs are.</param>
     /// <param name="cancellation">Stops between steps; at most about ten seconds of each run are lost.</param>
     /// <returns>Every epoch of every run, and every test question's answers.</returns>
-    /// <exception cref="SlickException">A set is empty, or runs diverged; the others are finished and kept.</exception>
+    /// <exception cref="SlickException">D is empty, or runs diverged; the others are finished and kept.</exception>
     public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
         StudyOptions options, IReadOnlyList<Run> runs, RunStore store, IProgressReport progress, CancellationToken cancellation)
     {
         var name = $"fine-tuning (seed {model.Seed})";
+        IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) => FineTuningSets.Make(run.Arm with { Kind = kind ?? run.Arm.Kind }, model.Dataset.Facts, labels, options.Size, Seeds.Mix(model.Seed, run.Seed));
+        var empty = runs.Where(r => Set(r).Count == 0).Select(r => r.Arm).Distinct().ToList();
+        if (empty.Any(a => a.Kind == ArmKind.Ratio))
+            throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed, a larger world, or size=smallerOfKnownAndUnknown.");
+        if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
+        runs = [.. runs.Where(r => !empty.Contains(r.Arm))];
         var stages = runs.Select(r => store.Stage("run", Version, $"{r.Arm}, draw {r.Seed}, base seed {model.Seed}",
             new { r.Arm.Kind, r.Arm.UnknownPercent, options.Size, options.FineTuning }, r.Seed, model.Key, labelsKey)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
@@ -54,15 +60,12 @@ public static class FineTuningRuns
 
             Action<string> Fit(string scratch, Run run)
             {
-                var seed = Seeds.Mix(model.Seed, run.Seed);
-                var set = FineTuningSets.Make(run.Arm, model.Dataset.Facts, labels, options.Size, seed);
-                if (set.Count == 0) throw new SlickException($"{run.Arm} is empty: a category is missing in every relation; take another seed, a larger world, or size=smallerOfKnownAndUnknown.");
-                var updates = 0;
-                if (run.Arm.Kind == ArmKind.KnownOnlySameUpdates)
-                    updates = (FineTuningSets.Make(new(ArmKind.Ratio, run.Arm.UnknownPercent), model.Dataset.Facts, labels, options.Size, seed).Count + options.FineTuning.BatchExamples - 1) / options.FineTuning.BatchExamples;
+                var set = Set(run);
+                var updates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
+                    ? (Set(run, ArmKind.Ratio).Count + options.FineTuning.BatchExamples - 1) / options.FineTuning.BatchExamples : 0;
                 var results = new List<EpochResult>();
                 FineTuning.Run(weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, [.. questions.All, .. set],
-                    Seeds.Mix(seed, run.Arm.ToString()), updates, scratch, result =>
+                    Seeds.Mix(Seeds.Mix(model.Seed, run.Seed), run.Arm.ToString()), updates, scratch, result =>
                     {
                         results.Add(result);
                         progress.Report(name, Interlocked.Increment(ref epochs), missing.Count * (options.FineTuning.Epochs + 1.0), run.Arm.ToString());
