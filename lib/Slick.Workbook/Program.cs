@@ -18,6 +18,7 @@ public static class Program
         {
             ReproduceCommand.Create(),
             ListCommand.Create(),
+            TuneCommand.Create(),
             RunCommand.Create(),
         };
         var parsed = root.Parse(args);

@@ -66,8 +66,6 @@ public sealed record PreTrainingOptions
 /// <summary>Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine.</summary>
 public static class PreTraining
 {
-    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(15);
-
     /// <summary>Trains a fresh decoder. The same arguments give the same weights, also when the work was interrupted and resumed.</summary>
     /// <param name="options">Shape and schedule.</param>
     /// <param name="vocabularySize">Entries of the tokenizer.</param>
@@ -97,7 +95,7 @@ public static class PreTraining
         var steps = epochSteps * options.Epochs;
         var loaded = 0;
         var clock = Stopwatch.StartNew();
-        var saved = clock.Elapsed;
+        var checkpoints = new CheckpointClock();
         var begun = optimizer.Steps;
         using var losses = zeros(options.Shards, device: device);
         for (var step = optimizer.Steps; step < steps; step++)
@@ -119,11 +117,7 @@ public static class PreTraining
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
                 progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
             }
-            if (clock.Elapsed - saved > CheckpointEvery || cancellation.IsCancellationRequested)
-            {
-                Save(file, weights, optimizer);
-                saved = clock.Elapsed;
-            }
+            if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, weights, optimizer));
             cancellation.ThrowIfCancellationRequested();
         }
         foreach (var decoder in decoders) decoder.Dispose();

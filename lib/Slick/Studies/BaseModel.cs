@@ -41,7 +41,7 @@ public sealed class BaseModel : IDisposable
     /// <param name="store">Where the result is kept.</param>
     /// <param name="device">Where the model is trained and loaded.</param>
     /// <param name="progress">Told how far pre-training is.</param>
-    /// <param name="cancellation">Stops between steps; at most 15 seconds of work are lost.</param>
+    /// <param name="cancellation">Stops between steps; at most 20 seconds of work are lost.</param>
     public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, torch.Device device, IProgressReport progress, CancellationToken cancellation)
     {
         var stage = store.Stage("model", Version, $"world and base model, seed {seed}", new { options.World, options.PreTraining }, seed);

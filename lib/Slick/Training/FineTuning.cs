@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Diagnostics;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -40,8 +39,6 @@ public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyL
 /// <summary>Full fine-tuning on question/answer pairs, zero-shot, with the loss on the answer and its line end.</summary>
 public static class FineTuning
 {
-    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(10);
-
     /// <summary>
     /// Fine-tunes a copy of a model and asks it all evaluation questions before the first and after every epoch. The
     /// same arguments give the same results, also when the work was interrupted and resumed.
@@ -83,7 +80,7 @@ public static class FineTuning
             epochDone(result);
         }
         if (history.Count == 0) Done(new EpochResult(0, 0, double.NaN, Evaluate()));
-        var saved = Stopwatch.StartNew();
+        var checkpoints = new CheckpointClock();
         for (var epoch = history.Count; epoch <= options.Epochs; epoch++)
         {
             // Random numbers of the epoch's own, so that a resumed run draws the same.
@@ -109,9 +106,7 @@ public static class FineTuning
             if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
                 throw new DivergedException(FormattableString.Invariant($"Fine-tuning diverged in epoch {epoch} (loss {loss:G3}); lower fineTuning.learningRate = {options.LearningRate}."));
             Done(new EpochResult(epoch, optimizer.Steps, loss, Evaluate()));
-            if (file is null || saved.Elapsed < CheckpointEvery || epoch == options.Epochs) continue;
-            Save(file, weights, optimizer, history);
-            saved.Restart();
+            if (file is not null && epoch < options.Epochs && checkpoints.IsDue) checkpoints.Save(() => Save(file, weights, optimizer, history));
         }
 
         bool[] Evaluate()

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Globalization;
+using Slick.Studies;
+
+namespace Slick.Workbook.Commands;
+
+/// <summary><c>slick tune</c>: the learning rate of fine-tuning, by a rule that does not look at the findings.</summary>
+internal static class TuneCommand
+{
+    // Far from the seeds that are reported.
+    private const int FirstSeed = 1001;
+
+    public static Command Create()
+    {
+        var rates = new Option<double[]>("--rates") { DefaultValueFactory = _ => [2e-5, 3e-5, 5e-5, 7e-5, 1e-4, 1.5e-4], AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try." };
+        rates.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens)
+                if (!double.TryParse(token.Value, CultureInfo.InvariantCulture, out var rate) || rate is < 1e-8 or > 1)
+                    result.AddError($"--rates takes numbers between 1e-8 and 1, not '{token.Value}'.");
+        });
+        var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1, Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
+        var command = new Command("tune", "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
+        var arguments = new StudyArguments(command);
+        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
+            () => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, CancellationToken cancel)
+    {
+        if (seeds < 1) throw new UsageException($"--seeds {seeds}: at least one base model is needed.");
+        var (name, options, _) = arguments.Study(parsed);
+        var store = RunStore.Open(parsed.GetValue(arguments.Store));
+        var compute = arguments.Compute(parsed);
+        var (rows, chosen) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
+        static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+        Line($"");
+        Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
+        Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
+        foreach (var row in rows)
+            Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% {100 * row.UnknownFitted,14:F1}%  {(row.Fits ? "yes" : "no")}");
+        Console.Out.WriteLine(chosen is { } rate ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}") : "None fits at least 99% of both: try higher rates, or more epochs.");
+        return chosen is null ? 1 : 0;
+    }
+}

@@ -1,0 +1,199 @@
+using System.Globalization;
+using Slick.Knowledge;
+using Slick.Studies;
+
+namespace Slick.Analysis;
+
+/// <summary>What a study says about a claim.</summary>
+public enum Verdict
+{
+    /// <summary>Every part's interval lies on the right side.</summary>
+    Holds,
+    /// <summary>A part's interval lies wholly on the wrong side.</summary>
+    Contradicted,
+    /// <summary>Neither.</summary>
+    Undecided,
+}
+
+/// <summary>One statistic of a claim.</summary>
+/// <param name="Statistic">What is estimated, with its unit.</param>
+/// <param name="Test">When it counts for the claim.</param>
+/// <param name="Value">The estimate with the interval that decides: 95% for a difference, 90% for an equality.</param>
+/// <param name="Method">What the interval is over.</param>
+/// <param name="Verdict">This part's verdict.</param>
+/// <param name="P">p-value of "does not hold": two-sided for a difference, of two one-sided tests for an equality.</param>
+public sealed record ClaimPart(string Statistic, string Test, Interval Value, string Method, Verdict Verdict, double P);
+
+/// <summary>A claim of the paper, and how it is tested (measurement.md, Claims).</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Sentence">What is claimed.</param>
+/// <param name="Source">Figure or table of the paper.</param>
+/// <param name="Paper">The paper's numbers.</param>
+/// <param name="Parts">The statistics that decide.</param>
+public sealed record Claim(int Number, string Sentence, string Source, string Paper, Func<StudyData, IReadOnlyList<ClaimPart>> Parts);
+
+/// <summary>A claim and this study's answer.</summary>
+/// <param name="Claim">The claim.</param>
+/// <param name="Parts">Its parts.</param>
+/// <param name="Verdict">Holds when all parts hold, contradicted when one is.</param>
+/// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over all claims.</param>
+public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, Verdict Verdict, double HolmP)
+{
+    /// <summary>The numbers on one line.</summary>
+    public string Numbers => string.Join("; ", Parts.Select(p => string.Create(CultureInfo.InvariantCulture,
+        $"{p.Statistic} {Number(p.Value.Estimate)} [{Number(p.Value.Low)}, {Number(p.Value.High)}] ({p.Method})")));
+
+    private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
+}
+
+/// <summary>The registered claims. Accuracies are in points (0 to 100).</summary>
+public static class Claims
+{
+    private const double Margin = 2;
+    private const double Low = 10;
+    private static readonly Arm[] Single = [new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100)];
+    private static readonly int[] Percents = [0, 25, 50, 75, 100];
+
+    /// <summary>Claims 1 to 6 of measurement.md.</summary>
+    public static IReadOnlyList<Claim> All { get; } =
+    [
+        new(1, "Unknown facts are fitted later than Known facts.", "Fig. 1, 4", "at EARLY_STOP most Known and few Unknown are fitted", FittedLater),
+        new(2, "Accuracy at CONVERGENCE falls as % Unknown rises, and the fall since EARLY_STOP grows with it.", "Fig. 3a", "up to 14 points lost", UnknownHarms),
+        new(3, "D and D_Known are equal at EARLY_STOP; at CONVERGENCE D is below.", "Fig. 3b", "equal, then below", HarmIsUnknowns),
+        new(4, "Fitting Known examples raises accuracy, fitting Unknown ones lowers it.", "Table 1", "b_kn +7.3, b_unk -8.3, R2 0.86", Linear),
+        new(5, "MaybeKnown is the best single category at EARLY_STOP; Unknown and WeaklyKnown lose the most of what was known; D_Natural falls.", "Table 2", "43.6 against 40.5, 39.2, 37.5; HighlyKnown questions fall by 39.8 (Unknown), 21.5 (WeaklyKnown), 0.9, 0.3; Natural falls by 1.7", SingleCategories),
+        new(6, "Accuracy on Unknown test questions stays low whatever is trained.", "Table 2", "0.4 to 3.2", UnknownStaysLow),
+    ];
+
+    /// <summary>Tests every claim on a study.</summary>
+    public static IReadOnlyList<ClaimResult> Evaluate(IReadOnlyList<EpochRow> epochs, IReadOnlyList<AnswerRow> answers)
+    {
+        var data = new StudyData(epochs, answers);
+        var parts = All.Select(c => c.Parts(data)).ToList();
+        var adjusted = HypothesisTests.Holm([.. parts.Select(p => Math.Min(1, p.Max(x => x.P)))]);
+        return [.. All.Select((c, i) => new ClaimResult(c, parts[i],
+            parts[i].All(p => p.Verdict == Verdict.Holds) ? Verdict.Holds : parts[i].Any(p => p.Verdict == Verdict.Contradicted) ? Verdict.Contradicted : Verdict.Undecided,
+            adjusted[i]))];
+    }
+
+    private static IReadOnlyList<ClaimPart> FittedLater(StudyData data)
+    {
+        var half = new Arm(ArmKind.Ratio, 50);
+        static double Reached(IReadOnlyList<EpochRow> epochs, Func<EpochRow, double> fitted) => epochs.FirstOrDefault(e => fitted(e) >= 0.5)?.Epoch ?? epochs[^1].Epoch + 1;
+        return
+        [
+            Difference("epoch of half fitted, Unknown after Known", data.OverRuns(half, e => Reached(e, r => r.FittedUnknown) - Reached(e, r => r.FittedKnown)), 1),
+            Difference("fitted at EARLY_STOP, Known above Unknown", data.OverRuns(half, e => e.Where(r => r.EarlyStop).Select(r => r.FittedKnown - r.FittedUnknown).First()), 1, 100),
+        ];
+    }
+
+    private static IReadOnlyList<ClaimPart> UnknownHarms(StudyData data)
+    {
+        List<Term> Slope(int cluster, params (Stop Stop, double Sign)[] of)
+        {
+            var x = Percents.Where(p => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, cluster))).ToArray();
+            if (x.Length < 2) return [];
+            var mean = x.Average();
+            var square = x.Sum(v => (v - mean) * (v - mean));
+            // Least squares, per 100% Unknown.
+            return [.. x.SelectMany(p => of.Select(s => new Term(new(ArmKind.Ratio, p), s.Stop, s.Sign * 100 * (p - mean) / square)))];
+        }
+        return
+        [
+            Difference("slope at CONVERGENCE", data.Contrast(c => Slope(c, (Stop.Convergence, 1))), -1, 100),
+            Difference("slope of the fall", data.Contrast(c => Slope(c, (Stop.EarlyStop, 1), (Stop.Convergence, -1))), 1, 100),
+        ];
+    }
+
+    private static IReadOnlyList<ClaimPart> HarmIsUnknowns(StudyData data)
+    {
+        var equal = data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.EarlyStop, c));
+        return
+        [
+            new("D - D_Known at EARLY_STOP", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method, WithinMargin(Scale(equal.Value90, 100)),
+                Math.Max(equal.P(-Margin / 100, 1), equal.P(Margin / 100, -1))),
+            Difference("at CONVERGENCE", data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, c)), -1, 100),
+        ];
+    }
+
+    /// <summary>
+    /// D below D_Known trained for as many updates as D, at CONVERGENCE, in points: beside claim 3, since D_Known's fewer
+    /// updates flatter it.
+    /// </summary>
+    public static ClaimPart SameUpdates(StudyData data) =>
+        Difference("D - D_Known with D's updates, at CONVERGENCE", data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence, c)), -1, 100);
+
+    // The mean over % Unknown of D's accuracy minus that of its Known examples alone.
+    private static List<Term> AgainstKnownOnly(StudyData data, ArmKind other, Stop stop, int cluster)
+    {
+        var x = Percents.Where(p => data.Has(new(ArmKind.Ratio, p), stop, cluster) && data.Has(new(other, p), stop, cluster)).ToList();
+        return [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Count), new(new(other, p), stop, -1.0 / x.Count) })];
+    }
+
+    private static IReadOnlyList<ClaimPart> Linear(StudyData data)
+    {
+        var fit = FittedModel.Fit(data, outOfDistribution: false);
+        if (fit is null) return [Missing("b_kn"), Missing("b_unk")];
+        return [Part("b_kn", 1, 1), Part("b_unk", 2, -1)];
+
+        ClaimPart Part(string name, int index, int sign)
+        {
+            var value = Scale(fit.Coefficient(index), 100);
+            var degrees = Math.Max(1, fit.Model.Clusters - 1);
+            var error = fit.Model.StandardErrorsClustered[index];
+            var p = double.IsNaN(error) || fit.Model.Clusters < 2 ? 1 : 2 * MathNet.Numerics.Distributions.StudentT.CDF(0, 1, degrees, -sign * fit.Model.Coefficients[index] / error);
+            return new(index == 2 ? string.Create(CultureInfo.InvariantCulture, $"R2 {fit.Model.R2:F2}, {name}") : name, sign > 0 ? "95% interval above 0" : "95% interval below 0", value,
+                $"{fit.Model.Clusters} {fit.Unit}", Side(value, sign), Math.Min(1, p));
+        }
+    }
+
+    private static IReadOnlyList<ClaimPart> SingleCategories(StudyData data)
+    {
+        static bool Known(Category c) => c is Category.HighlyKnown or Category.MaybeKnown;
+        List<Term> Above(Arm a, Arm b, int cluster) => data.Has(a, Stop.EarlyStop, cluster) && data.Has(b, Stop.EarlyStop, cluster)
+            ? [new(a, Stop.EarlyStop, 1), new(b, Stop.EarlyStop, -1)] : [];
+        List<Term> Fall(Arm a, double weight, int cluster) => data.Has(a, Stop.Convergence, cluster)
+            ? [new(a, Stop.EarlyStop, weight), new(a, Stop.Convergence, -weight)] : [];
+        List<Term> LosesMore(Arm a, Arm b, int cluster) => Fall(a, 1, cluster) is { Count: > 0 } more && Fall(b, -1, cluster) is { Count: > 0 } less ? [.. more, .. less] : [];
+        var parts = new List<ClaimPart>();
+        foreach (var other in Single.Where(a => a.Kind != ArmKind.MaybeKnown))
+            parts.Add(Difference($"EARLY_STOP MaybeKnown - {Name(other)}", data.Contrast(c => Above(Single[1], other, c)), 1, 100));
+        foreach (var harmful in Single[2..].Reverse())
+            foreach (var harmless in Single[..2])
+                parts.Add(Difference($"loss on known, {Name(harmful)} - {Name(harmless)}", data.Contrast(c => LosesMore(harmful, harmless, c), Known), 1, 100));
+        parts.Add(Difference("fall of D_Natural", data.Contrast(c => Fall(new(ArmKind.Natural), 1, c)), 1, 100));
+        return parts;
+    }
+
+    private static IReadOnlyList<ClaimPart> UnknownStaysLow(StudyData data)
+    {
+        var worst = data.Arms.SelectMany(arm => new[] { Stop.EarlyStop, Stop.Convergence }.Select(stop =>
+            (Name: $"{Name(arm)}, {(stop == Stop.EarlyStop ? "EARLY_STOP" : "CONVERGENCE")}",
+             Estimate: data.Contrast(c => data.Has(arm, stop, c) ? [new(arm, stop, 1)] : [], k => k == Category.Unknown))))
+            .Where(p => !double.IsNaN(p.Estimate.Value95.High)).OrderByDescending(p => p.Estimate.Value95.High).ToList();
+        if (worst.Count == 0) return [Missing("highest accuracy on Unknown")];
+        var (name, estimate) = worst[0];
+        var value = Scale(estimate.Value95, 100);
+        var verdict = value.High <= Low ? Verdict.Holds : value.Low > Low ? Verdict.Contradicted : Verdict.Undecided;
+        return [new($"highest, {name}", "upper bound at most 10", value, estimate.Method, verdict, Math.Min(1, 2 * estimate.P(Low / 100, -1)))];
+    }
+
+    private static string Name(Arm arm) => arm == Single[3] ? "Unknown" : arm.Kind is ArmKind.HighlyKnown or ArmKind.MaybeKnown or ArmKind.WeaklyKnown ? arm.Kind.ToString() : arm.ToString();
+
+    private static ClaimPart Missing(string statistic) => new(statistic, "not run", new(double.NaN, double.NaN, double.NaN), "no run", Verdict.Undecided, 1);
+
+    private static ClaimPart Difference(string statistic, Estimate estimate, int sign, double scale = 1)
+    {
+        var value = Scale(estimate.Value95, scale);
+        return new(statistic, sign > 0 ? "95% interval above 0" : "95% interval below 0", value, estimate.Method, Side(value, sign), Math.Min(1, 2 * estimate.P(0, sign)));
+    }
+
+    private static Interval Scale(Interval value, double by) => new(value.Estimate * by, value.Low * by, value.High * by);
+
+    private static Verdict Side(Interval value, int sign) =>
+        sign > 0 ? value.Low > 0 ? Verdict.Holds : value.High < 0 ? Verdict.Contradicted : Verdict.Undecided
+        : value.High < 0 ? Verdict.Holds : value.Low > 0 ? Verdict.Contradicted : Verdict.Undecided;
+
+    private static Verdict WithinMargin(Interval value) =>
+        value.Low >= -Margin && value.High <= Margin ? Verdict.Holds : value.Low > Margin || value.High < -Margin ? Verdict.Contradicted : Verdict.Undecided;
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+using Slick.Analysis;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>Tables 1, 2 and 3 of the paper, and the table of claims.</summary>
+public static class PaperTables
+{
+    private const int PartsSeed = 100;
+    private static readonly Category[] Categories = Enum.GetValues<Category>();
+
+    /// <summary>Table 1: the linear model of accuracy, on the test questions and on those of the out-of-distribution relations.</summary>
+    public static TableView Table1(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        List<string> Row(string name, FittedModel? fit, params double[] paper) => fit is null
+            ? [name, "?", "?", "?", "?", "?", .. Paper(paper)]
+            : [name, .. Enumerable.Range(0, 3).Select(i => WithInterval(fit.Coefficient(i))), Number(fit.Model.R2, "F2"), $"{fit.Model.Observations} rows, {fit.Model.Clusters} {fit.Unit}", .. Paper(paper)];
+        static IEnumerable<string> Paper(double[] p) => [string.Create(CultureInfo.InvariantCulture, $"{p[0]:F1}, {p[1]:+0.0;-0.0}, {p[2]:+0.0;-0.0}, R2 {p[3]:F2}")];
+        return new TableView
+        {
+            Id = "table-1",
+            Title = "Table 1. Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (N: examples fitted)",
+            Note = $"{result.Source} Points, with 95% intervals by clustered standard errors; one row for every epoch of every D.",
+            Columns = ["test questions", "b0", "b_kn", "b_unk", "R2", "fitted to", "paper"],
+            Rows = [Row("in distribution", FittedModel.Fit(data, false), 36.9, 7.3, -8.3, 0.86), Row("out of distribution", FittedModel.Fit(data, true), 36.2, 3.2, -3.0, 0.95)],
+        };
+    }
+
+    /// <summary>Table 2: single-category sets and D_Natural by category of the test question, at EARLY_STOP and at CONVERGENCE.</summary>
+    public static TableView Table2(StudyResult result)
+    {
+        var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100), new(ArmKind.Natural) };
+        var answers = result.Answers.Where(a => a.Seed == 1).GroupBy(a => new Arm(a.Kind, a.UnknownPercent))
+            .ToDictionary(g => g.Key, g => g.OrderBy(a => a.BaseSeed).ThenBy(a => a.FactId).ToList());
+        arms = [.. arms.Where(answers.ContainsKey)];
+        var rows = new List<IReadOnlyList<string>>();
+        foreach (var stop in new[] { "EARLY_STOP", "CONVERGENCE" })
+        {
+            bool Right(AnswerRow a) => stop == "EARLY_STOP" ? a.EarlyStop : a.Convergence;
+            var columns = new Func<AnswerRow, bool>[] { _ => true }.Concat(Categories.Select(c => (Func<AnswerRow, bool>)(a => a.Category == c)))
+                .Select(of => arms.ToDictionary(arm => arm, arm => answers[arm].Where(of).Select(Right).ToList())).ToList();
+            foreach (var arm in arms)
+                rows.Add([stop, arm.Kind == ArmKind.Ratio ? "D_Unknown" : arm.ToString(), .. columns.Select(c => Cell(c, arm))]);
+        }
+        return new TableView
+        {
+            Id = "table-2",
+            Title = "Table 2. Sets of one category: exact match (%) by category of the test question",
+            Note = $"{result.Source} Marks: below the column's best by a paired t-test over up to 100 random equal parts of the questions, * p < 0.05, ** p < 0.01 (as in the paper; it sees the questions' luck, not the seeds').",
+            Columns = ["stop", "trained on", "all", .. Categories.Select(c => c.ToString())],
+            Rows = rows,
+            HeaderColumns = 2,
+        };
+
+        static string Cell(Dictionary<Arm, List<bool>> column, Arm arm)
+        {
+            static double Mean(List<bool> x) => x.Count == 0 ? double.NaN : x.Average(r => r ? 1.0 : 0);
+            var (own, best) = (column[arm], column.Values.MaxBy(Mean)!);
+            var mark = "";
+            if (!ReferenceEquals(own, best) && own.Count > 3)
+            {
+                var (a, b) = EqualParts.MeansOfRandomParts(best, own, 100, PartsSeed);
+                var p = HypothesisTests.PairedT(a, b).P;
+                mark = p < 0.01 ? "**" : p < 0.05 ? "*" : "";
+            }
+            return Number(100 * Mean(own)) + mark;
+        }
+    }
+
+    /// <summary>Table 3: how many train facts of each relation fall into each category, with |D|'s share and what pre-training said of them.</summary>
+    public static TableView Table3(StudyResult result)
+    {
+        var train = result.Labels.Where(l => l.Split == Split.Train).ToList();
+        var bases = result.Bases.Count;
+        List<string> Row(string name, IReadOnlyList<LabelRow> of)
+        {
+            var counts = Categories.Select(c => of.Count(l => l.Category == c)).ToList();
+            return [name, .. counts.Select(c => Whole(c)), Whole(of.Count)];
+        }
+        var d = result.Bases.Select(b => FineTuningSets.Make(new Arm(ArmKind.Ratio, 0), b.Facts, b.Labels, result.Options.Size, b.Seed).Count).ToList();
+        string Share(Func<LabelRow, bool> of, Category c) => Whole(train.Count(l => l.Category == c && of(l)));
+        return new TableView
+        {
+            Id = "table-3",
+            Title = $"Table 3. Train facts by category{(bases > 1 ? $", summed over {bases} base models" : "")}",
+            Note = $"{result.Source} |D| = {string.Join(", ", d)} by the rule {result.Options.Size}. Statements: mean number in one pass of pre-training. The paper's PaLM 2-M: 24, 23, 17, 36%.",
+            Columns = ["relation", .. Categories.Select(c => c.ToString()), "all"],
+            Rows =
+            [
+                .. train.GroupBy(l => l.Relation).Select(g => Row(g.Key, [.. g])),
+                Row("all", train),
+                ["%", .. Categories.Select(c => Number(100.0 * train.Count(l => l.Category == c) / train.Count)), "100.0"],
+                ["statements of the gold answer", .. Categories.Select(c => Number(train.Where(l => l.Category == c).Select(l => (double)l.GoldExposures).DefaultIfEmpty(double.NaN).Average())), ""],
+                ["statements of the rival", .. Categories.Select(c => Number(train.Where(l => l.Category == c).Select(l => (double)l.RivalExposures).DefaultIfEmpty(double.NaN).Average())), ""],
+                ["never seen", .. Categories.Select(c => Share(l => l.GoldExposures + l.RivalExposures == 0, c)), ""],
+                ["the rival has the majority", .. Categories.Select(c => Share(l => l.RivalExposures > l.GoldExposures, c)), ""],
+            ],
+        };
+    }
+
+    /// <summary>The claims with the paper's numbers, this study's, and the verdicts.</summary>
+    public static TableView ClaimsTable(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        var missed = data.NotConverged;
+        var same = Claims.SameUpdates(data);
+        return new TableView
+        {
+            Id = "claims",
+            Title = "The paper's claims",
+            Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Beside claim 3: {same.Statistic} {Number(same.Value.Estimate)} [{Number(same.Value.Low)}, {Number(same.Value.High)}]. {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} runs are not converged (less than 99% of their set fitted) and enter no verdict about CONVERGENCE.")}"),
+            Columns = StudyReport.ClaimColumns,
+            Rows = [.. StudyReport.ClaimRows(result).Select(StudyReport.Cells)],
+        };
+    }
+
+    internal static string Word(Verdict verdict) => verdict switch { Verdict.Holds => "holds", Verdict.Contradicted => "contradicted", _ => "undecided" };
+
+    private static string WithInterval(Interval share) => $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
+
+    private static string Number(double value, string format = "F1") => double.IsNaN(value) ? "-" : value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Net;
+using Slick.Analysis;
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>A claim as a row of a table: what is published beside the README.</summary>
+public sealed record ClaimRow
+{
+    /// <summary>The claim's number in measurement.md.</summary>
+    public required int Number { get; init; }
+    /// <summary>What is claimed.</summary>
+    public required string Claim { get; init; }
+    /// <summary>The paper's numbers and where they stand.</summary>
+    public required string Paper { get; init; }
+    /// <summary>This study's numbers with their intervals.</summary>
+    public required string Here { get; init; }
+    /// <summary>p-value with Holm's correction over all claims.</summary>
+    public required double HolmP { get; init; }
+    /// <summary>holds, contradicted or undecided.</summary>
+    public required string Verdict { get; init; }
+}
+
+/// <summary>The report of a study: claims, Figures 1, 3a, 3b, 4, 6 and Tables 1, 2, 3 on one page that needs no network.</summary>
+public static class StudyReport
+{
+    /// <summary>The page.</summary>
+    public static string Html(StudyResult result, int seed)
+    {
+        static string Text(string text) => WebUtility.HtmlEncode(text);
+        var options = string.Concat(NamedOptions.Values(result.Options).Select(v => $"<tr><td>{Text(v.Name)}</td><td>{Text(v.Value)}</td></tr>"));
+        return ReportPage.Html("What does fine-tuning on new knowledge do?",
+            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed {seed.ToString(CultureInfo.InvariantCulture)}.</p>",
+            [
+                PaperTables.ClaimsTable(result),
+                .. PaperFigures(result),
+                PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result),
+                $"<details><summary>All options</summary><table>{options}</table></details>",
+            ]);
+    }
+
+    /// <summary>Figures 1, 3a, 3b, 4 and 6.</summary>
+    public static IReadOnlyList<Figure> PaperFigures(StudyResult result) =>
+        [TrainingDynamics.Figure1(result), UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result), TrainingDynamics.Figure6(result)];
+
+    /// <summary>The claims as rows.</summary>
+    public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>
+    [.. Claims.Evaluate(result.Epochs, result.Answers).Select(c => new ClaimRow
+    {
+        Number = c.Claim.Number,
+        Claim = c.Claim.Sentence,
+        Paper = $"{c.Claim.Paper} ({c.Claim.Source})",
+        Here = c.Numbers,
+        HolmP = c.HolmP,
+        Verdict = PaperTables.Word(c.Verdict),
+    })];
+
+    internal static IReadOnlyList<string> ClaimColumns { get; } = ["", "claim", "paper", "here", "p (Holm)", "verdict"];
+
+    internal static IReadOnlyList<string> Cells(ClaimRow c) =>
+        [c.Number.ToString(CultureInfo.InvariantCulture), c.Claim, c.Paper, c.Here, c.HolmP < 0.001 ? "< 0.001" : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), c.Verdict];
+
+    /// <summary>The README's table of claims.</summary>
+    public static string Markdown(IReadOnlyList<ClaimRow> claims) => new TableView
+    {
+        Id = "claims",
+        Title = "",
+        Columns = ClaimColumns,
+        Rows = [.. claims.Select(Cells)],
+    }.Markdown();
+
+    /// <summary>Writes what is published of a study: small tables and pictures.</summary>
+    /// <param name="result">The study.</param>
+    /// <param name="folder">Where to: claims, epochs and label counts as Parquet, the claims as Markdown, the figures as SVG.</param>
+    /// <exception cref="SlickException">The folder cannot be written.</exception>
+    public static void Publish(StudyResult result, string folder)
+    {
+        var claims = ClaimRows(result);
+        Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
+        Tables.Write(Path.Combine(folder, "epochs.parquet"), result.Epochs);
+        Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
+        foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
+        foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result) })
+            Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), $"{table.Title}\n\n{table.Markdown()}\n{table.Note}\n");
+    }
+}

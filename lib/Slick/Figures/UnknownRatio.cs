@@ -1,0 +1,71 @@
+using Slick.Analysis;
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>Figures 3 and 4: what more and more Unknown examples do.</summary>
+public static class UnknownRatio
+{
+    /// <summary>Figure 3a: test accuracy by % Unknown, a line for each duration of training.</summary>
+    public static Figure Figure3a(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        var ratio = result.Epochs.Where(r => r.Kind == ArmKind.Ratio).ToList();
+        var last = ratio.Max(r => r.Epoch);
+        var epochs = new[] { 5, 10, 20, last }.Where(e => e <= last).Distinct().ToList();
+        return new Figure
+        {
+            Id = "figure-3a",
+            Title = "Figure 3a. The more Unknown and the longer the training, the more is lost",
+            Note = Curves.Note(result, data),
+            X = new("Unknown examples in D (%)", 0, 100),
+            Y = new("exact match on the test questions (%)"),
+            Series = [Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
+                .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs", ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
+        };
+    }
+
+    /// <summary>Figure 3b: the same for D and for D without its Unknown examples, at EARLY_STOP and at CONVERGENCE.</summary>
+    public static Figure Figure3b(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        var last = result.Epochs.Max(r => r.Epoch);
+        Series Line(string name, ArmKind kind, bool early, int color, LineStyle style) =>
+            Curves.Line(data, $"{name}, {(early ? "EARLY_STOP" : "CONVERGENCE")}",
+                // D_Known of D at 0% is D.
+                result.Epochs.Where(r => (r.Kind == kind || kind != ArmKind.Ratio && r.Kind == ArmKind.Ratio && r.UnknownPercent == 0) && (early ? r.EarlyStop : r.Epoch == last)),
+                r => r.UnknownPercent, r => r.TestAccuracy, color, style);
+        return new Figure
+        {
+            Id = "figure-3b",
+            Title = "Figure 3b. With early stop Unknown examples do no harm; at convergence they do",
+            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates."),
+            X = new("Unknown examples in D (%)", 0, 100),
+            Y = new("exact match on the test questions (%)"),
+            Series =
+            [
+                Line("D", ArmKind.Ratio, true, 0, LineStyle.Solid),
+                Line("D_Known", ArmKind.KnownOnly, true, 0, LineStyle.Dotted),
+                Line("D", ArmKind.Ratio, false, 1, LineStyle.Solid),
+                Line("D_Known", ArmKind.KnownOnly, false, 1, LineStyle.Dotted),
+                Line("D_Known with D's updates", ArmKind.KnownOnlySameUpdates, false, 2, LineStyle.Dashed),
+            ],
+        };
+    }
+
+    /// <summary>Figure 4: the share of Known and of Unknown examples that is fitted at EARLY_STOP.</summary>
+    public static Figure Figure4(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        var stop = result.Epochs.Where(r => r.Kind == ArmKind.Ratio && r.EarlyStop).ToList();
+        return new Figure
+        {
+            Id = "figure-4",
+            Title = "Figure 4. At EARLY_STOP Known examples are fitted, Unknown ones are not yet",
+            Note = Curves.Note(result, data),
+            X = new("Unknown examples in D (%)", 0, 100),
+            Y = new("fitted at EARLY_STOP (%)", 0, 100),
+            Series = [Curves.Line(data, "Known", stop, r => r.UnknownPercent, r => r.FittedKnown, 0), Curves.Line(data, "Unknown", stop, r => r.UnknownPercent, r => r.FittedUnknown, 1)],
+        };
+    }
+}

@@ -1,0 +1,55 @@
+using Slick.Runtime;
+
+namespace Slick.Studies;
+
+/// <summary>One learning rate of the search.</summary>
+/// <param name="LearningRate">The rate.</param>
+/// <param name="DevAccuracy">Best dev accuracy of D_Natural over the epochs, mean over seeds.</param>
+/// <param name="NaturalFitted">Share of D_Natural fitted at the last epoch, the lowest over seeds.</param>
+/// <param name="UnknownFitted">The same of D with 100% Unknown.</param>
+/// <param name="Fits">At least 99% of both is fitted.</param>
+public sealed record LearningRateRow(double LearningRate, double DevAccuracy, double NaturalFitted, double UnknownFitted, bool Fits);
+
+/// <summary>
+/// The learning rate by measurement.md's rule: the best dev accuracy of D_Natural among the rates that fit at least 99%
+/// of D_Natural and of D with 100% Unknown by the last epoch; on seeds that are not reported, never by the finding.
+/// </summary>
+public static class LearningRateSearch
+{
+    /// <summary>Tries each rate on D_Natural and on D with 100% Unknown.</summary>
+    /// <param name="options">The study's choices; its learning rate is replaced.</param>
+    /// <param name="rates">The rates.</param>
+    /// <param name="seeds">Base models to search on.</param>
+    /// <param name="store">Where the runs are kept.</param>
+    /// <param name="compute">Where models are.</param>
+    /// <param name="progress">Told how far each stage is.</param>
+    /// <param name="cancellation">Stops between steps.</param>
+    /// <returns>A row a rate, in the order given, and the rate chosen; null where none fits.</returns>
+    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen) Run(StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds,
+        RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation)
+    {
+        options.Check();
+        Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
+        var epochs = new List<(double Rate, EpochRow Row)>();
+        foreach (var seed in seeds)
+        {
+            using var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
+            var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
+            foreach (var rate in rates)
+            {
+                progress.Say(FormattableString.Invariant($"Learning rate {rate:G3}, seed {seed}."));
+                var trial = options with { FineTuning = options.FineTuning with { LearningRate = rate } };
+                epochs.AddRange(FineTuningRuns.Ensure(model, key, labels, trial, runs, store, progress, cancellation).Epochs.Select(e => (rate, e)));
+            }
+        }
+        var rows = rates.Select(rate =>
+        {
+            var of = epochs.Where(e => e.Rate == rate).Select(e => e.Row).ToList();
+            double Fitted(ArmKind kind) => of.Where(r => r.Kind == kind && r.Epoch == options.FineTuning.Epochs).Min(r => r.Fitted);
+            var dev = of.Where(r => r.Kind == ArmKind.Natural && r.EarlyStop).Average(r => r.DevAccuracy);
+            var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
+            return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99);
+        }).ToList();
+        return (rows, rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate);
+    }
+}
