@@ -44,7 +44,7 @@ public sealed class BaseModel : IDisposable
     /// <param name="cancellation">Stops between steps; at most 20 seconds of work are lost.</param>
     public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, torch.Device device, IProgressReport progress, CancellationToken cancellation)
     {
-        var stage = store.Stage("model", Version, $"world and base model, seed {seed}", new { options.World, options.PreTraining }, seed);
+        var stage = StageOf(options, seed, store);
         stage.Ensure(scratch =>
         {
             progress.Stage(StageName(seed));
@@ -67,6 +67,9 @@ public sealed class BaseModel : IDisposable
         });
         return new BaseModel(seed, stage, options.World, device);
     }
+
+    internal static Stage StageOf(StudyOptions options, int seed, RunStore store) =>
+        store.Stage("model", Version, $"world and base model, seed {seed}", new { options.World, options.PreTraining }, seed);
 
     private static string StageName(int seed) => $"pre-training (seed {seed})";
 

@@ -38,8 +38,7 @@ public static class FineTuningRuns
             throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed, a larger world, or size=smallerOfKnownAndUnknown.");
         if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
         runs = [.. runs.Where(r => !empty.Contains(r.Arm))];
-        var stages = runs.Select(r => store.Stage("run", Version, $"{r.Arm}, draw {r.Seed}, base seed {model.Seed}",
-            new { r.Arm.Kind, r.Arm.UnknownPercent, options.Size, options.FineTuning }, r.Seed, model.Key, labelsKey)).ToList();
+        var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
         if (missing.Count > 0)
         {
@@ -81,6 +80,10 @@ public static class FineTuningRuns
         }
         return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))]);
     }
+
+    internal static Stage StageOf(Run run, string modelKey, string labelsKey, int baseSeed, StudyOptions options, RunStore store) =>
+        store.Stage("run", Version, $"{run.Arm}, draw {run.Seed}, base seed {baseSeed}",
+            new { run.Arm.Kind, run.Arm.UnknownPercent, options.Size, options.FineTuning }, run.Seed, modelKey, labelsKey);
 
     /// <summary>The questions that every epoch asks, and how their answers are counted.</summary>
     private sealed record Questions(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood, Dictionary<int, Category> Category)

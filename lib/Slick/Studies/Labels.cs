@@ -18,8 +18,7 @@ public static class Labels
     /// <returns>The stage's key and its table.</returns>
     public static (string Key, IReadOnlyList<LabelRow> Rows) Ensure(BaseModel model, StudyOptions options, RunStore store, IProgressReport progress, CancellationToken cancellation)
     {
-        var stage = store.Stage("labels", Annotator.Version, $"SliCK's labels by {options.Estimator}, seed {model.Seed}",
-            new { options.Estimator, Normaliser = options.Estimator == EstimatorKind.Sampled ? options.Normaliser : AnswerNormaliser.None, options.Sampling }, model.Seed, model.Key);
+        var stage = StageOf(model.Key, model.Seed, options, store);
         stage.Ensure(scratch =>
         {
             var name = $"SliCK (seed {model.Seed})";
@@ -50,4 +49,7 @@ public static class Labels
         });
         return (stage.Key, Tables.Read<LabelRow>(stage.File("labels.parquet")));
     }
+
+    internal static Stage StageOf(string modelKey, int seed, StudyOptions options, RunStore store) => store.Stage("labels", Annotator.Version, $"SliCK's labels by {options.Estimator}, seed {seed}",
+        new { options.Estimator, Normaliser = options.Estimator == EstimatorKind.Sampled ? options.Normaliser : AnswerNormaliser.None, options.Sampling }, seed, modelKey);
 }

@@ -59,12 +59,57 @@ public static class Study
         return new StudyResult(preset, options, bases, epochs, answers);
     }
 
-    /// <summary>Makes or reads the first base model of a study and its labels, without fine-tuning.</summary>
-    public static (BaseModel Model, IReadOnlyList<LabelRow> Labels) Label(StudyOptions options, int seed, RunStore store, Compute compute, IProgressReport? progress = null, CancellationToken cancellation = default)
+    /// <summary>
+    /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to
+    /// <see cref="Host.Progress"/>.
+    /// </summary>
+    /// <param name="preset">smoke, quick or lab.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
+    /// <exception cref="UsageException">There is no such preset.</exception>
+    public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "")
     {
-        progress ??= Progress.None;
-        options.Check();
-        var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
-        return (model, Labels.Ensure(model, options, store, progress, cancellation).Rows);
+        var (name, options, opened) = Choose(preset, seed, store);
+        return Run(name, options, seed, opened, Compute.Choose(device), Host.Progress, Host.Cancellation);
     }
+
+    /// <summary>The first base model of a study and its labels, chosen as by <see cref="Open"/>.</summary>
+    /// <param name="preset">smoke, quick or lab.</param>
+    /// <param name="seed">Seed of the base model.</param>
+    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="store">The store's folder; empty for the default.</param>
+    /// <exception cref="UsageException">There is no such preset.</exception>
+    public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "")
+    {
+        var (name, options, opened) = Choose(preset, seed, store);
+        var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, Host.Progress, Host.Cancellation);
+        return new(name, options, model, Labels.Ensure(model, options, opened, Host.Progress, Host.Cancellation).Rows);
+    }
+
+    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder)
+    {
+        var options = StudyOptions.Preset(preset);
+        var store = RunStore.Open(folder);
+        if (preset == "smoke" || IsComplete(options, seed, store)) return (preset, options, store);
+        Host.Progress.Say($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed} makes it); computing smoke.");
+        return ("smoke", StudyOptions.Smoke, store);
+    }
+
+    /// <summary>True where the store has the labels and every run of a study.</summary>
+    public static bool IsComplete(StudyOptions options, int seed, RunStore store) => Enumerable.Range(seed, options.Bases).All(s =>
+    {
+        var model = BaseModel.StageOf(options, s, store);
+        var labels = Labels.StageOf(model.Key, s, options, store);
+        // The sets that no fact belongs to have no run: they are known only with the labels.
+        return model.IsComplete && labels.IsComplete && options.Arms().All(a => Enumerable.Range(1, a.Draws).All(d =>
+            FineTuningRuns.StageOf(new(a.Arm, d), model.Key, labels.Key, s, options, store).IsComplete || a.Arm.UnknownPercent < 0 && a.Arm.Kind != ArmKind.Natural));
+    });
 }
+
+/// <summary>A base model and what it knows.</summary>
+/// <param name="Preset">Name of the preset.</param>
+/// <param name="Options">All choices.</param>
+/// <param name="Model">World, tokenizer and model.</param>
+/// <param name="Labels">SliCK's labels of its train and test facts.</param>
+public sealed record LabelledModel(string Preset, StudyOptions Options, BaseModel Model, IReadOnlyList<LabelRow> Labels);
