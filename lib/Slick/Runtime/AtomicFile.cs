@@ -1,0 +1,62 @@
+namespace Slick.Runtime;
+
+/// <summary>Files that are either whole or not there: written aside, flushed to the disk, then renamed.</summary>
+public static class AtomicFile
+{
+    /// <summary>Writes a file, replacing one that is there.</summary>
+    /// <param name="path">The file; its folder is made where it is missing.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="SlickException">The disk is full or the place cannot be written to; nothing is left behind.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        var aside = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+            using (var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            Replace(aside, path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Delete(aside);
+            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another folder.", e);
+        }
+        catch
+        {
+            Delete(aside);
+            throw;
+        }
+    }
+
+    /// <summary>Writes text as UTF-8 with line feeds.</summary>
+    /// <exception cref="SlickException">As for <see cref="Write"/>.</exception>
+    public static void WriteText(string path, string text) =>
+        Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text.ReplaceLineEndings("\n"))));
+
+    // Windows refuses to replace a file that somebody reads just now.
+    private static void Replace(string aside, string path)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                File.Move(aside, path, overwrite: true);
+                return;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException && OperatingSystem.IsWindows() && attempt < 20)
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
+    private static void Delete(string aside)
+    {
+        try { File.Delete(aside); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* a place that cannot be written to holds nothing of ours */ }
+    }
+}
