@@ -135,8 +135,8 @@ internal static class PlotlyJson
             ["hoverlabel"] = new JsonObject { ["bgcolor"] = "#ffffff", ["bordercolor"] = "#8a8f98", ["font"] = new JsonObject { ["color"] = "#1d2129" } },
             ["showlegend"] = true,
             ["legend"] = new JsonObject { ["orientation"] = "h", ["yref"] = "container", ["y"] = 0, ["yanchor"] = "bottom", ["x"] = 0, ["xanchor"] = "left", ["bgcolor"] = "rgba(0,0,0,0)" },
-            ["xaxis"] = AxisOf(figure.X),
-            ["yaxis"] = AxisOf(figure.Y),
+            ["xaxis"] = AxisOf(figure.X, range),
+            ["yaxis"] = AxisOf(figure.Y, AxisRange.Vertical(figure)),
         };
         var shapes = new JsonArray();
         var texts = new JsonArray();
@@ -159,12 +159,13 @@ internal static class PlotlyJson
         return layout;
     }
 
-    private static JsonObject AxisOf(Axis axis)
+    private static JsonObject AxisOf(Axis axis, AxisRange range)
     {
         var result = new JsonObject
         {
             ["title"] = new JsonObject { ["text"] = Plain(axis.Title), ["standoff"] = 12 },
             ["type"] = axis.LogScale ? "log" : "linear",
+            ["range"] = new JsonArray(range.Min, range.Max),
             ["automargin"] = true,
             ["zeroline"] = false,
             ["gridcolor"] = Grid,
@@ -174,8 +175,7 @@ internal static class PlotlyJson
             ["tickcolor"] = Frame,
             ["separatethousands"] = true,
             ["exponentformat"] = "none",
-            ["spikecolor"] = Frame,
-            ["spikethickness"] = 1,
+            ["showspikes"] = false,
         };
         if (axis.Categories is { } names)
         {
@@ -184,15 +184,8 @@ internal static class PlotlyJson
             result["ticktext"] = new JsonArray([.. names.Select(name => (JsonNode)Plain(name))]);
             result["showgrid"] = false;
         }
-        var min = axis.Min ?? (axis.Categories is null ? null : -0.5);
-        var max = axis.Max ?? (axis.Categories is null ? null : axis.Categories.Count - 0.5);
-        if (min is not null || max is not null)
-            result["range"] = new JsonArray(Place(axis, min), Place(axis, max));
         return result;
     }
-
-    private static JsonValue? Place(Axis axis, double? value) =>
-        value is { } v ? JsonValue.Create(axis.LogScale ? Math.Log10(v) : v) : null;
 
     private static string HoverText(Figure figure, Series series, int i)
     {

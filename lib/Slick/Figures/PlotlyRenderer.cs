@@ -37,7 +37,9 @@ public static class PlotlyRenderer
     public static string NotebookHtml(Figure figure)
     {
         figure.Check();
-        var picture = $"<img alt=\"\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(SvgRenderer.Svg(figure)))}\">";
+        // Title and note stand around it.
+        var svg = SvgRenderer.Svg(figure with { Title = "", Note = "" });
+        var picture = $"<img alt=\"\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(svg))}\">";
         return FigureStyle.Element + Body(figure, picture) + Loader();
     }
 

@@ -115,7 +115,7 @@ public sealed record TableView
         return html.Append("</div>\n").ToString();
 
         void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(IsNumeric(column) ? " class=\"n\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
+            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column])) && Rows.Any(row => row[column].Length > 0);

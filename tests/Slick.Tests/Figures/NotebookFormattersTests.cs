@@ -60,8 +60,8 @@ public sealed class NotebookFormattersTests : IDisposable
     {
         var frame = new DataFrame(new StringDataFrameColumn("category", ["Unknown", null, "<i>"]), new DoubleDataFrameColumn("accuracy", [0.123456789, 2, double.NaN]), new Int32DataFrameColumn("epoch", [1, 2, 12345]));
         var html = frame.ToDisplayString("text/html");
-        Assert.Contains("<tr><td>Unknown</td><td class=\"n\">0.123457</td><td class=\"n\">1</td></tr>", html, StringComparison.Ordinal);
-        Assert.Contains("<td>&lt;i&gt;</td><td class=\"n\">NaN</td><td class=\"n\">12345</td>", html, StringComparison.Ordinal);
+        Assert.Contains("<tr><td>Unknown</td><td class=\"num\">0.123457</td><td class=\"num\">1</td></tr>", html, StringComparison.Ordinal);
+        Assert.Contains("<td>&lt;i&gt;</td><td class=\"num\">NaN</td><td class=\"num\">12345</td>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("rows in all", html, StringComparison.Ordinal);
         Assert.Contains("0.123457", frame.ToDisplayString("text/plain"), StringComparison.Ordinal);
     }

@@ -47,7 +47,7 @@ public sealed partial class PlotlyRendererTests
         var layout = Json(Samples.Logarithmic)["layout"]!;
         Assert.Equal("log", (string?)layout["xaxis"]!["type"]);
         Assert.Equal(0, (double?)layout["yaxis"]!["range"]![0]);
-        Assert.Null(layout["yaxis"]!["range"]![1]);
+        Assert.InRange((double)layout["yaxis"]!["range"]![1]!, Math.Log10(30_000), 5);
         Assert.Equal(30, (double?)layout["shapes"]![0]!["x0"]);
         Assert.Equal(Math.Log10(30), (double)layout["annotations"]![0]!["x"]!, 1e-12);
         Assert.Equal(2, layout["annotations"]!.AsArray().Count);
@@ -66,6 +66,15 @@ public sealed partial class PlotlyRendererTests
         Assert.DoesNotContain("<b>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<e>", html, StringComparison.Ordinal);
         Assert.Matches("<div class=\"slick-plot\" [^>]*role=\"img\" aria-label=\"[^\"]{10,}\"", html);
+    }
+
+    [Fact]
+    public void AxisOfCategories_ShowsThemAll_AndZeroUnderBars()
+    {
+        var layout = Json(Samples.Bars)["layout"]!;
+        Assert.Equal([-0.5, 2.5], layout["xaxis"]!["range"]!.AsArray().Select(v => (double)v!));
+        Assert.Equal(["HighlyKnown", "MaybeKnown", "Unknown"], layout["xaxis"]!["ticktext"]!.AsArray().Select(v => (string?)v));
+        Assert.Equal(0, (double?)layout["yaxis"]!["range"]![0]);
     }
 
     [Fact]
