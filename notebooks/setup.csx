@@ -3,3 +3,4 @@
 #r "../lib/Slick.Workbook/bin/Release/TorchSharp.dll"
 #r "../lib/Slick.Workbook/bin/Release/Plotly.NET.dll"
 #r "../lib/Slick.Workbook/bin/Release/Microsoft.Data.Analysis.dll"
+Slick.Figures.NotebookFormatters.Register();

@@ -8,6 +8,7 @@ using Markdig.Extensions.AutoIdentifiers;
 using Markdig.Renderers.Html;
 using Markdig.Syntax;
 using Markdig.Syntax.Inlines;
+using Slick.Figures;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -38,12 +39,12 @@ public static class HtmlExport
             body.Append("</section>\n");
         }
         var title = WebUtility.HtmlEncode(headings.Count > 0 ? headings[0].Text : notebook.Name);
-        var content = body.ToString();
+        var content = PlotlyRenderer.WithoutLoaders(body.ToString());
         var page = new StringBuilder(content.Length + 10_000);
         page.Append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
         page.Append("<title>").Append(title).Append("</title>\n<style>\n").Append(PageStyle.Css).Append("</style>\n");
         if (content.Contains("Plotly.", StringComparison.Ordinal))
-            page.Append("<script>").Append(PlotlyScript.Text).Append("</script>\n");
+            page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");
         page.Append("</head>\n<body>\n<a class=\"skip\" href=\"#contents\">Contents</a>\n<main>\n");
         AppendContents(page, headings);
         return page.Append(content).Append("</main>\n</body>\n</html>\n").ToString();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.DotNet.Interactive.Formatting;
+using Slick.Figures;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -50,9 +51,12 @@ public static class NotebookRunner
         var injected = result.Cells.FindIndex(cell => cell.Tags.Contains("injected-parameters"));
         var executed = 0;
         var folder = Environment.CurrentDirectory;
+        var bringsPlotly = PlotlyRenderer.FirstFigureBringsPlotly;
         try
         {
             Environment.CurrentDirectory = result.Folder;
+            // A page gets plotly.js from HtmlExport; in the notebook's file each figure has a static picture.
+            PlotlyRenderer.FirstFigureBringsPlotly = false;
             for (var i = 0; i < result.Cells.Count; i++)
             {
                 var cell = result.Cells[i];
@@ -70,6 +74,7 @@ public static class NotebookRunner
         finally
         {
             Environment.CurrentDirectory = folder;
+            PlotlyRenderer.FirstFigureBringsPlotly = bringsPlotly;
         }
         return new NotebookRun(result, null, watch.Elapsed);
     }

@@ -72,7 +72,7 @@ public static partial class NativeLibraries
 
     private static string? Find(string name)
     {
-        var names = new[] { name, FileName(name) };
+        var names = new[] { name, FileName(name), name + Path.GetExtension(FileName(name)) };
         return new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }
             .SelectMany(folder => names.Select(n => Path.Combine(folder, n))).FirstOrDefault(File.Exists);
     }

@@ -1,0 +1,86 @@
+namespace Slick.Figures;
+
+/// <summary>Where values of an axis stand: themselves, or their logarithms to base 10; gaps are NaN.</summary>
+/// <param name="Log">Whether places are logarithms.</param>
+/// <param name="Min">The lowest place shown.</param>
+/// <param name="Max">The highest place shown.</param>
+internal sealed record AxisRange(bool Log, double Min, double Max)
+{
+    /// <summary>The horizontal range of a figure: all values, whole bars, all markers.</summary>
+    public static AxisRange Horizontal(Figure figure)
+    {
+        var bars = new BarPlaces(figure.Series);
+        return Of(figure.X, figure.Series.Select((s, i) => bars.Ends(i, s)).SelectMany(v => v).Concat(figure.Markers.Select(m => m.X)), margin: 0.03);
+    }
+
+    /// <summary>The vertical range of a figure: all values and intervals, and 0 where there are bars.</summary>
+    public static AxisRange Vertical(Figure figure)
+    {
+        var bars = figure.Series.Any(s => s.Kind == SeriesKind.Bars);
+        double[] zero = bars && !figure.Y.LogScale ? [0.0] : [];
+        return Of(figure.Y, figure.Series.SelectMany(s => s.Y.Concat(s.Low ?? []).Concat(s.High ?? [])).Concat(zero), margin: 0.06, fromZero: bars);
+    }
+
+    /// <summary>The range that shows all values, with a margin (a share of the range) where the axis sets no end itself.</summary>
+    private static AxisRange Of(Axis axis, IEnumerable<double> values, double margin, bool fromZero = false)
+    {
+        var places = values.Select(v => Place(v, axis.LogScale)).Where(double.IsFinite).ToList();
+        var (low, high) = places.Count == 0 ? (0, 1) : (places.Min(), places.Max());
+        if (axis.Categories is { } names)
+            (low, high, margin) = (-0.5, names.Count - 0.5, 0);
+        if (low == high)
+            (low, high) = fromZero && low == 0 ? (0, 1) : (low - 0.5, high + 0.5);
+        var space = margin * (high - low);
+        var min = axis.Min is { } setMin ? Place(setMin, axis.LogScale) : fromZero && low == 0 ? 0 : low - space;
+        var max = axis.Max is { } setMax ? Place(setMax, axis.LogScale) : fromZero && high == 0 ? 0 : high + space;
+        return min < max ? new AxisRange(axis.LogScale, min, max) : axis.Min is null ? new AxisRange(axis.LogScale, max - 1, max) : new AxisRange(axis.LogScale, min, min + 1);
+    }
+
+    /// <summary>The place of a value.</summary>
+    public double Place(double value) => Place(value, Log);
+
+    /// <summary>Where a value stands between the left end (0) and the right end (1).</summary>
+    public double Share(double value) => (Place(value) - Min) / (Max - Min);
+
+    /// <summary>Values with a tick on a logarithmic axis: the powers of ten, with 2 and 5 times them where there are few.</summary>
+    public IEnumerable<double> LogTicks()
+    {
+        double[] steps = Max - Min <= 3 ? [1, 2, 5] : [1];
+        for (var power = (int)Math.Floor(Min); power <= (int)Math.Ceiling(Max); power++)
+        {
+            foreach (var step in steps)
+            {
+                var value = step * Math.Pow(10, power);
+                if (Math.Log10(value) >= Min - 1e-9 && Math.Log10(value) <= Max + 1e-9)
+                    yield return value;
+            }
+        }
+    }
+
+    private static double Place(double value, bool log) =>
+        !double.IsFinite(value) ? double.NaN : !log ? value : value > 0 ? Math.Log10(value) : double.NaN;
+}
+
+/// <summary>Bars of several series side by side, in units of the horizontal axis.</summary>
+internal sealed class BarPlaces
+{
+    private readonly List<int> _series;
+
+    public BarPlaces(IReadOnlyList<Series> series)
+    {
+        _series = [.. Enumerable.Range(0, series.Count).Where(i => series[i].Kind == SeriesKind.Bars)];
+        var places = _series.SelectMany(i => series[i].X).Where(double.IsFinite).Distinct().Order().ToList();
+        var unit = places.Count < 2 ? 1 : places.Zip(places.Skip(1), (a, b) => b - a).Min();
+        Width = 0.75 * unit / Math.Max(1, _series.Count);
+    }
+
+    /// <summary>The width of one bar.</summary>
+    public double Width { get; }
+
+    /// <summary>How far the bars of a series stand from their place; 0 for a series without bars.</summary>
+    public double Offset(int series) => _series.IndexOf(series) is >= 0 and var k ? (k - (_series.Count - 1) / 2.0) * Width : 0;
+
+    /// <summary>The values that the horizontal axis must show for a series.</summary>
+    public IEnumerable<double> Ends(int index, Series series) =>
+        series.Kind == SeriesKind.Bars ? series.X.SelectMany(x => new[] { x + Offset(index) - Width / 2, x + Offset(index) + Width / 2 }) : series.X;
+}

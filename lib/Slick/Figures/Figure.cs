@@ -1,0 +1,77 @@
+namespace Slick.Figures;
+
+/// <summary>A chart as plain data, drawn by <see cref="PlotlyRenderer"/> on a screen and by <see cref="SvgRenderer"/> in a file.</summary>
+public sealed record Figure
+{
+    /// <summary>Short and unique in its page: <c>figure-3</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>What is shown, as plain text.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>One sentence under the figure: which preset and seeds, what a band means.</summary>
+    public string Note { get; init; } = "";
+
+    /// <summary>The horizontal axis.</summary>
+    public required Axis X { get; init; }
+
+    /// <summary>The vertical axis.</summary>
+    public required Axis Y { get; init; }
+
+    /// <summary>Drawn and listed in this order.</summary>
+    public IReadOnlyList<Series> Series { get; init; } = [];
+
+    /// <summary>Vertical reference lines.</summary>
+    public IReadOnlyList<Marker> Markers { get; init; } = [];
+
+    /// <summary>Looks whether the figure can be drawn; both renderers ask first.</summary>
+    /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is there, or an axis has no room.</exception>
+    public void Check()
+    {
+        foreach (var series in Series)
+        {
+            if (series.Low is null != series.High is null)
+                throw new ArgumentException($"Figure {Id}, series {series.Name}: Low and High come together.");
+            if (series.Y.Count != series.X.Count || (series.Low ?? series.X).Count != series.X.Count || (series.High ?? series.X).Count != series.X.Count)
+                throw new ArgumentException(FormattableString.Invariant($"Figure {Id}, series {series.Name}: X has {series.X.Count} values, Y {series.Y.Count}, Low {series.Low?.Count}, High {series.High?.Count}; they must be as many."));
+        }
+        foreach (var axis in new[] { X, Y })
+        {
+            if (axis.Min >= axis.Max)
+                throw new ArgumentException($"Figure {Id}, axis {axis.Title}: Min must be less than Max.");
+            if (axis.LogScale && (axis.Min <= 0 || axis.Max <= 0))
+                throw new ArgumentException($"Figure {Id}, axis {axis.Title}: a logarithmic axis starts above 0.");
+        }
+    }
+
+    /// <summary>Title, note and the extent of each series, one line each: for a console.</summary>
+    public string Text()
+    {
+        var lines = new List<string> { Title };
+        if (Note.Length > 0)
+            lines.Add(Note);
+        foreach (var series in Series)
+        {
+            var known = series.Y.Where(double.IsFinite).ToList();
+            lines.Add(known.Count == 0 ? $"  {series.Name}: no values"
+                : FormattableString.Invariant($"  {series.Name}: {known.Count} values of {Y.Title}, {Numbers.Short(known.Min())} to {Numbers.Short(known.Max())}"));
+        }
+        return string.Join('\n', lines);
+    }
+
+    /// <summary>What a screen reader says in place of the picture.</summary>
+    internal string Description => $"{Title}. {Y.Title} against {X.Title}. Series: {string.Join(", ", Series.Select(s => s.Name))}.";
+}
+
+/// <summary>An axis.</summary>
+/// <param name="Title">With the unit: "accuracy on the test questions (%)".</param>
+/// <param name="Min">The lowest value shown; null: as the data need.</param>
+/// <param name="Max">The highest value shown; null: as the data need.</param>
+/// <param name="Categories">Labels of the positions 0, 1, ...; null for an axis of numbers.</param>
+/// <param name="LogScale">Logarithmic, base 10; values of 0 and less are gaps.</param>
+public sealed record Axis(string Title, double? Min = null, double? Max = null, IReadOnlyList<string>? Categories = null, bool LogScale = false);
+
+/// <summary>A vertical line across the figure.</summary>
+/// <param name="X">Where it stands.</param>
+/// <param name="Label">Written beside its upper end.</param>
+public sealed record Marker(double X, string Label);

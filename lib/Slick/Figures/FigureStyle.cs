@@ -1,0 +1,24 @@
+namespace Slick.Figures;
+
+/// <summary>The look of figures and tables in a page; texts take the page's colour, so that they show on light and dark.</summary>
+internal static class FigureStyle
+{
+    public const string Css = """
+        .slick-figure, .slick-table { margin: 1rem 0; max-width: 60rem; }
+        .slick-title, .slick-table caption { font-weight: 600; text-align: left; margin: 0 0 .3rem; padding: 0 0 .3rem; caption-side: top; color: inherit; }
+        .slick-note { font-size: .875em; opacity: .8; margin: .3rem 0 0; }
+        .slick-plot { width: 100%; min-height: 2rem; }
+        .slick-plot > img { width: 100%; max-width: 56.25rem; background: #fff; }
+        .slick-plot .main-svg text { fill: currentColor !important; }
+        .slick-plot .barlayer .errorbar path { stroke: currentColor !important; }
+        .slick-plot .hoverlayer text { fill: #1d2129 !important; }
+        .slick-table { overflow-x: auto; }
+        .slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; color: inherit; }
+        .slick-table th, .slick-table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4); padding: .25rem .7rem; text-align: left; font-weight: normal; white-space: nowrap; }
+        .slick-table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; }
+        .slick-table .num { text-align: right; }
+
+        """;
+
+    public const string Element = "<style>\n" + Css + "</style>\n";
+}

@@ -1,0 +1,37 @@
+namespace Slick.Figures;
+
+/// <summary>The places of markers' labels above the chart: labels that would touch stand in different rows.</summary>
+internal static class MarkerLabels
+{
+    public const int RowHeight = 18;
+    private const double LetterWidth = 8.2;
+
+    /// <summary>A label and its row, 0 the lowest, with the part of it that stands on its line: "start", "middle" or "end".</summary>
+    public sealed record Label(Marker Marker, int Row, string Anchor);
+
+    /// <summary>Labels of the markers in sight, from left to right, in a chart about <paramref name="width"/> pixels wide.</summary>
+    public static List<Label> Of(Figure figure, AxisRange range, double width)
+    {
+        var labels = new List<Label>();
+        var ends = new List<double>();
+        foreach (var marker in figure.Markers.Where(m => range.Share(m.X) is >= 0 and <= 1).OrderBy(m => m.X))
+        {
+            var place = range.Share(marker.X) * width;
+            var length = marker.Label.Length * LetterWidth;
+            var anchor = place < length / 2 ? "start" : place > width - length / 2 ? "end" : "middle";
+            var start = anchor switch { "start" => place, "end" => place - length, _ => place - length / 2 };
+            var row = ends.FindIndex(end => end + 10 <= start);
+            if (row < 0)
+            {
+                row = ends.Count;
+                ends.Add(0);
+            }
+            ends[row] = start + length;
+            labels.Add(new Label(marker, row, anchor));
+        }
+        return labels;
+    }
+
+    /// <summary>The height of all rows in pixels.</summary>
+    public static int Height(List<Label> labels) => labels.Count == 0 ? 0 : (labels.Max(l => l.Row) + 1) * RowHeight;
+}
