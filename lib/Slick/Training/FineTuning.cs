@@ -69,7 +69,7 @@ public static class FineTuning
                 Step(decoder, batch, lineEnd, dropout, total);
                 optimizer.Step(options.LearningRate);
             }
-            var loss = total.item<float>() / Math.Ceiling(encoded.Length / (double)options.BatchExamples);
+            var loss = HostTransfer.Read<float>(total)[0] / Math.Ceiling(encoded.Length / (double)options.BatchExamples);
             if (!double.IsFinite(loss)) throw new SlickException($"Fine-tuning diverged in epoch {epoch} (loss {loss}); lower the learning rate.");
             epochDone(new EpochResult(epoch, optimizer.Steps, loss, Evaluate(scorer, questions, cancellation)));
         }
@@ -87,8 +87,7 @@ public static class FineTuning
     private static bool[] Evaluate(AnswerScorer scorer, PromptedQuestion[] questions, CancellationToken cancellation)
     {
         using var scores = scorer.Score(questions, null, sampled: false, cancellation);
-        using var host = scores.cpu();
-        var values = host.data<float>().ToArray();
+        var values = HostTransfer.Read<float>(scores);
         var correct = new bool[questions.Length];
         for (var i = 0; i < questions.Length; i++) correct[questions[i].Index] = values[i] > 0;
         return correct;
@@ -117,6 +116,6 @@ public static class FineTuning
         var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).index_select(0, positions));
         var loss = nn.functional.cross_entropy(logits, all.narrow(0, batch.Length * longest + scored, scored));
         loss.backward();
-        using (no_grad()) total.add_(loss.detach());
+        using (no_grad()) total.add_(loss.detach(), Scalars.One);
     }
 }
