@@ -1,5 +1,6 @@
 using Slick.Facts;
 using Slick.Models;
+using Slick.Runtime;
 using Slick.Sampling;
 using Slick.Text;
 using static TorchSharp.torch;
@@ -43,11 +44,32 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         using var batch = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
         var scorer = new AnswerScorer(decoder, tokenizer, options);
         using var scores = scorer.Score(batch.Questions, batch.Shared, sampled: true, cancellation);
-        using var host = scores.cpu();
-        var values = host.data<float>().ToArray();
+        var values = HostTransfer.Read<float>(scores);
         var estimates = new PromptEstimate[questions.Count];
         for (var i = 0; i < questions.Count; i++)
             estimates[batch.Questions[i].Index] = new(values[i] > 0, values[questions.Count + i]);
         return estimates;
+    }
+}
+
+/// <summary>The paper's way: draw the greedy answer and the samples, and compare their text with the gold answer's.</summary>
+/// <param name="options">The protocol.</param>
+/// <param name="format">How questions are written.</param>
+/// <param name="normaliser">What is made equal before answers are compared.</param>
+public sealed class SampledEstimator(SamplingOptions options, PromptFormat format, AnswerNormaliser normaliser = AnswerNormaliser.None) : IEstimator
+{
+    /// <inheritdoc />
+    public string Name => "sampled";
+
+    /// <inheritdoc />
+    public PromptEstimate[] Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    {
+        using var batch = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
+        var drawn = new AnswerTree(decoder, tokenizer, options).Draw(batch, seed, cancellation);
+        bool IsCorrect(string answer, int question) => ExactMatch.IsCorrect(answer, questions[question].Answer, normaliser);
+        return [.. drawn.Select((answers, i) => new PromptEstimate(
+            IsCorrect(answers.Greedy, i),
+            answers.Sampled.Where(a => IsCorrect(a.Answer, i)).Sum(a => a.Count) / (double)options.Samples,
+            answers.Greedy))];
     }
 }

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,12 +47,13 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         Steps++;
         if (!double.IsPositiveInfinity(ClipNorm))
-            gradient.mul_((ClipNorm / (gradient.norm() + 1e-6)).clamp_(max: 1));
-        if (WeightDecay != 0) parameters.mul_(1 - learningRate * WeightDecay);
-        Mean.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
-        Variance.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-        var root = Variance.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, Steps))).add_(Epsilon);
-        parameters.addcdiv_(Mean, root, -learningRate / (1 - Math.Pow(Beta1, Steps)));
+            gradient.mul_(gradient.norm().add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One));
+        using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)), rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
+        if (WeightDecay != 0) parameters.mul_(kept);
+        Mean.mul_(Scalars.Of(Beta1)).add_(gradient, Scalars.Of(1 - Beta1));
+        Variance.mul_(Scalars.Of(Beta2)).addcmul_(gradient, gradient, Scalars.Of(1 - Beta2));
+        var root = Variance.sqrt().div_(correction).add_(Scalars.Of(Epsilon), Scalars.One);
+        parameters.addcdiv_(Mean, root, rate);
         gradient.zero_();
     }
 

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,7 +47,7 @@ public sealed record Dropout(double Rate, Generator Generator)
     internal Tensor Apply(Tensor x)
     {
         if (Rate <= 0) return x;
-        using var mask = empty_like(x).detach().bernoulli_(1 - Rate, Generator).div_(1 - Rate);
+        using var mask = empty_like(x).detach().bernoulli_(1 - Rate, Generator).div_(Scalars.Of(1 - Rate));
         return x * mask;
     }
 }
@@ -109,11 +110,11 @@ public sealed class Decoder : IDisposable
             var attended = Attention(block, RmsNorm(x, block.InputNorm), rows, tokens, cosT, sinT,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
             if (keep) (keys![layer], values![layer]) = (key.contiguous(), value.contiguous());
-            x = x + (dropout?.Apply(attended) ?? attended);
+            x = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
             var inner = nn.functional.linear(RmsNorm(x, block.PostNorm), block.GateUp); // [B, T, 2 I]
             var parts = inner.chunk(2, -1);
             var down = nn.functional.linear(nn.functional.silu(parts[0]) * parts[1], block.Down);
-            x = x + (dropout?.Apply(down) ?? down);
+            x = x.add(dropout?.Apply(down) ?? down, Scalars.One);
         }
         var hidden = RmsNorm(x, Weights.FinalNorm);
         var present = keep ? new KeyValues(keys!, values!) : null;
@@ -125,7 +126,7 @@ public sealed class Decoder : IDisposable
 
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
-        var scale = x.square().mean([-1L], keepdim: true).add_(Config.NormEpsilon).rsqrt_();
+        var scale = x.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
         return x * scale * weight;
     }
 
@@ -142,10 +143,9 @@ public sealed class Decoder : IDisposable
         value = qkv.narrow(2, heads + kvHeads, kvHeads).permute(2, 0, 1, 3);            // [K, B, T, h]
         if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
 
-        var scale = 1 / Math.Sqrt(width);
-        query = query * scale;
+        query = query * Scalars.Of(1 / Math.Sqrt(width));
         var scores = matmul(query, key.transpose(-2, -1));                              // [K, B, T G, S + T]
-        if (tokens > 1) scores = scores + CausalMask((int)tokens, (int)group, (int)(pastKey?.size(2) ?? 0));
+        if (tokens > 1) scores = scores.add(CausalMask((int)tokens, (int)group, (int)(pastKey?.size(2) ?? 0)), Scalars.One);
         Tensor mixed;
         if (prefixKey is null)
         {
@@ -158,7 +158,8 @@ public sealed class Decoder : IDisposable
             var before = bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, shared);
             var weights = cat([before, scores], -1).softmax(-1);                        // one softmax over both parts
             var fromShared = bmm(weights.narrow(-1, 0, shared).reshape(kvHeads, rows * tokens * group, shared), prefixValue!);
-            mixed = matmul(weights.narrow(-1, shared, weights.size(-1) - shared), value) + fromShared.view(kvHeads, rows, tokens * group, width);
+            mixed = matmul(weights.narrow(-1, shared, weights.size(-1) - shared), value)
+                .add(fromShared.view(kvHeads, rows, tokens * group, width), Scalars.One);
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
         return nn.functional.linear(joined, block.Output);
@@ -167,7 +168,7 @@ public sealed class Decoder : IDisposable
     private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT)
     {
         var halves = x.chunk(2, -1);
-        return cat([halves[0] * cosT - halves[1] * sinT, halves[1] * cosT + halves[0] * sinT], -1);
+        return cat([halves[0] * cosT - halves[1] * sinT, (halves[1] * cosT).add(halves[0] * sinT, Scalars.One)], -1);
     }
 
     private Tensor CausalMask(int tokens, int group, int past)
@@ -176,7 +177,7 @@ public sealed class Decoder : IDisposable
         var size = tokens * 1_000_000 + past;
         if (masks.TryGetValue(size, out var mask)) return mask;
         using var noGrad = no_grad();
-        mask = full([tokens, past + tokens], float.NegativeInfinity, device: Device).triu_(past + 1)
+        mask = full([tokens, past + tokens], Scalars.Of(double.NegativeInfinity), device: Device).triu_(past + 1)
             .repeat_interleave(group, 0).DetachFromDisposeScope();
         return masks[size] = mask;
     }

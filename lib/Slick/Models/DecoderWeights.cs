@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -124,8 +125,8 @@ public sealed class DecoderWeights : IDisposable
         foreach (var (name, _, shape) in layout)
         {
             var view = this[name];
-            if (name.EndsWith("norm.weight", StringComparison.Ordinal)) view.fill_(1);
-            else view.copy_(randn(shape, dtype: ScalarType.Float32, generator: generator).mul_(Config.InitializerRange));
+            if (name.EndsWith("norm.weight", StringComparison.Ordinal)) view.fill_(Scalars.One);
+            else view.copy_(randn(shape, dtype: ScalarType.Float32, generator: generator).mul_(Scalars.Of(Config.InitializerRange)));
         }
     }
 

@@ -29,7 +29,7 @@ public sealed record PreTrainingOptions
     public int ContextTokens { get; init; } = 128;
     /// <summary>Rows of a batch.</summary>
     [Range(1, 65_536)]
-    public int BatchRows { get; init; } = 64;
+    public int BatchRows { get; init; } = 16;
     /// <summary>Passes over the documents.</summary>
     [Range(1, 1000)]
     public int Epochs { get; init; } = 2;
@@ -106,13 +106,13 @@ public static class PreTraining
             using (no_grad())
                 foreach (var other in shards.Skip(1))
                 {
-                    weights.FlatGradient!.add_(other.FlatGradient!);
+                    weights.FlatGradient!.add_(other.FlatGradient!, Scalars.One);
                     other.FlatGradient!.zero_();
                 }
             optimizer.Step(LearningRate(options, step, steps));
             if (step % 10 == 9 || step == steps - 1)
             {
-                var loss = losses.sum().item<float>();
+                var loss = HostTransfer.Read<float>(losses).Sum();
                 if (!float.IsFinite(loss)) throw new DivergedException($"Pre-training diverged at step {step + 1} (loss {loss}); lower pretraining.learningRate.");
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
                 progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
@@ -134,7 +134,7 @@ public static class PreTraining
         var ids = tensor(stream.AsSpan(offset + shard * count, count + 1).ToArray(), ScalarType.Int64).to(decoder.Device);
         var (hidden, _) = decoder.Forward(ids.narrow(0, 0, count).view(rows, options.ContextTokens));
         var logits = decoder.Logits(hidden).view(count, decoder.Config.VocabularySize);
-        var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)) / options.Shards;
+        var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)).div_(Scalars.Of((double)options.Shards));
         loss.backward();
         using (no_grad()) losses.narrow(0, shard, 1).copy_(loss.detach().view(1));
     }

@@ -1,4 +1,5 @@
 using Slick.Models;
+using Slick.Runtime;
 using Slick.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,11 +12,14 @@ namespace Slick.Sampling;
 /// </summary>
 public sealed class AnswerScorer
 {
-    private const int End = -1;
-    private const int Padding = -2;
+    private const long End = -1;
+    private const long Padding = -2;
     private readonly Decoder decoder;
     private readonly SamplingOptions options;
     private readonly Tensor ends; // [V], 1 where a token ends an answer
+
+    /// <summary>For a test that shows what the line's end is for: true leaves its probability out.</summary>
+    internal bool LeaveOutEnd { get; init; }
 
     /// <summary>A scorer for a model and its tokenizer.</summary>
     public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
@@ -85,18 +89,18 @@ public sealed class AnswerScorer
         var at = hidden.view(-1, decoder.Config.HiddenSize).index_select(0, all.narrow(0, ids.Length, positions.Length));
         var logits = decoder.Logits(at);                                              // [B A, V]
         var target = all.narrow(0, ids.Length + positions.Length, targets.Length);    // [B A]
-        var isEnd = target.eq(End);
-        var isPadding = target.eq(Padding);
+        var isEnd = target.eq(Scalars.Of(End));
+        var isPadding = target.eq(Scalars.Of(Padding));
         var best = logits.argmax(-1);
-        var right = isEnd.logical_and(ends.index_select(0, best).gt(0)).logical_or(best.eq(target)).logical_or(isPadding);
+        var right = isEnd.logical_and(ends.index_select(0, best).gt(Scalars.Of(0L))).logical_or(best.eq(target)).logical_or(isPadding);
         var greedy = right.view(rows.Length, answers).all(1).to(ScalarType.Float32);
         if (!sampled) return stack([greedy, zeros_like(greedy)]);
 
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
-        var probabilities = values.div_(options.Temperature).softmax(-1);             // [B A, k]
+        var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [B A, k]
         var goldMass = (probabilities * tokens.eq(target.unsqueeze(-1))).sum(-1);
         var endMass = (probabilities * ends.index_select(0, tokens.view(-1)).view_as(tokens)).sum(-1);
-        var factor = where(isEnd, endMass, goldMass).masked_fill(isPadding, 1);
+        var factor = where(isEnd, endMass, goldMass).masked_fill(LeaveOutEnd ? isPadding.logical_or(isEnd) : isPadding, Scalars.One);
         return stack([greedy, factor.view(rows.Length, answers).prod(1)]);
     }
 }

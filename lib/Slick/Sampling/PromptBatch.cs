@@ -9,7 +9,11 @@ namespace Slick.Sampling;
 /// <param name="Index">Position of the question in the caller's list.</param>
 /// <param name="Own">Tokens after the shared ones, up to where the answer begins.</param>
 /// <param name="Gold">Tokens that the gold answer adds.</param>
-public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold);
+public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
+{
+    /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
+    public int Key { get; init; }
+}
 
 /// <summary>
 /// All questions of a relation behind one few-shot prompt. What their token sequences have in common (the exemplars and
@@ -49,7 +53,7 @@ public sealed class PromptBatch : IDisposable
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
         Questions = [.. Enumerable.Range(0, questions.Count)
-            .Select(i => new PromptedQuestion(i, prompts[i][shared..], wholes[i][prompts[i].Length..]))
+            .Select(i => new PromptedQuestion(i, prompts[i][shared..], wholes[i][prompts[i].Length..]) { Key = questions[i].Id })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
         if (shared == 0) return;
         using var scope = TorchSharp.torch.NewDisposeScope();

@@ -26,7 +26,9 @@ public static class Labels
             var relations = model.Dataset.Relations.Where(r => r.InDistribution).ToList();
             var rows = new IReadOnlyList<LabelRow>[relations.Count];
             var done = 0;
-            IEstimator estimator = new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer);
+            IEstimator estimator = options.Estimator == EstimatorKind.Exact
+                ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer)
+                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser);
             var weights = model.Weights;
             SideBySide.For(relations.Count, i =>
             {

@@ -54,14 +54,14 @@ public sealed record StudyOptions
     public static StudyOptions Quick { get; } = new()
     {
         Repeats = 3,
-        World = new() { TrainFacts = 100, TestFacts = 40, MeanExposures = 36 },
+        World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36, SameObjectPageShare = 0.93 },
     };
 
     /// <summary>The published results: each seed redraws world, base model, prompts, labels, D and order.</summary>
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,
-        World = new() { TrainFacts = 500, TestFacts = 130 },
+        World = new() { TrainFacts = 500, TestFacts = 130, SameObjectPageShare = 0.87 },
     };
 
     /// <summary>The presets by name.</summary>

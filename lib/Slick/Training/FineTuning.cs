@@ -101,7 +101,7 @@ public static class FineTuning
                 Step(decoder, order[begin..Math.Min(begin + options.BatchExamples, order.Length)], lineEnd, dropout, total);
                 optimizer.Step(options.LearningRate);
             }
-            var loss = total.item<float>() / epochUpdates;
+            var loss = HostTransfer.Read<float>(total)[0] / epochUpdates;
             // A guess among all words costs ln V; a model that does twice as badly has lost its way.
             if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
                 throw new DivergedException(FormattableString.Invariant($"Fine-tuning diverged in epoch {epoch} (loss {loss:G3}); lower fineTuning.learningRate = {options.LearningRate}."));
@@ -120,7 +120,7 @@ public static class FineTuning
                 scores.Add(scorer.Score(batch.Questions, batch.Shared, sampled: false, cancellation)[0]);
                 indices.AddRange(batch.Questions.Select(q => group[q.Index].index));
             }
-            var values = cat(scores).cpu().data<float>().ToArray();
+            var values = HostTransfer.Read<float>(cat(scores));
             var correct = new bool[evaluation.Count];
             for (var i = 0; i < values.Length; i++) correct[indices[i]] = values[i] > 0;
             return correct;
@@ -184,6 +184,6 @@ public static class FineTuning
         var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).index_select(0, positions));
         var loss = nn.functional.cross_entropy(logits, all.narrow(0, batch.Length * longest + scored, scored));
         loss.backward();
-        using (no_grad()) total.add_(loss.detach());
+        using (no_grad()) total.add_(loss.detach(), Scalars.One);
     }
 }

@@ -1,0 +1,173 @@
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Sampling;
+
+/// <summary>
+/// Greedy and sampled answers of all questions behind one prompt, drawn together. The greedy answer and the samples of a
+/// question begin at the same node and part where they differ: a node is computed once, however many samples are at it.
+/// The samples are those of independent draws. Cost: one token's forward pass a node; one transfer to the device and
+/// one back for each pass. The same seed gives the same answers, whatever else is in the batch (up to rounding).
+/// </summary>
+public sealed class AnswerTree
+{
+    private readonly Decoder decoder;
+    private readonly ITokenizer tokenizer;
+    private readonly SamplingOptions options;
+    private readonly bool[] ends; // by token: it ends an answer
+
+    /// <summary>Forward passes made so far.</summary>
+    internal int Passes { get; private set; }
+    /// <summary>Tokens of those passes.</summary>
+    internal long Tokens { get; private set; }
+    /// <summary>Rows of the vocabulary's product.</summary>
+    internal long LogitRows { get; private set; }
+
+    // A place in the tree: the samples that reached it, and whether the greedy answer did.
+    private sealed record Node(Node? Parent, int Token, int Question, int[] Samples, bool Greedy);
+
+    // The answers of one prompt, question by question.
+    private sealed class Answers(ulong stream)
+    {
+        public ulong Stream { get; } = stream;
+        public string Greedy { get; set; } = "";
+        public List<(string Answer, int Count)> Sampled { get; } = [];
+    }
+
+    /// <summary>A tree for a model and its tokenizer.</summary>
+    public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
+    {
+        (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
+        ends = [.. Enumerable.Range(0, decoder.Config.VocabularySize)
+            .Select(id => id < tokenizer.VocabularySize && (tokenizer.StartsWithLineFeed(id) || id == tokenizer.EosId))];
+    }
+
+    /// <summary>Draws the answers (paper, section 3: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
+    /// <param name="batch">The prompt and its questions.</param>
+    /// <param name="seed">Seed of the draws.</param>
+    /// <param name="cancellation">Checked before each forward pass.</param>
+    /// <returns>One entry a question, in the order in which the batch was given them.</returns>
+    public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default)
+    {
+        using var inference = inference_mode();
+        var questions = batch.Questions;
+        var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
+        for (var begin = 0; begin < questions.Count;)
+        {
+            // Rows of one length: their caches then need no padding.
+            var length = questions[begin].Own.Length;
+            var end = begin + 1;
+            while (end < questions.Count && questions[end].Own.Length == length && (end - begin + 1) * length <= options.BatchTokens) end++;
+            Begin(batch, begin, end, answers, cancellation);
+            begin = end;
+        }
+        var drawn = new DrawnAnswers[questions.Count];
+        for (var q = 0; q < questions.Count; q++)
+        {
+            var sampled = answers[q].Sampled.GroupBy(a => a.Answer, StringComparer.Ordinal).Select(g => (g.Key, g.Sum(a => a.Count)));
+            drawn[questions[q].Index] = new(answers[q].Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
+        }
+        return drawn;
+    }
+
+    private void Begin(PromptBatch batch, int begin, int end, Answers[] answers, CancellationToken cancellation)
+    {
+        int[] everySample = [.. Enumerable.Range(0, options.Samples)];
+        Node[] roots = [.. Enumerable.Range(begin, end - begin).Select(q => new Node(null, -1, q, everySample, true))];
+        long[] ids = [.. Enumerable.Range(begin, end - begin).SelectMany(q => batch.Questions[q].Own.Select(t => (long)t))];
+        Grow(batch.Shared, roots, ids, null, null, 0, answers, cancellation);
+    }
+
+    // One pass over the nodes' tokens, the draw of what follows each, and the passes over that.
+    private void Grow(KeyValues? shared, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, Answers[] answers, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var (chosen, width, present) = Pass(shared, nodes, ids, parents, before, depth, answers);
+        using (present)
+        {
+            var (children, rows) = Children(nodes, chosen, width, depth, answers);
+            if (children.Count == 0) return;
+            var room = Math.Max(1, options.BatchTokens / (present.Tokens + 1));
+            for (var first = 0; first < children.Count; first += room)
+            {
+                var count = Math.Min(room, children.Count - first);
+                Node[] part = [.. children.GetRange(first, count)];
+                Grow(shared, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], present, depth + 1, answers, cancellation);
+            }
+        }
+    }
+
+    private (long[] Chosen, int Width, KeyValues Present) Pass(KeyValues? shared, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, Answers[] answers)
+    {
+        using var scope = NewDisposeScope();
+        var (rows, width) = (nodes.Length, nodes.Max(n => n.Samples.Length));
+        var host = new long[ids.Length + (parents?.Length ?? 0) + rows * width];
+        ids.CopyTo(host, 0);
+        for (var r = 0; r < (parents?.Length ?? 0); r++) host[ids.Length + r] = parents![r];
+        var at = host.Length - rows * width;
+        for (var r = 0; r < rows; r++)
+            for (var s = 0; s < nodes[r].Samples.Length; s++)
+                host[at + r * width + s] = Uniform.At(answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
+        var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a pass
+        using var past = parents is null ? null : before!.Rows(all.narrow(0, ids.Length, rows));
+        var (hidden, present) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows, -1), shared, past, keep: true);
+        (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
+        var logits = decoder.Logits(hidden.select(1, hidden.size(1) - 1)).to(ScalarType.Float32); // [rows, V]
+        var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
+        var greedy = tokens.narrow(1, 0, 1);
+        if (width == 0) return (HostTransfer.Read<long>(greedy), width, present!);
+        var cumulative = values.div_(Scalars.Of(options.Temperature)).softmax(-1).cumsum(-1);
+        var uniform = all.narrow(0, at, rows * width).view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
+        var drawn = searchsorted(cumulative, uniform, right: true).clamp_max_(Scalars.Of(values.size(-1) - 1));
+        return (HostTransfer.Read<long>(cat([greedy, tokens.gather(1, drawn)], 1)), width, present!);
+    }
+
+    // Where the nodes' samples go next: new nodes with the row of their parent, and the answers that end.
+    private (List<Node> Children, List<int> Rows) Children(Node[] nodes, long[] chosen, int width, int depth, Answers[] answers)
+    {
+        var (children, rows) = (new List<Node>(), new List<int>());
+        var taken = new bool[width];
+        for (var r = 0; r < nodes.Length; r++)
+        {
+            var node = nodes[r];
+            var tokens = chosen.AsSpan(r * (width + 1), width + 1);
+            Array.Clear(taken);
+            for (var first = node.Greedy ? -1 : 0; first < node.Samples.Length; first++)
+            {
+                if (first >= 0 && taken[first]) continue;
+                var token = (int)tokens[first + 1];
+                var here = new List<int>();
+                for (var s = Math.Max(first, 0); s < node.Samples.Length; s++)
+                {
+                    if (taken[s] || tokens[s + 1] != token) continue;
+                    taken[s] = true;
+                    here.Add(node.Samples[s]);
+                }
+                var child = new Node(node, token, node.Question, [.. here], first < 0);
+                if (ends[token]) Finish(node, child, answers[node.Question]);
+                else if (depth + 1 == options.MaxAnswerTokens) Finish(child, child, answers[node.Question]);
+                else
+                {
+                    children.Add(child);
+                    rows.Add(r);
+                }
+            }
+        }
+        return (children, rows);
+    }
+
+    private void Finish(Node last, Node reached, Answers answers)
+    {
+        var tokens = new List<int>();
+        for (var node = last; node.Parent is not null; node = node.Parent) tokens.Add(node.Token);
+        tokens.Reverse();
+        var text = tokenizer.Decode(tokens);
+        var line = text.IndexOf('\n');
+        text = (line < 0 ? text : text[..line]).Trim();
+        if (reached.Greedy) answers.Greedy = text;
+        if (reached.Samples.Length > 0) answers.Sampled.Add((text, reached.Samples.Length));
+    }
+}

@@ -1,0 +1,101 @@
+using Slick.Knowledge;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Text;
+
+namespace Slick.Tests.Knowledge;
+
+/// <summary>
+/// Sampled counts against Exact's probabilities: with (count - n p) / sqrt(n p (1 - p)) over questions and prompts, the
+/// mean is 0 and the standard deviation 1 where p is the probability of a right sample.
+/// </summary>
+[Collection(SmallModelCollection.Name)]
+public sealed class EstimatorAgreementTests
+{
+    private readonly SmallModel model;
+
+    public EstimatorAgreementTests(SmallModel model)
+    {
+        this.model = model;
+        Compute.UseThreads(1);
+    }
+
+    private sealed record Agreement(int Cases, double Mean, double Deviation)
+    {
+        public bool Holds => Math.Abs(Mean) <= 0.1 && Deviation is >= 0.9 and <= 1.1;
+    }
+
+    private static void AssertHolds(bool holds, Agreement agreement)
+    {
+        Assert.True(agreement.Cases >= 1000, agreement.ToString());
+        Assert.True(agreement.Holds == holds, agreement.ToString());
+    }
+
+    /// <summary>Draws under one set of options, p under another.</summary>
+    private static Agreement Compare(SmallModel model, SamplingOptions drawn, SamplingOptions scored, bool leaveOutEnd = false)
+    {
+        var sampled = new SampledEstimator(drawn, PromptFormat.QuestionAnswer);
+        var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, scored) { LeaveOutEnd = leaveOutEnd };
+        var residuals = new List<double>();
+        foreach (var relation in model.Relations)
+        {
+            var questions = model.Questions(relation);
+            var prompts = model.Prompts(relation, drawn);
+            for (var j = 0; j < prompts.Count; j++)
+            {
+                var estimates = sampled.Estimate(model.Decoder, model.Tokenizer, prompts[j], questions, Seeds.Mix(Seeds.Mix(1, relation), j), CancellationToken.None);
+                using var batch = new PromptBatch(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, prompts[j], questions);
+                using var scores = scorer.Score(batch.Questions, batch.Shared, sampled: true, CancellationToken.None);
+                var values = HostTransfer.Read<float>(scores);
+                for (var q = 0; q < questions.Count; q++)
+                {
+                    double p = values[questions.Count + q], n = drawn.Samples;
+                    var count = estimates[batch.Questions[q].Index].SampledCorrect * n;
+                    if (p is > 0.02 and < 0.98) residuals.Add((count - n * p) / Math.Sqrt(n * p * (1 - p)));
+                }
+            }
+        }
+        var mean = residuals.Average();
+        var result = new Agreement(residuals.Count, mean, Math.Sqrt(residuals.Average(r => (r - mean) * (r - mean))));
+        TestContext.Current.TestOutputHelper?.WriteLine(result.ToString());
+        return result;
+    }
+
+    [Fact]
+    public void SampledCounts_AreDrawnFromExactsProbabilities() =>
+        AssertHolds(true, Compare(model, new SamplingOptions(), new SamplingOptions()));
+
+    [Fact]
+    public void WithTopK3_SampledCounts_AreDrawnFromExactsProbabilities()
+    {
+        var three = new SamplingOptions { TopK = 3 };
+        AssertHolds(true, Compare(model, three, three));
+    }
+
+    [Fact]
+    public void ExactWithoutTopK_DisagreesWithDrawsFromThree() =>
+        AssertHolds(false, Compare(model, new SamplingOptions { TopK = 3 }, new SamplingOptions { TopK = model.Tokenizer.VocabularySize }));
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void OnAModelUnsureOfTheLineEnd_ExactAgreesOnlyWithTheEndsFactor(bool leaveOutEnd)
+    {
+        using var unsure = model.UnsureOfTheLineEnd(0.5);
+        AssertHolds(!leaveOutEnd, Compare(unsure, new SamplingOptions(), new SamplingOptions(), leaveOutEnd));
+    }
+
+    [Fact]
+    public void Sampled_LabelsCarryTheGreedyAnswers_AndTheSameCertainCategoriesAsExact()
+    {
+        var options = new SamplingOptions { Prompts = 3 };
+        var relation = model.Relations.First();
+        IReadOnlyList<LabelRow> Label(IEstimator estimator) => Annotator.Label(model.Decoder, model.Tokenizer, estimator, options,
+            model.Questions(relation), model.World.Dataset.Of(relation, Slick.Facts.Split.Dev), seed: 3);
+        var sampled = Label(new SampledEstimator(options, PromptFormat.QuestionAnswer));
+        var exact = Label(new ExactEstimator(options, PromptFormat.QuestionAnswer));
+        Assert.All(sampled, row => Assert.NotEmpty(row.GreedyAnswers));
+        Assert.Equal(exact.Select(r => r.GreedyCorrect), sampled.Select(r => r.GreedyCorrect));
+        Assert.All(sampled.Where(r => r.GreedyCorrect > 0), row => Assert.Contains(row.Answer, row.GreedyAnswers.Split(" | ")));
+    }
+}
