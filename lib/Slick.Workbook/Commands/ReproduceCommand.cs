@@ -1,50 +1,69 @@
 using System.CommandLine;
 using System.Globalization;
-using Slick.Facts;
-using Slick.Knowledge;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using Slick.Analysis;
+using Slick.Figures;
 using Slick.Runtime;
 using Slick.Studies;
+using Spectre.Console;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick reproduce</c>: from a world to the effect of Unknown facts.</summary>
+/// <summary><c>slick reproduce</c>: from a world to the paper's figures, tables and claims.</summary>
 internal static class ReproduceCommand
 {
     public static Command Create()
     {
         var command = new Command("reproduce", "Pre-train a small model, sort its facts by SliCK, fine-tune on more and more Unknown, and compare with the paper.");
         var arguments = new StudyArguments(command);
-        command.SetAction((parsed, cancel) => Task.Factory.StartNew(() => Run(parsed, arguments, cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        var publish = new Option<string?>("--publish") { HelpName = "folder", Description = "Also write the claims, the small tables and the figures as SVG into this folder." };
+        command.Add(publish);
+        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
+            () => Run(parsed, arguments, parsed.GetValue(publish), cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
         return command;
     }
 
-    private static int Run(ParseResult parsed, StudyArguments arguments, CancellationToken cancel)
+    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    private static int Run(ParseResult parsed, StudyArguments arguments, string? publish, CancellationToken cancel)
     {
         var (name, options, seed) = arguments.Study(parsed);
         var store = RunStore.Open(parsed.GetValue(arguments.Store));
         var compute = arguments.Compute(parsed);
+        if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
+        // One folder for one set of choices: settings are in its name by their hash.
+        var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..])))[..8] : "";
+        var page = Path.Combine(store.Folder, "reports", string.Create(CultureInfo.InvariantCulture, $"{name.Split(',')[0]}-seed{seed}{settings}"), "report.html");
+        AtomicFile.WriteText(page, StudyReport.Html(result, seed));
+        if (publish is not null) StudyReport.Publish(result, Path.GetFullPath(publish));
         Print(result);
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
+        if (publish is not null) Console.Out.WriteLine($"Published: {Path.GetFullPath(publish)}");
         return 0;
     }
 
     private static void Print(StudyResult result)
     {
-        static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
-        Line($"");
-        Line($"{result.Source}");
-        var train = result.Labels.Where(l => l.Split == Split.Train).ToList();
-        foreach (var category in Enum.GetValues<Category>())
+        Console.Out.WriteLine();
+        Console.Out.WriteLine(result.Source);
+        var data = new StudyData(result.Epochs, result.Answers);
+        if (data.NotConverged.Count > 0)
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last epoch and enter no verdict about CONVERGENCE."));
+        var claims = StudyReport.ClaimRows(result);
+        if (Console.IsOutputRedirected)
         {
-            var of = train.Where(l => l.Category == category).ToList();
-            Line($"{category,-12} {100.0 * of.Count / train.Count,5:F1}% of the train facts, {(of.Count == 0 ? 0 : of.Average(l => l.GoldExposures)):F0} statements of the gold answer on average");
+            // A line a claim, unwrapped, that ends in its verdict.
+            foreach (var c in claims)
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {c.Verdict}"));
+            return;
         }
-        Line($"");
-        Line($"{"set",-28} {"|D|",5} {"base",6} {"EARLY_STOP",16} {"last epoch",11} {"Known fitted",13} {"Unknown fitted",15}");
-        foreach (var run in result.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.BaseSeed, e.Seed)))
-        {
-            var (first, stop, last) = (run.First(), run.Single(e => e.EarlyStop), run.Last());
-            Line($"{new Arm(run.Key.Kind, run.Key.UnknownPercent),-28} {last.KnownExamples + last.UnknownExamples,5} {100 * first.TestAccuracy,6:F1} {100 * stop.TestAccuracy,6:F1} (epoch {stop.Epoch,2}) {100 * last.TestAccuracy,11:F1} {100 * last.FittedKnown,13:F0} {100 * last.FittedUnknown,15:F0}");
-        }
+        var table = new Table { Border = TableBorder.Rounded, Expand = false };
+        foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval", "p (Holm)", "verdict" }) table.AddColumn(column);
+        foreach (var c in claims)
+            table.AddRow(c.Number.ToString(CultureInfo.InvariantCulture), Markup.Escape(c.Claim), Markup.Escape(c.Paper), Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
+                c.HolmP.ToString("G2", CultureInfo.InvariantCulture), $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{c.Verdict}[/]");
+        AnsiConsole.Write(table);
     }
 }

@@ -142,7 +142,7 @@ public static class Claims
             var degrees = Math.Max(1, fit.Model.Clusters - 1);
             var error = fit.Model.StandardErrorsClustered[index];
             var p = double.IsNaN(error) || fit.Model.Clusters < 2 ? 1 : 2 * MathNet.Numerics.Distributions.StudentT.CDF(0, 1, degrees, -sign * fit.Model.Coefficients[index] / error);
-            return new(index == 2 ? string.Create(CultureInfo.InvariantCulture, $"R2 {fit.Model.R2:F2}, {name}") : name, sign > 0 ? "95% interval above 0" : "95% interval below 0", value,
+            return new(index == 2 ? string.Create(CultureInfo.InvariantCulture, $"{name} (R2 {fit.Model.R2:F2})") : name, sign > 0 ? "95% interval above 0" : "95% interval below 0", value,
                 $"{fit.Model.Clusters} {fit.Unit}", Side(value, sign), Math.Min(1, p));
         }
     }

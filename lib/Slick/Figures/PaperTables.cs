@@ -103,7 +103,9 @@ public static class PaperTables
     }
 
     /// <summary>The claims with the paper's numbers, this study's, and the verdicts.</summary>
-    public static TableView ClaimsTable(StudyResult result)
+    /// <param name="result">The study.</param>
+    /// <param name="numbers">Which claims; none for all.</param>
+    public static TableView ClaimsTable(StudyResult result, params int[] numbers)
     {
         var data = new StudyData(result.Epochs, result.Answers);
         var missed = data.NotConverged;
@@ -114,7 +116,7 @@ public static class PaperTables
             Title = "The paper's claims",
             Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Beside claim 3: {same.Statistic} {Number(same.Value.Estimate)} [{Number(same.Value.Low)}, {Number(same.Value.High)}]. {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} runs are not converged (less than 99% of their set fitted) and enter no verdict about CONVERGENCE.")}"),
             Columns = StudyReport.ClaimColumns,
-            Rows = [.. StudyReport.ClaimRows(result).Select(StudyReport.Cells)],
+            Rows = [.. StudyReport.ClaimRows(result).Where(c => numbers.Length == 0 || numbers.Contains(c.Number)).Select(StudyReport.Cells)],
         };
     }
 

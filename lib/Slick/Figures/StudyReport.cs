@@ -82,6 +82,6 @@ public static class StudyReport
         Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
         foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result) })
-            Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), $"{table.Title}\n\n{table.Markdown()}\n{table.Note}\n");
+            Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }
 }

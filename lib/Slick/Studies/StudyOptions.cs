@@ -44,10 +44,10 @@ public sealed record StudyOptions
     public static StudyOptions Smoke { get; } = new()
     {
         Size = SizeRule.SmallerOfKnownAndUnknown,
-        World = new() { TrainFacts = 20, TestFacts = 8, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20 },
-        PreTraining = new() { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 32, Epochs = 4 },
+        World = new() { TrainFacts = 14, TestFacts = 6, DevFacts = 6, OodTestFacts = 1, OodDevFacts = 5, MeanExposures = 26, SameObjectPageShare = 0.93 },
+        PreTraining = new() { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 8, Epochs = 3, LearningRate = 3e-3 },
         Sampling = new() { Prompts = 4 },
-        FineTuning = new() { Epochs = 10, LearningRate = 3e-4 },
+        FineTuning = new() { Epochs = 8, LearningRate = 1e-3 },
     };
 
     /// <summary>Minutes on two cores: one base model, so its intervals are over D and order only.</summary>

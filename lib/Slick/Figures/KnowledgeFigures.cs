@@ -1,0 +1,75 @@
+using Slick.Analysis;
+using Slick.Knowledge;
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>Figures of ours about what is known and lost.</summary>
+public static class KnowledgeFigures
+{
+    private static readonly Category[] Categories = Enum.GetValues<Category>();
+
+    /// <summary>Share of each category by how often pre-training stated the gold answer in one pass: the lab's ground truth.</summary>
+    /// <param name="labels">SliCK's labels with their exposures.</param>
+    /// <param name="source">Where the labels come from, for the note.</param>
+    public static Figure CategoryByExposure(IReadOnlyList<LabelRow> labels, string source)
+    {
+        int[] edges = [0, 1, 4, 16, 64];
+        string[] names = ["never", "1-3", "4-15", "16-63", "64 and more"];
+        int Bin(LabelRow l) => Array.FindLastIndex(edges, e => l.GoldExposures >= e);
+        var bins = labels.Where(l => l.GoldExposures >= 0).GroupBy(Bin).OrderBy(g => g.Key).Select(g => (g.Key, Rows: g.ToList())).ToList();
+        return new Figure
+        {
+            Id = "category-by-exposure",
+            Title = "The more often a fact was stated, the better it is known",
+            Note = $"{source} Bars: shares of the facts with that many statements, 95% Wilson intervals.",
+            X = new("statements of the gold answer in one pass of pre-training", Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
+            Y = new("share of the facts (%)", 0, 100),
+            Series = [.. Categories.Select((c, i) =>
+            {
+                var shares = bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count)).ToList();
+                return new Series
+                {
+                    Name = c.ToString(),
+                    Kind = SeriesKind.Bars,
+                    Color = i,
+                    X = [.. bins.Select((_, at) => (double)at)],
+                    Y = [.. shares.Select(s => 100 * s.Estimate)],
+                    Low = [.. shares.Select(s => 100 * s.Low)],
+                    High = [.. shares.Select(s => 100 * s.High)],
+                };
+            })],
+        };
+    }
+
+    /// <summary>Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and D_Natural.</summary>
+    public static Figure LossByTrainedCategory(StudyResult result)
+    {
+        var data = new StudyData(result.Epochs, result.Answers);
+        var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100) }
+            .Where(a => data.Clusters.Any(c => data.Has(a, Stop.EarlyStop, c))).ToList();
+        Series Bars(Category category, int color)
+        {
+            var loss = arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c) ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95).ToList();
+            return new Series
+            {
+                Name = $"{category} test questions",
+                Kind = SeriesKind.Bars,
+                Color = color,
+                X = [.. arms.Select((_, i) => (double)i)],
+                Y = [.. loss.Select(l => 100 * l.Estimate)],
+                Low = [.. loss.Select(l => 100 * l.Low)],
+                High = [.. loss.Select(l => 100 * l.High)],
+            };
+        }
+        return new Figure
+        {
+            Id = "loss-by-category",
+            Title = "Learning what was not known costs what was known",
+            Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over {(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
+            X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
+            Y = new("points lost from EARLY_STOP to CONVERGENCE"),
+            Series = [Bars(Category.HighlyKnown, 0), Bars(Category.MaybeKnown, 2)],
+        };
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Text;
+
+namespace Slick.Studies;
+
+/// <summary>What one prompt makes a model answer to one question.</summary>
+public sealed record PromptAnswersRow
+{
+    /// <summary>Number of the prompt, from 1.</summary>
+    public required int Prompt { get; init; }
+    /// <summary>The answer at T = 0.</summary>
+    public required string Greedy { get; init; }
+    /// <summary>Whether it is the gold answer.</summary>
+    public required bool GreedyCorrect { get; init; }
+    /// <summary>The different answers drawn at T &gt; 0, each with how often.</summary>
+    public required string Sampled { get; init; }
+    /// <summary>Share of the drawn answers that is right.</summary>
+    public required double SampledCorrect { get; init; }
+    /// <summary>The probability that one drawn answer is right (Exact).</summary>
+    public required double Probability { get; init; }
+}
+
+/// <summary>A fact with its answers: a row of Figure 2.</summary>
+public sealed record ExampleRow
+{
+    /// <summary>Its category.</summary>
+    public required Category Category { get; init; }
+    /// <summary>The question.</summary>
+    public required string Question { get; init; }
+    /// <summary>The gold answer.</summary>
+    public required string Gold { get; init; }
+    /// <summary>The greedy answers over all prompts, each with how often.</summary>
+    public required string Greedy { get; init; }
+    /// <summary>The most frequent drawn answers over all prompts, each with how often.</summary>
+    public required string Sampled { get; init; }
+    /// <summary>Times that pre-training states the gold answer.</summary>
+    public required int GoldExposures { get; init; }
+    /// <summary>Times that pre-training states the rival.</summary>
+    public required int RivalExposures { get; init; }
+}
+
+/// <summary>SliCK fact by fact: the prompts, and the answers themselves.</summary>
+public static class Inspection
+{
+    /// <summary>The text of a prompt, as the model sees it.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="factId">The question's fact.</param>
+    /// <param name="prompt">Number of the prompt, from 1.</param>
+    /// <exception cref="SlickException">There is no such fact or prompt.</exception>
+    public static string PromptText(LabelledModel labelled, int factId, int prompt = 1)
+    {
+        var fact = Fact(labelled, factId);
+        var prompts = Prompts(labelled, fact);
+        if (prompt < 1 || prompt > prompts.Count) throw new SlickException($"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
+        return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
+    }
+
+    /// <summary>What the model answers to one question, prompt by prompt: greedy, drawn, and how probable the gold answer is.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="factId">The question's fact.</param>
+    public static IReadOnlyList<PromptAnswersRow> Answers(LabelledModel labelled, int factId)
+    {
+        var fact = Fact(labelled, factId);
+        var (options, model) = (labelled.Options.Sampling, labelled.Model);
+        using var decoder = new Decoder(model.Weights);
+        var exact = new ExactEstimator(options, PromptFormat.QuestionAnswer);
+        return [.. Drawn(labelled, decoder, fact).Select((d, j) => new PromptAnswersRow
+        {
+            Prompt = j + 1,
+            Greedy = d.Answers.Greedy,
+            GreedyCorrect = ExactMatch.IsCorrect(d.Answers.Greedy, fact.Answer, labelled.Options.Normaliser),
+            Sampled = Counts(d.Answers.Sampled),
+            SampledCorrect = d.Answers.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
+            Probability = exact.Estimate(decoder, model.Tokenizer, d.Exemplars, [fact], 0, Host.Cancellation)[0].SampledCorrect,
+        })];
+    }
+
+    /// <summary>Figure 2: facts of each category with their answers.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="perCategory">Facts of each category.</param>
+    public static IReadOnlyList<ExampleRow> Examples(LabelledModel labelled, int perCategory = 3)
+    {
+        using var decoder = new Decoder(labelled.Model.Weights);
+        var rows = new List<ExampleRow>();
+        foreach (var category in Enum.GetValues<Category>())
+        {
+            // Spread over the relations, as they come.
+            var chosen = labelled.Labels.Where(l => l.Category == category && l.Split == Split.Test).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory);
+            foreach (var label in chosen)
+            {
+                var drawn = Drawn(labelled, decoder, Fact(labelled, label.FactId));
+                rows.Add(new ExampleRow
+                {
+                    Category = category,
+                    Question = label.Question,
+                    Gold = label.Answer,
+                    Greedy = Counts(drawn.Select(d => (d.Answers.Greedy, 1))),
+                    Sampled = Counts(drawn.SelectMany(d => d.Answers.Sampled)),
+                    GoldExposures = label.GoldExposures,
+                    RivalExposures = label.RivalExposures,
+                });
+            }
+        }
+        return rows;
+    }
+
+    private static Fact Fact(LabelledModel labelled, int id)
+    {
+        var facts = labelled.Model.Dataset.Facts;
+        return id >= 0 && id < facts.Count ? facts[id] : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
+    }
+
+    private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, Fact fact) =>
+        PromptBatch.DrawExemplars(labelled.Model.Dataset.Of(fact.Relation, Split.Dev), labelled.Options.Sampling, Seeds.Mix(labelled.Model.Seed, fact.Relation));
+
+    private static List<(IReadOnlyList<Fact> Exemplars, DrawnAnswers Answers)> Drawn(LabelledModel labelled, Decoder decoder, Fact fact)
+    {
+        var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
+        return [.. Prompts(labelled, fact).Select((exemplars, j) =>
+        {
+            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, [fact]);
+            return (exemplars, tree.Draw(batch, Seeds.Mix(labelled.Model.Seed, j), Host.Cancellation)[0]);
+        })];
+    }
+
+    private static string Counts(IEnumerable<(string Answer, int Count)> answers)
+    {
+        var sums = answers.GroupBy(a => a.Answer).Select(g => (Answer: g.Key, Count: g.Sum(a => a.Count))).OrderByDescending(a => a.Count).ThenBy(a => a.Answer, StringComparer.Ordinal).ToList();
+        var shown = string.Join(", ", sums.Take(4).Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Answer} ({a.Count})")));
+        return sums.Count > 4 ? $"{shown}, and {sums.Count - 4} others" : shown;
+    }
+}
