@@ -71,6 +71,9 @@ public static class HtmlExport
         }
         foreach (var image in document.Descendants<LinkInline>().Where(link => link.IsImage))
             Embed(image, folder);
+        // The pages of notebooks stand side by side, as the notebooks do.
+        foreach (var link in document.Descendants<LinkInline>().Where(link => !link.IsImage && link.Url is { } url && url.EndsWith(".ipynb", StringComparison.Ordinal) && !url.Contains(':', StringComparison.Ordinal)))
+            link.Url = link.Url![..^".ipynb".Length] + ".html";
         body.Append(document.ToHtml(Pipeline));
     }
 

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+
+namespace Slick.Tests.Studies;
+
+/// <summary>The program killed in the middle of its work.</summary>
+public sealed class KillTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-kill-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static Process Start(string store)
+    {
+        var program = Path.Combine(Shared.Repository, "lib", "Slick.Workbook", "bin", "Release", "slick.dll");
+        var start = new ProcessStartInfo("dotnet", [program, "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    private static Dictionary<string, byte[]> Results(string store) => Directory.GetDirectories(store)
+        .Where(f => File.Exists(Path.Combine(f, "timing.json")))
+        .SelectMany(f => Directory.GetFiles(f).Where(p => Path.GetFileName(p) != "timing.json"))
+        .ToDictionary(p => Path.GetRelativePath(store, p), File.ReadAllBytes);
+
+    [Fact]
+    public void KilledTwentyTimes_EndsWithTheSameBytesAsUndisturbed()
+    {
+        var expected = Results(SmokeStudy.Store);
+        Assert.True(expected.Count > 20);
+        var random = new Random(20);
+        var stores = new List<string>();
+        var kills = 0;
+        while (kills < 20)
+        {
+            // A run that gets through between two kills makes place for the next.
+            var store = Path.Combine(_folder, $"store{stores.Count}");
+            stores.Add(store);
+            for (var finished = false; !finished && kills < 20;)
+            {
+                using var process = Start(store);
+                finished = process.WaitForExit(TimeSpan.FromSeconds(0.5 + 5 * random.NextDouble()));
+                if (finished) break;
+                process.Kill();
+                process.WaitForExit();
+                kills++;
+            }
+        }
+        foreach (var store in stores)
+        {
+            using var process = Start(store);
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+            var results = Results(store);
+            Assert.Equal(expected.Keys.Order(), results.Keys.Order());
+            Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
+        }
+    }
+
+    [Fact]
+    public void TwoProcessesOnOneStore_BothEndWellWithTheSameBytes()
+    {
+        var store = Path.Combine(_folder, "both");
+        using var first = Start(store);
+        using var second = Start(store);
+        first.WaitForExit();
+        second.WaitForExit();
+        Assert.Equal((0, 0), (first.ExitCode, second.ExitCode));
+        var (expected, results) = (Results(SmokeStudy.Store), Results(store));
+        Assert.Equal(expected.Keys.Order(), results.Keys.Order());
+        Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
+    }
+}

@@ -1,0 +1,143 @@
+using Slick.Facts;
+using Slick.Figures;
+using Slick.Knowledge;
+using Slick.Runtime;
+using Slick.Studies;
+
+namespace Slick.Tests.Studies;
+
+public sealed class StudyTests
+{
+    [Fact]
+    public void Smoke_HasEveryArmAndEveryEpoch()
+    {
+        var study = SmokeStudy.Result;
+        var runs = study.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)).ToList();
+        Assert.Equal(StudyOptions.Smoke.Arms().Sum(a => a.Draws), runs.Count);
+        Assert.All(runs, r => Assert.Equal(Enumerable.Range(0, StudyOptions.Smoke.FineTuning.Epochs + 1), r.Select(e => e.Epoch)));
+        Assert.All(runs, r => Assert.Single(r, e => e.EarlyStop));
+    }
+
+    [Fact]
+    public void EarlyStop_IsTheFirstBestEpochAfterTheBaseModel() => Assert.All(SmokeStudy.Result.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)), run =>
+    {
+        var stop = run.Single(e => e.EarlyStop);
+        Assert.True(stop.Epoch >= 1);
+        Assert.All(run.Where(e => e.Epoch >= 1), e => Assert.True(e.DevAccuracy < stop.DevAccuracy || e.DevAccuracy == stop.DevAccuracy && e.Epoch >= stop.Epoch));
+    });
+
+    [Fact]
+    public void EveryRunStartsFromTheSameBase() =>
+        Assert.Single(SmokeStudy.Result.Epochs.Where(e => e.Epoch == 0).Select(e => (e.TestAccuracy, e.DevAccuracy)).Distinct());
+
+    [Fact]
+    public void Answers_AddUpToTheEpochsAccuracies()
+    {
+        var study = SmokeStudy.Result;
+        foreach (var run in study.Answers.GroupBy(a => (a.Kind, a.UnknownPercent, a.Seed)))
+        {
+            var epochs = study.Epochs.Where(e => (e.Kind, e.UnknownPercent, e.Seed) == run.Key).ToList();
+            Assert.Equal(epochs[0].TestAccuracy, run.Average(a => a.Base ? 1.0 : 0), 12);
+            Assert.Equal(epochs.Single(e => e.EarlyStop).TestAccuracy, run.Average(a => a.EarlyStop ? 1.0 : 0), 12);
+            Assert.Equal(epochs[^1].TestAccuracy, run.Average(a => a.Convergence ? 1.0 : 0), 12);
+            Assert.Equal(epochs[^1].TestUnknown, run.Where(a => a.Category == Category.Unknown).Average(a => a.Convergence ? 1.0 : 0), 12);
+        }
+    }
+
+    [Fact]
+    public void KnownOnlyWithSameUpdates_TakesAsManyAsD()
+    {
+        var last = SmokeStudy.Result.Epochs.Where(e => e.Epoch == StudyOptions.Smoke.FineTuning.Epochs).ToDictionary(e => new Arm(e.Kind, e.UnknownPercent), e => e.Updates);
+        foreach (var x in new[] { 25, 50, 75 })
+        {
+            Assert.Equal(last[new(ArmKind.Ratio, x)], last[new(ArmKind.KnownOnlySameUpdates, x)]);
+            Assert.True(last[new(ArmKind.KnownOnly, x)] <= last[new(ArmKind.Ratio, x)]);
+        }
+    }
+
+    [Fact]
+    public void LabelsKeepTheirFactsExposures()
+    {
+        var facts = SmokeStudy.Result.Bases[0].Facts;
+        Assert.All(SmokeStudy.Result.Labels, l => Assert.Equal((facts[l.FactId].GoldExposures, facts[l.FactId].RivalExposures, facts[l.FactId].Question), (l.GoldExposures, l.RivalExposures, l.Question)));
+    }
+
+    [Fact]
+    public void FinishedStudy_IsReadNotComputed()
+    {
+        var before = Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+        var again = Study.Open("smoke", 1, "cpu", SmokeStudy.Store);
+        Assert.Equal(SmokeStudy.Result.Epochs, again.Epochs);
+        Assert.Equal(before, Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc));
+    }
+
+    [Fact]
+    public void PresetThatTheStoreLacks_BecomesSmokeAndEveryFigureSaysSo()
+    {
+        var study = Study.Open("quick", 1, "cpu", SmokeStudy.Store);
+        Assert.Equal("smoke", study.Preset);
+        Assert.All(StudyReport.PaperFigures(study), f => Assert.Contains("smoke", f.Note, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Report_HoldsEveryFigureAndTableAndOnePlotly()
+    {
+        var html = StudyReport.Html(SmokeStudy.Result, 1);
+        foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "table-1", "table-2", "table-3", "claims" })
+            Assert.Contains($"\"{id}", html, StringComparison.Ordinal);
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(html, "plotly.js v2"));
+        Assert.DoesNotMatch("<(script|link)[^>]+(src|href)=.http", html);
+    }
+
+    [Fact]
+    public void DivergingRun_IsMarkedFailedAndTheOthersAreKept()
+    {
+        var folder = Directory.CreateTempSubdirectory("slick-diverge-").FullName;
+        try
+        {
+            Copy(SmokeStudy.Store, folder, "model-");
+            Copy(SmokeStudy.Store, folder, "labels-");
+            var options = StudyOptions.Smoke with { FineTuning = StudyOptions.Smoke.FineTuning with { LearningRate = 1, Epochs = 2 } };
+            var error = Assert.Throws<SlickException>(() => Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken));
+            Assert.Contains("diverged", error.Message, StringComparison.Ordinal);
+            var states = RunStore.Open(folder).List().Where(s => s.Name == "run").Select(s => s.State).ToList();
+            Assert.Contains("failed", states);
+            Assert.DoesNotContain("partial", states);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void Copy(string from, string to, string stages)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetRelativePath(from, f).StartsWith(stages, StringComparison.Ordinal)))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
+    [Fact]
+    public void Sets_KeepTheirSizeAndEachRelationsShare()
+    {
+        var (facts, labels) = (SmokeStudy.Result.Bases[0].Facts, SmokeStudy.Result.Labels);
+        var category = labels.ToDictionary(l => l.FactId, l => l.Category);
+        IReadOnlyList<Fact> Set(ArmKind kind, int x) => FineTuningSets.Make(new(kind, x), facts, labels, SizeRule.SmallerOfKnownAndUnknown, 7);
+        var shares = Set(ArmKind.Ratio, 0).CountBy(f => f.Relation).ToDictionary();
+        foreach (var x in new[] { 0, 25, 50, 75, 100 })
+        {
+            var set = Set(ArmKind.Ratio, x);
+            Assert.Equal(shares, set.CountBy(f => f.Relation).ToDictionary());
+            Assert.Equal(set.Count, set.DistinctBy(f => f.Id).Count());
+            Assert.All(set, f => Assert.Equal(Split.Train, f.Split));
+            foreach (var relation in set.GroupBy(f => f.Relation))
+                Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100.0 - 0.5, relation.Count() * x / 100.0 + 0.5);
+            // D_Known is D without its Unknown examples.
+            Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(), Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
+        }
+        Assert.All(Set(ArmKind.WeaklyKnown, -1), f => Assert.Equal(Category.WeaklyKnown, category[f.Id]));
+    }
+}
