@@ -1,3 +1,6 @@
+using Slick.Figures;
+using Slick.Studies;
+using Slick.Tests.Studies;
 using Slick.Workbook;
 using Slick.Workbook.Notebooks;
 using Xunit;
@@ -73,5 +76,52 @@ public sealed class ProgramTests : IDisposable
     {
         var (_, output, errors) = await Slick("rnu");
         Assert.Contains("run", (output + errors).Replace("rnu", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "quik", "smoke, quick, lab", "reproduce", "--preset", "quik")]
+    [InlineData(2, "fineTuning.learningRate", "reproduce", "--set", "lerningRate=1")]
+    [InlineData(2, "out of range", "reproduce", "--set", "fineTuning.epochs=0")]
+    [InlineData(2, "--preset", "reproduce", "--preste", "smoke")]
+    [InlineData(2, "--rates", "tune", "--rates", "much")]
+    [InlineData(1, "there is no store", "list", "--store", "/nowhere/at/all")]
+    [InlineData(1, "cuda:7", "reproduce", "--preset", "smoke", "--device", "cuda:7")]
+    [InlineData(1, "cuad", "reproduce", "--preset", "smoke", "--device", "cuad")]
+    public async Task WrongInput_SaysWhatIsWrong(int code, params string[] saysThenArgs)
+    {
+        var args = saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list")).ToArray();
+        // A store that disappears with the test, where one would be made.
+        if (args[0] != "list") args = [.. args, "--store", Path.Combine(_books.Folder, "store")];
+        var (actual, output, errors) = await Slick(args);
+        Assert.Equal(code, actual);
+        Assert.All(saysThenArgs.Take(saysThenArgs.Length - saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list")).Count()), says => Assert.Contains(says, output + errors, StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", output + errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reproduce_EndsWithAClaimALineAndTheReportsPath()
+    {
+        var published = Path.Combine(_books.Folder, "published");
+        var (code, output, errors) = await Slick("reproduce", "--preset", "smoke", "--device", "cpu", "--store", SmokeStudy.Store, "--publish", published);
+        Assert.Equal((0, ""), (code, errors));
+        var lines = output.TrimEnd().Split(Environment.NewLine);
+        var claims = lines.Where(l => l.StartsWith("Claim ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(6, claims.Count);
+        Assert.All(claims, c => Assert.Matches("Verdict: (holds|contradicted|undecided)$", c));
+        var report = lines.Single(l => l.StartsWith("Report: ", StringComparison.Ordinal))["Report: ".Length..];
+        Assert.True(File.Exists(report));
+        Assert.Equal(StudyReport.ClaimRows(SmokeStudy.Result), Tables.Read<ClaimRow>(Path.Combine(published, "claims.parquet")));
+        foreach (var svg in Directory.GetFiles(published, "*.svg")) System.Xml.Linq.XDocument.Load(svg);
+        Assert.Equal(5, Directory.GetFiles(published, "*.svg").Length);
+    }
+
+    [Fact]
+    public async Task List_ShowsEveryStage()
+    {
+        var (code, output, _) = await Slick("list", "--store", SmokeStudy.Store);
+        Assert.Equal(0, code);
+        Assert.Contains("SliCK's labels by Exact, seed 1", output, StringComparison.Ordinal);
+        Assert.Contains("D_Known 50%, D's updates", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("partial", output, StringComparison.Ordinal);
     }
 }

@@ -1,0 +1,57 @@
+using Slick.Facts;
+
+namespace Slick.Tests.Facts;
+
+public sealed class SyntheticWorldTests
+{
+    private static readonly WorldOptions Options = new() { TrainFacts = 20, TestFacts = 6, DevFacts = 6, OodTestFacts = 5, OodDevFacts = 5, MeanExposures = 12 };
+    private static readonly SyntheticWorld World = SyntheticWorld.Create(Options, 3);
+
+    [Fact]
+    public void SameSeed_SameFactsAndDocuments()
+    {
+        var again = SyntheticWorld.Create(Options, 3);
+        Assert.Equal(World.Dataset.Facts, again.Dataset.Facts);
+        Assert.Equal(World.Documents, again.Documents);
+        Assert.Equal(World.Order(1), again.Order(1));
+        Assert.NotEqual(World.Dataset.Facts, SyntheticWorld.Create(Options, 4).Dataset.Facts);
+    }
+
+    [Fact]
+    public void EveryStatement_IsCounted()
+    {
+        // Each statement names its subject once, and a fact's subject is its own.
+        var text = string.Concat(World.Documents);
+        foreach (var fact in World.Dataset.Facts)
+        {
+            var lines = 0;
+            for (var at = text.IndexOf(fact.Subject + " ", StringComparison.Ordinal); at >= 0; at = text.IndexOf(fact.Subject + " ", at + 1, StringComparison.Ordinal)) lines++;
+            Assert.Equal(fact.GoldExposures + fact.RivalExposures, lines);
+        }
+    }
+
+    [Fact]
+    public void FactsNeverSeen_AreTheShareAskedFor()
+    {
+        var never = World.Dataset.Facts.Count(f => f.GoldExposures + f.RivalExposures == 0) / (double)World.Dataset.Facts.Count;
+        Assert.InRange(never, 0.18, 0.32);
+        Assert.All(World.Dataset.Facts, f => Assert.NotEqual(f.Answer, f.Rival));
+    }
+
+    [Fact]
+    public void Splits_HaveTheNumbersAskedForAndShareNoSubject()
+    {
+        var facts = World.Dataset.Facts;
+        Assert.Equal(facts.Count, facts.Select(f => f.Subject).Distinct().Count());
+        foreach (var relation in World.Dataset.Relations)
+        {
+            Assert.Equal(relation.InDistribution ? Options.TrainFacts : 0, World.Dataset.Of(relation.Id, Split.Train).Count);
+            Assert.Equal(relation.InDistribution ? Options.TestFacts : Options.OodTestFacts, World.Dataset.Of(relation.Id, Split.Test).Count);
+        }
+        Assert.Equal((12, 7), (World.Dataset.Relations.Count(r => r.InDistribution), World.Dataset.Relations.Count(r => !r.InDistribution)));
+    }
+
+    [Fact]
+    public void NoRivals_NoContradictions() =>
+        Assert.All(SyntheticWorld.Create(Options with { RivalShare = 0 }, 3).Dataset.Facts, f => Assert.Equal(0, f.RivalExposures));
+}

@@ -1,0 +1,55 @@
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Models;
+
+/// <summary>
+/// On the meta device there are shapes and no numbers: reading one on the host, or an element-wise operation with a
+/// tensor of the CPU, throws. So what runs here would not make a GPU wait.
+/// </summary>
+public sealed class MetaDeviceTests
+{
+    private static readonly DecoderConfig Config = new PreTrainingOptions { HiddenSize = 32, Layers = 2, Heads = 4, KeyValueHeads = 2, IntermediateSize = 64, ContextTokens = 32 }.Shape(50);
+
+    [Fact]
+    public void TrainingStep_NeverLooksAtTheHost()
+    {
+        NativeLibraries.Load();
+        var device = new Device(DeviceType.META);
+        using var weights = new DecoderWeights(Config, device, trainable: true);
+        using var decoder = new Decoder(weights);
+        using var optimizer = new AdamW(weights) { WeightDecay = 0.1, ClipNorm = 1 };
+        var before = HostTransfer.Count;
+        using var scope = NewDisposeScope();
+        var ids = zeros([3, 7], ScalarType.Int64, device);
+        var (hidden, _) = decoder.Forward(ids);
+        var logits = decoder.Logits(hidden).view(-1, Config.VocabularySize);
+        nn.functional.cross_entropy(logits, zeros([21], ScalarType.Int64, device)).backward();
+        optimizer.Step(1e-3);
+        Assert.Equal([21L, Config.VocabularySize], logits.shape);
+        Assert.Equal(0, HostTransfer.Count - before);
+    }
+
+    [Fact]
+    public void Exact_RunsUpToItsOneTransfer()
+    {
+        NativeLibraries.Load();
+        using var weights = new DecoderWeights(Config, new Device(DeviceType.META), trainable: false);
+        using var decoder = new Decoder(weights);
+        var tokenizer = WordLevelTokenizer.Train(["Q: Where is a b ?\nA: c d\n"]);
+        var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
+        var before = HostTransfer.Count;
+        PromptedQuestion[] questions = [new(0, [4, 5, 6], [7]), new(1, [4, 5, 6, 7], [8, 9])];
+        using var alone = scorer.Score(questions, null, sampled: true, TestContext.Current.CancellationToken);
+        using var prefix = decoder.Forward(zeros([1, 5], ScalarType.Int64, decoder.Device), keep: true).Present!;
+        using var shared = prefix.AsShared();
+        using var behind = scorer.Score(questions, shared, sampled: true, TestContext.Current.CancellationToken);
+        Assert.Equal([2L, 2L], alone.shape);
+        Assert.Equal([2L, 2L], behind.shape);
+        Assert.Equal(0, HostTransfer.Count - before);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+using Slick.Tests.Studies;
+using Slick.Workbook.Notebooks;
+
+namespace Slick.Tests.Workbook;
+
+/// <summary>The notebooks of this repository.</summary>
+[Collection(nameof(ProcessWide))]
+public sealed class PublishedNotebooksTests
+{
+    private static string Folder => Path.Combine(Shared.Repository, "notebooks");
+
+    public static TheoryData<string> Notebooks => [.. Directory.GetFiles(Path.Combine(Shared.Repository, "notebooks"), "*.ipynb").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+
+    private static NotebookRun Run(string name, params (string Name, string Value)[] parameters)
+    {
+        var values = new Dictionary<string, string> { ["preset"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store };
+        foreach (var (key, value) in parameters) values[key] = value;
+        return NotebookRunner.Run(Notebook.Load(Path.Combine(Folder, name)), values, cancel: TestContext.Current.CancellationToken);
+    }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void EveryCellRuns_AndShowsSomething(string name)
+    {
+        var run = Run(name);
+        Assert.Null(run.Failure);
+        var silent = run.Notebook.Cells.Where(c => c.IsCode && c.Outputs.Count == 0 && !c.Source.StartsWith("#load", StringComparison.Ordinal) && !c.Tags.Any(t => t.Contains("parameters", StringComparison.Ordinal)));
+        Assert.Empty(silent.Select(c => c.Source));
+    }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void TheCommittedFile_IsASourceWithoutOutputs(string name)
+    {
+        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name)))!;
+        Assert.Equal((4, 5, ".net-csharp"), ((int)json["nbformat"]!, (int)json["nbformat_minor"]!, (string)json["metadata"]!["kernelspec"]!["name"]!));
+        var cells = json["cells"]!.AsArray();
+        Assert.Equal(cells.Count, cells.Select(c => (string)c!["id"]!).Distinct().Count());
+        Assert.StartsWith("#load \"setup.csx\"", (string)cells[0]!["source"]![0]!, StringComparison.Ordinal);
+        Assert.All(cells.Where(c => (string)c!["cell_type"]! == "code"), c =>
+        {
+            Assert.Empty(c!["outputs"]!.AsArray());
+            Assert.Null(c["execution_count"]);
+            Assert.DoesNotContain("#!", string.Concat(c["source"]!.AsArray().Select(l => (string)l!)), StringComparison.Ordinal);
+        });
+        var parameters = Notebook.Load(Path.Combine(Folder, name)).Cells.Single(c => c.Tags.Contains("parameters"));
+        Assert.Superset(new HashSet<string> { "preset", "seed", "device", "store" }, Parameters.Declared(parameters.Source).Keys.ToHashSet());
+    }
+
+    [Theory]
+    [InlineData("02-unknown-ratio.ipynb", "figure-3a", "seed", "2")]
+    [InlineData("03-training-dynamics.ipynb", "figure-1", "unknownPercent", "75")]
+    [InlineData("01-what-does-a-model-know.ipynb", "answers", "example", "40")]
+    public void ChangedParameter_ChangesTheData(string name, string cell, string parameter, string value)
+    {
+        string Shown(NotebookRun run)
+        {
+            Assert.Null(run.Failure);
+            return Workbooks.Value(run.Notebook.Cells.Single(c => c.Id == cell))!.ToJsonString();
+        }
+        var before = Shown(Run(name));
+        Assert.Equal(before, Shown(Run(name)));
+        Assert.NotEqual(before, Shown(Run(name, (parameter, value))));
+    }
+}
