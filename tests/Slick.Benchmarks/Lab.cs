@@ -33,7 +33,7 @@ internal sealed class Lab
         var documents = World.Documents.Select(d => Tokenizer.Encode(d).Append(Tokenizer.EosId!.Value).ToArray()).ToArray();
         var scratch = Directory.CreateTempSubdirectory("slick");
         Weights = PreTraining.Run(StudyOptions.Quick.PreTraining with { Epochs = epochs }, Tokenizer.VocabularySize,
-            epoch => [.. World.Order(epoch).SelectMany(i => documents[i])], Seed, torch.CPU, scratch.FullName, new Lines(), CancellationToken.None);
+            epoch => [.. World.Order(epoch).SelectMany(i => documents[i])], Seed, torch.CPU, scratch.FullName, "pre-training", new Lines(), CancellationToken.None);
         scratch.Delete(recursive: true);
         if (folder is null) return;
         Checkpoint.Save(folder, Weights);

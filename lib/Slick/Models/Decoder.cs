@@ -26,7 +26,7 @@ public sealed class KeyValues : IDisposable
 
     /// <summary>The rows at <paramref name="indices"/> ([newRows], int64), in that order; this object is left as it is.</summary>
     internal KeyValues Rows(Tensor indices) =>
-        new([.. Keys.Select(k => k.index_select(1, indices))], [.. Values.Select(v => v.index_select(1, indices))]);
+        new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
     /// <summary>The one row of a private cache as a cache that all rows share.</summary>
     public KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
@@ -103,7 +103,7 @@ public sealed class Decoder : IDisposable
         var sinT = sin.narrow(0, first, tokens).unsqueeze(1);
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
-        var x = Weights.Embedding.index_select(0, ids.reshape(-1)).view(rows, tokens, Config.HiddenSize);
+        var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(rows, tokens, Config.HiddenSize);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             var block = Weights.Blocks[layer];

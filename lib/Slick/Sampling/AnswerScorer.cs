@@ -86,21 +86,22 @@ public sealed class AnswerScorer
         }
         var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a batch
         var (hidden, _) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows.Length, longest), shared);
-        var at = hidden.view(-1, decoder.Config.HiddenSize).index_select(0, all.narrow(0, ids.Length, positions.Length));
+        var at = hidden.view(-1, decoder.Config.HiddenSize).Take(0, all.narrow(0, ids.Length, positions.Length));
         var logits = decoder.Logits(at);                                              // [B A, V]
         var target = all.narrow(0, ids.Length + positions.Length, targets.Length);    // [B A]
         var isEnd = target.eq(Scalars.Of(End));
         var isPadding = target.eq(Scalars.Of(Padding));
         var best = logits.argmax(-1);
-        var right = isEnd.logical_and(ends.index_select(0, best).gt(Scalars.Of(0L))).logical_or(best.eq(target)).logical_or(isPadding);
+        var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target)).bitwise_or(isPadding);
         var greedy = right.view(rows.Length, answers).all(1).to(ScalarType.Float32);
         if (!sampled) return stack([greedy, zeros_like(greedy)]);
 
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
         var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [B A, k]
         var goldMass = (probabilities * tokens.eq(target.unsqueeze(-1))).sum(-1);
-        var endMass = (probabilities * ends.index_select(0, tokens.view(-1)).view_as(tokens)).sum(-1);
-        var factor = where(isEnd, endMass, goldMass).masked_fill(LeaveOutEnd ? isPadding.logical_or(isEnd) : isPadding, Scalars.One);
+        var endMass = (probabilities * ends.Take(0, tokens.view(-1)).view_as(tokens)).sum(-1);
+        // No token has the number of an end or of padding, so the gold mass is 0 there. (`where` has no meta kernel.)
+        var factor = goldMass.add(endMass * isEnd, Scalars.One).masked_fill(LeaveOutEnd ? isPadding.bitwise_or(isEnd) : isPadding, Scalars.One);
         return stack([greedy, factor.view(rows.Length, answers).prod(1)]);
     }
 }

@@ -25,7 +25,7 @@ public static class NamedOptions
         var match = known.FirstOrDefault(k => string.Equals(k, name, StringComparison.OrdinalIgnoreCase));
         if (match is null)
         {
-            var near = known.OrderBy(k => Distance(k, name)).Take(3);
+            var near = known.OrderBy(k => Math.Min(Distance(k, name), Distance(k[(k.LastIndexOf('.') + 1)..], name))).Take(3);
             throw new UsageException($"There is no option '{name}'; did you mean {string.Join(", ", near)}?");
         }
         return (T)With(options, match.Split('.'), match, value);
@@ -76,7 +76,7 @@ public static class NamedOptions
 
     private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
 
-    // Levenshtein's distance, letters compared without their case; a name that contains the word is near.
+    // Levenshtein's distance, letters compared without their case.
     private static int Distance(string a, string b)
     {
         var row = Enumerable.Range(0, b.Length + 1).ToArray();
@@ -91,6 +91,6 @@ public static class NamedOptions
                 row[j] = Math.Min(substitute, 1 + Math.Min(row[j], row[j - 1]));
             }
         }
-        return a[(a.LastIndexOf('.') + 1)..].Contains(b[(b.LastIndexOf('.') + 1)..], StringComparison.OrdinalIgnoreCase) ? row[^1] / 4 : row[^1];
+        return row[^1];
     }
 }

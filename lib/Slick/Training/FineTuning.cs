@@ -181,7 +181,7 @@ public static class FineTuning
         var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a step
         var (hidden, _) = decoder.Forward(all.narrow(0, 0, batch.Length * longest).view(batch.Length, longest), dropout: dropout);
         var positions = all.narrow(0, batch.Length * longest, scored);
-        var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).index_select(0, positions));
+        var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).Take(0, positions));
         var loss = nn.functional.cross_entropy(logits, all.narrow(0, batch.Length * longest + scored, scored));
         loss.backward();
         using (no_grad()) total.add_(loss.detach(), Scalars.One);
