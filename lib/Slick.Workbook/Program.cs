@@ -14,6 +14,8 @@ public static class Program
     /// <summary>Runs the command that <paramref name="args"/> name.</summary>
     public static async Task<int> Main(string[] args)
     {
+        // A cell of a notebook may hold the console's streams when the end comes.
+        var errors = Console.Error;
         var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
             ReproduceCommand.Create(),
@@ -27,7 +29,7 @@ public static class Program
             if (parsed.Action is ParseErrorAction action)
                 (action.ShowHelp, action.ShowTypoCorrections) = (false, true);
             await parsed.InvokeAsync();
-            await Console.Error.WriteLineAsync("slick: see slick --help.");
+            await errors.WriteLineAsync("slick: see slick --help.");
             return 2;
         }
         try
@@ -36,12 +38,12 @@ public static class Program
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("slick: interrupted.");
+            await errors.WriteLineAsync("slick: interrupted.");
             return 130;
         }
         catch (Exception e) when (IsUsers(e))
         {
-            await Console.Error.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
+            await errors.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
             return ExitCode(e);
         }
     }

@@ -16,7 +16,7 @@ public sealed partial class ArchitectureTests
         ["Knowledge"] = ["Sampling", "Models", "Text", "Facts"],
         ["Training"] = ["Sampling", "Models", "Text", "Facts"],
         ["Studies"] = ["Knowledge", "Training", "Sampling", "Models", "Text", "Facts"],
-        ["Analysis"] = ["Studies", "Knowledge"],
+        ["Analysis"] = ["Studies", "Knowledge", "Facts"],
         ["Figures"] = ["Analysis", "Studies", "Knowledge", "Facts"],
     };
 

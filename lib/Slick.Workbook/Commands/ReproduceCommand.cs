@@ -20,8 +20,7 @@ internal static class ReproduceCommand
         var arguments = new StudyArguments(command);
         var publish = new Option<string?>("--publish") { HelpName = "folder", Description = "Also write the claims, the small tables and the figures as SVG into this folder." };
         command.Add(publish);
-        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
-            () => Run(parsed, arguments, parsed.GetValue(publish), cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(publish), cancel), cancel));
         return command;
     }
 

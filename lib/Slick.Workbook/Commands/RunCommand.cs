@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Slick.Runtime;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;
@@ -24,9 +25,7 @@ internal static class RunCommand
                 result.AddError($"run has no option '{token.Value}'; it has --html and --set.");
         });
         var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, set };
-        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
-            () => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel),
-            cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel));
         return command;
     }
 
@@ -39,6 +38,8 @@ internal static class RunCommand
         var files = NotebookFiles.Expand(patterns);
         if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
+        // Cells have no words for either: long calls of the library ask the host.
+        (Host.Cancellation, Host.Progress) = (cancel, new CellProgress(Console.Error));
         var failed = 0;
         foreach (var notebook in files.Select(Notebook.Load).ToList())
         {
@@ -78,6 +79,23 @@ internal static class RunCommand
             var text = NotebookCell.JoinedText(output!["text"] ?? output["data"]?["text/plain"]);
             if (text.Length > 0)
                 Console.Out.WriteLine(text.TrimEnd('\n'));
+        }
+    }
+
+    // What a cell's call reports, on the status line of a terminal; elsewhere nothing.
+    private sealed class CellProgress(TextWriter errors) : IProgressReport
+    {
+        public void Stage(string name) => Show(name);
+
+        public void Report(string stage, double done, double total, string detail = "") =>
+            Show(string.Create(CultureInfo.InvariantCulture, $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}"));
+
+        public void Say(string line) => Show(line);
+
+        private void Show(string text)
+        {
+            if (Console.IsErrorRedirected) return;
+            lock (errors) errors.Write("\r\u001b[K" + text);
         }
     }
 }

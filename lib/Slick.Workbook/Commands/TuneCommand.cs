@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Slick.Analysis;
 using Slick.Studies;
 
 namespace Slick.Workbook.Commands;
@@ -22,8 +23,7 @@ internal static class TuneCommand
         var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1, Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
         var command = new Command("tune", "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
         var arguments = new StudyArguments(command);
-        command.SetAction((parsed, cancel) => Task.Factory.StartNew(
-            () => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancel));
+        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel));
         return command;
     }
 
@@ -33,10 +33,12 @@ internal static class TuneCommand
         var (name, options, _) = arguments.Study(parsed);
         var store = RunStore.Open(parsed.GetValue(arguments.Store));
         var compute = arguments.Compute(parsed);
-        var (rows, chosen) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
+        var (rows, chosen, labels) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
         static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
         Line($"");
         Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
+        foreach (var row in Fitness.Of(labels, options.Bases > 1 ? 0.10 : 0.05))
+            Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
         Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)
             Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% {100 * row.UnknownFitted,14:F1}%  {(row.Fits ? "yes" : "no")}");

@@ -120,6 +120,16 @@ public static class PaperTables
         };
     }
 
+    /// <summary>Whether the lab is fit to publish: conditions that were fixed before the runs.</summary>
+    public static TableView FitnessTable(StudyResult result) => new()
+    {
+        Id = "fitness",
+        Title = "Is the instrument fit?",
+        Note = $"{result.Source} {(result.Bases.Count > 1 ? "The worst base model decides." : "")}",
+        Columns = ["condition", "found", "met"],
+        Rows = [.. Fitness.Of([.. result.Bases.Select(b => b.Labels)], result.Options.Bases > 1 ? 0.10 : 0.05).Select(f => (IReadOnlyList<string>)[f.Condition, f.Found, f.Met ? "yes" : "no"])],
+    };
+
     internal static string Word(Verdict verdict) => verdict switch { Verdict.Holds => "holds", Verdict.Contradicted => "contradicted", _ => "undecided" };
 
     private static string WithInterval(Interval share) => $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";

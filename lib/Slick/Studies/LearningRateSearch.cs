@@ -24,17 +24,19 @@ public static class LearningRateSearch
     /// <param name="compute">Where models are.</param>
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    /// <returns>A row a rate, in the order given, and the rate chosen; null where none fits.</returns>
-    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen) Run(StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds,
+    /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the labels of the base models.</returns>
+    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<IReadOnlyList<Knowledge.LabelRow>> Labels) Run(StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds,
         RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
         options.Check();
         Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
         var epochs = new List<(double Rate, EpochRow Row)>();
+        var known = new List<IReadOnlyList<Knowledge.LabelRow>>();
         foreach (var seed in seeds)
         {
             using var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
             var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
+            known.Add(labels);
             foreach (var rate in rates)
             {
                 progress.Say(FormattableString.Invariant($"Learning rate {rate:G3}, seed {seed}."));
@@ -50,6 +52,6 @@ public static class LearningRateSearch
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
             return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99);
         }).ToList();
-        return (rows, rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate);
+        return (rows, rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate, known);
     }
 }

@@ -92,7 +92,7 @@ public static class Study
         var options = StudyOptions.Preset(preset);
         var store = RunStore.Open(folder);
         if (preset == "smoke" || IsComplete(options, seed, store)) return (preset, options, store);
-        Host.Progress.Say($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed} makes it); computing smoke.");
+        Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed} makes it); computing smoke.");
         return ("smoke", StudyOptions.Smoke, store);
     }
 

@@ -9,11 +9,16 @@ public sealed class KillTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    private static ProcessStartInfo Info(string store) =>
+        new("dotnet", [Path.Combine(Shared.Repository, "lib", "Slick.Workbook", "bin", "Release", "slick.dll"), "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+
     private static Process Start(string store)
     {
-        var program = Path.Combine(Shared.Repository, "lib", "Slick.Workbook", "bin", "Release", "slick.dll");
-        var start = new ProcessStartInfo("dotnet", [program, "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        var process = Process.Start(start)!;
+        var process = Process.Start(Info(store))!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
@@ -72,5 +77,18 @@ public sealed class KillTests : IDisposable
         var (expected, results) = (Results(SmokeStudy.Store), Results(store));
         Assert.Equal(expected.Keys.Order(), results.Keys.Order());
         Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
+    }
+
+    [Fact]
+    public async Task Interrupted_EndsWith130AndOneLine()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("an interrupt cannot be sent to another process here");
+        using var process = new Process { StartInfo = Info(Path.Combine(_folder, "interrupted")) };
+        process.Start();
+        // The first line is printed after the handler is in place.
+        Assert.NotNull(await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+        using var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((130, "slick: interrupted."), (process.ExitCode, (await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim()));
     }
 }
