@@ -61,7 +61,7 @@ public sealed record StudyOptions
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,
-        World = new() { TrainFacts = 500, TestFacts = 130, SameObjectPageShare = 0.87 },
+        World = new() { TrainFacts = 500, TestFacts = 130, SameObjectPageShare = 0.6 },
     };
 
     /// <summary>The presets by name.</summary>
