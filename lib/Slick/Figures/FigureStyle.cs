@@ -15,6 +15,7 @@ internal static class FigureStyle
         .slick-table { overflow-x: auto; }
         .slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; color: inherit; }
         .slick-table th, .slick-table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4); padding: .25rem .7rem; text-align: left; font-weight: normal; white-space: nowrap; }
+        .slick-table .long { white-space: normal; min-width: 14rem; vertical-align: top; }
         .slick-table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; }
         .slick-table .num { text-align: right; }
 

@@ -21,7 +21,7 @@ public static class KnowledgeFigures
         return new Figure
         {
             Id = "category-by-exposure",
-            Title = "The more often a fact was stated, the better it is known",
+            Title = "What is known, by how often pre-training stated it",
             Note = $"{source} Bars: shares of the facts with that many statements, 95% Wilson intervals.",
             X = new("statements of the gold answer in one pass of pre-training", Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
             Y = new("share of the facts (%)", 0, 100),
@@ -65,7 +65,7 @@ public static class KnowledgeFigures
         return new Figure
         {
             Id = "loss-by-category",
-            Title = "Learning what was not known costs what was known",
+            Title = "What is lost of what was known, by what was trained on",
             Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over {(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
             X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
             Y = new("points lost from EARLY_STOP to CONVERGENCE"),

@@ -79,6 +79,7 @@ public static class StudyReport
         var claims = ClaimRows(result);
         Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
         Tables.Write(Path.Combine(folder, "epochs.parquet"), result.Epochs);
+        Tables.Write(Path.Combine(folder, "answers.parquet"), result.Answers);
         Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
         foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.FitnessTable(result) })

@@ -7,6 +7,9 @@ namespace Slick.Figures;
 /// <summary>A table whose cells are ready to show.</summary>
 public sealed record TableView
 {
+    // A cell with more letters is a sentence: it wraps.
+    private const int Sentence = 40;
+
     /// <summary>Short and unique in its page: <c>table-2</c>.</summary>
     public required string Id { get; init; }
 
@@ -115,7 +118,7 @@ public sealed record TableView
         return html.Append("</div>\n").ToString();
 
         void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
+            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : text.Length > Sentence ? " class=\"long\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column])) && Rows.Any(row => row[column].Length > 0);

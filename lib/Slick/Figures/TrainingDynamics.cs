@@ -10,14 +10,14 @@ public static class TrainingDynamics
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
     public static Figure Figure1(StudyResult result, int unknownPercent = 50) => Make(result, unknownPercent, "figure-1",
-        $"Figure 1. Known facts are fitted first (D with {unknownPercent}% Unknown)",
+        $"Figure 1. What is fitted when: D with {unknownPercent}% Unknown",
         ("train, Known", r => r.FittedKnown, 0), ("train, Unknown", r => r.FittedUnknown, 1));
 
     /// <summary>Figure 6: Figure 1 with the Known categories apart.</summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
     public static Figure Figure6(StudyResult result, int unknownPercent = 50) => Make(result, unknownPercent, "figure-6",
-        $"Figure 6. The better a fact was known, the sooner it is fitted (D with {unknownPercent}% Unknown)",
+        $"Figure 6. What is fitted when, by category: D with {unknownPercent}% Unknown",
         ("train, HighlyKnown", r => r.FittedHighlyKnown, 0), ("train, MaybeKnown", r => r.FittedMaybeKnown, 2), ("train, WeaklyKnown", r => r.FittedWeaklyKnown, 4), ("train, Unknown", r => r.FittedUnknown, 1));
 
     private static Figure Make(StudyResult result, int unknownPercent, string id, string title, params (string Name, Func<EpochRow, double> Value, int Color)[] fitted)

@@ -16,7 +16,7 @@ public static class UnknownRatio
         return new Figure
         {
             Id = "figure-3a",
-            Title = "Figure 3a. The more Unknown and the longer the training, the more is lost",
+            Title = "Figure 3a. Test accuracy by the share of Unknown and the duration of training",
             Note = Curves.Note(result, data),
             X = new("Unknown examples in D (%)", 0, 100),
             Y = new("exact match on the test questions (%)"),
@@ -38,7 +38,7 @@ public static class UnknownRatio
         return new Figure
         {
             Id = "figure-3b",
-            Title = "Figure 3b. With early stop Unknown examples do no harm; at convergence they do",
+            Title = "Figure 3b. D with and without its Unknown examples",
             Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates."),
             X = new("Unknown examples in D (%)", 0, 100),
             Y = new("exact match on the test questions (%)"),
@@ -61,7 +61,7 @@ public static class UnknownRatio
         return new Figure
         {
             Id = "figure-4",
-            Title = "Figure 4. At EARLY_STOP Known examples are fitted, Unknown ones are not yet",
+            Title = "Figure 4. Known and Unknown examples fitted at EARLY_STOP",
             Note = Curves.Note(result, data),
             X = new("Unknown examples in D (%)", 0, 100),
             Y = new("fitted at EARLY_STOP (%)", 0, 100),

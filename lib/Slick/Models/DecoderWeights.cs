@@ -35,6 +35,7 @@ public sealed class DecoderWeights : IDisposable
 
     private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, bool trainable)
     {
+        Slick.Runtime.NativeLibraries.Load();
         Config = config;
         var d = (long)config.HiddenSize;
         var q = (long)config.Heads * config.HeadDim;

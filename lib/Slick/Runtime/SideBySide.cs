@@ -15,6 +15,7 @@ public static class SideBySide
     /// <exception cref="OperationCanceledException">The token was cancelled; no new piece is begun.</exception>
     public static void For(int count, Action<int> work, CancellationToken cancellation = default, int? width = null)
     {
+        NativeLibraries.Load();
         var next = -1;
         Exception? failure = null;
         void Loop()

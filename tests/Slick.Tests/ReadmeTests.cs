@@ -1,0 +1,46 @@
+using System.Text.RegularExpressions;
+using Slick.Figures;
+using Slick.Studies;
+
+namespace Slick.Tests;
+
+/// <summary>The README says what is so.</summary>
+public sealed partial class ReadmeTests
+{
+    private static readonly string Text = File.ReadAllText(Path.Combine(Shared.Repository, "README.md")).ReplaceLineEndings("\n");
+
+    private static string Published(string name) => Path.Combine(Shared.Repository, "data", "published", name);
+
+    [Fact]
+    public void TableOfClaims_IsThePublishedOne() =>
+        Assert.Contains(StudyReport.Markdown(Tables.Read<ClaimRow>(Published("claims.parquet"))).Trim(), Text, StringComparison.Ordinal);
+
+    [Fact]
+    public void PublishedClaims_FollowFromThePublishedRuns() =>
+        Assert.Equal(StudyReport.ClaimRows(new StudyResult("", StudyOptions.Lab, [], Tables.Read<EpochRow>(Published("epochs.parquet")), Tables.Read<AnswerRow>(Published("answers.parquet")))),
+            Tables.Read<ClaimRow>(Published("claims.parquet")));
+
+    [Fact]
+    public void EveryLinkedFile_IsThere()
+    {
+        var links = Link().Matches(Text).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(links);
+        Assert.DoesNotContain(links, l => !File.Exists(Path.Combine(Shared.Repository, l)));
+    }
+
+    [Fact]
+    public void TheTree_NamesEveryFolder()
+    {
+        var named = Tree().Matches(Text).Select(m => m.Groups[1].Value).ToHashSet(StringComparer.Ordinal);
+        var folders = Directory.GetDirectories(Path.Combine(Shared.Repository, "lib", "Slick")).Select(f => Path.GetFileName(f)!)
+            .Where(f => f is not ("bin" or "obj" or "build")).Select(f => "lib/Slick/" + f);
+        Assert.Empty(folders.Except(named));
+        Assert.DoesNotContain(named, f => !Directory.Exists(Path.Combine(Shared.Repository, f)));
+    }
+
+    [GeneratedRegex(@"\]\(([^)#]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"^((?:lib|notebooks|data|tests)[\w/.]*) {2,}", RegexOptions.Multiline)]
+    private static partial Regex Tree();
+}
