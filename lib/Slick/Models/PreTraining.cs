@@ -113,7 +113,7 @@ public static class PreTraining
             if (step % 10 == 9 || step == steps - 1)
             {
                 var loss = HostTransfer.Read<float>(losses).Sum();
-                if (!float.IsFinite(loss)) throw new DivergedException($"Pre-training diverged at step {step + 1} (loss {loss}); lower pretraining.learningRate.");
+                if (!float.IsFinite(loss)) throw new DivergedException($"Pre-training diverged at step {step + 1} (loss {loss}); lower preTraining.learningRate.");
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
                 progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
             }

@@ -54,6 +54,7 @@ public sealed record StudyOptions
     public static StudyOptions Quick { get; } = new()
     {
         Repeats = 3,
+        FineTuning = new() { LearningRate = 1e-4 }, // slick tune --preset quick
         World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36, SameObjectPageShare = 0.93 },
     };
 
@@ -61,6 +62,7 @@ public sealed record StudyOptions
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,
+        FineTuning = new() { LearningRate = 5e-5 }, // slick tune --preset lab
         World = new() { TrainFacts = 500, TestFacts = 130, SameObjectPageShare = 0.6 },
     };
 
