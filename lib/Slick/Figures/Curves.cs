@@ -20,6 +20,8 @@ internal static class Curves
             Low = banded ? [.. points.Select(p => p.Value.Low)] : null,
             High = banded ? [.. points.Select(p => p.Value.High)] : null,
             Kind = points.Count > 12 ? SeriesKind.Line : SeriesKind.LineAndPoints,
+            // A point whose neighbours were run once stands alone: a bar shows there, a band would not.
+            ErrorBars = points.Any(p => !p.Value.HasBounds),
             Color = color,
             Style = style,
         };
@@ -27,5 +29,5 @@ internal static class Curves
 
     /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
     public static string Note(StudyResult result, StudyData data, string more = "") =>
-        $"{result.Source} Bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least two.{(more.Length > 0 ? " " + more : "")}";
+        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least two.{(more.Length > 0 ? " " + more : "")}";
 }

@@ -18,7 +18,7 @@ public static class UnknownRatio
             Id = "figure-3a",
             Title = "Figure 3a. Test accuracy by the share of Unknown and the duration of training",
             Note = Curves.Note(result, data),
-            X = new("Unknown examples in D (%)", 0, 100),
+            X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series = [Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
                 .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs", ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
@@ -40,7 +40,7 @@ public static class UnknownRatio
             Id = "figure-3b",
             Title = "Figure 3b. D with and without its Unknown examples",
             Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates."),
-            X = new("Unknown examples in D (%)", 0, 100),
+            X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series =
             [
@@ -63,7 +63,7 @@ public static class UnknownRatio
             Id = "figure-4",
             Title = "Figure 4. Known and Unknown examples fitted at EARLY_STOP",
             Note = Curves.Note(result, data),
-            X = new("Unknown examples in D (%)", 0, 100),
+            X = new("Unknown examples in D (%)", -3, 103),
             Y = new("fitted at EARLY_STOP (%)", 0, 100),
             Series = [Curves.Line(data, "Known", stop, r => r.UnknownPercent, r => r.FittedKnown, 0), Curves.Line(data, "Unknown", stop, r => r.UnknownPercent, r => r.FittedUnknown, 1)],
         };
