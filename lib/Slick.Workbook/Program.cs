@@ -46,6 +46,14 @@ public static class Program
             await errors.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
             return ExitCode(e);
         }
+#pragma warning disable CA1031 // the last line of defence
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            await errors.WriteLineAsync($"slick: {e.GetType().Name}: {e.Message.Split('\n')[0].TrimEnd()} (a fault of the program; SLICK_TRACE=1 shows where)");
+            if (Environment.GetEnvironmentVariable("SLICK_TRACE") is "1") await errors.WriteLineAsync(e.ToString());
+            return 1;
+        }
     }
 
     // Kept apart so that starting up does not load the library.

@@ -16,9 +16,13 @@ public sealed partial class ReadmeTests
         Assert.Contains(StudyReport.Markdown(Tables.Read<ClaimRow>(Published("claims.parquet"))).Trim(), Text, StringComparison.Ordinal);
 
     [Fact]
-    public void PublishedClaims_FollowFromThePublishedRuns() =>
-        Assert.Equal(StudyReport.ClaimRows(new StudyResult("", StudyOptions.Lab, [], Tables.Read<EpochRow>(Published("epochs.parquet")), Tables.Read<AnswerRow>(Published("answers.parquet")))),
-            Tables.Read<ClaimRow>(Published("claims.parquet")));
+    public void PublishedClaims_FollowFromThePublishedRuns()
+    {
+        // p to six digits: the last ones are the platform's.
+        static IEnumerable<ClaimRow> Rounded(IEnumerable<ClaimRow> rows) => rows.Select(r => r with { HolmP = Math.Round(r.HolmP, 6) });
+        var computed = StudyReport.ClaimRows(new StudyResult("", StudyOptions.Lab, [], Tables.Read<EpochRow>(Published("epochs.parquet")), Tables.Read<AnswerRow>(Published("answers.parquet")), []));
+        Assert.Equal(Rounded(computed), Rounded(Tables.Read<ClaimRow>(Published("claims.parquet"))));
+    }
 
     [Fact]
     public void EveryLinkedFile_IsThere()

@@ -60,14 +60,14 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IPr
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (long Start, long Last)> _stages = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long Start, long Last, double First)> _stages = new(StringComparer.Ordinal);
 
     public void Stage(string name)
     {
         var now = clock.GetTimestamp();
         lock (_gate)
         {
-            _stages[name] = (now, now);
+            _stages[name] = (now, now, -1);
             output.WriteLine(name);
         }
     }
@@ -78,12 +78,15 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IPr
         lock (_gate)
         {
             if (!_stages.TryGetValue(stage, out var times))
-                _stages[stage] = times = (now, now);
-            var (start, last) = times;
+                _stages[stage] = times = (now, now, -1);
+            var (start, last, first) = times;
+            // What a resumed stage had done before says nothing about its speed now.
+            if (first < 0)
+                _stages[stage] = (start, last, first = total > 0 && done > 0.1 * total ? done : 0);
             if (clock.GetElapsedTime(last, now) < Pause)
                 return;
-            _stages[stage] = (start, now);
-            var left = done > 0 && total > 0 ? clock.GetElapsedTime(start, now) * Math.Max(0, (total - done) / done) : (TimeSpan?)null;
+            _stages[stage] = (start, now, first);
+            var left = done > first && total > 0 ? clock.GetElapsedTime(start, now) * Math.Max(0, (total - done) / (done - first)) : (TimeSpan?)null;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}{(left is { } time ? $", {time.TotalSeconds:F0} s left" : "")}"));
         }
     }

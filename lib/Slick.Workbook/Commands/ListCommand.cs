@@ -17,7 +17,7 @@ internal static class ListCommand
 
     private static int Run(string? folder)
     {
-        var store = RunStore.OpenExisting(folder);
+        var store = RunStore.OpenExisting(StudyArguments.Folder(folder));
         var stages = store.List();
         Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
         foreach (var stage in stages)

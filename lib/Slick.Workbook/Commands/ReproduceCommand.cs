@@ -28,7 +28,7 @@ internal static class ReproduceCommand
     private static int Run(ParseResult parsed, StudyArguments arguments, string? publish, CancellationToken cancel)
     {
         var (name, options, seed) = arguments.Study(parsed);
-        var store = RunStore.Open(parsed.GetValue(arguments.Store));
+        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         var compute = arguments.Compute(parsed);
         if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
@@ -40,7 +40,8 @@ internal static class ReproduceCommand
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
         if (publish is not null) Console.Out.WriteLine($"Published: {Path.GetFullPath(publish)}");
-        return 0;
+        foreach (var failure in result.Failures) Console.Error.WriteLine($"slick: {failure}");
+        return result.Failures.Count == 0 ? 0 : 1;
     }
 
     private static void Print(StudyResult result)
@@ -59,7 +60,7 @@ internal static class ReproduceCommand
             return;
         }
         var table = new Table { Border = TableBorder.Rounded, Expand = false };
-        foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval", "p (Holm)", "verdict" }) table.AddColumn(column);
+        foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval (90% for an equality)", "p (Holm)", "verdict" }) table.AddColumn(column);
         foreach (var c in claims)
             table.AddRow(c.Number.ToString(CultureInfo.InvariantCulture), Markup.Escape(c.Claim), Markup.Escape(c.Paper), Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
                 c.HolmP.ToString("G2", CultureInfo.InvariantCulture), $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{c.Verdict}[/]");

@@ -67,10 +67,11 @@ internal static class RunCommand
     {
         if (Console.IsErrorRedirected)
             return;
-        Console.Error.Write("\r\u001b[K");
-        if (cells > 0)
-            Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: cell {cell} of {cells}"));
+        Console.Error.Write(Over(cells > 0 ? string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: cell {cell} of {cells}") : ""));
     }
+
+    // Blanks instead of a control sequence: not every console of Windows knows one.
+    private static string Over(string text) => "\r" + (text.Length > 78 ? text[..78] : text).PadRight(78) + (text.Length == 0 ? "\r" : "");
 
     private static void Print(Notebook notebook)
     {
@@ -95,7 +96,7 @@ internal static class RunCommand
         private void Show(string text)
         {
             if (Console.IsErrorRedirected) return;
-            lock (errors) errors.Write("\r\u001b[K" + text);
+            lock (errors) errors.Write(Over(text));
         }
     }
 }

@@ -38,5 +38,8 @@ internal sealed class StudyArguments
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
     }
 
+    /// <summary>The folder that the command line names; a relative one starts at the current folder.</summary>
+    public static string? Folder(string? store) => string.IsNullOrEmpty(store) ? null : Path.GetFullPath(store);
+
     public Compute Compute(ParseResult parsed) => Runtime.Compute.Choose(parsed.GetValue(Device)!, say: Console.Out.WriteLine);
 }

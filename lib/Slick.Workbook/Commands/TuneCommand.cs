@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Slick.Analysis;
+using Slick.Figures;
+using Slick.Runtime;
 using Slick.Studies;
 
 namespace Slick.Workbook.Commands;
@@ -31,7 +33,7 @@ internal static class TuneCommand
     {
         if (seeds < 1) throw new UsageException($"--seeds {seeds}: at least one base model is needed.");
         var (name, options, _) = arguments.Study(parsed);
-        var store = RunStore.Open(parsed.GetValue(arguments.Store));
+        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         var compute = arguments.Compute(parsed);
         var (rows, chosen, labels) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
         static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
@@ -41,8 +43,12 @@ internal static class TuneCommand
             Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
         Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)
-            Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% {100 * row.UnknownFitted,14:F1}%  {(row.Fits ? "yes" : "no")}");
+            Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% {100 * row.UnknownFitted,14:F1}%  {(double.IsNaN(row.DevAccuracy) ? "no, it diverged" : row.Fits ? "yes" : "no")}");
         Console.Out.WriteLine(chosen is { } rate ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}") : "None fits at least 99% of both: try higher rates, or more epochs.");
+        var note = $"Preset {name}, {seeds} base model(s) from seed {FirstSeed}: seeds that are not reported. The rate is chosen by the dev accuracy of D_Natural among those that fit, never by this figure.";
+        var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',')[0]}", "report.html");
+        AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [LearningRateFigure.Make(rows, note)]));
+        Console.Out.WriteLine($"Figure: {page}");
         return chosen is null ? 1 : 0;
     }
 }

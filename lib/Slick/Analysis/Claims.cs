@@ -91,8 +91,8 @@ public static class Claims
     {
         List<Term> Slope(int cluster, params (Stop Stop, double Sign)[] of)
         {
-            var x = Percents.Where(p => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, cluster))).ToArray();
-            if (x.Length < 2) return [];
+            var x = Shared(data, (c, p) => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, c)));
+            if (x.Length < 2 || !x.All(p => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, cluster)))) return [];
             var mean = x.Average();
             var square = x.Sum(v => (v - mean) * (v - mean));
             // Least squares, per 100% Unknown.
@@ -110,7 +110,7 @@ public static class Claims
         var equal = data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.EarlyStop, c));
         return
         [
-            new("D - D_Known at EARLY_STOP", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method, WithinMargin(Scale(equal.Value90, 100)),
+            new("D - D_Known at EARLY_STOP, 90%", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method, WithinMargin(Scale(equal.Value90, 100)),
                 Math.Max(equal.P(-Margin / 100, 1), equal.P(Margin / 100, -1))),
             Difference("at CONVERGENCE", data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, c)), -1, 100),
         ];
@@ -126,8 +126,16 @@ public static class Claims
     // The mean over % Unknown of D's accuracy minus that of its Known examples alone.
     private static List<Term> AgainstKnownOnly(StudyData data, ArmKind other, Stop stop, int cluster)
     {
-        var x = Percents.Where(p => data.Has(new(ArmKind.Ratio, p), stop, cluster) && data.Has(new(other, p), stop, cluster)).ToList();
-        return [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Count), new(new(other, p), stop, -1.0 / x.Count) })];
+        bool Both(int c, int p) => data.Has(new(ArmKind.Ratio, p), stop, c) && data.Has(new(other, p), stop, c);
+        var x = Shared(data, Both);
+        return x.All(p => Both(cluster, p)) ? [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Length), new(new(other, p), stop, -1.0 / x.Length) })] : [];
+    }
+
+    // The percentages that every cluster has, of those clusters that have any: all then estimate the same number.
+    private static int[] Shared(StudyData data, Func<int, int, bool> has)
+    {
+        var clusters = data.Clusters.Where(c => Percents.Any(p => has(c, p))).ToList();
+        return [.. Percents.Where(p => clusters.Count > 0 && clusters.All(c => has(c, p)))];
     }
 
     private static IReadOnlyList<ClaimPart> Linear(StudyData data)
@@ -167,15 +175,17 @@ public static class Claims
 
     private static IReadOnlyList<ClaimPart> UnknownStaysLow(StudyData data)
     {
-        var worst = data.Arms.SelectMany(arm => new[] { Stop.EarlyStop, Stop.Convergence }.Select(stop =>
+        var all = data.Arms.SelectMany(arm => new[] { Stop.EarlyStop, Stop.Convergence }.Select(stop =>
             (Name: $"{Name(arm)}, {(stop == Stop.EarlyStop ? "EARLY_STOP" : "CONVERGENCE")}",
-             Estimate: data.Contrast(c => data.Has(arm, stop, c) ? [new(arm, stop, 1)] : [], k => k == Category.Unknown))))
-            .Where(p => !double.IsNaN(p.Estimate.Value95.High)).OrderByDescending(p => p.Estimate.Value95.High).ToList();
-        if (worst.Count == 0) return [Missing("highest accuracy on Unknown")];
-        var (name, estimate) = worst[0];
+             Estimate: data.Contrast(c => data.Has(arm, stop, c) ? [new(arm, stop, 1)] : [], k => k == Category.Unknown)))).ToList();
+        var known = all.Where(p => p.Estimate.Value95.HasBounds).OrderByDescending(p => p.Estimate.Value95.High).ToList();
+        if (known.Count == 0) return [Missing("highest accuracy on Unknown")];
+        // One that lies wholly above contradicts the claim, however wide another is.
+        var above = known.Where(p => 100 * p.Estimate.Value95.Low > Low).ToList();
+        var (name, estimate) = above.Count > 0 ? above[0] : known[0];
         var value = Scale(estimate.Value95, 100);
-        var verdict = value.High <= Low ? Verdict.Holds : value.Low > Low ? Verdict.Contradicted : Verdict.Undecided;
-        return [new($"highest, {name}", "upper bound at most 10", value, estimate.Method, verdict, Math.Min(1, 2 * estimate.P(Low / 100, -1)))];
+        var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low ? Verdict.Holds : Verdict.Undecided;
+        return [new($"highest of {known.Count} ({name})", "upper bound at most 10", value, estimate.Method, verdict, Math.Min(1, 2 * known.Max(p => p.Estimate.P(Low / 100, -1))))];
     }
 
     private static string Name(Arm arm) => arm == Single[3] ? "Unknown" : arm.Kind is ArmKind.HighlyKnown or ArmKind.MaybeKnown or ArmKind.WeaklyKnown ? arm.Kind.ToString() : arm.ToString();

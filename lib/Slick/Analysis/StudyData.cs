@@ -80,8 +80,8 @@ public sealed class StudyData
     }
 
     /// <summary>
-    /// A weighted sum of accuracies. With two clusters or more: t over the clusters; with one: a paired bootstrap over
-    /// its test questions, and the estimate says so.
+    /// A weighted sum of accuracies: t over the clusters. An arm that was drawn once on one base model takes a paired
+    /// bootstrap over its test questions, and the estimate says so; one of several seeds alone has no bounds.
     /// </summary>
     /// <param name="terms">The sum of a cluster; empty to leave the cluster out.</param>
     /// <param name="questions">Which test questions count, by their category for the base model; null for all.</param>
@@ -98,7 +98,7 @@ public sealed class StudyData
             values.Add(perQuestion.Average());
             single = perQuestion;
         }
-        return values.Count == 1 ? Estimate.OverQuestions(single!) : Estimate.OverClusters(values, Unit);
+        return values.Count == 1 && !SeveralBases ? Estimate.OverQuestions(single!) : Estimate.OverClusters(values, Unit);
     }
 
     private string Unit => SeveralBases ? "seeds" : "draws";

@@ -44,12 +44,13 @@ public sealed class SyntheticWorld
         var used = new HashSet<string>();
         string NewName(int region, double fidelity)
         {
-            while (true)
+            for (var attempt = 0; attempt < 100_000; attempt++)
             {
                 var r = random.NextDouble() < fidelity ? region : random.Next(options.Regions);
                 var name = first[r][random.Next(NamesPerRegion)] + " " + last[random.Next(last.Length)];
                 if (used.Add(name)) return name;
             }
+            throw new UsageException($"A world of {options.Regions} regions has too few names for its facts; raise world.regions or lower the numbers of facts.");
         }
         var pools = WorldRelation.PoolSizes.ToDictionary(p => p.Key, p =>
         {
@@ -81,7 +82,11 @@ public sealed class SyntheticWorld
                     var subject = NewName(region, options.SubjectRegionFidelity);
                     var gold = Object(region).Name;
                     var rival = gold;
-                    while (rival == gold) rival = Object(region).Name;
+                    for (var attempt = 0; rival == gold; attempt++)
+                    {
+                        if (attempt == 10_000) throw new UsageException($"The objects of {relation.Id} are too few for a rival beside each; raise world.poolScale = {options.PoolScale}.");
+                        rival = Object(region).Name;
+                    }
                     var (right, wrong) = Exposures(random);
                     regionOf.Add(region);
                     facts.Add(new Fact

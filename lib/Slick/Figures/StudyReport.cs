@@ -35,7 +35,7 @@ public static class StudyReport
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
-                PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.FitnessTable(result),
+                PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result),
                 $"<details><summary>All options</summary><table>{options}</table></details>",
             ]);
     }
@@ -82,7 +82,7 @@ public static class StudyReport
         Tables.Write(Path.Combine(folder, "answers.parquet"), result.Answers);
         Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
-        foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.FitnessTable(result) })
+        foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result) })
             Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }
 }

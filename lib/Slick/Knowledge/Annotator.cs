@@ -51,7 +51,8 @@ public static class Annotator
             GreedyCorrect = greedy,
             SampledCorrect = sampled,
             Category = category,
-            CategoryProbability = category switch { Category.WeaklyKnown => 1 - none, Category.Unknown => none, _ => 1 },
+            // Shares of 16 draws are no probabilities: 0 of 16 does not mean never.
+            CategoryProbability = category is Category.HighlyKnown or Category.MaybeKnown ? 1 : !exact ? double.NaN : category == Category.WeaklyKnown ? 1 - none : none,
             GreedyAnswers = string.Join(" | ", prompts.Select(p => p.GreedyAnswer).Where(a => a.Length > 0).Distinct()),
             GoldExposures = fact.GoldExposures,
             RivalExposures = fact.RivalExposures,

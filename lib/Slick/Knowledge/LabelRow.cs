@@ -19,7 +19,7 @@ public sealed record LabelRow
     public required double SampledCorrect { get; init; }
     /// <summary>The category that follows from both.</summary>
     public required Category Category { get; init; }
-    /// <summary>Probability of this category under fresh samples with the same prompts; 1 where samples cannot change it.</summary>
+    /// <summary>Probability of this category under fresh samples with the same prompts; 1 where samples cannot change it, NaN where only samples were drawn (Sampled).</summary>
     public required double CategoryProbability { get; init; }
     /// <summary>The different greedy answers, joined by " | "; empty where none was drawn (Exact).</summary>
     public string GreedyAnswers { get; init; } = "";
@@ -27,4 +27,19 @@ public sealed record LabelRow
     public int GoldExposures { get; init; } = -1;
     /// <summary>Lab only: times that pre-training states the rival; -1 where unknown.</summary>
     public int RivalExposures { get; init; } = -1;
+    /// <summary>Lab only: what pre-training said of the fact.</summary>
+    public Told Told => GoldExposures < 0 ? Told.NotKnown : GoldExposures + RivalExposures == 0 ? Told.NeverSeen : RivalExposures > GoldExposures ? Told.RivalMajority : Told.GoldMajority;
+}
+
+/// <summary>What pre-training said of a fact.</summary>
+public enum Told
+{
+    /// <summary>Nobody knows: a model that we did not make.</summary>
+    NotKnown,
+    /// <summary>Nothing.</summary>
+    NeverSeen,
+    /// <summary>The gold answer at least as often as the rival.</summary>
+    GoldMajority,
+    /// <summary>The rival more often: the fact is wrongly known.</summary>
+    RivalMajority,
 }

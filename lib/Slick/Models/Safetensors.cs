@@ -52,7 +52,7 @@ public sealed class Safetensors
                 var shape = node["shape"]!.AsArray().Select(n => n!.GetValue<long>()).ToArray();
                 var (begin, end) = (node["data_offsets"]![0]!.GetValue<long>(), node["data_offsets"]![1]!.GetValue<long>());
                 var bytes = shape.Aggregate((long)type.ElementSize(), (a, b) => checked(a * b));
-                if (begin < 0 || end - begin != bytes || 8 + (long)length + end > stream.Length)
+                if (begin < 0 || shape.Any(n => n < 0) || end - begin != bytes || 8 + (long)length + end > stream.Length)
                     throw Damaged(path, $"the tensor '{name}' lies outside the file or has the wrong size (is the file truncated?)");
                 file.entries[name] = (type, shape, 8 + (long)length + begin, 8 + (long)length + end);
             }
@@ -92,7 +92,8 @@ public sealed class Safetensors
     public static void Write(string path, IEnumerable<(string Name, Tensor Tensor)> tensors)
     {
         var all = tensors.ToList();
-        var header = new JsonObject();
+        // transformers asks for the format before it loads a file.
+        var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         long offset = 0;
         foreach (var (name, tensor) in all)
         {

@@ -20,12 +20,12 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         {
             "fp32" => torch.ScalarType.Float32,
             "bf16" => torch.ScalarType.BFloat16,
-            _ => throw new SlickException($"The number format '{dtype}' is unknown: use fp32 or bf16."),
+            _ => throw new UsageException($"The number format '{dtype}' is unknown: use fp32 or bf16."),
         };
         var index = 0;
         if (device is not ("auto" or "cpu" or "cuda")
             && !(device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)))
-            throw new SlickException($"The device '{device}' is unknown: use auto, cpu, cuda or cuda:n.");
+            throw new UsageException($"The device '{device}' is unknown: use auto, cpu, cuda or cuda:n.");
         NativeLibraries.Load();
         if (device == "cpu") return new Compute(torch.CPU, format);
         var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;

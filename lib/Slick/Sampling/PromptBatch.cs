@@ -77,6 +77,9 @@ public sealed class PromptBatch : IDisposable
     {
         if (dev.Count < options.Shots + 1)
             throw new SlickException($"The relation {(dev.Count > 0 ? dev[0].Relation : "?")} has {dev.Count} dev facts; a prompt of {options.Shots} exemplars needs {options.Shots + 1}.");
+        var different = Enumerable.Range(0, options.Shots).Aggregate(1.0, (n, i) => n * (dev.Count - i));
+        if (options.Prompts > different)
+            throw new SlickException(FormattableString.Invariant($"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} exemplars; sampling.prompts = {options.Prompts} asks for more."));
         var random = new Random(seed);
         var prompts = new List<IReadOnlyList<Fact>>();
         var seen = new HashSet<string>();
@@ -85,7 +88,7 @@ public sealed class PromptBatch : IDisposable
             var pool = dev.ToArray();
             random.Shuffle(pool);
             var chosen = pool[..options.Shots];
-            if (seen.Add(string.Join(',', chosen.Select(f => f.Id))) || seen.Count < prompts.Count) prompts.Add(chosen);
+            if (seen.Add(string.Join(',', chosen.Select(f => f.Id)))) prompts.Add(chosen);
         }
         return prompts;
     }

@@ -57,6 +57,7 @@ public sealed class BaseModel : IDisposable
             using var trained = PreTraining.Run(options.PreTraining, tokenizer.VocabularySize, epoch => [.. world.Order(epoch).SelectMany(i => documents[i])],
                 seed, device, scratch, StageName(seed), progress, cancellation);
             var checkpoint = Path.Combine(scratch, "done");
+            if (Directory.Exists(checkpoint)) Directory.Delete(checkpoint, recursive: true); // half written by a process that was killed
             Checkpoint.Save(checkpoint, trained);
             return folder =>
             {

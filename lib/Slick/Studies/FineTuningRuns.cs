@@ -26,9 +26,9 @@ public static class FineTuningRuns
     /// <param name="store">Where the tables are kept.</param>
     /// <param name="progress">Told how far the runs are.</param>
     /// <param name="cancellation">Stops between steps; at most about ten seconds of each run are lost.</param>
-    /// <returns>Every epoch of every run, and every test question's answers.</returns>
-    /// <exception cref="SlickException">D is empty, or runs diverged; the others are finished and kept.</exception>
-    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
+    /// <returns>Every epoch of every run, every test question's answers, and a sentence for each run that diverged.</returns>
+    /// <exception cref="SlickException">D is empty.</exception>
+    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
         StudyOptions options, IReadOnlyList<Run> runs, RunStore store, IProgressReport progress, CancellationToken cancellation)
     {
         var name = $"fine-tuning (seed {model.Seed})";
@@ -40,22 +40,21 @@ public static class FineTuningRuns
         runs = [.. runs.Where(r => !empty.Contains(r.Arm))];
         var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
+        var diverged = new List<string>();
         if (missing.Count > 0)
         {
             progress.Stage(name);
             var questions = Questions.Of(model.Dataset, labels);
             var weights = model.Weights;
-            var diverged = new List<string>();
             var epochs = 0;
             SideBySide.For(missing.Count, i =>
             {
                 try { stages[missing[i]].Ensure(scratch => Fit(scratch, runs[missing[i]])); }
                 catch (DivergedException e)
                 {
-                    lock (diverged) diverged.Add($"{runs[missing[i]].Arm}: {e.Message}");
+                    lock (diverged) diverged.Add($"{runs[missing[i]].Arm}, draw {runs[missing[i]].Seed}, base seed {model.Seed}: {e.Message}");
                 }
             }, cancellation, weights.Flat.is_cuda ? 1 : null); // a GPU works on one run after the other
-            if (diverged.Count > 0) throw new SlickException($"{diverged.Count} of {runs.Count} runs failed; {diverged.Order(StringComparer.Ordinal).First()}");
 
             Action<string> Fit(string scratch, Run run)
             {
@@ -78,7 +77,9 @@ public static class FineTuningRuns
                 };
             }
         }
-        return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))]);
+        stages = [.. stages.Where(s => s.IsComplete)];
+        return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))],
+            [.. diverged.Order(StringComparer.Ordinal)]);
     }
 
     internal static Stage StageOf(Run run, string modelKey, string labelsKey, int baseSeed, StudyOptions options, RunStore store) =>

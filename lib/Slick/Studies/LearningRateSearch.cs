@@ -2,13 +2,18 @@ using Slick.Runtime;
 
 namespace Slick.Studies;
 
-/// <summary>One learning rate of the search.</summary>
+/// <summary>One learning rate of the search; its numbers are NaN where a run diverged.</summary>
 /// <param name="LearningRate">The rate.</param>
 /// <param name="DevAccuracy">Best dev accuracy of D_Natural over the epochs, mean over seeds.</param>
 /// <param name="NaturalFitted">Share of D_Natural fitted at the last epoch, the lowest over seeds.</param>
 /// <param name="UnknownFitted">The same of D with 100% Unknown.</param>
 /// <param name="Fits">At least 99% of both is fitted.</param>
-public sealed record LearningRateRow(double LearningRate, double DevAccuracy, double NaturalFitted, double UnknownFitted, bool Fits);
+/// <param name="NaturalEarlyStop">Test accuracy of D_Natural at EARLY_STOP, mean over seeds; shown, never chosen by.</param>
+/// <param name="NaturalLast">The same at the last epoch.</param>
+/// <param name="UnknownEarlyStop">Test accuracy of D with 100% Unknown at EARLY_STOP.</param>
+/// <param name="UnknownLast">The same at the last epoch.</param>
+public sealed record LearningRateRow(double LearningRate, double DevAccuracy, double NaturalFitted, double UnknownFitted, bool Fits,
+    double NaturalEarlyStop, double NaturalLast, double UnknownEarlyStop, double UnknownLast);
 
 /// <summary>
 /// The learning rate by measurement.md's rule: the best dev accuracy of D_Natural among the rates that fit at least 99%
@@ -32,25 +37,32 @@ public static class LearningRateSearch
         Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
         var epochs = new List<(double Rate, EpochRow Row)>();
         var known = new List<IReadOnlyList<Knowledge.LabelRow>>();
+        var diverged = new HashSet<double>();
         foreach (var seed in seeds)
         {
             using var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
             var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
             known.Add(labels);
-            foreach (var rate in rates)
+            foreach (var rate in rates.Where(r => !diverged.Contains(r)))
             {
                 progress.Say(FormattableString.Invariant($"Learning rate {rate:G3}, seed {seed}."));
                 var trial = options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-                epochs.AddRange(FineTuningRuns.Ensure(model, key, labels, trial, runs, store, progress, cancellation).Epochs.Select(e => (rate, e)));
+                var (tried, _, failures) = FineTuningRuns.Ensure(model, key, labels, trial, runs, store, progress, cancellation);
+                if (failures.Count > 0) diverged.Add(rate);
+                else epochs.AddRange(tried.Select(e => (rate, e)));
             }
         }
         var rows = rates.Select(rate =>
         {
+            if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN, double.NaN, double.NaN, double.NaN);
             var of = epochs.Where(e => e.Rate == rate).Select(e => e.Row).ToList();
             double Fitted(ArmKind kind) => of.Where(r => r.Kind == kind && r.Epoch == options.FineTuning.Epochs).Min(r => r.Fitted);
             var dev = of.Where(r => r.Kind == ArmKind.Natural && r.EarlyStop).Average(r => r.DevAccuracy);
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
-            return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99);
+            double Test(ArmKind kind, Func<EpochRow, bool> when) => of.Where(r => r.Kind == kind && when(r)).Average(r => r.TestAccuracy);
+            bool Last(EpochRow r) => r.Epoch == options.FineTuning.Epochs;
+            return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99,
+                Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop), Test(ArmKind.Ratio, Last));
         }).ToList();
         return (rows, rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate, known);
     }

@@ -43,11 +43,12 @@ public sealed class RunStore
 
     private RunStore(string folder) => Folder = folder;
 
-    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c> at the repository's root, else in the current folder.</summary>
+    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts at the repository's root, or where there is none in the current folder.</summary>
     public static string Locate(string? folder = null)
     {
         if (string.IsNullOrEmpty(folder)) folder = Environment.GetEnvironmentVariable("SLICK_STORE");
-        return Path.GetFullPath(string.IsNullOrEmpty(folder) ? Path.Combine(Repository.Root ?? ".", ".slick") : folder);
+        // Notebooks run in a folder of their own: a relative path means the same everywhere.
+        return Path.GetFullPath(string.IsNullOrEmpty(folder) ? ".slick" : folder, Repository.Root ?? Environment.CurrentDirectory);
     }
 
     /// <summary>Opens a store, and makes it where it does not exist.</summary>
@@ -63,9 +64,7 @@ public sealed class RunStore
         }
         if (!File.Exists(store.Description)) AtomicFile.WriteText(store.Description, new JsonObject { ["format"] = Format }.ToJsonString() + "\n");
         store.CheckFormat();
-        // Left by processes that were killed while they renamed.
-        foreach (var aside in Directory.GetDirectories(store.Folder, "aside-*"))
-            if (Directory.GetLastWriteTimeUtc(aside) < DateTime.UtcNow.AddDays(-1)) Directory.Delete(aside, recursive: true);
+        store.Tidy();
         return store;
     }
 
@@ -77,6 +76,26 @@ public sealed class RunStore
         if (!File.Exists(store.Description)) throw new SlickException($"{store.Folder}: there is no store here; slick reproduce makes one, --store names another folder.");
         store.CheckFormat();
         return store;
+    }
+
+    // Removes what processes that were killed left behind and nobody resumes.
+    private void Tidy()
+    {
+        foreach (var folder in Directory.GetDirectories(Folder))
+        {
+            var name = Path.GetFileName(folder);
+            var left = name.StartsWith("aside-", StringComparison.Ordinal) ? Directory.GetLastWriteTimeUtc(folder) < DateTime.UtcNow.AddDays(-1)
+                : name.StartsWith("partial-", StringComparison.Ordinal) && (name.Contains('.', StringComparison.Ordinal) || Directory.Exists(Path.Combine(Folder, name["partial-".Length..])));
+            if (!left) continue;
+            try
+            {
+                // Somebody who works there holds the lock.
+                var held = Path.Combine(folder, "lock");
+                if (File.Exists(held)) using (new FileStream(held, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) { }
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use, or removed by another process just now */ }
+        }
     }
 
     private string Description => Path.Combine(Folder, "store.json");
@@ -174,11 +193,13 @@ public sealed class Stage
     public void Ensure(Func<string, Action<string>> work)
     {
         if (IsComplete) return;
+        // The same options and seed would go wrong in the same way again.
+        var failed = Path.Combine(store.Folder, $"failed-{Name}-{Key}");
+        if (System.IO.File.Exists(Path.Combine(failed, "failure.json"))) throw new DivergedException(JsonNode.Parse(System.IO.File.ReadAllText(Path.Combine(failed, "failure.json")))!["message"]!.GetValue<string>());
         var clock = Stopwatch.StartNew();
         using var scratch = OpenScratch();
         AtomicFile.WriteText(Path.Combine(scratch.Folder, "options.json"), options);
         Action<string> write;
-        var failed = Path.Combine(store.Folder, $"failed-{Name}-{Key}");
         try { write = work(scratch.Folder); }
         catch (DivergedException e)
         {
@@ -200,8 +221,17 @@ public sealed class Stage
                 ["host"] = Environment.MachineName,
                 ["cores"] = Environment.ProcessorCount,
             }.ToJsonString() + "\n");
-            try { Directory.Move(aside, Folder); }
-            catch (IOException) when (IsComplete) { /* another process was first, with the same result */ }
+            for (var attempt = 0; ; attempt++)
+            {
+                try
+                {
+                    Directory.Move(aside, Folder);
+                    break;
+                }
+                catch (IOException) when (IsComplete) { break; /* another process was first, with the same result */ }
+                // On Windows somebody may look into the new files just now.
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException && OperatingSystem.IsWindows() && attempt < 20) { Thread.Sleep(50); }
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -211,7 +241,6 @@ public sealed class Stage
         {
             if (Directory.Exists(aside)) Directory.Delete(aside, recursive: true);
         }
-        if (Directory.Exists(failed)) Directory.Delete(failed, recursive: true);
         scratch.Clear();
     }
 
@@ -247,7 +276,7 @@ public sealed class Stage
         {
             held.Dispose();
             try { Directory.Delete(Folder, recursive: true); }
-            catch (IOException) { /* what remains is small and is reused or seen in the list */ }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* what remains is removed when the store is opened the next time */ }
         }
 
         public void Dispose() => held.Dispose();

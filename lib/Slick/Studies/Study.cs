@@ -18,7 +18,8 @@ public sealed record LabelledBase(int Seed, string Folder, IReadOnlyList<Fact> F
 /// <param name="Bases">The base models.</param>
 /// <param name="Epochs">Every epoch of every run.</param>
 /// <param name="Answers">Every test question's answers, for every run.</param>
-public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers)
+/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
+public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
 {
     /// <summary>The labels of all base models.</summary>
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
@@ -46,17 +47,18 @@ public static class Study
         progress ??= Progress.None;
         options.Check();
         var runs = options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d))).ToList();
-        var (bases, epochs, answers) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>());
+        var (bases, epochs, answers, failures) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
         for (var b = 0; b < options.Bases; b++)
         {
             using var model = BaseModel.Ensure(options, seed + b, store, compute.Device, progress, cancellation);
             var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
-            var (e, a) = FineTuningRuns.Ensure(model, key, labels, options, runs, store, progress, cancellation);
+            var (e, a, f) = FineTuningRuns.Ensure(model, key, labels, options, runs, store, progress, cancellation);
             bases.Add(new(model.Seed, model.Folder, model.Dataset.Facts, labels));
             epochs.AddRange(e);
             answers.AddRange(a);
+            failures.AddRange(f);
         }
-        return new StudyResult(preset, options, bases, epochs, answers);
+        return new StudyResult(preset, options, bases, epochs, answers, failures);
     }
 
     /// <summary>
@@ -67,10 +69,11 @@ public static class Study
     /// <param name="seed">Seed of the first base model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
-    /// <exception cref="UsageException">There is no such preset.</exception>
-    public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "")
+    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>; empty for the preset as it is.</param>
+    /// <exception cref="UsageException">There is no such preset or option.</exception>
+    public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var (name, options, opened) = Choose(preset, seed, store);
+        var (name, options, opened) = Choose(preset, seed, store, set, IsComplete);
         return Run(name, options, seed, opened, Compute.Choose(device), Host.Progress, Host.Cancellation);
     }
 
@@ -79,20 +82,22 @@ public static class Study
     /// <param name="seed">Seed of the base model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
-    /// <exception cref="UsageException">There is no such preset.</exception>
-    public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "")
+    /// <param name="set">Options by name, separated by spaces; empty for the preset as it is.</param>
+    /// <exception cref="UsageException">There is no such preset or option.</exception>
+    public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var (name, options, opened) = Choose(preset, seed, store);
+        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) => Labels.StageOf(BaseModel.StageOf(o, s, opened).Key, s, o, opened).IsComplete);
         var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, Host.Progress, Host.Cancellation);
         return new(name, options, model, Labels.Ensure(model, options, opened, Host.Progress, Host.Cancellation).Rows);
     }
 
-    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder)
+    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder, string set, Func<StudyOptions, int, RunStore, bool> isThere)
     {
-        var options = StudyOptions.Preset(preset);
+        var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
         var store = RunStore.Open(folder);
-        if (preset == "smoke" || IsComplete(options, seed, store)) return (preset, options, store);
-        Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed} makes it); computing smoke.");
+        if (preset == "smoke" || isThere(options, seed, store)) return (string.Join(", ", settings.Prepend(preset)), options, store);
+        Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing smoke.");
         return ("smoke", StudyOptions.Smoke, store);
     }
 

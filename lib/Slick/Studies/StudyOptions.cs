@@ -87,6 +87,8 @@ public sealed record StudyOptions
         if (PreTraining.Heads % PreTraining.KeyValueHeads != 0) throw new UsageException($"preTraining.keyValueHeads = {PreTraining.KeyValueHeads} does not divide preTraining.heads = {PreTraining.Heads}.");
         if (PreTraining.BatchRows % PreTraining.Shards != 0) throw new UsageException($"preTraining.batchRows = {PreTraining.BatchRows} is no multiple of preTraining.shards = {PreTraining.Shards}.");
         if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException($"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, world.oodDevFacts = {World.OodDevFacts}.");
+        if (Enumerable.Range(0, Sampling.Shots).Aggregate(1.0, (n, i) => n * (World.DevFacts - i)) < Sampling.Prompts) throw new UsageException($"{World.DevFacts} dev facts do not make sampling.prompts = {Sampling.Prompts} different prompts of {Sampling.Shots} exemplars.");
+        if (Estimator == EstimatorKind.Exact && Normaliser != AnswerNormaliser.None) throw new UsageException("normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
         // Four exemplars and a question: about 16 words each.
         if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException($"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = {PreTraining.ContextTokens} positions.");
     }

@@ -10,11 +10,11 @@ namespace Slick.Studies;
 
 /// <summary>
 /// Tables of records: one column a property, named as the property. In a file as Parquet, in a notebook as a
-/// <see cref="DataFrame"/>. Column types: text, int, double, bool; an enumeration is stored as the text of its name.
+/// <see cref="DataFrame"/>. A property that only follows from others is written and shown, and not read. Column types: text, int, double, bool; an enumeration is stored as the text of its name.
 /// </summary>
 public static class Tables
 {
-    private sealed record Column(string Name, Type Type, Func<object, object?> Get, Action<object, object?> Set);
+    private sealed record Column(string Name, Type Type, Func<object, object?> Get, Action<object, object?>? Set);
 
     /// <summary>Writes a table; the same rows give the same bytes.</summary>
     /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
@@ -58,13 +58,13 @@ public static class Tables
                     using var group = reader.OpenRowGroupReader(g);
                     var block = new T[group.RowCount];
                     for (var i = 0; i < block.Length; i++) block[i] = (T)RuntimeHelpers.GetUninitializedObject(typeof(T));
-                    foreach (var column in columns)
+                    foreach (var column in columns.Where(c => c.Set is not null))
                     {
                         if (!fields.TryGetValue(column.Name, out var field))
                             throw new SlickException($"{path}: the column '{column.Name}' is missing; the file was written by another version: delete it and run again.");
                         var values = await ReadColumn(group, field, block.Length, Stored(column.Type));
                         for (var i = 0; i < block.Length; i++)
-                            column.Set(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!) : values.GetValue(i));
+                            column.Set!(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!) : values.GetValue(i));
                     }
                     rows.AddRange(block);
                 }
@@ -115,7 +115,7 @@ public static class Tables
     private static Type Stored(Type type) => type.IsEnum ? typeof(string) : type;
 
     private static List<Column> Columns<T>() => [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(p => p.GetMethod is not null && p.SetMethod is not null).Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetValue))];
+        .Where(p => p.GetMethod is not null).Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetMethod is null ? null : p.SetValue))];
 
     private static Type Supported(PropertyInfo property) =>
         property.PropertyType.IsEnum || property.PropertyType == typeof(string) || property.PropertyType == typeof(int)

@@ -22,5 +22,5 @@ public class ComputeTests
     [InlineData("cuda:x", "fp32")]
     [InlineData("cpu", "fp8")]
     public void UnknownNames_AreRefused(string device, string dtype) =>
-        Assert.Throws<SlickException>(() => Compute.Choose(device, dtype));
+        Assert.Throws<UsageException>(() => Compute.Choose(device, dtype));
 }

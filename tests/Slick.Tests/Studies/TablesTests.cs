@@ -117,11 +117,26 @@ public sealed class TablesTests : IDisposable
     }
 
     [Fact]
-    public void FullDisk_IsAOneLineError()
+    public void FullDisk_IsAOneLineErrorAndLeavesTheOldFile()
     {
-        // The device that is always full; a file in a folder that is one cannot be made.
-        if (!File.Exists("/dev/full")) Assert.Skip("no /dev/full on this system");
-        var error = Assert.Throws<SlickException>(() => Tables.Write("/dev/full/table.parquet", Rows));
-        Assert.Contains("cannot be written", error.Message, StringComparison.Ordinal);
+        Tables.Write(Path(), Rows);
+        var before = File.ReadAllBytes(Path());
+        var error = Assert.Throws<SlickException>(() => Slick.Runtime.AtomicFile.Write(Path(), stream =>
+        {
+            stream.Write(new byte[100]);
+            throw new IOException("No space left on device");
+        }));
+        Assert.Contains("free some space", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(Path()));
+        Assert.Equal([Path()], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void ReadOnlyPlace_IsAOneLineError()
+    {
+        // Where even root may not make a file.
+        if (!Directory.Exists("/proc/self")) Assert.Skip("no /proc on this system");
+        Assert.Contains("cannot be written", Assert.Throws<SlickException>(() => Tables.Write("/proc/self/table.parquet", Rows)).Message, StringComparison.Ordinal);
+        Assert.Contains("--store", Assert.Throws<SlickException>(() => RunStore.Open("/proc/self/store")).Message, StringComparison.Ordinal);
     }
 }

@@ -86,7 +86,9 @@ public sealed class ProgramTests : IDisposable
     [InlineData(2, "--rates", "tune", "--rates", "much")]
     [InlineData(1, "there is no store", "list", "--store", "/nowhere/at/all")]
     [InlineData(1, "cuda:7", "reproduce", "--preset", "smoke", "--device", "cuda:7")]
-    [InlineData(1, "cuad", "reproduce", "--preset", "smoke", "--device", "cuad")]
+    [InlineData(2, "cuad", "reproduce", "--preset", "smoke", "--device", "cuad")]
+    [InlineData(2, "world.regions", "reproduce", "--preset", "smoke", "--set", "world.regions=1", "--set", "world.trainFacts=900")]
+    [InlineData(2, "sampling.prompts", "reproduce", "--preset", "smoke", "--set", "sampling.prompts=400")]
     public async Task WrongInput_SaysWhatIsWrong(int code, params string[] saysThenArgs)
     {
         var args = saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list")).ToArray();

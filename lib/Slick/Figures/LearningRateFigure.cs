@@ -1,0 +1,31 @@
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>How the findings change with the learning rate that <see cref="LearningRateSearch"/> tried; it is never chosen by them.</summary>
+public static class LearningRateFigure
+{
+    /// <summary>Test accuracy of D_Natural and of D with 100% Unknown at EARLY_STOP and at the last epoch, by learning rate.</summary>
+    /// <param name="rows">The search's rows.</param>
+    /// <param name="note">Which preset and seeds.</param>
+    public static Figure Make(IReadOnlyList<LearningRateRow> rows, string note)
+    {
+        Series Line(string name, Func<LearningRateRow, double> value, int color, LineStyle style) =>
+            new() { Name = name, X = [.. rows.Select(r => r.LearningRate)], Y = [.. rows.Select(r => 100 * value(r))], Kind = SeriesKind.LineAndPoints, Color = color, Style = style };
+        return new Figure
+        {
+            Id = "learning-rate",
+            Title = "What the learning rate changes",
+            Note = note,
+            X = new("learning rate", LogScale: true),
+            Y = new("exact match on the test questions (%)"),
+            Series =
+            [
+                Line("D_Natural, EARLY_STOP", r => r.NaturalEarlyStop, 0, LineStyle.Solid),
+                Line("D 100%, EARLY_STOP", r => r.UnknownEarlyStop, 1, LineStyle.Solid),
+                Line("D_Natural, last epoch", r => r.NaturalLast, 0, LineStyle.Dotted),
+                Line("D 100%, last epoch", r => r.UnknownLast, 1, LineStyle.Dotted),
+            ],
+        };
+    }
+}

@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+using System.Text;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Models;
+
+public sealed class SafetensorsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-safetensors-").FullName;
+
+    private string Path => System.IO.Path.Combine(_folder, "model.safetensors");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private void Write()
+    {
+        NativeLibraries.Load();
+        using var scope = NewDisposeScope();
+        Safetensors.Write(Path, [("a", arange(6, ScalarType.Float32).view(2, 3)), ("b", tensor(7L))]);
+    }
+
+    [Fact]
+    public void WrittenTensors_ReadBackEqual()
+    {
+        Write();
+        using var scope = NewDisposeScope();
+        var file = Safetensors.Open(Path);
+        Assert.Equal(["a", "b"], file.Names.Order());
+        Assert.Equal([0f, 1, 2, 3, 4, 5], HostTransfer.Read<float>(file.Read("a")));
+        Assert.Equal([2L, 3L], file.Shape("a"));
+        Assert.Equal([7L], HostTransfer.Read<long>(file.Read("b")));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(40)]
+    [InlineData(-1)]
+    public void TruncatedFile_IsAOneLineErrorWithItsPath(int keep)
+    {
+        Write();
+        var bytes = File.ReadAllBytes(Path);
+        File.WriteAllBytes(Path, bytes[..(keep >= 0 ? keep : bytes.Length + keep)]);
+        AssertNamed(Assert.Throws<SlickException>(() => Safetensors.Open(Path)));
+    }
+
+    [Theory]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}""")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}""")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,-4]}}""")]
+    [InlineData("""{"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}}""")]
+    [InlineData("""{"a":{"shape":[1],"data_offsets":[0,4]}}""")]
+    [InlineData("""{"a":""")]
+    [InlineData("[]")]
+    public void HeaderThatLies_IsRefusedBeforeAnythingIsRead(string header)
+    {
+        var json = Encoding.UTF8.GetBytes(header);
+        var bytes = new byte[8 + json.Length + 4];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)json.Length);
+        json.CopyTo(bytes, 8);
+        File.WriteAllBytes(Path, bytes);
+        AssertNamed(Assert.Throws<SlickException>(() => Safetensors.Open(Path)));
+    }
+
+    [Fact]
+    public void HeaderLongerThanTheFile_IsRefused()
+    {
+        File.WriteAllBytes(Path, [255, 255, 255, 255, 255, 255, 255, 127, 1, 2]);
+        AssertNamed(Assert.Throws<SlickException>(() => Safetensors.Open(Path)));
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("""{"model":{"type":"BPE"}}""")]
+    [InlineData("""{"version":"1.0"}""")]
+    public void DamagedTokenizer_IsNamed(string json)
+    {
+        var path = System.IO.Path.Combine(_folder, "tokenizer.json");
+        File.WriteAllText(path, json);
+        Assert.Contains(path, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+    }
+
+    private void AssertNamed(SlickException error)
+    {
+        Assert.Contains(Path, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+}
