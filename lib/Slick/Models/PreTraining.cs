@@ -89,9 +89,9 @@ public static class PreTraining
         var shards = Enumerable.Range(0, options.Shards).Select(i => i == 0 ? weights : weights.ShareParameters()).ToArray();
         var decoders = shards.Select(w => new Decoder(w)).ToArray();
         var stepTokens = options.BatchRows * options.ContextTokens;
-        var stream = epoch(0);
-        var epochSteps = (stream.Length - 1) / stepTokens;
-        if (epochSteps < 1) throw new SlickException($"The documents have {stream.Length} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
+        var stream = Upload(epoch(0), device);
+        var epochSteps = (int)(stream.size(0) - 1) / stepTokens;
+        if (epochSteps < 1) throw new SlickException($"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
         var steps = epochSteps * options.Epochs;
         var loaded = 0;
         var clock = Stopwatch.StartNew();
@@ -100,7 +100,11 @@ public static class PreTraining
         using var losses = zeros(options.Shards, device: device);
         for (var step = optimizer.Steps; step < steps; step++)
         {
-            if (step / epochSteps != loaded) stream = epoch(loaded = step / epochSteps);
+            if (step / epochSteps != loaded)
+            {
+                stream.Dispose();
+                stream = Upload(epoch(loaded = step / epochSteps), device);
+            }
             var offset = step % epochSteps * stepTokens;
             SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None, options.Shards);
             using (no_grad())
@@ -120,18 +124,22 @@ public static class PreTraining
             if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, weights, optimizer));
             cancellation.ThrowIfCancellationRequested();
         }
+        stream.Dispose();
         foreach (var decoder in decoders) decoder.Dispose();
         foreach (var other in shards.Skip(1)) other.Dispose();
         return weights;
     }
 
-    private static void Backward(Decoder decoder, int[] stream, int offset, int shard, PreTrainingOptions options, Tensor losses)
+    // An epoch's token ids, int64 [tokens], once on the device: the steps take slices of it.
+    private static Tensor Upload(int[] tokens, Device device) => tensor(tokens, ScalarType.Int64).to(device).DetachFromDisposeScope();
+
+    private static void Backward(Decoder decoder, Tensor stream, int offset, int shard, PreTrainingOptions options, Tensor losses)
     {
         using var scope = NewDisposeScope();
         var rows = options.BatchRows / options.Shards;
         var count = rows * options.ContextTokens;
-        // One transfer: the rows and, after them, the token that follows each row's last.
-        var ids = tensor(stream.AsSpan(offset + shard * count, count + 1).ToArray(), ScalarType.Int64).to(decoder.Device);
+        // The rows and, after them, the token that follows each row's last.
+        var ids = stream.narrow(0, offset + shard * count, count + 1);
         var (hidden, _) = decoder.Forward(ids.narrow(0, 0, count).view(rows, options.ContextTokens));
         var logits = decoder.Logits(hidden).view(count, decoder.Config.VocabularySize);
         var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)).div_(Scalars.Of((double)options.Shards));
