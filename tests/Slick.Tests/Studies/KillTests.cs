@@ -10,7 +10,7 @@ public sealed class KillTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static ProcessStartInfo Info(string store) =>
-        new("dotnet", [Path.Combine(Shared.Repository, "lib", "Slick.Workbook", "bin", "Release", "slick.dll"), "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"])
+        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -61,6 +61,7 @@ public sealed class KillTests : IDisposable
             Assert.Equal(0, process.ExitCode);
             var results = Results(store);
             Assert.Equal(expected.Keys.Order(), results.Keys.Order());
+            AssertNothingLeft(store);
             Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
         }
     }
@@ -76,8 +77,12 @@ public sealed class KillTests : IDisposable
         Assert.Equal((0, 0), (first.ExitCode, second.ExitCode));
         var (expected, results) = (Results(SmokeStudy.Store), Results(store));
         Assert.Equal(expected.Keys.Order(), results.Keys.Order());
+        AssertNothingLeft(store);
         Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
     }
+
+    private static void AssertNothingLeft(string store) => Assert.DoesNotContain(Directory.GetFileSystemEntries(store, "*", SearchOption.AllDirectories),
+        p => Path.GetFileName(p).StartsWith("partial-", StringComparison.Ordinal) || Path.GetFileName(p).StartsWith("aside-", StringComparison.Ordinal) || p.EndsWith(".tmp", StringComparison.Ordinal));
 
     [Fact]
     public async Task Interrupted_EndsWith130AndOneLine()
