@@ -85,8 +85,7 @@ public static class FineTuning
         {
             // Random numbers of the epoch's own, so that a resumed run draws the same.
             generator.manual_seed(Seeds.Mix(Seeds.Mix(seed, "dropout"), epoch));
-            var order = Array.Empty<PromptedQuestion>();
-            var pass = -1;
+            var (pass, batches, packed) = (-1, Array.Empty<Batch>(), (Tensor?)null);
             using var total = zeros(1, device: decoder.Device);
             for (var i = 0; i < epochUpdates; i++)
             {
@@ -94,13 +93,15 @@ public static class FineTuning
                 if (optimizer.Steps / passUpdates != pass)
                 {
                     pass = optimizer.Steps / passUpdates;
-                    order = [.. encoded];
+                    var order = encoded.ToArray();
                     new Random(Seeds.Mix(seed, pass)).Shuffle(order);
+                    packed?.Dispose();
+                    (batches, packed) = Pack(order, options.BatchExamples, lineEnd, decoder.Device);
                 }
-                var begin = optimizer.Steps % passUpdates * options.BatchExamples;
-                Step(decoder, order[begin..Math.Min(begin + options.BatchExamples, order.Length)], lineEnd, dropout, total);
+                Step(decoder, packed!, batches[optimizer.Steps % passUpdates], dropout, total);
                 optimizer.Step(options.LearningRate);
             }
+            packed?.Dispose();
             var loss = HostTransfer.Read<float>(total)[0] / epochUpdates;
             // A guess among all words costs ln V; a model that does twice as badly has lost its way.
             if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
@@ -161,28 +162,37 @@ public static class FineTuning
         return new PromptedQuestion(0, whole[..kept], whole[kept..]);
     }
 
-    private static void Step(Decoder decoder, PromptedQuestion[] batch, int lineEnd, Dropout dropout, Tensor total)
+    // A batch in the packed tensor: ids [rows, tokens] (right-padded), then positions and targets [scored] of the answers.
+    internal readonly record struct Batch(long Offset, long Rows, long Tokens, long Scored);
+
+    // All batches of a pass in one transfer.
+    internal static (Batch[] Batches, Tensor Packed) Pack(PromptedQuestion[] order, int size, int lineEnd, Device device)
+    {
+        var batches = new List<Batch>();
+        var host = new List<long>();
+        foreach (var rows in order.Chunk(size))
+        {
+            var longest = rows.Max(q => q.Own.Length + q.Gold.Length);
+            batches.Add(new(host.Count, rows.Length, longest, rows.Sum(q => q.Gold.Length + 1)));
+            foreach (var row in rows)
+                for (var i = 0; i < longest; i++)
+                    host.Add(i < row.Own.Length ? row.Own[i] : i < row.Own.Length + row.Gold.Length ? row.Gold[i - row.Own.Length] : 0);
+            for (var r = 0; r < rows.Length; r++)
+                for (var a = 0; a <= rows[r].Gold.Length; a++) host.Add((long)r * longest + rows[r].Own.Length - 1 + a);
+            foreach (var row in rows)
+                for (var a = 0; a <= row.Gold.Length; a++) host.Add(a < row.Gold.Length ? row.Gold[a] : lineEnd);
+        }
+        return ([.. batches], tensor(host.ToArray(), ScalarType.Int64).to(device).DetachFromDisposeScope());
+    }
+
+    internal static void Step(Decoder decoder, Tensor packed, Batch batch, Dropout dropout, Tensor total)
     {
         using var scope = NewDisposeScope();
-        var longest = batch.Max(q => q.Own.Length + q.Gold.Length);
-        var scored = batch.Sum(q => q.Gold.Length + 1);
-        var host = new long[batch.Length * longest + 2 * scored];
-        var at = batch.Length * longest;
-        for (var r = 0; r < batch.Length; r++)
-        {
-            var (own, gold) = (batch[r].Own, batch[r].Gold);
-            for (var i = 0; i < own.Length + gold.Length; i++) host[r * longest + i] = i < own.Length ? own[i] : gold[i - own.Length];
-            for (var a = 0; a <= gold.Length; a++, at++)
-            {
-                host[at] = r * longest + own.Length - 1 + a;
-                host[at + scored] = a < gold.Length ? gold[a] : lineEnd;
-            }
-        }
-        var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a step
-        var (hidden, _) = decoder.Forward(all.narrow(0, 0, batch.Length * longest).view(batch.Length, longest), dropout: dropout);
-        var positions = all.narrow(0, batch.Length * longest, scored);
+        var size = batch.Rows * batch.Tokens;
+        var (hidden, _) = decoder.Forward(packed.narrow(0, batch.Offset, size).view(batch.Rows, batch.Tokens), dropout: dropout);
+        var positions = packed.narrow(0, batch.Offset + size, batch.Scored);
         var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).Take(0, positions));
-        var loss = nn.functional.cross_entropy(logits, all.narrow(0, batch.Length * longest + scored, scored));
+        var loss = nn.functional.cross_entropy(logits, packed.narrow(0, batch.Offset + size + batch.Scored, batch.Scored));
         loss.backward();
         using (no_grad()) total.add_(loss.detach(), Scalars.One);
     }

@@ -2,6 +2,7 @@ using Slick.Models;
 using Slick.Runtime;
 using Slick.Sampling;
 using Slick.Text;
+using Slick.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,6 +32,23 @@ public sealed class MetaDeviceTests
         nn.functional.cross_entropy(logits, zeros([21], ScalarType.Int64, device)).backward();
         optimizer.Step(1e-3);
         Assert.Equal([21L, Config.VocabularySize], logits.shape);
+        Assert.Equal(0, HostTransfer.Count - before);
+    }
+
+    [Fact]
+    public void FineTuningsOwnStep_NeverLooksAtTheHost()
+    {
+        NativeLibraries.Load();
+        using var weights = new DecoderWeights(Config, new Device(DeviceType.META), trainable: true);
+        using var decoder = new Decoder(weights);
+        using var generator = new Generator(1, CPU);
+        var before = HostTransfer.Count;
+        PromptedQuestion[] examples = [new(0, [4, 5, 6], [7]), new(1, [4, 5], [8, 9]), new(2, [4], [5])];
+        var (batches, packed) = FineTuning.Pack(examples, 2, lineEnd: 3, decoder.Device);
+        using var total = zeros(1, device: decoder.Device);
+        foreach (var batch in batches) FineTuning.Step(decoder, packed, batch, new Dropout(0, generator), total);
+        packed.Dispose();
+        Assert.Equal(2, batches.Length);
         Assert.Equal(0, HostTransfer.Count - before);
     }
 
