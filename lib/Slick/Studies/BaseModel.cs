@@ -44,6 +44,7 @@ public sealed class BaseModel : IDisposable
     /// <param name="cancellation">Stops between steps; at most 20 seconds of work are lost.</param>
     public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, torch.Device device, IProgressReport progress, CancellationToken cancellation)
     {
+        store.Device = device.ToString();
         var stage = StageOf(options, seed, store);
         stage.Ensure(scratch =>
         {

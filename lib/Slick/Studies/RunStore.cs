@@ -40,6 +40,8 @@ public sealed class RunStore
 
     /// <summary>The store's folder.</summary>
     public string Folder { get; }
+    /// <summary>Where models are, for the record beside each result.</summary>
+    public string Device { get; set; } = "cpu";
 
     private RunStore(string folder) => Folder = folder;
 
@@ -220,6 +222,7 @@ public sealed class Stage
                 ["finished"] = DateTime.UtcNow.ToString("O", CultureInfo.InvariantCulture),
                 ["host"] = Environment.MachineName,
                 ["cores"] = Environment.ProcessorCount,
+                ["device"] = store.Device,
             }.ToJsonString() + "\n");
             for (var attempt = 0; ; attempt++)
             {
