@@ -86,8 +86,7 @@ public sealed class RunStore
         foreach (var folder in Directory.GetDirectories(Folder))
         {
             var name = Path.GetFileName(folder);
-            var left = name.StartsWith("aside-", StringComparison.Ordinal) ? Directory.GetLastWriteTimeUtc(folder) < DateTime.UtcNow.AddDays(-1)
-                : name.StartsWith("partial-", StringComparison.Ordinal) && (name.Contains('.', StringComparison.Ordinal) || Directory.Exists(Path.Combine(Folder, name["partial-".Length..])));
+            var left = name.StartsWith("partial-", StringComparison.Ordinal) && (name.Contains('.', StringComparison.Ordinal) || Directory.Exists(Path.Combine(Folder, name["partial-".Length..])));
             if (!left) continue;
             try
             {
@@ -210,9 +209,11 @@ public sealed class Stage
             scratch.Clear();
             throw;
         }
-        var aside = Path.Combine(store.Folder, $"aside-{Guid.NewGuid():N}");
+        // In the scratch folder, which goes when the stage is finished: what a killed process left here goes with it.
+        var aside = Path.Combine(scratch.Folder, "finished");
         try
         {
+            if (Directory.Exists(aside)) Directory.Delete(aside, recursive: true);
             Directory.CreateDirectory(aside);
             write(aside);
             AtomicFile.WriteText(Path.Combine(aside, "options.json"), options);

@@ -56,7 +56,7 @@ public sealed class RunStoreTests : IDisposable
             throw new IOException("No space left on device");
         }));
         Assert.False(Stage().IsComplete);
-        Assert.DoesNotContain(Directory.GetDirectories(_folder), f => Path.GetFileName(f).StartsWith("aside", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.GetDirectories(_folder, "*", SearchOption.AllDirectories), f => Path.GetFileName(f) == "finished");
     }
 
     [Fact]
