@@ -9,13 +9,17 @@ namespace Slick.Models;
 public static class Checkpoint
 {
     /// <summary>Loads a folder's decoder.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="device">Where the parameters shall be.</param>
+    /// <param name="trainable">True for a gradient beside them.</param>
+    /// <param name="dtype">Number format that the stored values are converted to.</param>
     /// <exception cref="SlickException">A file is missing or damaged, or a tensor is missing or has another shape than the config says.</exception>
-    public static DecoderWeights Load(string folder, Device device, bool trainable)
+    public static DecoderWeights Load(string folder, Device device, bool trainable, ScalarType dtype = ScalarType.Float32)
     {
         var config = DecoderConfig.Read(Path.Combine(folder, "config.json"));
         var path = Path.Combine(folder, "model.safetensors");
         var file = Safetensors.Open(path);
-        var weights = new DecoderWeights(config, device, trainable);
+        var weights = new DecoderWeights(config, device, trainable, dtype);
         using var noGrad = no_grad();
         foreach (var (name, _, shape) in weights.Layout)
         {

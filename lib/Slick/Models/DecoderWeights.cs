@@ -31,9 +31,14 @@ public sealed class DecoderWeights : IDisposable
     internal IReadOnlyList<Block> Blocks { get; }
 
     /// <summary>Weights whose values are still to be set (<see cref="Initialize"/> or a checkpoint).</summary>
-    public DecoderWeights(DecoderConfig config, Device device, bool trainable) : this(config, null, device, trainable) { }
+    /// <param name="config">The decoder's shape.</param>
+    /// <param name="device">Where the parameters are.</param>
+    /// <param name="trainable">True for a gradient beside them.</param>
+    /// <param name="dtype">Number format of parameters and gradient.</param>
+    public DecoderWeights(DecoderConfig config, Device device, bool trainable, ScalarType dtype = ScalarType.Float32)
+        : this(config, null, device, trainable, dtype) { }
 
-    private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, bool trainable)
+    private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, bool trainable, ScalarType dtype)
     {
         Slick.Runtime.NativeLibraries.Load();
         Config = config;
@@ -68,8 +73,8 @@ public sealed class DecoderWeights : IDisposable
         if (!config.TiedEmbeddings) Add([config.VocabularySize, d], ("lm_head.weight", [config.VocabularySize, d]));
 
         using var noGrad = no_grad();
-        Flat = shared ?? zeros(size, ScalarType.Float32, device);
-        if (trainable) FlatGradient = zeros(size, ScalarType.Float32, device);
+        Flat = shared ?? zeros(size, dtype, device);
+        if (trainable) FlatGradient = zeros(size, dtype, device);
         Tensor Leaf(int index)
         {
             var (offset, shape) = leaves[index];
@@ -107,12 +112,12 @@ public sealed class DecoderWeights : IDisposable
     }
 
     /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
-    public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true);
+    public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true, Flat.dtype);
 
     /// <summary>A copy of the parameters' values, with a gradient of its own.</summary>
     public DecoderWeights CopyTrainable()
     {
-        var copy = new DecoderWeights(Config, Flat.device, trainable: true);
+        var copy = new DecoderWeights(Config, Flat.device, trainable: true, Flat.dtype);
         using (no_grad()) copy.Flat.copy_(Flat);
         return copy;
     }
