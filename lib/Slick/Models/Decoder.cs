@@ -53,15 +53,17 @@ public sealed record Dropout(double Rate, Generator Generator)
 }
 
 /// <summary>
-/// A Llama-like decoder over <see cref="DecoderWeights"/>. Letters: B rows, T tokens of a row, P shared tokens before
-/// them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of each, h head width.
-/// Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP.
+/// A decoder over <see cref="DecoderWeights"/>, configured as its config.json says. Letters: B rows, T tokens of a row, P
+/// shared tokens before them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of
+/// each, h head width. Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP.
+/// With weights in bf16, norms and softmax are computed in fp32, as transformers does.
 /// </summary>
 public sealed class Decoder : IDisposable
 {
-    private readonly Tensor cos; // [positions, h / 2]
-    private readonly Tensor sin;
-    private readonly Dictionary<int, Tensor> masks = [];
+    private readonly IReadOnlyList<LayerAttention> layers;
+    private readonly Dictionary<Rope, (Tensor Cos, Tensor Sin)> rotations = []; // [positions, h / 2] each
+    private readonly Dictionary<(int Tokens, int Earlier, int Shared, int? Window), Tensor> masks = [];
+    private readonly double embeddingScale;
 
     /// <summary>The parameters.</summary>
     public DecoderWeights Weights { get; }
@@ -70,18 +72,21 @@ public sealed class Decoder : IDisposable
     /// <summary>Where the parameters are.</summary>
     public Device Device => Weights.Flat.device;
 
+    private Architecture Family => Config.Architecture;
+    private readonly bool reduced; // a number format with fewer digits than fp32
+
     /// <summary>A decoder over these weights, which it does not own. Not for use by two threads at once.</summary>
     public Decoder(DecoderWeights weights)
     {
         Weights = weights;
-        var half = Config.HeadDim / 2;
-        // Angles in double precision on the host, once: late positions of a small base lose digits in fp32.
-        var angles = new double[Config.MaxPositions * half];
-        for (var p = 0; p < Config.MaxPositions; p++)
-            for (var i = 0; i < half; i++)
-                angles[p * half + i] = p * Math.Pow(Config.RopeTheta, -2.0 * i / Config.HeadDim);
-        cos = tensor(angles.Select(a => (float)Math.Cos(a)).ToArray(), [Config.MaxPositions, half]).to(Device).DetachFromDisposeScope();
-        sin = tensor(angles.Select(a => (float)Math.Sin(a)).ToArray(), [Config.MaxPositions, half]).to(Device).DetachFromDisposeScope();
+        layers = Config.LayerAttentions;
+        reduced = weights.Flat.dtype != ScalarType.Float32;
+        // transformers rounds the factor to the weights' format.
+        using var scale = tensor((float)Math.Sqrt(Config.HiddenSize));
+        using var rounded = scale.to(weights.Flat.dtype);
+        using var wide = rounded.to(ScalarType.Float32);
+        embeddingScale = HostTransfer.Read<float>(wide)[0];
+        EnsureRotations(Math.Min(Config.MaxPositions, 1024));
     }
 
     /// <summary>The residual stream after the last norm.</summary>
@@ -90,52 +95,100 @@ public sealed class Decoder : IDisposable
     /// <param name="past">Keys and values of each row's earlier tokens, or null.</param>
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
     /// <param name="dropout">Dropout of training, or null.</param>
+    /// <param name="mask">For rows that are padded on the left: int64 [B, T], 1 at real tokens, 0 at padding; their positions count from the first real token. Not with prefix or past.</param>
     /// <returns>Hidden states [B, T, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
-    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null)
+    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? mask = null)
     {
         long rows = ids.size(0), tokens = ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
         if (first + tokens > Config.MaxPositions)
             throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
+        if (mask is not null && first > 0) throw new ArgumentException("Left padding goes with neither a prefix nor a past.", nameof(mask));
+        EnsureRotations(first + (int)tokens);
         using var scope = NewDisposeScope();
-        var cosT = cos.narrow(0, first, tokens).unsqueeze(1); // [T, 1, h / 2]
-        var sinT = sin.narrow(0, first, tokens).unsqueeze(1);
+        var positions = mask?.cumsum(1).sub_(Scalars.One).clamp_min_(Scalars.Of(0L)).view(-1); // [B T]
+        var turns = rotations.ToDictionary(r => r.Key, r => positions is null
+            ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
+            : (r.Value.Cos.Take(0, positions).view(rows, tokens, 1, -1), r.Value.Sin.Take(0, positions).view(rows, tokens, 1, -1)));
+        var padding = mask is null ? null : LeftPadding(mask, rows, tokens);
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
         var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(rows, tokens, Config.HiddenSize);
+        if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
+        if (Weights.Positions is { } table)
+            x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             var block = Weights.Blocks[layer];
-            var attended = Attention(block, RmsNorm(x, block.InputNorm), rows, tokens, cosT, sinT,
+            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padding,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
             if (keep) (keys![layer], values![layer]) = (key.contiguous(), value.contiguous());
-            x = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
-            var inner = nn.functional.linear(RmsNorm(x, block.PostNorm), block.GateUp); // [B, T, 2 I]
-            var parts = inner.chunk(2, -1);
-            var down = nn.functional.linear(nn.functional.silu(parts[0]) * parts[1], block.Down);
-            x = x.add(dropout?.Apply(down) ?? down, Scalars.One);
+            attended = Normed(attended, block.AttentionOutNorm);
+            var joined = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
+            var down = Normed(Mlp(block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
+            x = joined.add(dropout?.Apply(down) ?? down, Scalars.One);
         }
-        var hidden = RmsNorm(x, Weights.FinalNorm);
+        var hidden = Normed(x, Weights.FinalNorm);
         var present = keep ? new KeyValues(keys!, values!) : null;
         return (hidden.MoveToOuterDisposeScope(), present);
     }
 
     /// <summary>Scores of the next token: [..., D] to [..., V].</summary>
-    public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, Weights.Head);
+    public Tensor Logits(Tensor hidden) => Capped(nn.functional.linear(hidden, Weights.Head), Config.FinalSoftCap);
+
+    private static Tensor Capped(Tensor scores, double? cap) =>
+        cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul_(Scalars.Of(c)) : scores;
+
+    private Tensor Linear(Tensor x, DecoderWeights.Linear map) =>
+        nn.functional.linear(x, Family.InputsFirst ? map.Weight.t() : map.Weight, map.Bias);
+
+    private Tensor Mlp(DecoderWeights.Block block, Tensor x)
+    {
+        var inner = Linear(x, block.Inner); // [B, T, 2 I] where gated, else [B, T, I]
+        if (!Family.Gated) return Linear(Activated(inner), block.Down);
+        var parts = inner.chunk(2, -1);
+        return Linear(Activated(parts[0]) * parts[1], block.Down);
+    }
+
+    private Tensor Activated(Tensor x) => Config.Activation switch
+    {
+        Activation.Silu => nn.functional.silu(x),
+        Activation.Gelu => x.gelu(),
+        Activation.GeluTanh => x.gelu(TorchSharp.Modules.GELU.Approximate.tanh),
+        _ => x.relu(),
+    };
+
+    private Tensor Normed(Tensor x, DecoderWeights.NormWeights? norm)
+    {
+        if (norm is not { } weights) return x;
+        if (Family.Norm == Norm.Layer) return nn.functional.layer_norm(x, [x.size(-1)], weights.Weight, weights.Bias, Config.NormEpsilon);
+        return RmsNorm(x, weights.Weight);
+    }
 
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
-        var scale = x.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
-        return x * scale * weight;
+        var wide = reduced ? x.to(ScalarType.Float32) : x;
+        var scale = wide.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
+        var unit = wide * scale;
+        if (Family.Norm == Norm.RmsOnePlus) unit = unit * (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One);
+        if (reduced) unit = unit.to(weight.dtype);
+        return Family.Norm == Norm.Rms ? unit * weight : unit;
     }
 
-    private Tensor Attention(DecoderWeights.Block block, Tensor x, long rows, long tokens, Tensor cosT, Tensor sinT,
+    private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
+        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Tensor? padding,
         Tensor? prefixKey, Tensor? prefixValue, Tensor? pastKey, Tensor? pastValue, out Tensor key, out Tensor value)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
-        var qkv = nn.functional.linear(x, block.Qkv).view(rows, tokens, heads + 2 * kvHeads, width);
-        var rotated = Rotate(qkv.narrow(2, 0, heads + kvHeads), cosT, sinT);
+        var qkv = Linear(x, block.Qkv);
+        qkv = Family.QkvByHead
+            ? qkv.view(rows, tokens, heads, 3, width).transpose(2, 3).reshape(rows, tokens, 3 * heads, width)
+            : qkv.view(rows, tokens, heads + 2 * kvHeads, width);
+        var queriesAndKeys = qkv.narrow(2, 0, heads + kvHeads);
+        if (block.QueryNorm is not null)
+            queriesAndKeys = cat([HeadNorm(qkv.narrow(2, 0, heads), block.QueryNorm), HeadNorm(qkv.narrow(2, heads, kvHeads), block.KeyNorm!)], 2);
+        var rotated = layer.Rope is { } rope ? Rotate(queriesAndKeys, turns[rope].Cos, turns[rope].Sin, rope.Width) : queriesAndKeys;
         // Heads first, so that the product with shared keys is one matrix product a head for all rows: [K, B, T, G, h].
         var query = rotated.narrow(2, 0, heads).view(rows, tokens, kvHeads, group, width).permute(2, 0, 1, 3, 4)
             .reshape(kvHeads, rows, tokens * group, width);
@@ -143,26 +196,46 @@ public sealed class Decoder : IDisposable
         value = qkv.narrow(2, heads + kvHeads, kvHeads).permute(2, 0, 1, 3);            // [K, B, T, h]
         if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
 
-        query = query * Scalars.Of(1 / Math.Sqrt(width));
-        var scores = matmul(query, key.transpose(-2, -1));                              // [K, B, T G, S + T]
-        if (tokens > 1) scores = scores.add(CausalMask((int)tokens, (int)group, (int)(pastKey?.size(2) ?? 0)), Scalars.One);
+        int earlier = (int)(pastKey?.size(2) ?? 0), before = (int)(prefixKey?.size(1) ?? 0);
+        query = query * Scalars.Of(Config.AttentionScale);
+        var scores = Scores(matmul(query, key.transpose(-2, -1)));                      // [K, B, T G, S + T]
+        if (tokens > 1 || earlier + tokens > layer.Window) scores = scores.add(Mask((int)tokens, earlier, layer.Window), Scalars.One);
+        if (padding is not null) scores = scores.add(padding, Scalars.One);
         Tensor mixed;
         if (prefixKey is null)
         {
-            mixed = matmul(scores.softmax(-1), value);                                  // [K, B, T G, h]
+            mixed = matmul(Weighted(scores), value);                                    // [K, B, T G, h]
         }
         else
         {
-            var shared = prefixKey.size(1);
             var flat = query.view(kvHeads, rows * tokens * group, width);
-            var before = bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, shared);
-            var weights = cat([before, scores], -1).softmax(-1);                        // one softmax over both parts
-            var fromShared = bmm(weights.narrow(-1, 0, shared).reshape(kvHeads, rows * tokens * group, shared), prefixValue!);
-            mixed = matmul(weights.narrow(-1, shared, weights.size(-1) - shared), value)
+            var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
+            if (before + earlier + tokens > layer.Window) prior = prior.add(SharedMask((int)tokens, earlier, before, layer.Window!.Value), Scalars.One);
+            var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
+            var fromShared = bmm(weights.narrow(-1, 0, before).reshape(kvHeads, rows * tokens * group, before), prefixValue!);
+            mixed = matmul(weights.narrow(-1, before, weights.size(-1) - before), value)
                 .add(fromShared.view(kvHeads, rows, tokens * group, width), Scalars.One);
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
-        return nn.functional.linear(joined, block.Output);
+        return Linear(joined, block.Output);
+    }
+
+    private Tensor Scores(Tensor products) => Capped(reduced ? products.to(ScalarType.Float32) : products, Config.AttentionSoftCap);
+
+    private Tensor Weighted(Tensor scores)
+    {
+        var weights = scores.softmax(-1);
+        return reduced ? weights.to(Weights.Flat.dtype) : weights;
+    }
+
+    // [B, T, heads, h]: each head apart, or all heads as one vector.
+    private Tensor HeadNorm(Tensor x, Tensor weight) =>
+        Family.QueryKeyNorm == QueryKeyNorm.Head ? RmsNorm(x, weight) : RmsNorm(x.reshape(x.size(0), x.size(1), -1), weight).view_as(x);
+
+    private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT, int width)
+    {
+        if (width == x.size(-1)) return Rotate(x, cosT, sinT);
+        return cat([Rotate(x.narrow(-1, 0, width), cosT, sinT), x.narrow(-1, width, x.size(-1) - width)], -1);
     }
 
     private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT)
@@ -171,22 +244,68 @@ public sealed class Decoder : IDisposable
         return cat([halves[0] * cosT - halves[1] * sinT, (halves[1] * cosT).add(halves[0] * sinT, Scalars.One)], -1);
     }
 
-    private Tensor CausalMask(int tokens, int group, int past)
+    // Angles in double precision on the host, once: late positions of a small base lose digits in fp32.
+    private void EnsureRotations(int positions)
     {
-        // [T G, S + T]; row t G + g may look at columns up to S + t.
-        var size = tokens * 1_000_000 + past;
-        if (masks.TryGetValue(size, out var mask)) return mask;
-        using var noGrad = no_grad();
-        mask = full([tokens, past + tokens], Scalars.Of(double.NegativeInfinity), device: Device).triu_(past + 1)
-            .repeat_interleave(group, 0).DetachFromDisposeScope();
-        return masks[size] = mask;
+        foreach (var rope in layers.Select(l => l.Rope).OfType<Rope>().Distinct())
+        {
+            if (rotations.TryGetValue(rope, out var table) && table.Cos.size(0) >= positions) continue;
+            var size = (int)Math.Min(Config.MaxPositions, 2L * positions);
+            var frequencies = rope.Frequencies();
+            var angles = new double[size * frequencies.Length];
+            for (var p = 0; p < size; p++)
+                for (var i = 0; i < frequencies.Length; i++)
+                    angles[p * frequencies.Length + i] = p * frequencies[i];
+            using var training = inference_mode(false); // a table made in inference could never be trained with
+            Tensor Table(Func<double, double> of)
+            {
+                using var host = tensor(angles.Select(a => (float)of(a)).ToArray(), [size, frequencies.Length]);
+                return host.to(Weights.Flat.dtype, Device, copy: true).DetachFromDisposeScope();
+            }
+            table.Cos?.Dispose();
+            table.Sin?.Dispose();
+            rotations[rope] = (Table(Math.Cos), Table(Math.Sin));
+        }
     }
+
+    // [T G, S + T]; row t G + g may look at columns up to S + t, the latest `window` of them.
+    private Tensor Mask(int tokens, int earlier, int? window)
+    {
+        if (earlier + tokens <= window) window = null;
+        if (masks.TryGetValue((tokens, earlier, 0, window), out var mask)) return mask;
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        mask = full([tokens, earlier + tokens], Scalars.Of(double.NegativeInfinity), device: Device).triu_(earlier + 1);
+        if (window is { } w)
+            mask = mask.add(full([tokens, earlier + tokens], Scalars.Of(double.NegativeInfinity), device: Device).tril_(earlier - w), Scalars.One);
+        return masks[(tokens, earlier, 0, window)] = Grouped(mask);
+    }
+
+    // [T G, P]: of the shared tokens, row t G + g sees those among its latest `window`.
+    private Tensor SharedMask(int tokens, int earlier, int shared, int window)
+    {
+        if (masks.TryGetValue((tokens, earlier, shared, window), out var mask)) return mask;
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        mask = full([tokens, shared], Scalars.Of(double.NegativeInfinity), device: Device).tril_(shared + earlier - window);
+        return masks[(tokens, earlier, shared, window)] = Grouped(mask);
+    }
+
+    private Tensor Grouped(Tensor mask) => mask.repeat_interleave(Config.Heads / Config.KeyValueHeads, 0).DetachFromDisposeScope();
+
+    // [1, B, T G, T]: pads are far below every score, but no infinity: a pad's own row must stay a number.
+    private Tensor LeftPadding(Tensor mask, long rows, long tokens) =>
+        mask.eq(Scalars.Of(0L)).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, tokens)
+            .expand(1, rows, tokens * (Config.Heads / Config.KeyValueHeads), tokens);
 
     /// <summary>Frees the tables; the weights stay.</summary>
     public void Dispose()
     {
-        cos.Dispose();
-        sin.Dispose();
+        foreach (var (cos, sin) in rotations.Values)
+        {
+            cos.Dispose();
+            sin.Dispose();
+        }
         foreach (var mask in masks.Values) mask.Dispose();
     }
 }

@@ -1,11 +1,10 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Slick.Models;
 
 /// <summary>
-/// The shape of a Llama-like decoder (Touvron et al. 2023, arXiv 2302.13971): pre-norm, rotary positions, SwiGLU,
-/// grouped-query attention. Its native form is Hugging Face's <c>config.json</c> of a <c>LlamaForCausalLM</c>.
+/// The shape of a decoder. Its native form is Hugging Face's <c>config.json</c>; what is not set is as in Llama (Touvron
+/// et al. 2023, arXiv 2302.13971): pre-norm, rotary positions, SwiGLU, grouped-query attention.
 /// </summary>
 public sealed record DecoderConfig
 {
@@ -21,13 +20,23 @@ public sealed record DecoderConfig
     public required int KeyValueHeads { get; init; }
     /// <summary>Width of one head.</summary>
     public required int HeadDim { get; init; }
-    /// <summary>Inner width of the SwiGLU block.</summary>
+    /// <summary>Inner width of the MLP.</summary>
     public required int IntermediateSize { get; init; }
     /// <summary>Longest sequence, in tokens.</summary>
     public required int MaxPositions { get; init; }
-    /// <summary>Base of the rotary frequencies.</summary>
-    public double RopeTheta { get; init; } = 10_000;
-    /// <summary>Added to the mean square before its root is taken.</summary>
+    /// <summary>What each layer's attention sees, by layer.</summary>
+    public IReadOnlyList<LayerAttention> LayerAttentions
+    {
+        get => field ?? [.. Enumerable.Repeat(new LayerAttention(null, new Rope(10_000, HeadDim)), Layers)];
+        init;
+    }
+    /// <summary>Factor of the scores of queries with keys.</summary>
+    public double AttentionScale { get => field == 0 ? 1 / Math.Sqrt(HeadDim) : field; init; }
+    /// <summary>c in c tanh(score / c), for attention (Gemma 2); null for none.</summary>
+    public double? AttentionSoftCap { get; init; }
+    /// <summary>The same for the logits.</summary>
+    public double? FinalSoftCap { get; init; }
+    /// <summary>Added to the mean square (or variance) before its root is taken.</summary>
     public double NormEpsilon { get; init; } = 1e-6;
     /// <summary>True where the output layer is the embedding matrix.</summary>
     public bool TiedEmbeddings { get; init; } = true;
@@ -40,94 +49,61 @@ public sealed record DecoderConfig
     /// <summary>Id of the token that ends a text.</summary>
     public int EosId { get; init; } = 2;
 
+    internal Architecture Architecture { get; init; } = Architecture.Find("llama")!;
+    internal Activation Activation { get; init; }
+    internal Residual Residual { get; init; }
+    internal bool QkvBias { get; init; }
+    internal bool OutputBias { get; init; }
+    internal bool MlpBias { get; init; }
+    /// <summary>The file's names lack the architecture's optional prefix.</summary>
+    internal bool OmitsPrefix { get; init; }
+    /// <summary>The settings as they were read; null for a model that was made here.</summary>
+    internal JsonObject? Source { get; init; }
+
     /// <summary>Floating-point operations of one token's forward pass, without attention over the context: 2 a weight.</summary>
     public long FlopsPerToken =>
-        2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads) + 3L * HiddenSize * IntermediateSize);
+        2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads) + (Architecture.Gated ? 3L : 2L) * HiddenSize * IntermediateSize);
 
     /// <summary>Reads <c>config.json</c> as transformers 4 and 5 write it.</summary>
-    /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have.</exception>
-    public static DecoderConfig Read(string path)
-    {
-        JsonObject json;
-        try
-        {
-            json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
-        }
-        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or UnauthorizedAccessException)
-        {
-            throw new SlickException($"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
-        }
-        T Get<T>(string key) => json[key] is { } node ? Convert<T>(node, key) : throw new SlickException($"{path}: the key '{key}' is missing.");
-        T GetOr<T>(string key, T fallback) => json[key] is { } node ? Convert<T>(node, key) : fallback;
-        T Convert<T>(JsonNode node, string key)
-        {
-            try { return node.GetValue<T>(); }
-            catch (Exception e) when (e is InvalidOperationException or FormatException)
-            {
-                throw new SlickException($"{path}: the key '{key}' has the value {node.ToJsonString()}, which is no {typeof(T).Name}.", e);
-            }
-        }
-        void Refuse(string key, bool wrong)
-        {
-            if (wrong) throw new SlickException($"{path}: {key} = {json[key]?.ToJsonString()} is not supported.");
-        }
+    /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have; the message names the key.</exception>
+    public static DecoderConfig Read(string path) => ConfigFile.Read(path);
 
-        Refuse("model_type", GetOr("model_type", "llama") != "llama");
-        Refuse("hidden_act", GetOr("hidden_act", "silu") != "silu");
-        Refuse("attention_bias", GetOr("attention_bias", false));
-        Refuse("mlp_bias", GetOr("mlp_bias", false));
-        var rope = json["rope_parameters"] as JsonObject ?? json["rope_scaling"] as JsonObject;
-        var ropeType = (rope?["rope_type"] ?? rope?["type"])?.GetValue<string>() ?? "default";
-        if (ropeType != "default") throw new SlickException($"{path}: rope_type = '{ropeType}' is not supported.");
-        var heads = Get<int>("num_attention_heads");
-        var keyValueHeads = GetOr("num_key_value_heads", heads);
-        if (keyValueHeads < 1 || heads % keyValueHeads != 0)
-            throw new SlickException($"{path}: num_key_value_heads = {keyValueHeads} does not divide num_attention_heads = {heads}.");
-        return new DecoderConfig
+    /// <summary>The settings as Hugging Face's <c>config.json</c>: as they were read, or in the form of transformers 5.</summary>
+    /// <param name="dtype">The number format that the weights are stored in, as PyTorch names it.</param>
+    public JsonObject ToJson(string dtype = "float32")
+    {
+        if (Source is not null)
         {
-            VocabularySize = Get<int>("vocab_size"),
-            HiddenSize = Get<int>("hidden_size"),
-            Layers = Get<int>("num_hidden_layers"),
-            Heads = heads,
-            KeyValueHeads = keyValueHeads,
-            HeadDim = GetOr("head_dim", Get<int>("hidden_size") / heads),
-            IntermediateSize = Get<int>("intermediate_size"),
-            MaxPositions = Get<int>("max_position_embeddings"),
-            RopeTheta = rope?["rope_theta"]?.GetValue<double>() ?? GetOr("rope_theta", 10_000.0),
-            NormEpsilon = GetOr("rms_norm_eps", 1e-6),
-            TiedEmbeddings = GetOr("tie_word_embeddings", false),
-            InitializerRange = GetOr("initializer_range", 0.02),
-            PadId = GetOr("pad_token_id", 0),
-            BosId = GetOr("bos_token_id", 1),
-            EosId = GetOr("eos_token_id", 2),
+            var read = (JsonObject)Source.DeepClone();
+            read[read.ContainsKey("torch_dtype") && !read.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = dtype;
+            return read;
+        }
+        var theta = LayerAttentions[0].Rope!.Theta;
+        return new()
+        {
+            ["architectures"] = new JsonArray(Architecture.ClassName),
+            ["attention_bias"] = false,
+            ["attention_dropout"] = 0.0,
+            ["bos_token_id"] = BosId,
+            ["dtype"] = dtype,
+            ["eos_token_id"] = EosId,
+            ["head_dim"] = HeadDim,
+            ["hidden_act"] = "silu",
+            ["hidden_size"] = HiddenSize,
+            ["initializer_range"] = InitializerRange,
+            ["intermediate_size"] = IntermediateSize,
+            ["max_position_embeddings"] = MaxPositions,
+            ["mlp_bias"] = false,
+            ["model_type"] = Architecture.ModelType,
+            ["num_attention_heads"] = Heads,
+            ["num_hidden_layers"] = Layers,
+            ["num_key_value_heads"] = KeyValueHeads,
+            ["pad_token_id"] = PadId,
+            ["rms_norm_eps"] = NormEpsilon,
+            ["rope_parameters"] = new JsonObject { ["rope_theta"] = theta, ["rope_type"] = "default" },
+            ["rope_theta"] = theta,
+            ["tie_word_embeddings"] = TiedEmbeddings,
+            ["vocab_size"] = VocabularySize,
         };
     }
-
-    /// <summary>The settings as Hugging Face's <c>config.json</c>, in the form of transformers 5.</summary>
-    public JsonObject ToJson() => new()
-    {
-        ["architectures"] = new JsonArray("LlamaForCausalLM"),
-        ["attention_bias"] = false,
-        ["attention_dropout"] = 0.0,
-        ["bos_token_id"] = BosId,
-        ["dtype"] = "float32",
-        ["eos_token_id"] = EosId,
-        ["head_dim"] = HeadDim,
-        ["hidden_act"] = "silu",
-        ["hidden_size"] = HiddenSize,
-        ["initializer_range"] = InitializerRange,
-        ["intermediate_size"] = IntermediateSize,
-        ["max_position_embeddings"] = MaxPositions,
-        ["mlp_bias"] = false,
-        ["model_type"] = "llama",
-        ["num_attention_heads"] = Heads,
-        ["num_hidden_layers"] = Layers,
-        ["num_key_value_heads"] = KeyValueHeads,
-        ["pad_token_id"] = PadId,
-        ["rms_norm_eps"] = NormEpsilon,
-        ["rope_parameters"] = new JsonObject { ["rope_theta"] = RopeTheta, ["rope_type"] = "default" },
-        ["rope_theta"] = RopeTheta,
-        ["tie_word_embeddings"] = TiedEmbeddings,
-        ["vocab_size"] = VocabularySize,
-    };
 }

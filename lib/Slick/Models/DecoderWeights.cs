@@ -11,7 +11,14 @@ namespace Slick.Models;
 /// </summary>
 public sealed class DecoderWeights : IDisposable
 {
-    internal sealed record Block(Tensor InputNorm, Tensor Qkv, Tensor Output, Tensor PostNorm, Tensor GateUp, Tensor Down);
+    /// <summary>A linear map's parameters; the bias may be missing.</summary>
+    internal readonly record struct Linear(Tensor Weight, Tensor? Bias);
+
+    /// <summary>A norm's parameters; only a layer norm has a bias.</summary>
+    internal readonly record struct NormWeights(Tensor Weight, Tensor? Bias);
+
+    internal sealed record Block(NormWeights? InputNorm, Linear Qkv, Tensor? QueryNorm, Tensor? KeyNorm, Linear Output, NormWeights? AttentionOutNorm,
+        NormWeights? MlpNorm, Linear Inner, Linear Down, NormWeights? MlpOutNorm);
 
     private readonly List<(string Name, long Offset, long[] Shape)> layout = [];
     private readonly List<Tensor> owned = [];
@@ -26,7 +33,8 @@ public sealed class DecoderWeights : IDisposable
     public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
 
     internal Tensor Embedding { get; }
-    internal Tensor FinalNorm { get; }
+    internal Tensor? Positions { get; }
+    internal NormWeights FinalNorm { get; }
     internal Tensor Head { get; }
     internal IReadOnlyList<Block> Blocks { get; }
 
@@ -42,42 +50,70 @@ public sealed class DecoderWeights : IDisposable
     {
         Slick.Runtime.NativeLibraries.Load();
         Config = config;
+        var family = config.Architecture;
         var d = (long)config.HiddenSize;
         var q = (long)config.Heads * config.HeadDim;
         var kv = (long)config.KeyValueHeads * config.HeadDim;
         var inner = (long)config.IntermediateSize;
-        var leaves = new List<(long Offset, long[] Shape)>();
+        var fused = new Dictionary<string, (long Offset, long[] Shape)>(StringComparer.Ordinal); // by the first part's name
         long size = 0;
-        int Add(long[] fused, params (string Name, long[] Shape)[] parts)
+        void Add(string kind, string prefix, string[] names, long[] rows, long? columns)
         {
-            leaves.Add((size, fused));
-            foreach (var (name, shape) in parts)
+            fused[prefix + names[0] + kind] = (size, Shape(rows.Sum(), columns));
+            for (var i = 0; i < names.Length; i++)
             {
-                layout.Add((name, size, shape));
-                size += Product(shape);
+                layout.Add((prefix + names[i] + kind, size, Shape(rows[i], columns)));
+                size += rows[i] * (columns ?? 1);
             }
-            return leaves.Count - 1;
         }
-        Add([config.VocabularySize, d], ("model.embed_tokens.weight", [config.VocabularySize, d]));
+        long[] Shape(long rows, long? columns) => columns is not { } n ? [rows] : family.InputsFirst ? [n, rows] : [rows, n];
+        void AddTable(string name, long rows)
+        {
+            fused[name + ".weight"] = (size, [rows, d]);
+            layout.Add((name + ".weight", size, [rows, d]));
+            size += rows * d;
+        }
+        void AddNorm(string prefix, string? name, long width)
+        {
+            if (name is null) return;
+            Add(".weight", prefix, [name], [width], null);
+            if (family.Norm == Norm.Layer) Add(".bias", prefix, [name], [width], null);
+        }
+        void AddLinear(string prefix, string[] names, long[] outputs, long inputs, bool bias)
+        {
+            long[] rows = names.Length == outputs.Length ? outputs : [outputs.Sum()];
+            Add(".weight", prefix, names, rows, inputs);
+            if (bias) Add(".bias", prefix, names, rows, null);
+        }
+        AddTable(Named(family.Embedding), config.VocabularySize);
+        if (family.Positions is not null) AddTable(Named(family.Positions), config.MaxPositions);
         for (var i = 0; i < config.Layers; i++)
         {
-            var p = $"model.layers.{i}.";
-            Add([d], (p + "input_layernorm.weight", [d]));
-            Add([q + 2 * kv, d], (p + "self_attn.q_proj.weight", [q, d]), (p + "self_attn.k_proj.weight", [kv, d]), (p + "self_attn.v_proj.weight", [kv, d]));
-            Add([d, q], (p + "self_attn.o_proj.weight", [d, q]));
-            Add([d], (p + "post_attention_layernorm.weight", [d]));
-            Add([2 * inner, d], (p + "mlp.gate_proj.weight", [inner, d]), (p + "mlp.up_proj.weight", [inner, d]));
-            Add([d, inner], (p + "mlp.down_proj.weight", [d, inner]));
+            var p = BlockPrefix(i);
+            AddNorm(p, family.InputNorm, d);
+            AddLinear(p, family.Qkv, [q, kv, kv], d, config.QkvBias);
+            if (family.QueryKeyNorm != QueryKeyNorm.None)
+            {
+                AddNorm(p, family.QueryNorm, family.QueryKeyNorm == QueryKeyNorm.Head ? config.HeadDim : q);
+                AddNorm(p, family.KeyNorm, family.QueryKeyNorm == QueryKeyNorm.Head ? config.HeadDim : kv);
+            }
+            AddLinear(p, [family.Output], [d], q, config.OutputBias);
+            AddNorm(p, family.AttentionOutNorm, d);
+            AddNorm(p, family.MlpNorm, d);
+            AddLinear(p, family.Inner, family.Gated ? [inner, inner] : [inner], d, config.MlpBias);
+            AddLinear(p, [family.Down], [d], inner, config.MlpBias);
+            AddNorm(p, family.MlpOutNorm, d);
         }
-        Add([d], ("model.norm.weight", [d]));
-        if (!config.TiedEmbeddings) Add([config.VocabularySize, d], ("lm_head.weight", [config.VocabularySize, d]));
+        AddNorm("", Named(family.FinalNorm), d);
+        if (!config.TiedEmbeddings) AddTable(family.Head, config.VocabularySize);
 
         using var noGrad = no_grad();
         Flat = shared ?? zeros(size, dtype, device);
         if (trainable) FlatGradient = zeros(size, dtype, device);
-        Tensor Leaf(int index)
+        Tensor? LeafOrNull(string name)
         {
-            var (offset, shape) = leaves[index];
+            if (!fused.TryGetValue(name, out var place)) return null;
+            var (offset, shape) = place;
             using var view = Flat.narrow(0, offset, Product(shape)).view(shape);
             var leaf = view.detach();
             if (FlatGradient is not null)
@@ -89,16 +125,17 @@ public sealed class DecoderWeights : IDisposable
             owned.Add(leaf);
             return leaf;
         }
-        Embedding = Leaf(0);
-        var blocks = new Block[config.Layers];
-        for (var i = 0; i < config.Layers; i++)
-        {
-            var f = 1 + 6 * i;
-            blocks[i] = new Block(Leaf(f), Leaf(f + 1), Leaf(f + 2), Leaf(f + 3), Leaf(f + 4), Leaf(f + 5));
-        }
-        Blocks = blocks;
-        FinalNorm = Leaf(1 + 6 * config.Layers);
-        Head = config.TiedEmbeddings ? Embedding : Leaf(2 + 6 * config.Layers);
+        Tensor Leaf(string name) => LeafOrNull(name + ".weight")!;
+        Linear LinearOf(string name) => new(Leaf(name), LeafOrNull(name + ".bias"));
+        NormWeights? NormOf(string prefix, string? name) => name is null ? null : new(Leaf(prefix + name), LeafOrNull(prefix + name + ".bias"));
+        Embedding = Leaf(Named(family.Embedding));
+        if (family.Positions is not null) Positions = Leaf(Named(family.Positions));
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(BlockPrefix).Select(p => new Block(
+            NormOf(p, family.InputNorm), LinearOf(p + family.Qkv[0]), LeafOrNull(p + family.QueryNorm + ".weight"), LeafOrNull(p + family.KeyNorm + ".weight"),
+            LinearOf(p + family.Output), NormOf(p, family.AttentionOutNorm), NormOf(p, family.MlpNorm), LinearOf(p + family.Inner[0]),
+            LinearOf(p + family.Down), NormOf(p, family.MlpOutNorm)))];
+        FinalNorm = NormOf("", Named(family.FinalNorm))!.Value;
+        Head = config.TiedEmbeddings ? Embedding : Leaf(family.Head);
         if (shared is null)
         {
             Flat.DetachFromDisposeScope();
@@ -110,6 +147,11 @@ public sealed class DecoderWeights : IDisposable
             owned.Add(FlatGradient);
         }
     }
+
+    private string BlockPrefix(int layer) => Named(FormattableString.Invariant($"{Config.Architecture.Blocks}{layer}."));
+
+    private string Named(string name) =>
+        Config.OmitsPrefix && name.StartsWith(Config.Architecture.OptionalPrefix, StringComparison.Ordinal) ? name[Config.Architecture.OptionalPrefix.Length..] : name;
 
     /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
     public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true, Flat.dtype);
@@ -145,6 +187,8 @@ public sealed class DecoderWeights : IDisposable
 
     private Tensor View(Tensor flat, string name)
     {
+        // In memory transformers 5 calls every head lm_head; its files keep the family's name.
+        if (name == "lm_head.weight") name = Config.Architecture.Head + ".weight";
         foreach (var (key, offset, shape) in layout)
             if (key == name) return flat.narrow(0, offset, Product(shape)).view(shape);
         throw new KeyNotFoundException(name);

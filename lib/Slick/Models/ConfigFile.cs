@@ -1,0 +1,294 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Slick.Models;
+
+/// <summary>
+/// Reads config.json by the table of architectures. A key that is neither read nor known to leave the arithmetic alone
+/// is refused: a setting that is passed over in silence gives wrong numbers that look right.
+/// </summary>
+internal sealed class ConfigFile
+{
+    // Settings that do not change what a forward pass computes: training, generation, bookkeeping.
+    private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
+    {
+        "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version", "name_or_path", "tokenizer_class", "use_cache",
+        "cache_implementation", "attn_implementation", "gradient_checkpointing", "unk_token_id", "sep_token_id", "cls_token_id", "mask_token_id",
+        "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop",
+        "hidden_dropout", "embedding_dropout", "classifier_dropout", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+        "summary_type", "summary_use_proj", "reorder_and_upcast_attn", "pretraining_tp", "n_ctx", "original_max_position_embeddings",
+        "is_decoder", "is_encoder_decoder", "is_llama_config", "return_dict", "return_dict_in_generate", "output_attentions",
+        "output_hidden_states", "output_scores", "id2label", "label2id", "num_labels", "problem_type", "finetuning_task", "task_specific_params",
+        "prefix", "torchscript", "use_bfloat16", "tf_legacy_loss", "pruned_heads", "chunk_size_feed_forward", "tie_encoder_decoder",
+        "cross_attention_hidden_size", "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
+        "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+        "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values", "exponential_decay_length_penalty",
+        "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "eos_token_id", "pad_token_id", "initializer_range",
+    };
+
+    private readonly string path;
+    private readonly JsonObject json;
+    private readonly HashSet<string> read = new(StringComparer.Ordinal);
+
+    private ConfigFile(string path, JsonObject json) => (this.path, this.json) = (path, json);
+
+    public static DecoderConfig Read(string path)
+    {
+        JsonObject json;
+        try
+        {
+            json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+            _ = json.Count; // a key that stands twice shows here
+        }
+        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new SlickException($"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
+        }
+        return new ConfigFile(path, json).Read();
+    }
+
+    private DecoderConfig Read()
+    {
+        if (json["quantization_config"] is not null)
+            throw Wrong("quantization_config", "quantised weights are not supported; load the model in Python and save it in bf16");
+        var modelType = Text("model_type", "llama");
+        var family = Architecture.Find(modelType) ?? throw Wrong("model_type",
+            $"the architecture '{modelType}' is not supported; supported are {string.Join(", ", Architecture.All.Select(a => a.ModelType))}");
+        foreach (var (key, value) in family.Fixed)
+            if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != value) throw Wrong(key, $"only {value} is supported");
+        if (Has("rope_interleaved") && Flag("rope_interleaved", false)) throw Wrong("rope_interleaved", "only false is supported");
+
+        var hidden = Positive(family.HiddenSizeKey);
+        var layers = Positive(family.LayersKey);
+        var heads = Positive(family.HeadsKey);
+        var keyValueHeads = family.KeyValueHeadsKey is { } kvKey ? Positive(kvKey, family.KeyValueHeadsDefault ?? heads) : heads;
+        if (heads % keyValueHeads != 0) throw Wrong(family.KeyValueHeadsKey!, $"it does not divide {family.HeadsKey} = {heads}");
+        var headDim = family.HeadDimKey is { } widthKey && (Has(widthKey) || family.HeadDimDefault is not null)
+            ? Positive(widthKey, family.HeadDimDefault)
+            : hidden % heads == 0 ? hidden / heads : throw Wrong(family.HiddenSizeKey, $"it is no multiple of {family.HeadsKey} = {heads}");
+        var attentionBias = family.AttentionBiasKey is { } biasKey && Flag(biasKey, family.AttentionBiasDefault);
+        var residual = family.Residual;
+        if (residual == Residual.Parallel && !Flag("use_parallel_residual", true)) residual = Residual.Serial;
+        var config = new DecoderConfig
+        {
+            Architecture = family,
+            Source = json,
+            VocabularySize = Positive("vocab_size"),
+            HiddenSize = hidden,
+            Layers = layers,
+            Heads = heads,
+            KeyValueHeads = keyValueHeads,
+            HeadDim = headDim,
+            IntermediateSize = family.IntermediateSizeKey == "n_inner" ? Positive("n_inner", 4 * hidden) : Positive(family.IntermediateSizeKey),
+            MaxPositions = Positive(family.PositionsKey),
+            LayerAttentions = LayerAttentions(family, layers, headDim),
+            AttentionScale = 1 / Math.Sqrt(family.QueryScaleDefault is { } scale ? Number("query_pre_attn_scalar", scale) : headDim),
+            AttentionSoftCap = family.SoftCaps ? NumberOrNull("attn_logit_softcapping", family.AttentionSoftCapDefault) : null,
+            FinalSoftCap = family.SoftCaps ? NumberOrNull("final_logit_softcapping", family.FinalSoftCapDefault) : null,
+            NormEpsilon = Number(family.NormEpsilonKey, family.NormEpsilonDefault),
+            TiedEmbeddings = Flag("tie_word_embeddings", family.TiedDefault),
+            Activation = ReadActivation(family),
+            Residual = residual,
+            QkvBias = family.QkvBias || attentionBias,
+            OutputBias = family.OutputBias || attentionBias,
+            MlpBias = family.MlpBias || (family.MlpBiasKey is { } mlpKey && Flag(mlpKey, false)),
+            InitializerRange = Number("initializer_range", 0.02),
+            PadId = Id("pad_token_id", 0),
+            BosId = Id("bos_token_id", 1),
+            EosId = Id("eos_token_id", 2),
+        };
+        foreach (var (key, value) in json)
+            if (value is not null && !read.Contains(key) && !Harmless.Contains(key) && !key.StartsWith('_'))
+                throw Wrong(key, "this decoder does not know the setting; if it changes nothing in the arithmetic, take it out");
+        return config;
+    }
+
+    private Activation ReadActivation(Architecture family)
+    {
+        var key = family.ActivationKeys.FirstOrDefault(Has) ?? family.ActivationKeys[0];
+        foreach (var other in family.ActivationKeys) read.Add(other);
+        var name = Text(key, family.ActivationDefault);
+        return name switch
+        {
+            "silu" or "swish" => Activation.Silu,
+            "gelu" => Activation.Gelu,
+            "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
+            "relu" => Activation.Relu,
+            _ => throw Wrong(key, "the activation is not supported; supported are silu, gelu, gelu_new, gelu_pytorch_tanh, relu"),
+        };
+    }
+
+    private LayerAttention[] LayerAttentions(Architecture family, int layers, int headDim)
+    {
+        var turning = family.SomeLayersWithoutRope ? RopeLayers(layers) : null;
+        var sliding = Sliding(family, layers, turning, out var window);
+        if (family.Positions is not null) return [.. sliding.Select(_ => new LayerAttention(null, null))];
+        var (full, local) = Ropes(family, headDim);
+        return [.. sliding.Select((s, i) => new LayerAttention(s ? window : null, turning is not null && !turning[i] ? null : s ? local : full))];
+    }
+
+    // SmolLM3: 1 where a layer has rotary positions.
+    private bool[] RopeLayers(int layers)
+    {
+        var interval = Positive("no_rope_layer_interval", 4);
+        if (!Has("no_rope_layers")) return [.. Enumerable.Range(1, layers).Select(i => i % interval != 0)];
+        var list = Values<int>("no_rope_layers", layers);
+        return [.. list.Select(v => v is 0 or 1 ? v == 1 : throw Wrong("no_rope_layers", "its entries are 0 and 1"))];
+    }
+
+    private bool[] Sliding(Architecture family, int layers, bool[]? turning, out int? window)
+    {
+        window = null;
+        var used = family.Windows switch
+        {
+            Windows.None => false,
+            Windows.FromLayer or Windows.WithoutRope => Flag("use_sliding_window", false),
+            _ => true,
+        };
+        var size = family.Windows == Windows.None ? null
+            : json.ContainsKey("sliding_window") || family.WindowDefault is null ? (Has("sliding_window") ? Positive("sliding_window") : null) : family.WindowDefault;
+        if (used) window = size;
+        var interval = family.Windows == Windows.Pattern ? Positive(Has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6) : 0;
+        var from = family.Windows == Windows.FromLayer ? (int)Number("max_window_layers", 28) : 0;
+        if (family.Windows != Windows.None) read.Add("sliding_window");
+        if (Has("layer_types"))
+        {
+            var types = Values<string>("layer_types", layers);
+            foreach (var type in types)
+                if (type is not ("full_attention" or "sliding_attention")) throw Wrong("layer_types", $"'{type}' is not supported; full_attention and sliding_attention are");
+            if (window is null && types.Contains("sliding_attention")) throw Wrong("layer_types", "a layer slides, but sliding_window is not set or not in use");
+            return [.. types.Select(t => t == "sliding_attention")];
+        }
+        var slides = window is not null;
+        return [.. Enumerable.Range(0, layers).Select(i => slides && family.Windows switch
+        {
+            Windows.Everywhere => true,
+            Windows.FromLayer => i >= from,
+            Windows.EveryOther => i % 2 == 0,
+            Windows.Pattern => (i + 1) % interval != 0,
+            _ => !turning![i],
+        })];
+    }
+
+    // Rotary positions of full and of sliding layers: rope_parameters of transformers 5, flat or by kind of layer, or
+    // the keys of transformers 4.
+    private (Rope Full, Rope Local) Ropes(Architecture family, int headDim)
+    {
+        var share = family.RotaryShareKey is { } shareKey ? Number(shareKey, family.RotaryShareDefault) : 1;
+        var theta = Number(family.RopeThetaKey, Number("rope_theta", family.RopeThetaDefault));
+        double? localTheta = family.LocalRopeThetaDefault is { } fallback ? Number("rope_local_base_freq", fallback) : null;
+        read.Add("rope_parameters");
+        read.Add("rope_scaling");
+        var key = json["rope_parameters"] is JsonObject ? "rope_parameters" : "rope_scaling";
+        if (json[key] is not null and not JsonObject) throw Wrong(key, "it must be an object");
+        var settings = json[key] as JsonObject;
+        if (settings?.Any(p => p.Value is JsonObject) != true)
+        {
+            var full = Rope(key, settings, theta, share, headDim, family.RotaryShareKey is not null);
+            return (full, localTheta is { } local ? new Rope(local, full.Width) : full);
+        }
+        foreach (var (name, _) in settings)
+            if (name is not ("full_attention" or "sliding_attention")) throw Wrong($"{key}.{name}", "expected are full_attention and sliding_attention");
+        Rope Of(string name, double standard) => Rope($"{key}.{name}", settings[name] as JsonObject ?? throw Wrong($"{key}.{name}", "it is missing"), standard, share, headDim, family.RotaryShareKey is not null);
+        return (Of("full_attention", theta), Of("sliding_attention", localTheta ?? theta));
+    }
+
+    private Rope Rope(string key, JsonObject? settings, double theta, double share, int headDim, bool partial)
+    {
+        double? Setting(string name)
+        {
+            if (settings?[name] is not { } node) return null;
+            return node is JsonValue value && value.TryGetValue<double>(out var number) && number > 0 ? number : throw Wrong($"{key}.{name}", "it must be a positive number");
+        }
+        double Needed(string name) => Setting(name) ?? throw Wrong($"{key}.{name}", "it is missing");
+
+        foreach (var (name, _) in settings ?? [])
+            if (name is not ("rope_type" or "type" or "rope_theta" or "partial_rotary_factor" or "factor" or "low_freq_factor" or "high_freq_factor" or "original_max_position_embeddings"))
+                throw Wrong($"{key}.{name}", "this decoder does not know the setting");
+        var type = settings?["rope_type"] ?? settings?["type"];
+        var kind = type is null ? "default" : type.GetValueKind() == JsonValueKind.String ? type.GetValue<string>() : type.ToJsonString();
+        share = Setting("partial_rotary_factor") ?? share;
+        if (share is <= 0 or > 1 || (share != 1 && !partial)) throw Wrong($"{key}.partial_rotary_factor", $"{share} is not supported here");
+        var width = (int)(headDim * share);
+        if (width % 2 != 0) throw Wrong(key, $"{width} rotated dimensions of a head of {headDim} are an odd number");
+        var rope = new Rope(Setting("rope_theta") ?? theta, width);
+        return kind switch
+        {
+            "default" => rope,
+            "linear" => rope with { Factor = Needed("factor") },
+            "llama3" => rope with
+            {
+                Factor = Needed("factor"),
+                Ramp = (Needed("low_freq_factor"), Needed("high_freq_factor"), (int)Needed("original_max_position_embeddings")),
+            },
+            _ => throw Wrong($"{key}.rope_type", $"'{kind}' is not supported; default, linear and llama3 are"),
+        };
+    }
+
+    private bool Has(string key) => json[key] is not null;
+
+    private T Value<T>(string key, Func<JsonNode, bool> fits, string expected)
+    {
+        read.Add(key);
+        var node = json[key]!;
+        if (!fits(node)) throw Wrong(key, $"expected is {expected}");
+        try
+        {
+            return node.GetValue<T>();
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or OverflowException)
+        {
+            throw Wrong(key, $"expected is {expected}");
+        }
+    }
+
+    private int Positive(string key, int? fallback = null)
+    {
+        read.Add(key);
+        if (!Has(key)) return fallback ?? throw new SlickException($"{path}: the key '{key}' is missing.");
+        var value = Value<int>(key, n => n.GetValueKind() == JsonValueKind.Number, "a whole number");
+        return value > 0 ? value : throw Wrong(key, "expected is a number above 0");
+    }
+
+    private double Number(string key, double fallback) => NumberOrNull(key, fallback) ?? fallback;
+
+    private double? NumberOrNull(string key, double? fallback)
+    {
+        read.Add(key);
+        if (!json.ContainsKey(key)) return fallback;
+        return Has(key) ? Value<double>(key, n => n.GetValueKind() == JsonValueKind.Number, "a number") : null;
+    }
+
+    private bool Flag(string key, bool fallback)
+    {
+        read.Add(key);
+        return Has(key) ? Value<bool>(key, n => n.GetValueKind() is JsonValueKind.True or JsonValueKind.False, "true or false") : fallback;
+    }
+
+    private string Text(string key, string fallback)
+    {
+        read.Add(key);
+        return Has(key) ? Value<string>(key, n => n.GetValueKind() == JsonValueKind.String, "a text") : fallback;
+    }
+
+    // A token's id; several (as for eos_token_id) count by their first.
+    private int Id(string key, int fallback)
+    {
+        var node = json[key] is JsonArray { Count: > 0 } array ? array[0] : json[key];
+        return node is JsonValue value && value.TryGetValue<int>(out var id) ? id : node is null or JsonArray ? fallback : throw Wrong(key, "expected is a token's id");
+    }
+
+    private T[] Values<T>(string key, int count)
+    {
+        read.Add(key);
+        if (json[key] is not JsonArray array || array.Count != count) throw Wrong(key, $"expected is a list of {count} entries, one a layer");
+        return [.. array.Select(n => n is JsonValue value && value.TryGetValue<T>(out var item) ? item : throw Wrong(key, $"the entry {n?.ToJsonString() ?? "null"} is of the wrong kind"))];
+    }
+
+    private SlickException Wrong(string key, string why)
+    {
+        JsonNode? node = json;
+        foreach (var part in key.Split('.')) node = (node as JsonObject)?[part];
+        return new SlickException($"{path}: {key}{(node is JsonValue ? $" = {node.ToJsonString()}" : "")}: {why}.");
+    }
+}
