@@ -1,31 +1,36 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
 namespace Slick.Text;
 
-/// <summary>The reader of Hugging Face's <c>tokenizer.json</c>. Models known: <c>WordLevel</c> with the lab's splits.</summary>
+/// <summary>
+/// The reader of Hugging Face's <c>tokenizer.json</c>. Models known: <c>BPE</c> (GPT-2, Pythia, Llama, Mistral, Qwen, Gemma
+/// and their like) and <c>WordLevel</c> with the lab's splits. BOS and EOS come from <c>tokenizer_config.json</c> beside it.
+/// </summary>
 public static class TokenizerJson
 {
     /// <summary>Reads a tokenizer.</summary>
     /// <exception cref="SlickException">The file is missing, damaged, or of a kind that is not supported; the message names the key.</exception>
     public static ITokenizer Read(string path)
     {
-        try
+        using var json = TokenizerSettings.Open(path, "tokenizer.json");
+        var top = new JsonPlace(path, "", json.RootElement);
+        return top["model"]["type"].Text(top["model"]["merges"].IsNothing ? "" : "BPE") switch
         {
-            var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
-            var model = json["model"]?.AsObject() ?? throw new SlickException($"{path}: the key 'model' is missing.");
-            var type = model["type"]?.GetValue<string>();
-            if (type != "WordLevel") throw new SlickException($"{path}: model.type = '{type}' is not supported; WordLevel is.");
-            if (json["normalizer"] is not null) throw new SlickException($"{path}: normalizer is not supported with WordLevel.");
-            var splits = json["pre_tokenizer"]?["pretokenizers"]?.AsArray().Select(p => p!["pattern"]?["String"]?.GetValue<string>() + "/" + p["behavior"]?.GetValue<string>());
-            if (splits is null || !splits.SequenceEqual(["\n/Isolated", " /Removed"]))
-                throw new SlickException($"{path}: pre_tokenizer is not supported; expected are splits on line feeds (isolated) and spaces (removed).");
-            var vocabulary = model["vocab"]!.AsObject().ToDictionary(p => p.Key, p => p.Value!.GetValue<int>(), StringComparer.Ordinal);
-            return new WordLevelTokenizer(vocabulary, model["unk_token"]!.GetValue<string>());
-        }
-        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or KeyNotFoundException)
-        {
-            throw new SlickException($"{path}: not a readable tokenizer.json ({e.Message}); copy or make it again.", e);
-        }
+            "BPE" => new BpeTokenizer(top, TokenizerSettings.Beside(path)),
+            "WordLevel" => WordLevel(top),
+            _ => throw top["model"]["type"].Wrong("the model is not supported; BPE and WordLevel are"),
+        };
+    }
+
+    private static WordLevelTokenizer WordLevel(JsonPlace top)
+    {
+        if (!top["normalizer"].IsNothing) throw top["normalizer"].Wrong("it is not supported with WordLevel");
+        var splits = top["pre_tokenizer"]["pretokenizers"].IsNothing ? []
+            : top["pre_tokenizer"]["pretokenizers"].Items().Select(p => p["pattern"]["String"].Text("") + "/" + p["behavior"].Text(""));
+        if (!splits.SequenceEqual(["\n/Isolated", " /Removed"]))
+            throw top["pre_tokenizer"].Wrong("with WordLevel expected are splits on line feeds (isolated) and spaces (removed)");
+        var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (word, id) in top["model"]["vocab"].Properties())
+            if (!vocabulary.TryAdd(word, id.Number())) throw id.Wrong("the word stands twice");
+        var unknown = top["model"]["unk_token"];
+        return vocabulary.ContainsKey(unknown.Text()) ? new(vocabulary, unknown.Text()) : throw unknown.Wrong("the token is not in the vocabulary");
     }
 }

@@ -1,0 +1,78 @@
+using System.Buffers;
+using System.Text;
+
+namespace Slick.Text;
+
+/// <summary>A token that is cut out of the text before anything else looks at it.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Content">Its text.</param>
+/// <param name="SingleWord">Only where no letter or digit stands beside it.</param>
+/// <param name="StripLeft">White space before it belongs to it.</param>
+/// <param name="StripRight">White space after it belongs to it.</param>
+/// <param name="Normalized">It is looked for in the normalised text.</param>
+/// <param name="Special">It does not stand for text (BOS, EOS).</param>
+internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool StripLeft, bool StripRight, bool Normalized, bool Special)
+{
+    public static AddedToken Read(JsonPlace place) => new(place["id"].Number(), place["content"].Text(), place["single_word"].Flag(false),
+        place["lstrip"].Flag(false), place["rstrip"].Flag(false), place["normalized"].Flag(true), place["special"].Flag(false));
+}
+
+/// <summary>Finds added tokens: at each place the longest, from left to right, none over another.</summary>
+internal sealed class AddedTokens
+{
+    private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // the longest first
+    private readonly SearchValues<char> firsts;
+
+    /// <summary>A finder of tokens by what their content looks like in the text that is searched.</summary>
+    public AddedTokens(IEnumerable<(string Content, AddedToken Token)> tokens)
+    {
+        byFirst = tokens.Where(t => t.Content.Length > 0).GroupBy(t => t.Content[0])
+            .ToDictionary(g => g.Key, g => g.OrderByDescending(t => t.Content.Length).ToArray());
+        firsts = SearchValues.Create([.. byFirst.Keys]);
+    }
+
+    /// <summary>The parts of a text in order: between tokens (null) and tokens.</summary>
+    public IEnumerable<(string Part, AddedToken? Token)> Split(string text)
+    {
+        var done = 0;
+        for (var at = 0; at < text.Length;)
+        {
+            var skip = text.AsSpan(at).IndexOfAny(firsts);
+            if (skip < 0) break;
+            at += skip;
+            var (content, token) = Match(text, at);
+            if (token is null)
+            {
+                at++;
+                continue;
+            }
+            int begin = at, end = at + content.Length;
+            at = end;
+            if (token.SingleWord && (EndsWithWord(text.AsSpan(0, begin)) || BeginsWithWord(text.AsSpan(end)))) continue;
+            if (token.StripLeft)
+                while (begin > done && char.IsWhiteSpace(text[begin - 1])) begin--;
+            if (token.StripRight)
+                while (end < text.Length && char.IsWhiteSpace(text[end])) end++;
+            if (begin > done) yield return (text[done..begin], null);
+            yield return (text[begin..end], token);
+            done = end;
+            at = Math.Max(at, end);
+        }
+        if (done < text.Length) yield return (done == 0 ? text : text[done..], null);
+    }
+
+    private (string Content, AddedToken? Token) Match(string text, int at)
+    {
+        foreach (var candidate in byFirst[text[at]])
+            if (text.AsSpan(at).StartsWith(candidate.Content, StringComparison.Ordinal)) return candidate;
+        return ("", null);
+    }
+
+    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
+
+    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
+
+    private static bool IsWord(Rune rune) => Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is
+        System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark or System.Globalization.UnicodeCategory.EnclosingMark
+        or System.Globalization.UnicodeCategory.ConnectorPunctuation or System.Globalization.UnicodeCategory.LetterNumber;
+}

@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using System.Text;
+
+namespace Slick.Text;
+
+/// <summary>
+/// Byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909): a piece of text begins as one symbol a character, and
+/// the pair of neighbours that stands first in the list of merges is joined until none is left. Cost: n log n for n
+/// characters; pieces seen before are looked up. Safe for use by many threads.
+/// </summary>
+internal sealed class BpeModel
+{
+    private const int CachedPieces = 1 << 17;
+    private const int LongestCachedPiece = 64;
+
+    private readonly Dictionary<string, int> vocabulary;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly Dictionary<long, (int Rank, int Id)> merges = [];
+    private readonly int[] bytes = new int[256]; // ids of <0x00> to <0xFF>, -1 where one is missing
+    private readonly bool byteFallback, fuseUnknown, wholePieces;
+    private readonly int unknown = -1;
+    private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
+    private int cached;
+
+    /// <summary>Token to id.</summary>
+    public IReadOnlyDictionary<string, int> Vocabulary => vocabulary;
+
+    public BpeModel(JsonPlace model)
+    {
+        foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
+            if (!model[name].IsNothing && model[name].Text().Length > 0) throw model[name].Wrong("it is not supported");
+        if (!model["dropout"].IsNothing && model["dropout"].Value.GetRawText() is not ("0" or "0.0")) throw model["dropout"].Wrong("merges that are left out by chance are not supported");
+        byteFallback = model["byte_fallback"].Flag(false);
+        fuseUnknown = model["fuse_unk"].Flag(false);
+        wholePieces = model["ignore_merges"].Flag(false);
+        vocabulary = new(StringComparer.Ordinal);
+        var ids = new HashSet<int>();
+        foreach (var (name, place) in model["vocab"].Properties())
+        {
+            if (!vocabulary.TryAdd(name, place.Number())) throw place.Wrong("the token stands twice");
+            if (!ids.Add(place.Number())) throw place.Wrong("the id stands twice");
+        }
+        lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!model["unk_token"].IsNothing && !vocabulary.TryGetValue(model["unk_token"].Text(), out unknown))
+            throw model["unk_token"].Wrong("the token is not in the vocabulary");
+        for (var b = 0; b < 256; b++) bytes[b] = vocabulary.TryGetValue(FormattableString.Invariant($"<0x{b:X2}>"), out var id) ? id : -1;
+        var rank = 0;
+        foreach (var merge in model["merges"].Items())
+        {
+            var (left, right) = Pair(merge);
+            if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b) || !vocabulary.TryGetValue(left + right, out var joined))
+                throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
+            merges[Key(a, b)] = (rank++, joined); // of two equal merges the later counts
+        }
+    }
+
+    private static (string Left, string Right) Pair(JsonPlace merge)
+    {
+        if (merge.Value.ValueKind == System.Text.Json.JsonValueKind.String)
+        {
+            var parts = merge.Text().Split(' ');
+            return parts.Length == 2 ? (parts[0], parts[1]) : throw merge.Wrong("expected are two tokens with a space between them");
+        }
+        var pair = merge.Items().Select(p => p.Text()).ToArray();
+        return pair.Length == 2 ? (pair[0], pair[1]) : throw merge.Wrong("expected are two tokens");
+    }
+
+    private static long Key(int a, int b) => (long)a << 32 | (uint)b;
+
+    /// <summary>Appends the ids of one piece.</summary>
+    public void Encode(ReadOnlySpan<char> piece, List<int> into)
+    {
+        if (piece.Length > LongestCachedPiece)
+        {
+            Merge(piece, into);
+            return;
+        }
+        if (cache.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(piece, out var known))
+        {
+            into.AddRange(known);
+            return;
+        }
+        var begin = into.Count;
+        Merge(piece, into);
+        if (Volatile.Read(ref cached) < CachedPieces && cache.TryAdd(piece.ToString(), [.. into[begin..]])) Interlocked.Increment(ref cached);
+    }
+
+    private void Merge(ReadOnlySpan<char> piece, List<int> into)
+    {
+        if (wholePieces && lookup.TryGetValue(piece, out var whole))
+        {
+            into.Add(whole);
+            return;
+        }
+        var symbols = Symbols(piece);
+        if (symbols.Count < 2)
+        {
+            into.AddRange(symbols);
+            return;
+        }
+        // A list linked both ways; the queue holds pairs that may have changed since, which shows by their ids.
+        int[] id = [.. symbols], next = new int[id.Length], previous = new int[id.Length];
+        var queue = new PriorityQueue<(int Left, long Pair, int Id), (int Rank, int Left)>();
+        void Offer(int left)
+        {
+            if (next[left] < 0) return;
+            var pair = Key(id[left], id[next[left]]);
+            if (merges.TryGetValue(pair, out var merge)) queue.Enqueue((left, pair, merge.Id), (merge.Rank, left));
+        }
+        for (var i = 0; i < id.Length; i++) (next[i], previous[i]) = (i + 1 < id.Length ? i + 1 : -1, i - 1);
+        for (var i = 0; i < id.Length; i++) Offer(i);
+        while (queue.TryDequeue(out var best, out _))
+        {
+            var (left, pair, joined) = best;
+            if (id[left] < 0 || next[left] < 0 || Key(id[left], id[next[left]]) != pair) continue;
+            var gone = next[left];
+            (id[left], id[gone]) = (joined, -1);
+            next[left] = next[gone];
+            if (next[left] >= 0) previous[next[left]] = left;
+            Offer(left);
+            if (previous[left] >= 0) Offer(previous[left]);
+        }
+        for (var i = 0; i >= 0; i = next[i]) into.Add(id[i]);
+    }
+
+    // One symbol a character; a character that the vocabulary lacks becomes its bytes, or the unknown token.
+    private List<int> Symbols(ReadOnlySpan<char> piece)
+    {
+        var symbols = new List<int>(piece.Length);
+        var lastIsUnknown = false;
+        Span<byte> utf8 = stackalloc byte[4];
+        while (piece.Length > 0)
+        {
+            Rune.DecodeFromUtf16(piece, out var rune, out var length);
+            var character = piece[..length];
+            piece = piece[length..];
+            if (lookup.TryGetValue(character, out var known))
+            {
+                symbols.Add(known);
+                lastIsUnknown = false;
+                continue;
+            }
+            if (byteFallback)
+            {
+                var encoded = utf8[..rune.EncodeToUtf8(utf8)];
+                var all = true;
+                foreach (var b in encoded) all &= bytes[b] >= 0;
+                if (all)
+                {
+                    foreach (var b in encoded) symbols.Add(bytes[b]);
+                    lastIsUnknown = false;
+                    continue;
+                }
+            }
+            // Without an unknown token the character is left out.
+            if (unknown < 0 || (fuseUnknown && lastIsUnknown)) continue;
+            symbols.Add(unknown);
+            lastIsUnknown = true;
+        }
+        return symbols;
+    }
+}

@@ -1,0 +1,115 @@
+namespace Slick.Text;
+
+/// <summary>
+/// A tokenizer.json with byte-pair encoding: added tokens are cut out, the rest is normalised, split, and merged; BOS and
+/// EOS are added as the post-processor says. Safe for use by many threads.
+/// </summary>
+internal sealed class BpeTokenizer : ITokenizer
+{
+    private readonly BpeModel model;
+    private readonly Normalizer? normalizer;
+    private readonly PreTokenizer? preTokenizer;
+    private readonly TokenDecoder decoder;
+    private readonly AddedTokens? raw, normalized; // found before and after the normalizer
+    private readonly int[] before, after;          // ids around every text
+    private readonly string?[] tokens;             // by id
+    private readonly Lazy<bool[]> lineFeeds;
+
+    public BpeTokenizer(JsonPlace json, TokenizerSettings settings)
+    {
+        model = new BpeModel(json["model"]);
+        normalizer = Normalizers.Read(json["normalizer"]);
+        preTokenizer = PreTokenizers.Read(json["pre_tokenizer"]);
+        decoder = TokenDecoders.Read(json["decoder"]);
+        var added = json["added_tokens"].IsNothing ? [] : json["added_tokens"].Items().Select(p => (Place: p, Token: AddedToken.Read(p))).ToArray();
+        tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(), added.Select(a => a.Token.Id).DefaultIfEmpty(-1).Max())];
+        foreach (var (token, id) in model.Vocabulary) tokens[id] = token;
+        foreach (var (place, token) in added)
+        {
+            if (tokens[token.Id] is { } other && other != token.Content) throw place["id"].Wrong($"the id belongs to '{other}' already");
+            tokens[token.Id] = token.Content;
+        }
+        var found = added.Select(a => a.Token).Where(t => t.Content.Length > 0).ToList();
+        if (found.Exists(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)));
+        if (found.Exists(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)));
+        (before, after) = PostProcessor.Read(json["post_processor"]);
+        BosId = settings.Bos is { } bos ? IdOf(bos, settings, "bos_token") : before.Length > 0 ? before[0] : null;
+        EosId = settings.Eos is { } eos ? IdOf(eos, settings, "eos_token") : null;
+        // tokenizer_config.json has the last word on BOS and EOS.
+        if (settings.AddBos == true && BosId is { } first && !before.Contains(first)) before = [first, .. before];
+        if (settings.AddBos == false && BosId is { } unwanted) before = [.. before.Where(id => id != unwanted)];
+        if (settings.AddEos == true && EosId is { } last && !after.Contains(last)) after = [.. after, last];
+        if (settings.AddEos == false && EosId is { } surplus) after = [.. after.Where(id => id != surplus)];
+        lineFeeds = new(() => [.. Enumerable.Range(0, tokens.Length).Select(id => Decode([id]).StartsWith('\n'))]);
+    }
+
+    private int IdOf(string token, TokenizerSettings settings, string key)
+    {
+        var id = Array.IndexOf(tokens, token);
+        return id >= 0 ? id : throw new SlickException($"{settings.File}: {key} = '{token}': the token is not in tokenizer.json.");
+    }
+
+    /// <inheritdoc />
+    public int VocabularySize => tokens.Length;
+    /// <inheritdoc />
+    public int? BosId { get; }
+    /// <inheritdoc />
+    public int? EosId { get; }
+
+    /// <inheritdoc />
+    public int[] Encode(string text, bool addSpecialTokens = true)
+    {
+        var ids = new List<int>(text.Length / 3 + 4);
+        var pieces = new List<string>();
+        if (addSpecialTokens) ids.AddRange(before);
+        var first = true; // the text begins here
+        foreach (var (part, token) in raw?.Split(text) ?? (text.Length == 0 ? [] : [(text, null)]))
+        {
+            if (token is not null) ids.Add(token.Id);
+            else EncodePart(normalizer?.Invoke(part) ?? part, first, ids, pieces);
+            first = false;
+        }
+        if (addSpecialTokens) ids.AddRange(after);
+        return [.. ids];
+    }
+
+    private void EncodePart(string text, bool first, List<int> ids, List<string> pieces)
+    {
+        if (text.Length == 0) return;
+        if (normalized is null)
+        {
+            EncodePieces(text, first, ids, pieces);
+            return;
+        }
+        foreach (var (part, token) in normalized.Split(text))
+        {
+            if (token is not null) ids.Add(token.Id);
+            else EncodePieces(part, first, ids, pieces);
+            first = false;
+        }
+    }
+
+    private void EncodePieces(string text, bool first, List<int> ids, List<string> pieces)
+    {
+        if (preTokenizer is null)
+        {
+            model.Encode(text, ids);
+            return;
+        }
+        pieces.Clear();
+        preTokenizer(text, first, pieces);
+        foreach (var piece in pieces) model.Encode(piece, ids);
+    }
+
+    /// <inheritdoc />
+    public string Decode(IReadOnlyList<int> ids)
+    {
+        var known = new List<string>(ids.Count);
+        foreach (var id in ids)
+            if (id >= 0 && id < tokens.Length && tokens[id] is { } token) known.Add(token);
+        return string.Concat(decoder(known));
+    }
+
+    /// <inheritdoc />
+    public bool StartsWithLineFeed(int id) => id >= 0 && id < tokens.Length && lineFeeds.Value[id];
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+
+namespace Slick.Text;
+
+/// <summary>A value of a JSON file together with where it stands, so that what is wrong with it can be said.</summary>
+/// <param name="File">The file's path.</param>
+/// <param name="Key">Keys from the top, joined by points.</param>
+/// <param name="Value">The value; undefined where the key is missing.</param>
+internal readonly record struct JsonPlace(string File, string Key, JsonElement Value)
+{
+    public bool IsNothing => Value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
+
+    public JsonPlace this[string name]
+    {
+        get
+        {
+            var key = Key.Length == 0 ? name : $"{Key}.{name}";
+            if (IsNothing) return new(File, key, default);
+            if (Value.ValueKind != JsonValueKind.Object) throw Wrong("expected is an object");
+            return new(File, key, Value.TryGetProperty(name, out var child) ? child : default);
+        }
+    }
+
+    public IEnumerable<JsonPlace> Items()
+    {
+        if (Value.ValueKind != JsonValueKind.Array) throw Wrong("expected is a list");
+        var (file, key, index) = (File, Key, 0);
+        foreach (var item in Value.EnumerateArray()) yield return new(file, FormattableString.Invariant($"{key}[{index++}]"), item);
+    }
+
+    public IEnumerable<(string Name, JsonPlace Place)> Properties()
+    {
+        if (Value.ValueKind != JsonValueKind.Object) throw Wrong("expected is an object");
+        var (file, key) = (File, Key);
+        return Value.EnumerateObject().Select(p => (p.Name, new JsonPlace(file, $"{key}['{p.Name}']", p.Value)));
+    }
+
+    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Wrong("expected is a text");
+
+    public string Text(string fallback) => IsNothing ? fallback : Text();
+
+    public bool Flag(bool fallback) => Value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => IsNothing ? fallback : throw Wrong("expected is true or false"),
+    };
+
+    public int Number(int? fallback = null)
+    {
+        if (IsNothing && fallback is { } value) return value;
+        return Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) && number >= 0 ? number : throw Wrong("expected is a whole number");
+    }
+
+    public SlickException Wrong(string why) =>
+        new($"{File}: {Key}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text;
+
+namespace Slick.Text;
+
+/// <summary>Rewrites a text before it is split.</summary>
+internal delegate string Normalizer(string text);
+
+/// <summary>The normalizers of tokenizer.json.</summary>
+internal static class Normalizers
+{
+    /// <summary>The one that a place describes, or null where there is none.</summary>
+    public static Normalizer? Read(JsonPlace place)
+    {
+        if (place.IsNothing) return null;
+        switch (place["type"].Text())
+        {
+            case "Sequence":
+                Normalizer[] all = [.. place["normalizers"].Items().Select(Read).OfType<Normalizer>()];
+                return text => all.Aggregate(text, (t, normalize) => normalize(t));
+            case "NFC":
+                return text => UnicodeForms.Normalize(text, compatible: false, compose: true);
+            case "NFD":
+                return text => UnicodeForms.Normalize(text, compatible: false, compose: false);
+            case "NFKC":
+                return text => UnicodeForms.Normalize(text, compatible: true, compose: true);
+            case "NFKD":
+                return text => UnicodeForms.Normalize(text, compatible: true, compose: false);
+            case "Lowercase":
+                return Lowercase;
+            case "Prepend":
+                var before = place["prepend"].Text();
+                return text => text.Length == 0 ? text : before + text;
+            case "Replace":
+                var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
+                return text => pattern.Replace(text, content);
+            case "Strip":
+                var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));
+                return text => left ? right ? text.Trim() : text.TrimStart() : right ? text.TrimEnd() : text;
+            case "StripAccents":
+                return StripAccents;
+            case var other:
+                throw place["type"].Wrong($"the normalizer '{other}' is not supported");
+        }
+    }
+
+    // Character by character, without the rule for a final sigma.
+    private static string Lowercase(string text)
+    {
+        var result = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+            if (rune.Value == 0x130) result.Append("i\u0307");
+            else result.Append(Rune.ToLowerInvariant(rune));
+        return result.ToString();
+    }
+
+    private static string StripAccents(string text)
+    {
+        var result = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+            if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark) result.Append(rune);
+        return result.ToString();
+    }
+}

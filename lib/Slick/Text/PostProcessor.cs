@@ -1,0 +1,46 @@
+namespace Slick.Text;
+
+/// <summary>The post-processors of tokenizer.json, as far as they add ids around one text.</summary>
+internal static class PostProcessor
+{
+    /// <summary>Ids before and after a text.</summary>
+    public static (int[] Before, int[] After) Read(JsonPlace place)
+    {
+        if (place.IsNothing) return ([], []);
+        switch (place["type"].Text())
+        {
+            case "ByteLevel": // moves offsets only
+                return ([], []);
+            case "Sequence":
+                var (before, after) = (Array.Empty<int>(), Array.Empty<int>());
+                foreach (var (b, a) in place["processors"].Items().Select(Read)) (before, after) = ([.. b, .. before], [.. after, .. a]);
+                return (before, after);
+            case "TemplateProcessing":
+                return Template(place);
+            case "BertProcessing" or "RobertaProcessing":
+                return ([Pair(place["cls"])], [Pair(place["sep"])]);
+            case var other:
+                throw place["type"].Wrong($"the post-processor '{other}' is not supported");
+        }
+    }
+
+    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Number() : throw place.Wrong("expected are a token and its id");
+
+    private static (int[] Before, int[] After) Template(JsonPlace place)
+    {
+        var (before, after) = (new List<int>(), new List<int>());
+        var seen = false;
+        foreach (var item in place["single"].Items())
+        {
+            if (!item["Sequence"].IsNothing)
+            {
+                if (seen || item["Sequence"]["id"].Text() != "A") throw item.Wrong("expected is one sequence A");
+                seen = true;
+                continue;
+            }
+            var token = place["special_tokens"][item["SpecialToken"]["id"].Text()];
+            (seen ? after : before).AddRange(token["ids"].Items().Select(p => p.Number()));
+        }
+        return seen ? ([.. before], [.. after]) : throw place["single"].Wrong("the sequence A is missing");
+    }
+}

@@ -1,0 +1,141 @@
+using System.Text;
+
+namespace Slick.Text;
+
+/// <summary>Cuts a piece of text into smaller ones, or rewrites it.</summary>
+/// <param name="piece">The piece.</param>
+/// <param name="first">The text begins with it.</param>
+/// <param name="into">Takes the new pieces.</param>
+internal delegate void PreTokenizer(string piece, bool first, List<string> into);
+
+/// <summary>The pre-tokenizers of tokenizer.json.</summary>
+internal static class PreTokenizers
+{
+    // GPT-2's expression (Radford et al. 2019), which ByteLevel uses unless told otherwise.
+    private const string ByteLevelWords = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    /// <summary>The one that a place describes, or null where there is none.</summary>
+    public static PreTokenizer? Read(JsonPlace place)
+    {
+        if (place.IsNothing) return null;
+        switch (place["type"].Text())
+        {
+            case "Sequence":
+                return Sequence([.. place["pretokenizers"].Items().Select(Read).OfType<PreTokenizer>()]);
+            case "ByteLevel":
+                return ByteLevel(place["add_prefix_space"].Flag(true), place["use_regex"].Flag(true) ? new TextPattern(ByteLevelWords) : null);
+            case "Split":
+                return Split(new TextPattern(place["pattern"]), ReadBehavior(place["behavior"]), place["invert"].Flag(false));
+            case "Metaspace":
+                return Metaspace(place);
+            case "Digits":
+                return Split(new TextPattern(@"\p{N}"), place["individual_digits"].Flag(false) ? Behavior.Isolated : Behavior.Contiguous, invert: false);
+            case "Punctuation":
+                return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated : ReadBehavior(place["behavior"]), invert: false);
+            case "Whitespace":
+                return Split(new TextPattern(@"\w+|[^\w\s]+"), Behavior.Removed, invert: true);
+            case "WhitespaceSplit":
+                return Split(new TextPattern(@"\s"), Behavior.Removed, invert: false);
+            case var other:
+                throw place["type"].Wrong($"the pre-tokenizer '{other}' is not supported");
+        }
+    }
+
+    private static PreTokenizer Sequence(PreTokenizer[] all) => (piece, first, into) =>
+    {
+        List<string> pieces = [piece];
+        foreach (var next in all)
+        {
+            var smaller = new List<string>();
+            for (var i = 0; i < pieces.Count; i++) next(pieces[i], first && i == 0, smaller);
+            pieces = smaller;
+        }
+        into.AddRange(pieces);
+    };
+
+    private static PreTokenizer ByteLevel(bool prefixSpace, TextPattern? words) => (piece, first, into) =>
+    {
+        if (prefixSpace && !piece.StartsWith(' ')) piece = " " + piece;
+        if (words is null)
+        {
+            into.Add(ByteAlphabet.FromText(piece));
+            return;
+        }
+        var begin = into.Count;
+        Cut(piece, words.Matches(piece), Behavior.Isolated, invert: false, into);
+        for (var i = begin; i < into.Count; i++) into[i] = ByteAlphabet.FromText(into[i]);
+    };
+
+    private static PreTokenizer Metaspace(JsonPlace place)
+    {
+        var replacement = place["replacement"].Text("\u2581");
+        if (replacement.Length != 1) throw place["replacement"].Wrong("expected is one character");
+        var legacy = place["add_prefix_space"].Flag(true) ? "always" : "never";
+        var scheme = place["prepend_scheme"].Text(legacy);
+        if (scheme is not ("always" or "first" or "never")) throw place["prepend_scheme"].Wrong("expected is always, first or never");
+        var pieces = place["split"].Flag(true) ? new TextPattern(System.Text.RegularExpressions.Regex.Escape(replacement)) : null;
+        return (piece, first, into) =>
+        {
+            var text = piece.Replace(" ", replacement, StringComparison.Ordinal);
+            if ((scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(replacement, StringComparison.Ordinal)) text = replacement + text;
+            if (pieces is null) into.Add(text);
+            else Cut(text, pieces.Matches(text), Behavior.MergedWithNext, invert: false, into);
+        };
+    }
+
+    private static PreTokenizer Split(TextPattern pattern, Behavior behavior, bool invert) =>
+        (piece, first, into) => Cut(piece, pattern.Matches(piece), behavior, invert, into);
+
+    /// <summary>What becomes of the matches that a text is cut at.</summary>
+    private enum Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous }
+
+    private static Behavior ReadBehavior(JsonPlace place) =>
+        Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0]) ? behavior
+            : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
+
+    private static void Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
+    {
+        // The whole text as spans, those of the pattern marked.
+        var spans = new List<(int Begin, int End, bool Marked)>();
+        var done = 0;
+        foreach (var (begin, end) in matches)
+        {
+            if (begin > done) spans.Add((done, begin, invert));
+            spans.Add((begin, end, !invert));
+            done = end;
+        }
+        if (done < text.Length) spans.Add((done, text.Length, invert));
+        var kept = new List<(int Begin, int End)>(spans.Count);
+        var before = false;
+        switch (behavior)
+        {
+            case Behavior.Removed:
+                foreach (var span in spans)
+                    if (!span.Marked) kept.Add((span.Begin, span.End));
+                break;
+            case Behavior.Isolated:
+                foreach (var span in spans) kept.Add((span.Begin, span.End));
+                break;
+            case Behavior.MergedWithPrevious or Behavior.Contiguous:
+                foreach (var span in spans)
+                {
+                    var join = behavior == Behavior.Contiguous ? span.Marked == before : span.Marked && !before;
+                    if (join && kept.Count > 0) kept[^1] = (kept[^1].Begin, span.End);
+                    else kept.Add((span.Begin, span.End));
+                    before = span.Marked;
+                }
+                break;
+            case Behavior.MergedWithNext:
+                foreach (var span in Enumerable.Reverse(spans))
+                {
+                    if (span.Marked && !before && kept.Count > 0) kept[^1] = (span.Begin, kept[^1].End);
+                    else kept.Add((span.Begin, span.End));
+                    before = span.Marked;
+                }
+                kept.Reverse();
+                break;
+        }
+        foreach (var (begin, end) in kept)
+            if (end > begin) into.Add(end - begin == text.Length ? text : text[begin..end]);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.Json;
+
+namespace Slick.Text;
+
+/// <summary>What <c>tokenizer_config.json</c> says beside a tokenizer.json; all is left open where the file is not there.</summary>
+/// <param name="File">The file's path.</param>
+/// <param name="Bos">The token that begins a text.</param>
+/// <param name="Eos">The token that ends one.</param>
+/// <param name="AddBos">Whether every text begins with it.</param>
+/// <param name="AddEos">Whether every text ends with it.</param>
+internal sealed record TokenizerSettings(string File, string? Bos, string? Eos, bool? AddBos, bool? AddEos)
+{
+    public static TokenizerSettings Beside(string tokenizer)
+    {
+        var path = Path.Combine(Path.GetDirectoryName(tokenizer) ?? "", "tokenizer_config.json");
+        if (!System.IO.File.Exists(path)) return new(path, null, null, null, null);
+        using var json = Open(path, "tokenizer_config.json");
+        var top = new JsonPlace(path, "", json.RootElement);
+        return new(path, Token(top["bos_token"]), Token(top["eos_token"]), Flag(top["add_bos_token"]), Flag(top["add_eos_token"]));
+    }
+
+    // A text, or an added token as an object.
+    private static string? Token(JsonPlace place) =>
+        place.IsNothing ? null : place.Value.ValueKind == JsonValueKind.Object ? place["content"].Text() : place.Text();
+
+    private static bool? Flag(JsonPlace place) => place.IsNothing ? null : place.Flag(false);
+
+    /// <summary>Parses a file, or says in one line why it cannot.</summary>
+    public static JsonDocument Open(string path, string kind)
+    {
+        try
+        {
+            return JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            throw new SlickException($"{path}: not a readable {kind} ({e.Message}); copy or make it again.", e);
+        }
+    }
+}
