@@ -22,6 +22,7 @@ public static class Program
             ListCommand.Create(),
             TuneCommand.Create(),
             RunCommand.Create(),
+            CheckCommand.Create(),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

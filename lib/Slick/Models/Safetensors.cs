@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.MemoryMappedFiles;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Slick.Runtime;
@@ -13,19 +14,27 @@ namespace Slick.Models;
 /// </summary>
 public sealed class Safetensors
 {
+    // The format's own limit of a header, in bytes.
+    private const long LongestHeader = 100_000_000;
+
     private readonly Dictionary<string, (ScalarType Type, long[] Shape, long Begin, long End)> entries = [];
     private readonly string path;
 
     /// <summary>Names of the tensors in the file.</summary>
     public IReadOnlyCollection<string> Names => entries.Keys;
 
+    /// <summary>Bytes of the file that are mapped into memory at a time.</summary>
+    internal int Window { get; init; } = 16 << 20;
+
     private Safetensors(string path) => this.path = path;
 
     /// <summary>Reads and checks the header; the tensors' bytes are read when asked for.</summary>
     /// <exception cref="SlickException">The file is missing, truncated or damaged.</exception>
-    public static Safetensors Open(string path)
+    public static Safetensors Open(string path) => Open(path, 16 << 20);
+
+    internal static Safetensors Open(string path, int window)
     {
-        var file = new Safetensors(path);
+        var file = new Safetensors(path) { Window = window };
         try
         {
             using var stream = File.OpenRead(path);
@@ -33,53 +42,113 @@ public sealed class Safetensors
             stream.ReadExactly(first);
             var length = BinaryPrimitives.ReadUInt64LittleEndian(first);
             if (length > (ulong)(stream.Length - 8)) throw Damaged(path, $"its header claims {length} bytes, the file holds {stream.Length}");
+            if (length > LongestHeader) throw Damaged(path, $"its header claims {length} bytes, more than the format allows");
             var header = new byte[length];
             stream.ReadExactly(header);
-            foreach (var (name, node) in JsonNode.Parse(header)!.AsObject())
-            {
-                if (name == "__metadata__") continue;
-                var type = node!["dtype"]!.GetValue<string>() switch
-                {
-                    "F32" => ScalarType.Float32,
-                    "F16" => ScalarType.Float16,
-                    "BF16" => ScalarType.BFloat16,
-                    "F64" => ScalarType.Float64,
-                    "I64" => ScalarType.Int64,
-                    "I32" => ScalarType.Int32,
-                    "U8" => ScalarType.Byte,
-                    var other => throw new SlickException($"{path}: the tensor '{name}' has the type {other}, which is not supported."),
-                };
-                var shape = node["shape"]!.AsArray().Select(n => n!.GetValue<long>()).ToArray();
-                var (begin, end) = (node["data_offsets"]![0]!.GetValue<long>(), node["data_offsets"]![1]!.GetValue<long>());
-                var bytes = shape.Aggregate((long)type.ElementSize(), (a, b) => checked(a * b));
-                if (begin < 0 || shape.Any(n => n < 0) || end - begin != bytes || 8 + (long)length + end > stream.Length)
-                    throw Damaged(path, $"the tensor '{name}' lies outside the file or has the wrong size (is the file truncated?)");
-                file.entries[name] = (type, shape, 8 + (long)length + begin, 8 + (long)length + end);
-            }
+            file.ReadHeader(header, 8 + (long)length, stream.Length);
             return file;
         }
         catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or NullReferenceException
-            or UnauthorizedAccessException or OverflowException or ArgumentOutOfRangeException or FormatException)
+            or UnauthorizedAccessException or OverflowException or ArgumentException or FormatException)
         {
             throw Damaged(path, e is FileNotFoundException or DirectoryNotFoundException ? "the file is missing" : e.Message);
         }
     }
 
+    private void ReadHeader(byte[] header, long data, long fileLength)
+    {
+        foreach (var (name, node) in JsonNode.Parse(header)!.AsObject())
+        {
+            if (name == "__metadata__") continue;
+            var type = node!["dtype"]!.GetValue<string>() switch
+            {
+                "F32" => ScalarType.Float32,
+                "F16" => ScalarType.Float16,
+                "BF16" => ScalarType.BFloat16,
+                "F64" => ScalarType.Float64,
+                "I64" => ScalarType.Int64,
+                "I32" => ScalarType.Int32,
+                "U8" => ScalarType.Byte,
+                "BOOL" => ScalarType.Bool,
+                var other => throw new SlickException($"{path}: the tensor '{name}' has the type {other}, which is not supported."),
+            };
+            var shape = node["shape"]!.AsArray().Select(n => n!.GetValue<long>()).ToArray();
+            var (begin, end) = (node["data_offsets"]![0]!.GetValue<long>(), node["data_offsets"]![1]!.GetValue<long>());
+            if (shape.Any(n => n < 0)) throw Damaged(path, $"the tensor '{name}' has a negative shape");
+            var bytes = shape.Aggregate((long)type.ElementSize(), (a, b) => checked(a * b));
+            if (begin < 0 || end - begin != bytes || end > fileLength - data)
+                throw Damaged(path, $"the tensor '{name}' lies outside the file or has the wrong size (is the file truncated?)");
+            entries[name] = (type, shape, data + begin, data + end);
+        }
+        // The tensors lie one after the other and fill the file.
+        var at = data;
+        foreach (var (name, entry) in entries.OrderBy(e => e.Value.Begin).ThenBy(e => e.Value.End))
+        {
+            if (entry.Begin != at) throw Damaged(path, $"the tensor '{name}' begins at {entry.Begin - data}, not where the one before it ends ({at - data})");
+            at = entry.End;
+        }
+        if (at != fileLength) throw Damaged(path, $"{fileLength - at} bytes after the last tensor belong to none");
+    }
+
     /// <summary>The shape of a tensor.</summary>
     public long[] Shape(string name) => Entry(name).Shape;
+
+    /// <summary>The number format that a tensor is stored in.</summary>
+    public ScalarType Type(string name) => Entry(name).Type;
 
     /// <summary>Reads one tensor, on the CPU, in the type it is stored in.</summary>
     /// <exception cref="SlickException">There is no tensor of that name.</exception>
     public Tensor Read(string name)
     {
-        var (type, shape, begin, end) = Entry(name);
+        var (type, shape, _, _) = Entry(name);
         var tensor = empty(shape, type, CPU);
-        using var stream = File.OpenRead(path);
-        stream.Position = begin;
-        var buffer = new byte[end - begin];
-        stream.ReadExactly(buffer);
-        if (buffer.Length > 0) tensor.bytes = buffer;
+        CopyTo(name, tensor);
         return tensor;
+    }
+
+    /// <summary>
+    /// Copies one tensor's values into another of as many elements and any number format, on any device. The file is
+    /// mapped window by window, so that beside the target no more than a window is held.
+    /// </summary>
+    /// <exception cref="SlickException">There is no tensor of that name, or the file has become shorter.</exception>
+    public void CopyTo(string name, Tensor target)
+    {
+        var (type, _, begin, end) = Entry(name);
+        if (end == begin) return;
+        using var noGrad = no_grad();
+        using var flat = target.view(-1);
+        var size = type.ElementSize();
+        var step = Math.Max(size, Window / size * size);
+        try
+        {
+            using var mapped = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+            for (var at = begin; at < end; at += step)
+            {
+                var bytes = (int)Math.Min(step, end - at);
+                using var scope = NewDisposeScope();
+                var part = empty([bytes / size], type, CPU);
+                using (var view = mapped.CreateViewAccessor(at, bytes, MemoryMappedFileAccess.Read)) Copy(view, bytes, part.bytes);
+                flat.narrow(0, (at - begin) / size, bytes / size).copy_(part);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw Damaged(path, e.Message);
+        }
+    }
+
+    private static unsafe void Copy(MemoryMappedViewAccessor view, int bytes, Span<byte> into)
+    {
+        byte* pointer = null;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+        try
+        {
+            new ReadOnlySpan<byte>(pointer + view.PointerOffset, bytes).CopyTo(into);
+        }
+        finally
+        {
+            view.SafeMemoryMappedViewHandle.ReleasePointer();
+        }
     }
 
     private (ScalarType Type, long[] Shape, long Begin, long End) Entry(string name) =>
@@ -88,7 +157,7 @@ public sealed class Safetensors
     private static SlickException Damaged(string path, string what) =>
         new($"{path}: not a readable safetensors file: {what}; copy or make it again.");
 
-    /// <summary>Writes tensors in fp32 or int64, aside first and then renamed; the same tensors give the same bytes.</summary>
+    /// <summary>Writes tensors, aside first and then renamed; the same tensors give the same bytes.</summary>
     public static void Write(string path, IEnumerable<(string Name, Tensor Tensor)> tensors)
     {
         var all = tensors.ToList();
@@ -97,7 +166,14 @@ public sealed class Safetensors
         long offset = 0;
         foreach (var (name, tensor) in all)
         {
-            var type = tensor.dtype switch { ScalarType.Float32 => "F32", ScalarType.Int64 => "I64", _ => throw new NotSupportedException(tensor.dtype.ToString()) };
+            var type = tensor.dtype switch
+            {
+                ScalarType.Float32 => "F32",
+                ScalarType.Float16 => "F16",
+                ScalarType.BFloat16 => "BF16",
+                ScalarType.Int64 => "I64",
+                _ => throw new NotSupportedException(tensor.dtype.ToString()),
+            };
             var bytes = tensor.numel() * tensor.dtype.ElementSize();
             header[name] = new JsonObject
             {
