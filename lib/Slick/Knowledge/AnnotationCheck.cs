@@ -120,15 +120,16 @@ public static class AnnotationCheck
         }
         var answers = all.Sum(a => a.Theirs.P.Length);
         var (mean, deviation) = residuals.Count > 1 ? residuals.MeanStandardDeviation() : (double.NaN, double.NaN);
-        FormattableString cases = $"{residuals.Count} cases with 0.02 < p < 0.98";
+        // Where a part of the file is checked, chance alone may be larger than the limits for all of it: three standard errors.
+        var error = 3 / Math.Sqrt(residuals.Count);
         return new(
         [
             new("greedy answers that differ, share", different / (double)answers, 0.005, FormattableString.Invariant($"{different} of {answers}")),
             new("greedy answers right here and wrong there, or the reverse, without a near tie", wrong, 0),
             new("probability of a right sample", largest, 1e-3, "largest difference"),
-            new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), 0.15, FormattableString.Invariant($"{mean:F3}, {FormattableString.Invariant(cases)}")),
-            new("the same: standard deviation, from 1", Math.Abs(deviation - 1), 0.15, FormattableString.Invariant($"{deviation:F3}")),
-            new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}, share"), unlikely / (double)all.Count, 0.02, FormattableString.Invariant($"{unlikely} of {all.Count}")),
+            new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error), FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")),
+            new("the same: standard deviation, from 1", Math.Abs(deviation - 1), Math.Max(0.15, error / Math.Sqrt(2)), FormattableString.Invariant($"{deviation:F3}")),
+            new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}"), unlikely, Math.Max(1, 0.02 * all.Count), FormattableString.Invariant($"of {all.Count}")),
         ], remarks, all.Count);
     }
 
