@@ -61,7 +61,7 @@ internal sealed class ConfigFile
         var hidden = Positive(family.HiddenSizeKey);
         var layers = Positive(family.LayersKey);
         var heads = Positive(family.HeadsKey);
-        var keyValueHeads = family.KeyValueHeadsKey is { } kvKey ? Positive(kvKey, family.KeyValueHeadsDefault ?? heads) : heads;
+        var keyValueHeads = family.KeyValueHeadsKey is { } kvKey ? Positive(kvKey, json.ContainsKey(kvKey) ? heads : family.KeyValueHeadsDefault ?? heads) : heads;
         if (heads % keyValueHeads != 0) throw Wrong(family.KeyValueHeadsKey!, $"it does not divide {family.HeadsKey} = {heads}");
         var headDim = family.HeadDimKey is { } widthKey && (Has(widthKey) || family.HeadDimDefault is not null)
             ? Positive(widthKey, family.HeadDimDefault)
@@ -132,8 +132,8 @@ internal sealed class ConfigFile
     {
         var interval = Positive("no_rope_layer_interval", 4);
         if (!Has("no_rope_layers")) return [.. Enumerable.Range(1, layers).Select(i => i % interval != 0)];
-        var list = Values<int>("no_rope_layers", layers);
-        return [.. list.Select(v => v is 0 or 1 ? v == 1 : throw Wrong("no_rope_layers", "its entries are 0 and 1"))];
+        var list = Values<int>("no_rope_layers", layers, orMore: true);
+        return [.. list.Take(layers).Select(v => v is 0 or 1 ? v == 1 : throw Wrong("no_rope_layers", "its entries are 0 and 1"))];
     }
 
     private bool[] Sliding(Architecture family, int layers, bool[]? turning, out int? window)
@@ -278,10 +278,10 @@ internal sealed class ConfigFile
         return node is JsonValue value && value.TryGetValue<int>(out var id) ? id : node is null or JsonArray ? fallback : throw Wrong(key, "expected is a token's id");
     }
 
-    private T[] Values<T>(string key, int count)
+    private T[] Values<T>(string key, int count, bool orMore = false)
     {
         read.Add(key);
-        if (json[key] is not JsonArray array || array.Count != count) throw Wrong(key, $"expected is a list of {count} entries, one a layer");
+        if (json[key] is not JsonArray array || (orMore ? array.Count < count : array.Count != count)) throw Wrong(key, $"expected is a list of {count} entries, one a layer");
         return [.. array.Select(n => n is JsonValue value && value.TryGetValue<T>(out var item) ? item : throw Wrong(key, $"the entry {n?.ToJsonString() ?? "null"} is of the wrong kind"))];
     }
 

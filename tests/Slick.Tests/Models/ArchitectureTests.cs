@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+using Slick.Models;
+using Slick.Tests.Models.StraightLine;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Models;
+
+/// <summary>Architectures without reference vectors against loops written from their papers, and those loops against the vectors that there are.</summary>
+public sealed class ArchitectureTests
+{
+    private const double Relative = 1e-4;
+
+    [Theory]
+    [InlineData("llama-tied")]
+    [InlineData("llama3-rope")]
+    [InlineData("mistral-window")]
+    [InlineData("qwen2")]
+    [InlineData("gemma3")]
+    [InlineData("gpt2")]
+    [InlineData("pythia")]
+    public void StraightLineDecoder_GivesTransformersLogits(string name)
+    {
+        var folder = Shared.Require("reference/models/" + name);
+        var golden = TinyModel.Read(Path.Combine(folder, "golden.safetensors"));
+        var tensors = TinyModel.Read(Path.Combine(folder, "model.safetensors"));
+        var (shape, logits) = golden["logits"];
+        foreach (var file in (string[])["config.json", "config.v4.json"])
+        {
+            var decoder = new StraightLineDecoder(JsonNode.Parse(File.ReadAllText(Path.Combine(folder, file)))!.AsObject(), tensors);
+            for (var row = 0; row < shape[0]; row++)
+            {
+                int[] ids = [.. golden["input_ids"].Values[(int)(row * shape[1])..(int)((row + 1) * shape[1])].Select(v => (int)v)];
+                Near(decoder.Logits(ids), logits[(int)(row * shape[1] * shape[2])..(int)((row + 1) * shape[1] * shape[2])], $"{name}, {file}, row {row}");
+            }
+        }
+    }
+
+    /// <summary>Families and settings; each object holds what differs from the family's plain form.</summary>
+    public static TheoryData<string, string> Models() => new()
+    {
+        { "llama", """{"attention_bias": true, "mlp_bias": true, "rope_theta": 10000.0}""" },
+        { "llama", """{"tie_word_embeddings": true, "head_dim": 12, "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}}""" },
+        { "llama", """{"rope_theta": 500000.0, "rope_scaling": {"type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""" },
+        { "mistral", """{"sliding_window": null}""" },
+        { "qwen2", """{"use_sliding_window": true, "sliding_window": 5, "max_window_layers": 2, "rope_theta": 1000000.0}""" },
+        { "qwen2", """{"use_sliding_window": false, "sliding_window": 5, "max_window_layers": 0}""" },
+        { "qwen3", """{"head_dim": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}}""" },
+        { "qwen3", """{"head_dim": 8, "attention_bias": true, "tie_word_embeddings": true, "use_sliding_window": true, "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
+        { "gemma2", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "hidden_activation": "gelu_pytorch_tanh"}""" },
+        { "gemma2", """{"head_dim": 8, "sliding_window": 5, "attn_logit_softcapping": null, "final_logit_softcapping": 30.0, "hidden_act": "gelu_pytorch_tanh", "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
+        { "gemma3_text", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "sliding_window_pattern": 2, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "attn_logit_softcapping": null, "final_logit_softcapping": null}""" },
+        { "phi3", """{"sliding_window": null, "rms_norm_eps": 1e-05}""" },
+        { "phi3", """{"sliding_window": 6, "rms_norm_eps": 1e-05, "partial_rotary_factor": 0.5, "tie_word_embeddings": true, "rope_scaling": null}""" },
+        { "phi3", """{"rms_norm_eps": 1e-05, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.75}}""" },
+        { "olmo2", """{"rms_norm_eps": 1e-06, "rope_theta": 500000.0}""" },
+        { "olmo2", """{"rms_norm_eps": 1e-05, "attention_bias": true, "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}}""" },
+        { "smollm3", """{"rope_theta": 5000000.0}""" },
+        { "smollm3", """{"no_rope_layers": [1, 0, 1, 0], "use_sliding_window": true, "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention", "full_attention"], "attention_bias": true, "tie_word_embeddings": false}""" },
+        { "gpt2", """{"_prefix": "transformer."}""" },
+        { "gpt2", "{}" },
+        { "gpt_neox", """{"use_parallel_residual": false, "rotary_pct": 0.5, "rotary_emb_base": 5000}""" },
+        { "gpt_neox", """{"use_parallel_residual": true, "attention_bias": false, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Decoder_GivesTheLogitsOfTheStraightLine(string type, string settings)
+    {
+        var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
+        var folder = model.Write();
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var weights = Checkpoint.Load(folder, CPU, trainable: false);
+        using var decoder = new Decoder(weights);
+        var random = new Random(3);
+        int[] ids = [.. Enumerable.Range(0, 20).Select(_ => random.Next(101))];
+        var expected = new StraightLineDecoder(model.Config, model.Tensors).Logits(ids);
+
+        var all = tensor(ids, ScalarType.Int64).view(1, -1);
+        Near(expected, decoder.Logits(decoder.Forward(all).Hidden).data<float>().ToArray(), "one pass");
+        // The same through a shared prefix, a cache, and left padding.
+        var (_, first) = decoder.Forward(all.narrow(1, 0, 9), keep: true);
+        using var shared = first!.AsShared();
+        var (_, past) = decoder.Forward(all.narrow(1, 9, 6), shared, keep: true);
+        var (last, _) = decoder.Forward(all.narrow(1, 15, 5), shared, past);
+        Near(expected[15..], decoder.Logits(last).data<float>().ToArray(), "prefix and cache");
+        var (single, _) = decoder.Forward(all.narrow(1, 15, 1), shared, past);
+        Near(expected[15..16], decoder.Logits(single).data<float>().ToArray(), "one token behind prefix and cache");
+        var padded = cat([zeros(1, 4, ScalarType.Int64), all], 1);
+        var mask = cat([zeros(1, 4, ScalarType.Int64), ones(1, 20, ScalarType.Int64)], 1);
+        Near(expected, decoder.Logits(decoder.Forward(padded, mask: mask).Hidden.narrow(1, 4, 20).contiguous()).data<float>().ToArray(), "left padding");
+
+        // What is saved has the same names, shapes and logits.
+        var copy = Directory.CreateTempSubdirectory("slick").FullName;
+        Checkpoint.Save(copy, weights);
+        var saved = TinyModel.Read(Path.Combine(copy, "model.safetensors"));
+        Assert.Equal(model.Tensors.Keys.Order(StringComparer.Ordinal), saved.Keys.Order(StringComparer.Ordinal));
+        Assert.All(saved, t => Assert.Equal(model.Tensors[t.Key].Values, t.Value.Values));
+        using var again = Checkpoint.Load(copy, CPU, trainable: false);
+        using var second = new Decoder(again);
+        Near(expected, second.Logits(second.Forward(all).Hidden).data<float>().ToArray(), "saved and loaded");
+        Directory.Delete(folder, recursive: true);
+        Directory.Delete(copy, recursive: true);
+    }
+
+    private static void Near(double[][] expected, float[] actual, string what)
+    {
+        var flat = expected.SelectMany(row => row).ToArray();
+        Assert.Equal(flat.Length, actual.Length);
+        var largest = flat.Max(Math.Abs);
+        var apart = flat.Zip(actual, (e, a) => Math.Abs(e - a)).Max();
+        Assert.True(apart <= Relative * largest, $"{what}: differs by {apart} of {largest}");
+    }
+}
