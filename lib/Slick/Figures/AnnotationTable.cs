@@ -12,7 +12,7 @@ public static class AnnotationTable
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
     // Questions by category, the best known first, of PaLM 2-M: Table 3.
-    private static readonly Dictionary<string, int[]> PaperTrain = new()
+    internal static readonly IReadOnlyDictionary<string, int[]> PaperTrain = new Dictionary<string, int[]>
     {
         ["P131"] = [553, 2529, 1493, 3071],
         ["P136"] = [236, 3410, 1892, 1978],
@@ -29,7 +29,7 @@ public static class AnnotationTable
     };
 
     // Tables 4 and 5.
-    private static readonly Dictionary<string, int[]> PaperTest = new()
+    internal static readonly IReadOnlyDictionary<string, int[]> PaperTest = new Dictionary<string, int[]>
     {
         ["P131"] = [57, 362, 158, 388],
         ["P136"] = [6, 432, 248, 281],
@@ -59,7 +59,7 @@ public static class AnnotationTable
     public static TableView Make(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => [] };
+        var paper = result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
         List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {

@@ -25,6 +25,9 @@ public static class Annotation
     /// <summary>Raised whenever a result would change.</summary>
     public const int Version = 1;
 
+    // Ten million weights.
+    private const long SmallFlopsPerToken = 20_000_000;
+
     /// <summary>One relation's work.</summary>
     internal sealed record Part(string Relation, IReadOnlyList<Fact> Questions, IReadOnlyList<Fact> Dev, Stage Stage);
 
@@ -71,17 +74,27 @@ public static class Annotation
         {
             var tokenizer = TokenizerJson.Read(Path.Combine(model, "tokenizer.json"));
             using var weights = Checkpoint.Load(model, compute.Device, trainable: false, compute.DType);
-            if (tokenizer.VocabularySize > weights.Config.VocabularySize)
-                throw new SlickException($"{Path.Combine(model, "tokenizer.json")}: it has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {weights.Config.VocabularySize}; take both from the same model.");
-            using var decoder = new Decoder(weights);
+            Checkpoint.CheckVocabulary(model, weights.Config, tokenizer);
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
                 ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
                 : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes };
-            progress.Say(AnnotationForecast.Of([.. parts.Where(p => !p.Stage.IsComplete)], decoder, tokenizer, estimator, options, cancellation));
-            for (var i = 0; i < parts.Count; i++)
+            void Label(int i)
             {
-                var (part, stage) = (parts[i], string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})"));
-                part.Stage.Ensure(scratch => Work(part, stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
+                using var decoder = new Decoder(weights);
+                var stage = string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})");
+                parts[i].Stage.Ensure(scratch => Work(parts[i], stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
+            }
+            List<Part> left = [.. parts.Where(p => !p.Stage.IsComplete)];
+            // A model of the lab's size leaves cores idle: one relation a core then, as in a study.
+            if (compute.Device.type == DeviceType.CPU && weights.Config.FlopsPerToken < SmallFlopsPerToken)
+            {
+                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, SideBySide.Width, cancellation)), cancellation);
+                SideBySide.For(parts.Count, Label, cancellation);
+            }
+            else
+            {
+                progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, 1, cancellation));
+                for (var i = 0; i < parts.Count; i++) Label(i);
             }
         }
         var table = store.Stage(format, "table", Version, $"SliCK's labels of {name}: {Described(options)}", new { }, options.Seed, [.. parts.Select(p => p.Stage.Key)]);

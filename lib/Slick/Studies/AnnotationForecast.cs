@@ -16,13 +16,15 @@ internal static class AnnotationForecast
 
     /// <summary>A sentence. What is timed is a prompt alone, then with some questions of the middle length behind it.</summary>
     /// <param name="parts">Relations that are not finished, at least one. What an interrupted run left of one is not looked at.</param>
-    /// <param name="decoder">The model.</param>
+    /// <param name="weights">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="estimator">How P_Correct is found.</param>
     /// <param name="options">What is asked.</param>
+    /// <param name="sideBySide">Relations that are worked on at once.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public static string Of(IReadOnlyList<Annotation.Part> parts, Decoder decoder, ITokenizer tokenizer, IEstimator estimator, AnnotationOptions options, CancellationToken cancellation)
+    public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator, AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
+        using var decoder = new Decoder(weights);
         int Tokens(Fact fact) => tokenizer.Encode($" {fact.Subject} {fact.Answer}", addSpecialTokens: false).Length;
         var tokens = parts.Select(p => p.Questions.Sum(q => (double)Tokens(q))).ToList(); // what a question adds to the shared ones
         var part = parts[0];
@@ -44,7 +46,7 @@ internal static class AnnotationForecast
         }
         var one = Seconds([few[0]]);
         var perToken = Math.Max(0, Seconds(few) - one) / Math.Max(1, few.Skip(1).Sum(q => (double)Tokens(q)));
-        var minutes = options.Sampling.Prompts * (one * parts.Count + perToken * tokens.Sum()) / 60;
+        var minutes = options.Sampling.Prompts * (one * parts.Count + perToken * tokens.Sum()) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,
             $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} ({questions:N0} questions of {parts.Count} relations, {options.Sampling.Prompts} prompts each); what is finished is kept, so it can be interrupted.");
