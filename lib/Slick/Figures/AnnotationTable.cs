@@ -91,7 +91,7 @@ public static class AnnotationTable
     private static string Share(int count, int of)
     {
         var share = Intervals.Wilson(count, of);
-        return string.Create(CultureInfo.InvariantCulture, $"{100 * share.Estimate:F1} [{100 * share.Low:F1}, {100 * share.High:F1}]");
+        return string.Create(CultureInfo.InvariantCulture, $"{Percent(count, of)} [{100 * share.Low:F1}, {100 * share.High:F1}]");
     }
 
     private static string Percent(int count, int of) => (100.0 * count / of).ToString("F1", CultureInfo.InvariantCulture);

@@ -49,6 +49,6 @@ internal static class AnnotationForecast
         var minutes = options.Sampling.Prompts * (one * parts.Count + perToken * tokens.Sum()) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,
-            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} ({questions:N0} questions of {parts.Count} relations, {options.Sampling.Prompts} prompts each); what is finished is kept, so it can be interrupted.");
+            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} ({questions:N0} questions of {parts.Count} relation{(parts.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} prompts each); what is finished is kept, so it can be interrupted.");
     }
 }
