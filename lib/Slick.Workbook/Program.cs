@@ -21,6 +21,7 @@ public static class Program
             ReproduceCommand.Create(),
             ListCommand.Create(),
             TuneCommand.Create(),
+            AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),
         };

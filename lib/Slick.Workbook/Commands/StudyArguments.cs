@@ -25,7 +25,9 @@ internal sealed class StudyArguments
 
     public Option<string?> Store { get; } = StoreOption();
 
-    public Option<string> Device { get; } = new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
+    public static Option<string> DeviceOption() => new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
+
+    public Option<string> Device { get; } = DeviceOption();
 
     /// <summary>What the words of the command line mean.</summary>
     /// <exception cref="UsageException">An unknown preset or option, or a value out of range.</exception>

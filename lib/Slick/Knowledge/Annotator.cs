@@ -22,16 +22,37 @@ public static class Annotator
     /// <param name="seed">Seed of exemplars and draws.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
-        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, CancellationToken cancellation = default)
+        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, CancellationToken cancellation = default) =>
+        Label(decoder, tokenizer, estimator, options, questions, dev, seed, Estimates(questions, options), null, cancellation);
+
+    /// <summary>The same, going on from estimates that are there already.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="estimator">How P_Correct is found.</param>
+    /// <param name="options">The protocol.</param>
+    /// <param name="questions">Questions of one relation.</param>
+    /// <param name="dev">The relation's dev facts, from which exemplars are drawn.</param>
+    /// <param name="seed">Seed of exemplars and draws.</param>
+    /// <param name="estimates">[prompts][questions], as <see cref="Estimates"/> makes it; what is null is filled in.</param>
+    /// <param name="batchDone">Called after each batch with the prompt's number, from 0; null for nobody.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    internal static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
+        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates, Action<int>? batchDone, CancellationToken cancellation)
     {
         if (questions.Count == 0) return [];
-        var relationSeed = Seeds.Mix(seed, questions[0].Relation);
-        var prompts = PromptBatch.DrawExemplars(dev, options, relationSeed);
-        var byPrompt = new PromptEstimate[prompts.Count][];
+        var prompts = Exemplars(dev, options, questions[0].Relation, seed);
         for (var j = 0; j < prompts.Count; j++)
-            byPrompt[j] = estimator.Estimate(decoder, tokenizer, prompts[j], questions, Seeds.Mix(relationSeed, j), cancellation);
-        return [.. questions.Select((fact, i) => Row(fact, [.. byPrompt.Select(p => p[i])], estimator is ExactEstimator, options.Samples))];
+            estimator.Estimate(decoder, tokenizer, prompts[j], questions, Seeds.Mix(Seeds.Mix(seed, questions[0].Relation), j), estimates[j], () => batchDone?.Invoke(j), cancellation);
+        return [.. questions.Select((fact, i) => Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }
+
+    /// <summary>Room for every prompt's estimate of every question, none of them known.</summary>
+    internal static PromptEstimate?[][] Estimates(IReadOnlyList<Fact> questions, SamplingOptions options) =>
+        [.. Enumerable.Range(0, options.Prompts).Select(_ => new PromptEstimate?[questions.Count])];
+
+    /// <summary>The exemplars of each of a relation's prompts.</summary>
+    internal static IReadOnlyList<IReadOnlyList<Fact>> Exemplars(IReadOnlyList<Fact> dev, SamplingOptions options, string relation, int seed) =>
+        PromptBatch.DrawExemplars(dev, options, Seeds.Mix(seed, relation));
 
     private static LabelRow Row(Fact fact, PromptEstimate[] prompts, bool exact, int samples)
     {

@@ -3,7 +3,6 @@ using Slick.Models;
 using Slick.Runtime;
 using Slick.Sampling;
 using Slick.Text;
-using static TorchSharp.torch;
 
 namespace Slick.Knowledge;
 
@@ -11,7 +10,8 @@ namespace Slick.Knowledge;
 /// <param name="GreedyCorrect">The greedy answer is right.</param>
 /// <param name="SampledCorrect">Share of right samples (Sampled) or the probability that one sample is right (Exact).</param>
 /// <param name="GreedyAnswer">The greedy answer where it was drawn, else empty.</param>
-public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "");
+/// <param name="MovedBoundary">The tokenizer joins the end of the prompt with the answer, which then begins where the two part.</param>
+public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "", bool MovedBoundary = false);
 
 /// <summary>A way to find P_Correct of questions behind one prompt.</summary>
 public interface IEstimator
@@ -19,14 +19,42 @@ public interface IEstimator
     /// <summary>Name on the command line: <c>exact</c> or <c>sampled</c>.</summary>
     string Name { get; }
 
+    /// <summary>
+    /// Fills in P_Correct's two parts for every question that has none yet, batch by batch. The batches follow from all
+    /// questions, whatever is filled in, so work that was interrupted ends with the same numbers.
+    /// </summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
+    /// <param name="estimates">By question; null where it is not known yet.</param>
+    /// <param name="batchDone">Called after each batch; null for nobody.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
+}
+
+/// <summary>What all estimators share.</summary>
+public static class Estimators
+{
     /// <summary>P_Correct's two parts for every question, in the order of <paramref name="questions"/>.</summary>
+    /// <param name="estimator">How they are found.</param>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="exemplars">The prompt's exemplars.</param>
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    PromptEstimate[] Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation);
+    public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    {
+        var estimates = new PromptEstimate?[questions.Count];
+        estimator.Estimate(decoder, tokenizer, exemplars, questions, seed, estimates, null, cancellation);
+        return [.. estimates.Select(e => e!.Value)];
+    }
+
+    // The batches that are not finished yet; one that is finished in part is done again as a whole.
+    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, PromptBatch prompt, PromptEstimate?[] estimates) =>
+        batches.Where(part => prompt.Questions.Take(part).Any(q => estimates[q.Index] is null));
 }
 
 /// <summary>
@@ -38,17 +66,25 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     /// <inheritdoc />
     public string Name => "exact";
 
+    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
     /// <inheritdoc />
-    public PromptEstimate[] Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
-        using var batch = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
-        var scorer = new AnswerScorer(decoder, tokenizer, options);
-        using var scores = scorer.Score(batch.Questions, batch.Shared, sampled: true, cancellation);
-        var values = HostTransfer.Read<float>(scores);
-        var estimates = new PromptEstimate[questions.Count];
-        for (var i = 0; i < questions.Count; i++)
-            estimates[batch.Questions[i].Index] = new(values[i] > 0, values[questions.Count + i]);
-        return estimates;
+        if (estimates.All(e => e is not null)) return;
+        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
+        var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
+        foreach (var part in Estimators.Unfinished(scorer.Batches(prompt.Questions, prompt.Shared), prompt, estimates))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            PromptedQuestion[] rows = [.. prompt.Questions.Take(part)];
+            using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
+            var values = HostTransfer.Read<float>(scores);
+            for (var i = 0; i < rows.Length; i++)
+                estimates[rows[i].Index] = new(values[i] > 0, values[rows.Length + i], "", rows[i].Moved);
+            batchDone?.Invoke();
+        }
     }
 }
 
@@ -61,15 +97,25 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
     /// <inheritdoc />
     public string Name => "sampled";
 
+    /// <summary>Bound on a pass's memory, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
     /// <inheritdoc />
-    public PromptEstimate[] Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
-        using var batch = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
-        var drawn = new AnswerTree(decoder, tokenizer, options).Draw(batch, seed, cancellation);
-        bool IsCorrect(string answer, int question) => ExactMatch.IsCorrect(answer, questions[question].Answer, normaliser);
-        return [.. drawn.Select((answers, i) => new PromptEstimate(
-            IsCorrect(answers.Greedy, i),
-            answers.Sampled.Where(a => IsCorrect(a.Answer, i)).Sum(a => a.Count) / (double)options.Samples,
-            answers.Greedy))];
+        if (estimates.All(e => e is not null)) return;
+        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
+        var tree = new AnswerTree(decoder, tokenizer, options) { Bytes = Bytes };
+        var moved = prompt.Questions.Where(q => q.Moved).Select(q => q.Index).ToHashSet();
+        foreach (var part in Estimators.Unfinished(tree.Batches(prompt), prompt, estimates))
+        {
+            foreach (var (index, answers) in tree.Draw(prompt, part, seed, cancellation))
+            {
+                bool IsCorrect(string answer) => ExactMatch.IsCorrect(answer, questions[index].Answer, normaliser);
+                var right = answers.Sampled.Where(a => IsCorrect(a.Answer)).Sum(a => a.Count);
+                estimates[index] = new(IsCorrect(answers.Greedy), right / (double)options.Samples, answers.Greedy, moved.Contains(index));
+            }
+            batchDone?.Invoke();
+        }
     }
 }

@@ -120,14 +120,18 @@ public sealed class Decoder : IDisposable
             x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
+            // One layer's intermediates at a time; what training needs of them is held by autograd.
+            using var within = NewDisposeScope();
+            var before = x;
             var block = Weights.Blocks[layer];
             var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padding,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
-            if (keep) (keys![layer], values![layer]) = (key.contiguous(), value.contiguous());
+            if (keep) (keys![layer], values![layer]) = (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
             attended = Normed(attended, block.AttentionOutNorm);
             var joined = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
             var down = Normed(Mlp(block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
-            x = joined.add(dropout?.Apply(down) ?? down, Scalars.One);
+            x = joined.add(dropout?.Apply(down) ?? down, Scalars.One).MoveToOuterDisposeScope();
+            before.Dispose();
         }
         var hidden = Normed(x, Weights.FinalNorm);
         var present = keep ? new KeyValues(keys!, values!) : null;

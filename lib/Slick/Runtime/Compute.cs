@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 
 namespace Slick.Runtime;
@@ -37,6 +38,17 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         if (index >= count)
             throw new SlickException($"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an NVIDIA GPU, or use cpu.");
         return new Compute(new torch.Device(DeviceType.CUDA, index), format);
+    }
+
+    /// <summary>Whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX); null where that cannot be told (no x86).</summary>
+    public static bool? HasBf16Products
+    {
+        get
+        {
+            if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return null;
+            var (most, _, _, features) = X86Base.CpuId(7, 0);
+            return (features >> 22 & 1) == 1 || (most >= 1 && (X86Base.CpuId(7, 1).Eax >> 5 & 1) == 1);
+        }
     }
 
     /// <summary>

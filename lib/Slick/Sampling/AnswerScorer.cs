@@ -21,6 +21,9 @@ public sealed class AnswerScorer
     /// <summary>For a test that shows what the line's end is for: true leaves its probability out.</summary>
     internal bool LeaveOutEnd { get; init; }
 
+    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
     /// <summary>A scorer for a model and its tokenizer.</summary>
     public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
@@ -45,29 +48,45 @@ public sealed class AnswerScorer
     /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer (estimators.md, Exact).</returns>
     public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation)
     {
-        using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        var parts = new List<Tensor>();
-        for (var begin = 0; begin < questions.Count;)
+        var parts = Batches(questions, shared).Select(part =>
         {
             cancellation.ThrowIfCancellationRequested();
-            int end = begin, longest = 0;
-            while (end < questions.Count)
-            {
-                var length = Math.Max(longest, questions[end].Own.Length + questions[end].Gold.Length);
-                if (end > begin && (end - begin + 1) * length > options.BatchTokens) break;
-                longest = length;
-                end++;
-            }
-            using var batch = NewDisposeScope();
-            parts.Add(ScoreBatch([.. questions.Skip(begin).Take(end - begin)], longest, shared, sampled).MoveToOuterDisposeScope());
-            begin = end;
-        }
+            return ScoreBatch([.. questions.Take(part)], shared, sampled);
+        }).ToList();
         return (parts.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(parts, 1)).MoveToOuterDisposeScope();
     }
 
-    private Tensor ScoreBatch(PromptedQuestion[] rows, int longest, KeyValues? shared, bool sampled)
+    /// <summary>The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.</summary>
+    internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared)
     {
+        var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
+        for (var begin = 0; begin < questions.Count;)
+        {
+            int end = begin, longest = 0, positions = 0;
+            for (; end < questions.Count; end++)
+            {
+                var (own, gold) = (questions[end].Own.Length, questions[end].Gold.Length);
+                var (length, answer, rows) = (Math.Max(longest, own + gold), Math.Max(positions, gold + 1), end - begin + 1);
+                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer))) break;
+                (longest, positions) = (length, answer);
+            }
+            yield return begin..end;
+            begin = end;
+        }
+    }
+
+    /// <summary>One of <see cref="Batches"/> in one pass: [2, rows], as for all of them.</summary>
+    internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        return Pass(rows, shared, sampled).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Pass(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
+    {
+        var longest = rows.Max(r => r.Own.Length + r.Gold.Length);
         var answers = rows.Max(r => r.Gold.Length) + 1; // A: positions that are looked at, the answer's end included
         var host = new long[rows.Length * (longest + 2 * answers)];
         var ids = host.AsSpan(0, rows.Length * longest);
@@ -87,7 +106,7 @@ public sealed class AnswerScorer
         var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a batch
         var (hidden, _) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows.Length, longest), shared);
         var at = hidden.view(-1, decoder.Config.HiddenSize).Take(0, all.narrow(0, ids.Length, positions.Length));
-        var logits = decoder.Logits(at);                                              // [B A, V]
+        var logits = decoder.Logits(at).to(ScalarType.Float32);                       // [B A, V]
         var target = all.narrow(0, ids.Length + positions.Length, targets.Length);    // [B A]
         var isEnd = target.eq(Scalars.Of(End));
         var isPadding = target.eq(Scalars.Of(Padding));

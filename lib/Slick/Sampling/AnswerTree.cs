@@ -19,6 +19,9 @@ public sealed class AnswerTree
     private readonly SamplingOptions options;
     private readonly bool[] ends; // by token: it ends an answer
 
+    /// <summary>Bound on a pass's memory, the caches above it included, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
     /// <summary>Forward passes made so far.</summary>
     internal int Passes { get; private set; }
     /// <summary>Tokens of those passes.</summary>
@@ -50,52 +53,72 @@ public sealed class AnswerTree
     /// <param name="seed">Seed of the draws.</param>
     /// <param name="cancellation">Checked before each forward pass.</param>
     /// <returns>One entry a question, in the order in which the batch was given them.</returns>
+    /// <exception cref="SlickException">An answer has more tokens than the model has positions for.</exception>
     public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default)
     {
-        using var inference = inference_mode();
-        var questions = batch.Questions;
-        var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
-        for (var begin = 0; begin < questions.Count;)
-        {
-            // Rows of one length: their caches then need no padding.
-            var length = questions[begin].Own.Length;
-            var end = begin + 1;
-            while (end < questions.Count && questions[end].Own.Length == length && (end - begin + 1) * length <= options.BatchTokens) end++;
-            Begin(batch, begin, end, answers, cancellation);
-            begin = end;
-        }
-        var drawn = new DrawnAnswers[questions.Count];
-        for (var q = 0; q < questions.Count; q++)
-        {
-            var sampled = answers[q].Sampled.GroupBy(a => a.Answer, StringComparer.Ordinal).Select(g => (g.Key, g.Sum(a => a.Count)));
-            drawn[questions[q].Index] = new(answers[q].Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
-        }
+        var drawn = new DrawnAnswers[batch.Questions.Count];
+        foreach (var part in Batches(batch))
+            foreach (var (index, answers) in Draw(batch, part, seed, cancellation)) drawn[index] = answers;
         return drawn;
     }
 
-    private void Begin(PromptBatch batch, int begin, int end, Answers[] answers, CancellationToken cancellation)
+    /// <summary>The questions of each batch: of one length, so that their caches need no padding.</summary>
+    internal IEnumerable<Range> Batches(PromptBatch batch)
     {
-        int[] everySample = [.. Enumerable.Range(0, options.Samples)];
-        Node[] roots = [.. Enumerable.Range(begin, end - begin).Select(q => new Node(null, -1, q, everySample, true))];
-        long[] ids = [.. Enumerable.Range(begin, end - begin).SelectMany(q => batch.Questions[q].Own.Select(t => (long)t))];
-        Grow(batch.Shared, roots, ids, null, null, 0, answers, cancellation);
+        var (questions, limits) = (batch.Questions, Limits(batch));
+        for (var begin = 0; begin < questions.Count;)
+        {
+            var length = questions[begin].Own.Length;
+            var most = Math.Min(options.BatchTokens / length, Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+            var end = begin + 1;
+            while (end < questions.Count && questions[end].Own.Length == length && end - begin < most) end++;
+            yield return begin..end;
+            begin = end;
+        }
     }
 
-    // One pass over the nodes' tokens, the draw of what follows each, and the passes over that.
-    private void Grow(KeyValues? shared, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, Answers[] answers, CancellationToken cancellation)
+    /// <summary>The answers to one of <see cref="Batches"/>, each with its question's place in the order in which the batch was given them.</summary>
+    internal IEnumerable<(int Index, DrawnAnswers Answers)> Draw(PromptBatch batch, Range part, int seed, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
-        var (chosen, width, present) = Pass(shared, nodes, ids, parents, before, depth, answers);
+        using var inference = inference_mode();
+        PromptedQuestion[] questions = [.. batch.Questions.Take(part)];
+        var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
+        int[] everySample = [.. Enumerable.Range(0, options.Samples)];
+        Node[] roots = [.. questions.Select((_, i) => new Node(null, -1, i, everySample, true))];
+        Grow(new(batch.Shared, Limits(batch), answers, cancellation), roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0, Bytes);
+        return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
+    }
+
+    private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared) { Bytes = Bytes };
+
+    private static DrawnAnswers Drawn(Answers answers)
+    {
+        var sampled = answers.Sampled.GroupBy(a => a.Answer, StringComparer.Ordinal).Select(g => (g.Key, g.Sum(a => a.Count)));
+        return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
+    }
+
+    // One batch's drawing, from its roots to the last leaf.
+    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, CancellationToken Cancellation);
+
+    // One pass over the nodes' tokens, the draw of what follows each, and the passes over that, in `left` bytes of memory.
+    private void Grow(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, long left)
+    {
+        drawing.Cancellation.ThrowIfCancellationRequested();
+        var positions = (drawing.Shared?.Tokens ?? 0) + (before?.Tokens ?? 0) + ids.Length / nodes.Length;
+        if (positions > decoder.Config.MaxPositions)
+            throw new SlickException($"A prompt with an answer of {depth} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
+        var (chosen, width, present) = Pass(drawing.Shared, nodes, ids, parents, before, depth, drawing.Answers);
         using (present)
         {
-            var (children, rows) = Children(nodes, chosen, width, depth, answers);
+            var (children, rows) = Children(nodes, chosen, width, depth, drawing.Answers);
             if (children.Count == 0) return;
-            var room = Math.Max(1, options.BatchTokens / (present.Tokens + 1));
+            left -= nodes.Length * drawing.Limits.KeyValueBytes(present.Tokens);
+            var room = Math.Max(1, Math.Min(options.BatchTokens / (present.Tokens + 1), drawing.Limits.LevelRows(1, present.Tokens, left)));
             for (var first = 0; first < children.Count; first += room)
             {
                 var count = Math.Min(room, children.Count - first);
                 Node[] part = [.. children.GetRange(first, count)];
-                Grow(shared, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], present, depth + 1, answers, cancellation);
+                Grow(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], present, depth + 1, left);
             }
         }
     }

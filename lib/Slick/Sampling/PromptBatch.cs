@@ -13,6 +13,8 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 {
     /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
     public int Key { get; init; }
+    /// <summary>True where the gold answer changed how the prompt itself is split into tokens: it then begins where the two part.</summary>
+    public bool Moved { get; init; }
 }
 
 /// <summary>
@@ -25,35 +27,37 @@ public sealed class PromptBatch : IDisposable
     public KeyValues? Shared { get; }
     /// <summary>The questions, the shortest first.</summary>
     public IReadOnlyList<PromptedQuestion> Questions { get; }
-    /// <summary>Questions whose answer changed how the prompt itself is split into tokens.</summary>
-    public int MovedBoundaries { get; }
 
-    /// <summary>Encodes the questions and computes the shared part.</summary>
+    /// <summary>Encodes the questions and computes the shared part, which depends on all of them and not on how they are batched.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="format">How exemplars and questions are written.</param>
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions.</exception>
     public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
         var prompts = new int[questions.Count][];
         var wholes = new int[questions.Count][];
+        var moved = new bool[questions.Count];
         for (var i = 0; i < questions.Count; i++)
         {
             var prompt = shots + format.Prompt(questions[i].Question);
             prompts[i] = tokenizer.Encode(prompt);
             wholes[i] = tokenizer.Encode(prompt + " " + questions[i].Answer);
+            if (wholes[i].Length > decoder.Config.MaxPositions)
+                throw new SlickException($"A prompt of {exemplars.Count} exemplars with the question '{questions[i].Question}' ({questions[i].Relation}) and its answer has {wholes[i].Length} tokens, the model {decoder.Config.MaxPositions} positions; use a model with a longer context.");
             var kept = Common(prompts[i], wholes[i], prompts[i].Length);
             if (kept == prompts[i].Length) continue;
             // The tokenizer joins the end of the prompt with the answer: the answer begins where the two part.
-            MovedBoundaries++;
+            moved[i] = true;
             prompts[i] = wholes[i][..kept];
         }
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
         Questions = [.. Enumerable.Range(0, questions.Count)
-            .Select(i => new PromptedQuestion(i, prompts[i][shared..], wholes[i][prompts[i].Length..]) { Key = questions[i].Id })
+            .Select(i => new PromptedQuestion(i, prompts[i][shared..], wholes[i][prompts[i].Length..]) { Key = questions[i].Id, Moved = moved[i] })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
         if (shared == 0) return;
         using var scope = TorchSharp.torch.NewDisposeScope();

@@ -117,13 +117,24 @@ public sealed class RunStore
     /// <param name="options">A record of options; every value is part of the hash.</param>
     /// <param name="seed">The seed.</param>
     /// <param name="inputs">Keys of the stages that this one reads.</param>
-    public Stage Stage(string name, int version, string description, object options, int seed, params string[] inputs)
+    public Stage Stage(string name, int version, string description, object options, int seed, params string[] inputs) =>
+        Stage("fp32", name, version, description, options, seed, inputs);
+
+    /// <summary>A stage whose model computes in a number format of its own.</summary>
+    /// <param name="numberFormat">fp32 or bf16; part of the hash.</param>
+    /// <param name="name">The stage's name.</param>
+    /// <param name="version">Raised whenever the stage's result would change.</param>
+    /// <param name="description">What it is, in words, for lists; not part of the hash.</param>
+    /// <param name="options">A record of options; every value is part of the hash.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="inputs">Keys of what this stage reads.</param>
+    internal Stage Stage(string numberFormat, string name, int version, string description, object options, int seed, IReadOnlyList<string> inputs)
     {
         var identity = new JsonObject
         {
             ["stage"] = name,
             ["version"] = version,
-            ["numberFormat"] = "fp32",
+            ["numberFormat"] = numberFormat,
             ["seed"] = seed,
             ["inputs"] = new JsonArray([.. inputs.Select(i => JsonValue.Create(i))]),
             ["options"] = JsonSerializer.SerializeToNode(options, options.GetType(), Json),

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Microsoft.Data.Analysis;
 using Parquet;
 using Parquet.Schema;
@@ -97,6 +99,17 @@ public static class Tables
         var values = new TValue[count];
         await group.ReadAsync<TValue>(field, values.AsMemory());
         return values;
+    }
+
+    /// <summary>Writes a table as CSV for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.</summary>
+    /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
+    public static void WriteCsv<T>(string path, IReadOnlyList<T> rows) where T : class
+    {
+        using var memory = new MemoryStream();
+        DataFrame.SaveCsv(rows.ToDataFrame(), memory, encoding: new UTF8Encoding(false), cultureInfo: CultureInfo.InvariantCulture);
+        memory.Position = 0;
+        using var text = new StreamReader(memory);
+        AtomicFile.WriteText(path, text.ReadToEnd());
     }
 
     /// <summary>The table for a notebook: one column a property, in the record's order.</summary>

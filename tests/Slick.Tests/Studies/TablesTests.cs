@@ -51,6 +51,13 @@ public sealed class TablesTests : IDisposable
     }
 
     [Fact]
+    public void Csv_IsUtf8WithQuotesWhereNeeded()
+    {
+        Tables.WriteCsv(Path("t.csv"), Rows);
+        Assert.Equal("Text,Count,Share,Truth,Category\n\"naïve, \"\"quoted\"\"\nline\",-1,0.10000000000000001,True,MaybeKnown\n,2147483647,NaN,False,Unknown\n", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path("t.csv"))));
+    }
+
+    [Fact]
     public void DuckDb_ReadsTheSameValues()
     {
         Tables.Write(Path(), Rows);

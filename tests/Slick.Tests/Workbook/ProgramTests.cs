@@ -89,14 +89,20 @@ public sealed class ProgramTests : IDisposable
     [InlineData(2, "cuad", "reproduce", "--preset", "smoke", "--device", "cuad")]
     [InlineData(2, "world.regions", "reproduce", "--preset", "smoke", "--set", "world.regions=1", "--set", "world.trainFacts=900")]
     [InlineData(2, "sampling.prompts", "reproduce", "--preset", "smoke", "--set", "sampling.prompts=400")]
+    [InlineData(2, "--model", "annotate", "--data", "x")]
+    [InlineData(2, "use exact or sampled", "annotate", "--model", "x", "--data", "x", "--estimator", "exakt")]
+    [InlineData(2, "use train, dev or test", "annotate", "--model", "x", "--data", "x", "--split", "all")]
+    [InlineData(2, "at least one", "annotate", "--model", "x", "--data", "x", "--questions", "0")]
+    [InlineData(2, "fp16", "annotate", "--model", "x", "--data", "x", "--dtype", "fp16")]
+    [InlineData(1, "there is no such folder", "annotate", "--model", "/nowhere/at/all", "--data", "/nowhere/at/all")]
     public async Task WrongInput_SaysWhatIsWrong(int code, params string[] saysThenArgs)
     {
-        var args = saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list")).ToArray();
+        var args = saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list" or "annotate")).ToArray();
         // A store that disappears with the test, where one would be made.
         if (args[0] != "list") args = [.. args, "--store", Path.Combine(_books.Folder, "store")];
         var (actual, output, errors) = await Slick(args);
         Assert.Equal(code, actual);
-        Assert.All(saysThenArgs.Take(saysThenArgs.Length - saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list")).Count()), says => Assert.Contains(says, output + errors, StringComparison.Ordinal));
+        Assert.All(saysThenArgs.Take(saysThenArgs.Length - saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list" or "annotate")).Count()), says => Assert.Contains(says, output + errors, StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", output + errors, StringComparison.Ordinal);
     }
 
@@ -115,6 +121,38 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(StudyReport.ClaimRows(SmokeStudy.Result), Tables.Read<ClaimRow>(Path.Combine(published, "claims.parquet")));
         foreach (var svg in Directory.GetFiles(published, "*.svg")) System.Xml.Linq.XDocument.Load(svg);
         Assert.Equal(5, Directory.GetFiles(published, "*.svg").Length);
+    }
+
+    [Fact]
+    public async Task Annotate_EndsWithTable3AndTheTablesPath()
+    {
+        var sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
+        string[] args = ["annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", sample, "--relations", "P17", "P36", "--questions", "4", "--device", "cpu", "--store", Path.Combine(_books.Folder, "store")];
+        var csv = Path.Combine(_books.Folder, "labels.csv");
+        var (code, output, errors) = await Slick([.. args, "--csv", csv]);
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("Forecast: under a minute (8 questions of 2 relations, 10 prompts each)", output, StringComparison.Ordinal);
+        Assert.Contains("Table 3 for", output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^P17 .* 55.6, 33.3, 6.5, 4.6\\s*$", output);
+        Assert.Contains("In 0 of 80 prompts", output, StringComparison.Ordinal);
+        Assert.Equal(9, (await File.ReadAllLinesAsync(csv, TestContext.Current.CancellationToken)).Length);
+        var table = output.TrimEnd().Split(Environment.NewLine)[^1]["Labels: ".Length..];
+        Assert.Equal(8, Tables.Read<Slick.Knowledge.LabelRow>(table).Count);
+        // Again: everything is read.
+        var (_, again, _) = await Slick(args);
+        Assert.DoesNotContain("Forecast", again, StringComparison.Ordinal);
+        Assert.Contains(table, again, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Annotate_WithoutDev_Is1AndNamesIt()
+    {
+        var data = Directory.CreateDirectory(Path.Combine(_books.Folder, "data")).FullName;
+        foreach (var split in new[] { "train", "test" }) Directory.CreateDirectory(Path.Combine(data, "dataset", split));
+        var (code, _, errors) = await Slick("annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", data, "--store", Path.Combine(_books.Folder, "store"));
+        Assert.Equal(1, code);
+        Assert.Contains("no dev folder", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
     }
 
     [Fact]

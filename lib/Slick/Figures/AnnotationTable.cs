@@ -1,0 +1,100 @@
+using System.Globalization;
+using Slick.Analysis;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Studies;
+
+namespace Slick.Figures;
+
+/// <summary>The paper's Tables 3 (train), 4 (test) and 5 (test, out of distribution) for a model of one's own.</summary>
+public static class AnnotationTable
+{
+    private static readonly Category[] Categories = Enum.GetValues<Category>();
+
+    // Questions by category, the best known first, of PaLM 2-M: Table 3.
+    internal static readonly IReadOnlyDictionary<string, int[]> PaperTrain = new Dictionary<string, int[]>
+    {
+        ["P131"] = [553, 2529, 1493, 3071],
+        ["P136"] = [236, 3410, 1892, 1978],
+        ["P17"] = [4387, 2628, 511, 364],
+        ["P19"] = [369, 1884, 1498, 4170],
+        ["P26"] = [1609, 1503, 1087, 3257],
+        ["P264"] = [206, 1444, 1854, 3820],
+        ["P36"] = [4160, 1634, 449, 572],
+        ["P40"] = [692, 1467, 1271, 2680],
+        ["P495"] = [5459, 1101, 408, 706],
+        ["P69"] = [233, 1126, 1712, 3650],
+        ["P740"] = [1323, 1618, 1428, 2902],
+        ["P800"] = [301, 330, 222, 503],
+    };
+
+    // Tables 4 and 5.
+    internal static readonly IReadOnlyDictionary<string, int[]> PaperTest = new Dictionary<string, int[]>
+    {
+        ["P131"] = [57, 362, 158, 388],
+        ["P136"] = [6, 432, 248, 281],
+        ["P17"] = [448, 432, 65, 51],
+        ["P19"] = [107, 148, 243, 501],
+        ["P26"] = [177, 238, 158, 378],
+        ["P264"] = [47, 157, 268, 486],
+        ["P36"] = [580, 152, 62, 86],
+        ["P40"] = [99, 191, 167, 344],
+        ["P495"] = [699, 147, 51, 96],
+        ["P69"] = [27, 145, 227, 441],
+        ["P740"] = [182, 245, 181, 334],
+        ["P800"] = [35, 50, 28, 76],
+        ["P127"] = [125, 383, 168, 314],
+        ["P50"] = [287, 193, 115, 372],
+        ["P407"] = [366, 153, 59, 45],
+        ["P176"] = [289, 277, 181, 225],
+        ["P170"] = [142, 284, 120, 304],
+        ["P175"] = [94, 120, 103, 663],
+        ["P112"] = [134, 116, 76, 140],
+    };
+
+    /// <summary>
+    /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
+    /// PaLM 2-M beside them (of dev it gives none). Shares have Wilson intervals over questions.
+    /// </summary>
+    public static TableView Make(AnnotationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var paper = result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+        List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
+        List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
+        {
+            var all = counts.Sum();
+            return [name, .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all), Share(all - counts[^1], all),
+                paperCounts is null ? "-" : string.Join(", ", paperCounts.Select(c => Percent(c, paperCounts.Sum())))];
+        }
+        var relations = result.Labels.GroupBy(l => l.Relation).ToList();
+        var known = relations.Where(r => paper.ContainsKey(r.Key)).Select(r => paper[r.Key]).ToList();
+        var sum = known.Count == relations.Count && known.Count > 0 ? Categories.Select((_, c) => known.Sum(k => k[c])).ToList() : null;
+        var total = Counts(result.Labels);
+        var split = result.Options.Split.ToString().ToLowerInvariant();
+        var kind = result.Options.Estimator == EstimatorKind.Exact ? "Exact" : "Sampled";
+        return new TableView
+        {
+            Id = "table-3-model",
+            Title = $"Table 3 for {result.Model}: {split} questions by category, and their shares (%)",
+            Note = string.Create(CultureInfo.InvariantCulture, $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. Paper: PaLM 2-M, HighlyKnown to Unknown."),
+            Columns = ["relation", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
+            Rows =
+            [
+                .. relations.Select(r => Row(r.Key, Counts(r), paper.GetValueOrDefault(r.Key))),
+                Row("all", total, sum),
+                ["%", .. total.Select(c => Share(c, total.Sum())), "", "", ""],
+            ],
+        };
+    }
+
+    private static string Share(int count, int of)
+    {
+        var share = Intervals.Wilson(count, of);
+        return string.Create(CultureInfo.InvariantCulture, $"{Percent(count, of)} [{100 * share.Low:F1}, {100 * share.High:F1}]");
+    }
+
+    private static string Percent(int count, int of) => (100.0 * count / of).ToString("F1", CultureInfo.InvariantCulture);
+
+    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,34 @@
+using Slick.Facts;
+using Slick.Sampling;
+
+namespace Slick.Studies;
+
+/// <summary>Which questions a model is asked, and how.</summary>
+public sealed record AnnotationOptions
+{
+    /// <summary>The relations by Wikidata's names; empty for the 12 in distribution (the paper's Tables 3 and 4).</summary>
+    public IReadOnlyList<string> Relations { get; init; } = [];
+    /// <summary>
+    /// The part of the dataset that is asked about. Exemplars always come from dev; with <see cref="Facts.Split.Dev"/> the
+    /// facts that are an exemplar of any of their relation's prompts are not asked about.
+    /// </summary>
+    public Split Split { get; init; } = Split.Train;
+    /// <summary>Questions of a relation, drawn with the seed, fewer where there are fewer; null for all. A smaller number draws some of the larger one's.</summary>
+    public int? Questions { get; init; }
+    /// <summary>Seed of the questions, the exemplars and the draws.</summary>
+    public int Seed { get; init; } = 1;
+    /// <summary>How P_Correct is found.</summary>
+    public EstimatorKind Estimator { get; init; }
+    /// <summary>SliCK's protocol.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
+    /// <summary>Checks what the types cannot.</summary>
+    /// <exception cref="UsageException">A number of questions below 1.</exception>
+    public void Check()
+    {
+        if (Questions < 1) throw new UsageException($"--questions {Questions}: at least one question a relation is needed.");
+    }
+}

@@ -1,0 +1,269 @@
+using System.Text.Json;
+using Slick.Facts;
+using Slick.Figures;
+using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Studies;
+using Slick.Text;
+using Slick.Tests.Workbook;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Studies;
+
+/// <summary>SliCK on a model folder and questions in EntityQuestions' layout: the lab's own, so that something is known.</summary>
+[Collection(nameof(ProcessWide))] // several cores work on one model: their number must not change meanwhile
+public sealed class AnnotationTests : IDisposable
+{
+    private static readonly Compute Fp32 = Compute.Choose("cpu");
+    private static readonly string Sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-annotation-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static string Model => SmokeStudy.Result.Bases[0].Folder;
+
+    private static AnnotationOptions Options { get; } = new() { Sampling = new() { Prompts = 4 } };
+
+    // The world's facts as files.
+    private string World()
+    {
+        var data = Path.Combine(_folder, "world");
+        if (Directory.Exists(data)) return data;
+        var facts = SmokeStudy.Result.Bases[0].Facts;
+        string[] leftOut = ["P276", "P20", "P106", "P413", "P159"];
+        var templates = SyntheticWorld.Relations.ToDictionary(r => r.Id, r => r.Template);
+        foreach (var id in leftOut) templates[id] = "Which [X] ?";
+        Directory.CreateDirectory(data);
+        File.WriteAllText(Path.Combine(data, "relation_query_templates.json"), JsonSerializer.Serialize(templates));
+        foreach (var split in Enum.GetValues<Split>())
+        {
+            var name = split.ToString().ToLowerInvariant();
+            Directory.CreateDirectory(Path.Combine(data, "dataset", name));
+            foreach (var id in templates.Keys)
+                File.WriteAllText(Path.Combine(data, "dataset", name, $"{id}.{name}.json"), JsonSerializer.Serialize(leftOut.Contains(id)
+                    ? [new { question = "Which none ?", answers = new[] { "none" } }]
+                    : facts.Where(f => f.Relation == id && f.Split == split).Select(f => new { question = f.Question, answers = new[] { f.Answer } })));
+        }
+        return data;
+    }
+
+    private AnnotationResult Run(AnnotationOptions options, string store = "store", string? data = null, string? model = null, Compute? compute = null, IProgressReport? progress = null, CancellationTokenSource? stop = null) =>
+        Annotation.Run(model ?? Model, data ?? World(), options, RunStore.Open(Path.Combine(_folder, store)), compute ?? Fp32, progress, stop?.Token ?? TestContext.Current.CancellationToken);
+
+    // Counts batches, and calls something after one of them.
+    private sealed class Watch(int at = -1, Action? then = null) : IProgressReport
+    {
+        private readonly Lock gate = new();
+        public List<double> Done { get; } = [];
+        public List<string> Said { get; } = [];
+        public void Stage(string name) { }
+        public void Say(string line) => Said.Add(line);
+        public void Report(string stage, double done, double total, string detail = "")
+        {
+            lock (gate)
+            {
+                Done.Add(done);
+                if (Done.Count == at) then!();
+            }
+        }
+    }
+
+    private static void AssertSame(IReadOnlyList<LabelRow> expected, IReadOnlyList<LabelRow> actual)
+    {
+        Assert.Equal(expected.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)), actual.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)));
+        for (var i = 0; i < expected.Count; i++)
+        {
+            Assert.Equal(expected[i].SampledCorrect, actual[i].SampledCorrect, 1e-6);
+            Assert.Equal(expected[i].CategoryProbability, actual[i].CategoryProbability, 1e-4);
+        }
+    }
+
+    [Fact]
+    public void OnTheLabsFacts_TheLabelsAreTheStudys()
+    {
+        var found = Run(Options);
+        var expected = SmokeStudy.Result.Labels.Where(l => l.Split == Split.Train).OrderBy(l => l.FactId).ToList();
+        Assert.Equal(expected.Count, found.Labels.Count);
+        Assert.Contains(found.Labels, l => l.Category is Category.HighlyKnown or Category.MaybeKnown);
+        AssertSame([.. expected.Select(l => l with { FactId = 0, GoldExposures = -1, RivalExposures = -1 })], [.. found.Labels.Select(l => l with { FactId = 0 })]);
+        Assert.Equal(0, found.MovedBoundaries);
+        Assert.Equal(found.Labels, Tables.Read<LabelRow>(found.Table));
+    }
+
+    [Theory]
+    [InlineData(EstimatorKind.Exact)]
+    [InlineData(EstimatorKind.Sampled)]
+    public void Interrupted_ItGoesOnInTheMiddleOfARelation_AndEndsWithTheSameBytes(EstimatorKind estimator)
+    {
+        var options = Options with { Estimator = estimator, Relations = ["P19"], Sampling = new() { Prompts = 4, BatchTokens = 64 } };
+        var whole = new Watch();
+        var expected = Run(options, "undisturbed", progress: whole);
+        Assert.True(whole.Done.Count > 8, "too few batches to stop among");
+        using var stop = new CancellationTokenSource();
+        var first = new Watch(at: 6, stop.Cancel);
+        Assert.Throws<OperationCanceledException>(() => Run(options, progress: first, stop: stop));
+        Assert.Equal("partial", Assert.Single(RunStore.Open(Path.Combine(_folder, "store")).List()).State);
+        var second = new Watch();
+        var found = Run(options, progress: second);
+        Assert.True(first.Done[^1] > 0);
+        Assert.Equal(first.Done[^1], second.Done[0]);
+        // Each batch was done once; both runs report where they begin.
+        Assert.Equal(whole.Done, [.. first.Done, .. second.Done.Skip(1)]);
+        Assert.Equal(File.ReadAllBytes(expected.Table), File.ReadAllBytes(found.Table));
+        // What is finished is read.
+        var third = new Watch();
+        Run(options, progress: third);
+        Assert.Empty(third.Done);
+        Assert.Empty(third.Said);
+    }
+
+    [Theory]
+    [InlineData(EstimatorKind.Exact)]
+    [InlineData(EstimatorKind.Sampled)]
+    public void TheBoundOnMemory_ChangesTheBatchesOnly(EstimatorKind estimator)
+    {
+        var options = Options with { Estimator = estimator, Relations = ["P17", "P19"] };
+        var (wide, narrow, tokens) = (new Watch(), new Watch(), new Watch());
+        var expected = Run(options, "wide", progress: wide);
+        var found = Run(options with { Bytes = 1_000_000 }, "narrow", progress: narrow);
+        Assert.True(narrow.Done.Count > 2 * wide.Done.Count, $"{narrow.Done.Count} and {wide.Done.Count} batches");
+        AssertSame(expected.Labels, found.Labels);
+        AssertSame(expected.Labels, Run(options with { Sampling = options.Sampling with { BatchTokens = 64 } }, "tokens", progress: tokens).Labels);
+        Assert.NotEqual(wide.Done.Count, tokens.Done.Count);
+    }
+
+    [Fact]
+    public void TheBounds_AreNotFeltInTheLab_AndKeepALargeVocabularyWithinThem()
+    {
+        using var lab = new DecoderWeights(new PreTrainingOptions().Shape(3000), CPU, trainable: false);
+        using var decoder = new Decoder(lab);
+        var limits = new BatchLimits(decoder, null);
+        Assert.True(limits.Fits(8192 / 12, 12, 6));
+        Assert.True(limits.LevelRows(8, 0, BatchLimits.DefaultBytes) >= 8192 / 8);
+        Assert.True(limits.TreeRows(8, 16) >= 8192 / 8);
+        using var large = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1 }.Shape(250_000), CPU, trainable: false);
+        using var other = new Decoder(large);
+        var questions = Enumerable.Range(0, 2000).Select(i => new PromptedQuestion(i, [5, 6, 7], [8, 9])).ToList();
+        var tokenizer = WordLevelTokenizer.Train(["a"]);
+        var batches = new AnswerScorer(other, tokenizer, new() { BatchTokens = 1_000_000 }).Batches(questions, null).ToList();
+        Assert.Equal(2000, batches.Sum(b => b.GetOffsetAndLength(2000).Length));
+        var rows = batches[0].GetOffsetAndLength(2000).Length;
+        Assert.InRange(rows * 3L * 250_000 * 4 * 3, BatchLimits.DefaultBytes / 2, BatchLimits.DefaultBytes);
+    }
+
+    [Fact]
+    public void Questions_AreDrawnWithTheSeed_TheFewerAmongTheMore()
+    {
+        IReadOnlyList<LabelRow> Ask(int? n, int seed = 1, IProgressReport? progress = null) => Run(Options with { Questions = n, Seed = seed, Relations = ["P36"] }, progress: progress).Labels;
+        var (five, eight) = (Ask(5), Ask(8));
+        Assert.Equal((5, 8), (five.Count, eight.Count));
+        Assert.Subset(eight.Select(l => l.FactId).ToHashSet(), five.Select(l => l.FactId).ToHashSet());
+        Assert.NotEqual(five.Select(l => l.FactId), Ask(5, seed: 2).Select(l => l.FactId));
+        var watch = new Watch();
+        Assert.Equal(Ask(null).Count, Ask(99, progress: watch).Count);
+        Assert.Contains(watch.Said, line => line.Contains("Fewer than 99 train questions, so all of them: P36 14.", StringComparison.Ordinal));
+        Assert.Throws<UsageException>(() => Ask(0));
+    }
+
+    [Fact]
+    public void OfDev_ExemplarsAreNotAsked()
+    {
+        var options = Options with { Split = Split.Dev, Relations = ["P36"], Sampling = new() { Prompts = 1 } };
+        var dev = EntityQuestions.Read(World()).Of("P36", Split.Dev);
+        var exemplars = Annotator.Exemplars(dev, options.Sampling, "P36", options.Seed).Single();
+        Assert.Equal(dev.Except(exemplars).Select(f => f.Id), Run(options).Labels.Select(l => l.FactId));
+        Assert.Contains("P36", Assert.Throws<SlickException>(() => Run(options with { Sampling = new() })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AStage_IsTheModelsContentItsQuestionsAndTheFormat()
+    {
+        var options = Options with { Relations = ["P17"], Questions = 3 };
+        var copy = Path.Combine(_folder, "copy");
+        Directory.CreateDirectory(copy);
+        foreach (var file in Directory.GetFiles(Model)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        var watch = new Watch();
+        var table = Run(options).Table;
+        Assert.Equal(table, Run(options, model: copy, progress: watch).Table);
+        Assert.Empty(watch.Done);
+        var bf16 = Run(options, compute: Compute.Choose("cpu", "bf16"));
+        Assert.Equal(("bf16", 3), (bf16.NumberFormat, bf16.Labels.Count));
+        Assert.NotEqual(table, bf16.Table);
+        // Another model: one byte of the weights.
+        var weights = File.ReadAllBytes(Path.Combine(copy, "model.safetensors"));
+        weights[^1] ^= 1;
+        File.WriteAllBytes(Path.Combine(copy, "model.safetensors"), weights);
+        Assert.NotEqual(table, Run(options, model: copy).Table);
+    }
+
+    [Fact]
+    public void WhatDoesNotFit_IsNamed()
+    {
+        string Complaint<T>(AnnotationOptions options, string? data = null, string? model = null) where T : SlickException =>
+            Assert.Throws<T>(() => Run(options, data: data, model: model)).Message;
+        Assert.Contains("P131, P136, P17", Complaint<UsageException>(Options with { Relations = ["P17", "P9999"] }), StringComparison.Ordinal);
+        Assert.Contains("out of distribution", Complaint<UsageException>(Options with { Relations = ["P50"] }), StringComparison.Ordinal);
+        Assert.Contains("positions", Complaint<SlickException>(Options with { Sampling = new() { Shots = 16 } }, data: Sample), StringComparison.Ordinal);
+        Assert.Contains("no such folder", Complaint<SlickException>(Options, model: Path.Combine(_folder, "gone")), StringComparison.Ordinal);
+        Assert.Contains("no such folder", Complaint<SlickException>(Options, data: Path.Combine(_folder, "gone")), StringComparison.Ordinal);
+        var empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
+        Assert.Contains("tokenizer.json", Complaint<SlickException>(Options, model: empty), StringComparison.Ordinal);
+        // Nothing half-written: what was begun may be resumed, nothing looks finished.
+        Assert.DoesNotContain(RunStore.Open(Path.Combine(_folder, "store")).List(), s => s.State == "complete");
+    }
+
+    // ":" and a space are one token, as if the answer's space belonged to the prompt's last sign.
+    private sealed class JoiningTokenizer : ITokenizer
+    {
+        public int VocabularySize => 200;
+        public int? BosId => null;
+        public int? EosId => null;
+        public int[] Encode(string text, bool addSpecialTokens = true) => [.. text.Replace(": ", "\u0080", StringComparison.Ordinal).Select(c => (int)c)];
+        public string Decode(IReadOnlyList<int> ids) => string.Concat(ids.Select(i => i == 0x80 ? ": " : ((char)i).ToString()));
+        public bool StartsWithLineFeed(int id) => id == '\n';
+    }
+
+    [Theory]
+    [InlineData(EstimatorKind.Exact)]
+    [InlineData(EstimatorKind.Sampled)]
+    public void MovedBoundaries_AreMarked(EstimatorKind kind)
+    {
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU, trainable: false);
+        weights.Initialize(1);
+        using var decoder = new Decoder(weights);
+        Fact Ask(int id) => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?", Answer = "here" };
+        var options = new SamplingOptions { Samples = 2, MaxAnswerTokens = 3 };
+        IEstimator estimator = kind == EstimatorKind.Exact ? new ExactEstimator(options, PromptFormat.QuestionAnswer) : new SampledEstimator(options, PromptFormat.QuestionAnswer);
+        var estimates = estimator.Estimate(decoder, new JoiningTokenizer(), [], [Ask(1), Ask(2)], 1, CancellationToken.None);
+        Assert.All(estimates, e => Assert.True(e.MovedBoundary));
+    }
+
+    [Fact]
+    public void TheTable_CountsAndStandsBesideThePaper()
+    {
+        var result = Run(Options);
+        var table = AnnotationTable.Make(result);
+        table.Check();
+        Assert.Equal(12 + 2, table.Rows.Count);
+        var p17 = table.Rows.Single(r => r[0] == "P17");
+        var labels = result.Labels.Where(l => l.Relation == "P17").ToList();
+        var highly = labels.Count(l => l.Category == Category.HighlyKnown);
+        Assert.Equal(FormattableString.Invariant($"{highly} ({100.0 * highly / labels.Count:F1})"), p17[1]);
+        Assert.Equal("14", p17[5]);
+        Assert.Equal("55.6, 33.3, 6.5, 4.6", p17[7]);
+        Assert.Equal("all", table.Rows[^2][0]);
+        Assert.Equal("23.9, 25.3, 16.9, 33.9", table.Rows[^2][7]);
+    }
+
+    [Fact]
+    public void ThePapersCounts_AreThePapers()
+    {
+        using var tables = JsonDocument.Parse(File.ReadAllText(Shared.Require("paper/tables.json")));
+        foreach (var (name, counts) in new[] { ("table3_train", AnnotationTable.PaperTrain), ("table4_test", AnnotationTable.PaperTest), ("table5_ood_test", AnnotationTable.PaperTest) })
+            foreach (var row in tables.RootElement.GetProperty(name).EnumerateObject())
+                Assert.Equal(row.Value.GetProperty("counts").EnumerateArray().Take(4).Select(c => c.GetInt32()), counts[row.Name]);
+        Assert.Equal((12, 19), (AnnotationTable.PaperTrain.Count, AnnotationTable.PaperTest.Count));
+    }
+}
