@@ -24,13 +24,13 @@ public sealed class Safetensors
     public IReadOnlyCollection<string> Names => entries.Keys;
 
     /// <summary>Bytes of the file that are mapped into memory at a time.</summary>
-    internal int Window { get; init; } = 16 << 20;
+    internal int Window { get; init; } = 2 << 20;
 
     private Safetensors(string path) => this.path = path;
 
     /// <summary>Reads and checks the header; the tensors' bytes are read when asked for.</summary>
     /// <exception cref="SlickException">The file is missing, truncated or damaged.</exception>
-    public static Safetensors Open(string path) => Open(path, 16 << 20);
+    public static Safetensors Open(string path) => Open(path, 2 << 20);
 
     internal static Safetensors Open(string path, int window)
     {

@@ -1,0 +1,199 @@
+using System.Text.Json.Nodes;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Tests.Models.StraightLine;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Models;
+
+/// <summary>A checkpoint is data: what does not fit is refused by name, and loading holds little beside the weights.</summary>
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly List<string> folders = [];
+
+    public CheckpointTests() => NativeLibraries.Load();
+
+    public void Dispose() => folders.ForEach(f => Directory.Delete(f, recursive: true));
+
+    private string Llama(Action<TinyModel>? change = null)
+    {
+        var model = new TinyModel("llama", []);
+        change?.Invoke(model);
+        folders.Add(model.Write());
+        return folders[^1];
+    }
+
+    private static string Refused(string folder)
+    {
+        var error = Assert.Throws<SlickException>(() => Checkpoint.Load(folder, CPU, trainable: false));
+        Assert.DoesNotContain('\n', error.Message);
+        Assert.Contains(folder, error.Message, StringComparison.Ordinal);
+        return error.Message;
+    }
+
+    [Fact]
+    public void MissingTensor_IsNamed() =>
+        Assert.Contains("'model.layers.2.mlp.up_proj.weight'", Refused(Llama(m => m.Tensors.Remove("model.layers.2.mlp.up_proj.weight"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void MisshapenTensor_IsNamedWithBothShapes()
+    {
+        var message = Refused(Llama(m => m.Tensors["model.norm.weight"] = ([16, 2], m.Tensors["model.norm.weight"].Values)));
+        Assert.Contains("'model.norm.weight' has the shape [16, 2], config.json asks for [32]", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TensorWithoutAPlace_IsNamed() =>
+        Assert.Contains("'model.layers.0.self_attn.q_proj.bias'", Refused(Llama(m => m.Tensors["model.layers.0.self_attn.q_proj.bias"] = ([32], new float[32]))), StringComparison.Ordinal);
+
+    [Fact]
+    public void KnownBuffersAndACopyOfATiedHead_AreNotInTheWay()
+    {
+        var folder = Llama(m =>
+        {
+            m.Config["tie_word_embeddings"] = true;
+            m.Tensors["lm_head.weight"] = m.Tensors["model.embed_tokens.weight"];
+            m.Tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = ([4], new float[4]);
+        });
+        Checkpoint.Load(folder, CPU, trainable: false).Dispose();
+    }
+
+    [Fact]
+    public void TiedHeadThatDiffersFromTheEmbedding_IsRefused() =>
+        Assert.Contains("'lm_head.weight'", Refused(Llama(m => m.Config["tie_word_embeddings"] = true)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("pytorch_model.bin")]
+    [InlineData("consolidated.00.pth")]
+    [InlineData("model.pt")]
+    public void Pickle_IsRefusedWithTheCure(string name)
+    {
+        var folder = Llama();
+        File.Move(Path.Combine(folder, "model.safetensors"), Path.Combine(folder, name));
+        var message = Refused(folder);
+        Assert.Contains("pickle", message, StringComparison.Ordinal);
+        Assert.Contains("safe_serialization=True", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FolderThatIsNotThere_IsNamed() => Refused(Path.Combine(Path.GetTempPath(), "slick-no-such-model"));
+
+    // Two shards of a model, and what their index says.
+    private string Sharded(Action<JsonObject>? change = null)
+    {
+        var folder = Llama();
+        using var scope = NewDisposeScope();
+        var whole = Safetensors.Open(Path.Combine(folder, "model.safetensors"));
+        var map = new JsonObject();
+        foreach (var (part, names) in whole.Names.Order(StringComparer.Ordinal).Chunk(whole.Names.Count / 2 + 1).Index())
+        {
+            var file = FormattableString.Invariant($"model-{part + 1:D5}-of-00002.safetensors");
+            Safetensors.Write(Path.Combine(folder, file), names.Select(n => (n, whole.Read(n))));
+            foreach (var name in names) map[name] = file;
+        }
+        File.Delete(Path.Combine(folder, "model.safetensors"));
+        change?.Invoke(map);
+        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
+        return folder;
+    }
+
+    [Fact]
+    public void Shards_AreTheSameModel()
+    {
+        using var whole = Checkpoint.Load(Llama(), CPU, trainable: false);
+        using var parts = Checkpoint.Load(Sharded(), CPU, trainable: false);
+        Assert.True(whole.Flat.equal(parts.Flat).all().item<bool>());
+    }
+
+    [Theory]
+    [InlineData("../other.safetensors")]
+    [InlineData("/etc/passwd")]
+    [InlineData("..\\other.safetensors")]
+    [InlineData("sub/model.safetensors")]
+    [InlineData("..")]
+    [InlineData("")]
+    public void IndexThatPointsElsewhere_IsRefused(string place) =>
+        Assert.Contains("model.norm.weight", Refused(Sharded(map => map["model.norm.weight"] = place)), StringComparison.Ordinal);
+
+    [Fact]
+    public void IndexWithAShardThatIsNotThere_IsNamed() =>
+        Assert.Contains("model-00003-of-00003.safetensors", Refused(Sharded(map => map["model.norm.weight"] = "model-00003-of-00003.safetensors")), StringComparison.Ordinal);
+
+    [Fact]
+    public void IndexWithATensorThatTheShardLacks_IsNamed() =>
+        Assert.Contains("model.norm.weight", Refused(Sharded(map => map["model.norm.weight"] = "model-00001-of-00002.safetensors")), StringComparison.Ordinal);
+
+    [Fact]
+    public void ShardWithATensorThatTheIndexLacks_IsNamed() =>
+        Assert.Contains("'model.norm.weight'", Refused(Sharded(map => map.Remove("model.norm.weight"))), StringComparison.Ordinal);
+
+    [Fact]
+    public void TokenizerWithMoreIdsThanEmbeddings_IsRefused()
+    {
+        var tokenizer = WordLevelTokenizer.Train(["a b c d e f g h"]);
+        var config = new DecoderConfig { VocabularySize = 5, HiddenSize = 8, Layers = 1, Heads = 1, KeyValueHeads = 1, HeadDim = 8, IntermediateSize = 8, MaxPositions = 8 };
+        var error = Assert.Throws<SlickException>(() => Checkpoint.CheckVocabulary("folder", config, tokenizer));
+        Assert.Contains("vocab_size", error.Message, StringComparison.Ordinal);
+        Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 500 }, tokenizer);
+    }
+
+    [Theory]
+    [InlineData("""{"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}""", "rope_scaling.rope_type")]
+    [InlineData("""{"rope_scaling": {"type": "dynamic", "factor": 4.0}}""", "rope_scaling.rope_type")]
+    [InlineData("""{"rope_parameters": {"rope_type": "linear"}}""", "rope_parameters.factor")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default", "beta_fast": 32}}""", "rope_parameters.beta_fast")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}""", "partial_rotary_factor")]
+    [InlineData("""{"hidden_act": "quick_gelu"}""", "hidden_act")]
+    [InlineData("""{"model_type": "mamba"}""", "model_type")]
+    [InlineData("""{"num_key_value_heads": 3}""", "num_key_value_heads")]
+    [InlineData("""{"hidden_size": -1}""", "hidden_size")]
+    [InlineData("""{"hidden_size": "wide"}""", "hidden_size")]
+    [InlineData("""{"vocab_size": null}""", "vocab_size")]
+    [InlineData("""{"tie_word_embeddings": 1}""", "tie_word_embeddings")]
+    [InlineData("""{"logit_scale": 0.25}""", "logit_scale")]
+    [InlineData("""{"sliding_window": 64}""", "sliding_window")]
+    [InlineData("""{"quantization_config": {"quant_method": "gptq"}}""", "quantization_config")]
+    [InlineData("""{"model_type": "gpt_neox", "hidden_act": "gelu_fast"}""", "hidden_act")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention", "chunked_attention", "full_attention", "full_attention"]}""", "layer_types")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention"]}""", "layer_types")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "use_bidirectional_attention": true}""", "use_bidirectional_attention")]
+    [InlineData("""{"model_type": "qwen2", "use_sliding_window": false, "layer_types": ["full_attention", "sliding_attention", "full_attention", "full_attention"]}""", "layer_types")]
+    [InlineData("""{"model_type": "smollm3", "no_rope_layers": [1, 0]}""", "no_rope_layers")]
+    [InlineData("""{"model_type": "phi3", "rope_scaling": {"type": "longrope", "short_factor": [1.0]}}""", "rope_scaling")]
+    public void SettingThatIsNotSupported_IsNamed(string settings, string key)
+    {
+        var folder = Llama(m =>
+        {
+            foreach (var (name, value) in JsonNode.Parse(settings)!.AsObject()) m.Config[name] = value?.DeepClone();
+        });
+        Assert.Contains(key, Refused(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TensorsAreTheSame_WhateverTheWindowAndTheFormat()
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.Combine(Llama(), "model.safetensors");
+        var whole = Safetensors.Open(path);
+        foreach (var window in (int[])[1, 4, 100, 4096])
+        {
+            var small = Safetensors.Open(path, window);
+            // A window smaller than an element, one that ends within one, and one within a page.
+            Assert.True(small.Read("model.layers.0.mlp.up_proj.weight").equal(whole.Read("model.layers.0.mlp.up_proj.weight")).all().item<bool>());
+        }
+        foreach (var dtype in (ScalarType[])[ScalarType.Float16, ScalarType.BFloat16])
+        {
+            var copy = Path.Combine(Path.GetDirectoryName(path)!, dtype + ".safetensors");
+            var original = whole.Read("model.norm.weight").to(dtype);
+            Safetensors.Write(copy, [("a", original)]);
+            var file = Safetensors.Open(copy);
+            Assert.Equal(dtype, file.Type("a"));
+            Assert.True(file.Read("a").equal(original).all().item<bool>());
+            var wide = empty(original.shape, ScalarType.Float32);
+            file.CopyTo("a", wide);
+            Assert.True(wide.equal(original.to(ScalarType.Float32)).all().item<bool>());
+        }
+    }
+}
