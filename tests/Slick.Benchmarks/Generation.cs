@@ -71,7 +71,7 @@ internal sealed class Generation(Decoder decoder, ITokenizer tokenizer, Sampling
         var tokens = new List<Tensor>();
         while (true)
         {
-            var (values, top) = decoder.Logits(hidden).topk(options.TopK, -1);
+            var (values, top) = decoder.Logits(hidden).to(ScalarType.Float32).topk(options.TopK, -1);
             Count(batch, 0, 0, 1);
             var draw = values.div_(Scalars.Of(options.Temperature)).softmax(-1).multinomial(1, generator: generator);
             var next = where(isGreedy, top.select(1, 0), top.gather(1, draw).squeeze(1));

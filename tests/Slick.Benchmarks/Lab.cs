@@ -40,14 +40,13 @@ internal sealed class Lab
         Tokenizer.Save(folder);
     }
 
-    /// <summary>Every prompt of the first relations, with at most this many questions each.</summary>
-    public IReadOnlyList<Work> Work(int relations, int questions) =>
-    [
+    /// <summary>The first prompts of the first relations, with at most this many questions each.</summary>
+    public Subject Subject(int relations, int questions, int prompts) => new(Weights, Tokenizer, Options, [
         .. from relation in World.Dataset.Relations.Where(r => r.InDistribution).Take(relations)
            let asked = World.Dataset.Of(relation.Id, Split.Train).Concat(World.Dataset.Of(relation.Id, Split.Test)).Take(questions).ToArray()
-           from prompt in PromptBatch.DrawExemplars(World.Dataset.Of(relation.Id, Split.Dev), Options, Seeds.Mix(Seed, relation.Id)).Select((exemplars, j) => (exemplars, j))
+           from prompt in PromptBatch.DrawExemplars(World.Dataset.Of(relation.Id, Split.Dev), Options, Seeds.Mix(Seed, relation.Id)).Take(prompts).Select((exemplars, j) => (exemplars, j))
            select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
-    ];
+    ]) { Prompts = prompts, ExactTarget = 40, SampledTarget = 15 };
 
     private sealed class Lines : IProgressReport
     {
@@ -63,6 +62,37 @@ internal sealed class Lab
         }
 
         public void Say(string line) => Console.Error.WriteLine(line);
+    }
+}
+
+/// <summary>A model and what it is asked.</summary>
+internal sealed record Subject(DecoderWeights Weights, ITokenizer Tokenizer, SamplingOptions Options, IReadOnlyList<Work> Work)
+{
+    private const int Seed = 1;
+
+    /// <summary>Prompts of a relation.</summary>
+    public int Prompts { get; init; } = 10;
+    /// <summary>Prompts that are worked on at a time, and torch's threads for each.</summary>
+    public int SideBySide { get; init; } = 1;
+    public int TorchThreads { get; init; } = 1;
+    /// <summary>Ratios to plain generation that are aimed at.</summary>
+    public double ExactTarget { get; init; } = 100;
+    public double SampledTarget { get; init; } = 30;
+
+    /// <summary>A Hugging Face checkpoint and the train questions of the first relations of EntityQuestions.</summary>
+    public static Subject OfCheckpoint(string folder, string data, string dtype, int relations, int questions, int prompts)
+    {
+        var weights = Checkpoint.Load(folder, torch.CPU, trainable: false, Compute.Choose("cpu", dtype).DType);
+        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
+        Checkpoint.CheckVocabulary(folder, weights.Config, tokenizer);
+        var dataset = EntityQuestions.Read(data);
+        var options = new SamplingOptions();
+        return new(weights, tokenizer, options, [
+            .. from relation in dataset.Relations.Where(r => r.InDistribution).Take(relations)
+               let asked = dataset.Of(relation.Id, Split.Train).Take(questions).ToArray()
+               from prompt in PromptBatch.DrawExemplars(dataset.Of(relation.Id, Split.Dev), options, Seeds.Mix(Seed, relation.Id)).Take(prompts).Select((exemplars, j) => (exemplars, j))
+               select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
+        ]) { Prompts = prompts };
     }
 }
 

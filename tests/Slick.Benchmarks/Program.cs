@@ -15,21 +15,35 @@ var questions = new Option<int>("--questions") { DefaultValueFactory = _ => int.
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Rounds in which the contenders take turns." };
 var epochs = new Option<int>("--epochs") { DefaultValueFactory = _ => 2, Description = "Passes of the pre-training where no model is kept." };
 var model = new Option<string?>("--model") { Description = "Folder of the model: read where it exists, else trained and written." };
+var checkpoint = new Option<string?>("--checkpoint") { Description = "A Hugging Face checkpoint instead of the lab's model: each contender alone, with all threads." };
+var data = new Option<string>("--data") { DefaultValueFactory = _ => "data/entityquestions-sample", Description = "EntityQuestions for --checkpoint." };
+var prompts = new Option<int>("--prompts") { DefaultValueFactory = _ => 10, Description = "Prompts of a relation, of the protocol's 10." };
+var dtype = new Option<string>("--dtype") { DefaultValueFactory = _ => "fp32", Description = "fp32 or bf16, for --checkpoint." };
 var only = new Option<string?>("--only") { Description = "Only contenders whose name contains this (for a profile)." };
-var command = new RootCommand("Questions a second of SliCK's estimators and of plain generation.") { threads, relations, questions, rounds, epochs, model, only };
+var command = new RootCommand("Questions a second of SliCK's estimators and of plain generation.") { threads, relations, questions, rounds, epochs, model, checkpoint, data, prompts, dtype, only };
 command.SetAction(parsed =>
 {
     NativeLibraries.Load();
-    var lab = new Lab(parsed.GetValue(model), parsed.GetValue(epochs));
-    var bench = new Bench(lab, lab.Work(parsed.GetValue(relations), parsed.GetValue(questions)), parsed.GetValue(threads));
+    var (n, asked, cores) = (parsed.GetValue(relations), parsed.GetValue(questions), parsed.GetValue(threads));
+    Subject subject;
+    if (parsed.GetValue(checkpoint) is { } folder)
+    {
+        Compute.UseThreads(cores);
+        subject = Subject.OfCheckpoint(folder, parsed.GetValue(data)!, parsed.GetValue(dtype)!, n, asked, parsed.GetValue(prompts)) with { SideBySide = 1, TorchThreads = cores };
+    }
+    else subject = new Lab(parsed.GetValue(model), parsed.GetValue(epochs)).Subject(n, asked, parsed.GetValue(prompts)) with { SideBySide = cores, TorchThreads = 1 };
+    var bench = new Bench(subject);
     bench.Run(parsed.GetValue(rounds), parsed.GetValue(only));
     return 0;
 });
 return command.Parse(args).Invoke();
 
 /// <summary>Runs the contenders in turns and prints what they reach.</summary>
-internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
+internal sealed class Bench(Subject lab)
 {
+    private readonly IReadOnlyList<Work> work = lab.Work;
+    private readonly int threads = lab.SideBySide;
+
     private const string Baseline = "generate", Stricter = "generate, prefilled once";
 
     private sealed class Contender(string name, Func<Work, double> run, double? target = null)
@@ -52,15 +66,15 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
     {
         List<Contender> contenders =
         [
-            new("Exact", w => Estimate(new ExactEstimator(lab.Options, PromptFormat.QuestionAnswer), w), 40),
-            new("Sampled", w => Estimate(new SampledEstimator(lab.Options, PromptFormat.QuestionAnswer), w), 15),
+            new("Exact", w => Estimate(new ExactEstimator(lab.Options, PromptFormat.QuestionAnswer), w), lab.ExactTarget),
+            new("Sampled", w => Estimate(new SampledEstimator(lab.Options, PromptFormat.QuestionAnswer), w), lab.SampledTarget),
             new(Stricter, w => Generate(w, prefillOnce: true)),
             new(Baseline, w => Generate(w, prefillOnce: false)),
         ];
         if (only is not null) contenders.RemoveAll(c => !c.Name.Contains(only, StringComparison.OrdinalIgnoreCase));
         var config = lab.Weights.Config;
-        var asked = work.Sum(w => w.Questions.Count) / (double)lab.Options.Prompts;
-        Line($"Model: d {config.HiddenSize}, {config.Layers} layers, {config.VocabularySize} words, fp32; {asked:F0} questions, {lab.Options.Prompts} prompts of {lab.Options.Shots} exemplars, {lab.Options.Samples} samples; {threads} threads.");
+        var asked = work.Sum(w => w.Questions.Count) / (double)lab.Prompts;
+        Line($"Model: d {config.HiddenSize}, {config.Layers} layers, {config.VocabularySize} tokens, {lab.Weights.Flat.dtype}; {asked:F0} questions, {lab.Prompts} prompts of {lab.Options.Shots} exemplars, {lab.Options.Samples} samples; {lab.SideBySide} x {lab.TorchThreads} threads.");
         foreach (var contender in contenders) Sample(contender); // warm
         foreach (var contender in contenders.Where(c => c.Name.StartsWith(Baseline, StringComparison.Ordinal)))
         {
@@ -68,7 +82,7 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
             batchSize[once] = BatchSizes.MinBy(size =>
             {
                 batchSize[once] = size;
-                return Enumerable.Range(0, 3).Min(_ => Sample(contender));
+                return Enumerable.Range(0, lab.TorchThreads > 1 ? 1 : 3).Min(_ => Sample(contender));
             });
             Line($"{contender.Name}: {batchSize[once]} questions a batch ({batchSize[once] * (lab.Options.Samples + 1)} rows), the fastest of {string.Join(", ", BatchSizes)}.");
         }
@@ -81,7 +95,7 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
             {
                 var flops = new double[work.Count];
                 var clock = Stopwatch.StartNew();
-                SideBySide.For(work.Count, i => flops[i] = contender.Run(work[i]), width: threads);
+                Each(work.Count, i => flops[i] = contender.Run(work[i]));
                 contender.Seconds.Add(clock.Elapsed.TotalSeconds);
                 contender.Flops = flops.Sum();
             }
@@ -89,7 +103,7 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
         // Estimators do not count their work: the same passes again, counted.
         foreach (var contender in contenders.Where(c => c.Flops == 0)) contender.Flops = work.Sum(w => contender.Name == "Exact" ? ExactFlops(w) : TreeFlops(w));
         var peak = Median(peaks);
-        Line($"Matrix product 1024^3, fp32: {peak:F0} GFLOP/s (each round: {string.Join(", ", peaks.Select(p => p.ToString("F0", CultureInfo.InvariantCulture)))})");
+        Line($"Matrix product 1024^3, {lab.Weights.Flat.dtype}: {peak:F0} GFLOP/s (each round: {string.Join(", ", peaks.Select(p => p.ToString("F0", CultureInfo.InvariantCulture)))})");
         Line($"{"",-26} {"questions/s",12} {"slowest-fastest",18} {"x generate",11} {"x stricter",11} {"GFLOP/question",15} {"GFLOP/s",8} {"of the peak",12}");
         foreach (var contender in contenders)
         {
@@ -102,11 +116,18 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
             Line($"generate, prefill alone: {threads * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s, {threads * prefillFlops / prefillSeconds / 1e9 / peak:P0} of the peak");
     }
 
+    // Side by side, one torch thread each; a single one with all threads.
+    private void Each(int count, Action<int> run)
+    {
+        if (threads > 1) SideBySide.For(count, run, width: threads);
+        else for (var i = 0; i < count; i++) run(i);
+    }
+
     // Seconds of a small part of the work.
     private double Sample(Contender contender)
     {
         var clock = Stopwatch.StartNew();
-        SideBySide.For(threads, i => contender.Run(work[i % work.Count] with { Questions = [.. work[i % work.Count].Questions.Take(BatchSizes[^1])] }), width: threads);
+        Each(threads, i => contender.Run(work[i % work.Count] with { Questions = [.. work[i % work.Count].Questions.Take(BatchSizes[^1])] }));
         return clock.Elapsed.TotalSeconds;
     }
 
@@ -163,12 +184,12 @@ internal sealed class Bench(Lab lab, IReadOnlyList<Work> work, int threads)
         double Once()
         {
             var clock = Stopwatch.StartNew();
-            SideBySide.For(threads, _ =>
+            Each(threads, _ =>
             {
                 using var scope = torch.NewDisposeScope();
-                var (a, b) = (torch.rand(size, size), torch.rand(size, size));
+                var (a, b) = (torch.rand(size, size).to(lab.Weights.Flat.dtype), torch.rand(size, size).to(lab.Weights.Flat.dtype));
                 for (var i = 0; i < times; i++) torch.mm(a, b).Dispose();
-            }, width: threads);
+            });
             return 2.0 * size * size * size * times * threads / clock.Elapsed.TotalSeconds / 1e9;
         }
         Once();
