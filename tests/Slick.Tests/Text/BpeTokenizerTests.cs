@@ -1,0 +1,284 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DuckDB.NET.Data;
+using Slick.Text;
+
+namespace Slick.Tests.Text;
+
+/// <summary>The parts of tokenizer.json, each on a file made by hand, with values that follow from their documentation.</summary>
+public sealed class BpeTokenizerTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    // A vocabulary of these tokens, numbered in order, and a tokenizer.json around it.
+    private ITokenizer Make(string[] vocabulary, string[] merges, string parts = "{}", string model = "{}", string? config = null)
+    {
+        var json = new JsonObject
+        {
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE",
+                ["vocab"] = new JsonObject(vocabulary.Select((v, i) => KeyValuePair.Create<string, JsonNode?>(v, i))),
+                ["merges"] = new JsonArray([.. merges.Select(m => JsonValue.Create(m))]),
+            },
+        };
+        foreach (var (key, value) in JsonNode.Parse(parts)!.AsObject()) json[key] = value?.DeepClone();
+        foreach (var (key, value) in JsonNode.Parse(model)!.AsObject()) json["model"]![key] = value?.DeepClone();
+        var path = Path.Combine(folder, "tokenizer.json");
+        File.WriteAllText(path, json.ToJsonString());
+        if (config is not null) File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config);
+        return TokenizerJson.Read(path);
+    }
+
+    private static string[] Letters(string letters, params string[] more) => [.. letters.Select(c => c.ToString()), .. more];
+
+    private static void Gives(ITokenizer tokenizer, string[] vocabulary, string text, string expected) =>
+        Assert.Equal(expected, string.Join(' ', tokenizer.Encode(text).Select(id => vocabulary[id])));
+
+    [Fact]
+    public void Merges_AreMadeInTheOrderOfTheList_NotOfTheText()
+    {
+        var v = Letters("abcd", "bc", "ab", "abcd", "cd");
+        Gives(Make(v, ["b c", "a b", "c d"]), v, "abcd", "a bc d");
+        Gives(Make(v, ["a b", "b c", "c d", "ab cd"]), v, "abcdab", "abcd ab");
+    }
+
+    [Fact]
+    public void SamePairTwice_IsMergedFromTheLeft()
+    {
+        var v = Letters("a", "aa", "aaaa");
+        Gives(Make(v, ["a a"]), v, "aaaaa", "aa aa a");
+        Gives(Make(v, ["a a", "aa aa"]), v, "aaaaa", "aaaa a");
+    }
+
+    [Fact]
+    public void WholePiece_IsTakenWithoutMerges_WhereTheModelSaysSo()
+    {
+        var v = Letters("ab", "ab");
+        Gives(Make(v, []), v, "ab", "a b");
+        Gives(Make(v, [], model: """{"ignore_merges": true}"""), v, "ab", "ab");
+    }
+
+    [Fact]
+    public void CharactersThatAreNotThere_BecomeBytes_OrUnknown_OrNothing()
+    {
+        var bytes = Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>").ToArray();
+        string[] v = [.. Letters("a", "?"), .. bytes];
+        Gives(Make(v, [], model: """{"byte_fallback": true}"""), v, "aé", "a <0xC3> <0xA9>");
+        v = Letters("a", "?");
+        Gives(Make(v, [], model: """{"unk_token": "?"}"""), v, "aéüa", "a ? ? a");
+        Gives(Make(v, [], model: """{"unk_token": "?", "fuse_unk": true}"""), v, "aéüa", "a ? a");
+        Gives(Make(v, []), v, "aéüa", "a a");
+    }
+
+    [Theory]
+    [InlineData("Removed", "a b c")]
+    [InlineData("Isolated", "a - - b - c")]
+    [InlineData("MergedWithPrevious", "a- - b- c")]
+    [InlineData("MergedWithNext", "a - -b -c")]
+    [InlineData("Contiguous", "a -- b - c")]
+    public void Split_TreatsItsMatches(string behavior, string expected)
+    {
+        var v = Letters("abc-", "a-", "-b", "-c", "b-", "--");
+        var tokenizer = Make(v, ["a -", "b -", "- b", "- c", "- -"],
+            $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"String": "-"}, "behavior": "{{{behavior}}}", "invert": false}}""", """{"ignore_merges": true}""");
+        Gives(tokenizer, v, "a--b-c", expected);
+    }
+
+    [Fact]
+    public void Split_Inverted_KeepsTheMatches()
+    {
+        var v = Letters("ab1");
+        Gives(Make(v, [], """{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\d+"}, "behavior": "Removed", "invert": true}}"""), v, "a1b11", "1 1 1");
+    }
+
+    [Theory]
+    [InlineData("'(?:[a-z])+", "don't stop")]
+    [InlineData("[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+", "one  two")]
+    [InlineData("\\p{Lu}?\\p{Ll}++", "One tWo")]
+    [InlineData("(?i:'S|'T)", "it's 'T")]
+    public void Patterns_OfOniguruma_AreRead(string pattern, string text)
+    {
+        // Isolated: whatever is matched, nothing of the text is lost.
+        var v = Letters("abcdefghijklmnopqrstuvwxyzOTWS' ");
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}}""";
+        Gives(Make(v, [], json), v, text, string.Join(' ', text.Select(c => c.ToString())));
+    }
+
+    [Fact]
+    public void LettersBeyondTheFirstPlane_AreLetters()
+    {
+        var pattern = new TextPattern(@"\p{L}+|[^\s\p{L}\p{N}]+|\p{N}");
+        const string text = "\U00010400b\U0001F600\U0001D7D8x"; // a Deseret letter, an emoji, a mathematical digit
+        Assert.Equal(["\U00010400b", "\U0001F600", "\U0001D7D8", "x"], pattern.Matches(text).Select(m => text[m.Begin..m.End]));
+    }
+
+    [Theory]
+    [InlineData("first", "_a _b")]
+    [InlineData("always", "_a _b")]
+    [InlineData("never", "a _b")]
+    public void Metaspace_MarksWords(string scheme, string expected)
+    {
+        var v = Letters("ab_", "_a", "_b");
+        var json = $$$"""{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true}, "decoder": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}"}}""";
+        var tokenizer = Make(v, ["_ a", "_ b"], json);
+        Gives(tokenizer, v, "a b", expected);
+        Assert.Equal("a b", tokenizer.Decode(tokenizer.Encode("a b")));
+    }
+
+    [Fact]
+    public void Metaspace_First_LeavesWhatFollowsAnAddedTokenAlone()
+    {
+        var v = Letters("ab_", "_a", "_b", "<x>");
+        const string json = """{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "SCHEME", "split": false}, "added_tokens": [{"id": 5, "content": "<x>", "normalized": false, "special": true}]}""";
+        Gives(Make(v, ["_ a", "_ b"], json.Replace("SCHEME", "first", StringComparison.Ordinal)), v, "a<x>b", "_a <x> b");
+        Gives(Make(v, ["_ a", "_ b"], json.Replace("SCHEME", "always", StringComparison.Ordinal)), v, "a<x>b", "_a <x> _b");
+    }
+
+    [Fact]
+    public void AddedTokens_KeepTheirFlags()
+    {
+        var v = Letters("ab ", "<x>", "<long>", "<");
+        string Added(string flags, string content = "<x>", int id = 3) => $$$"""{"added_tokens": [{"id": {{{id}}}, "content": "{{{content}}}", "special": true{{{flags}}}}]}""";
+        Gives(Make(v, [], Added("")), v, "a <x> b", "a   <x>   b");
+        Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a <x> b", "a <x>   b");
+        Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a <x> b", "a   <x> b");
+        Gives(Make(v, [], Added(", \"single_word\": true", "a", 0)), v, "ab a", "a b   a");
+    }
+
+    [Fact]
+    public void AddedTokens_TheLongestWins()
+    {
+        var v = Letters("ab", "<x", "<x>");
+        Gives(Make(v, [], """{"added_tokens": [{"id": 2, "content": "<x", "special": true}, {"id": 3, "content": "<x>", "special": true}]}"""), v, "a<x>b<x", "a <x> b <x");
+    }
+
+    [Fact]
+    public void Normalizers_Rewrite()
+    {
+        var v = Letters("abäi_!\u0307e");
+        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true, "strip_right": false}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": " "}, "content": "_"}, {"type": "Prepend", "prepend": "!"}]}}"""),
+            v, " A\u0130 ", "! a i \u0307 _");
+        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}}"""), v, "äé", "a e");
+        Gives(Make(v, [], """{"normalizer": {"type": "NFC"}}"""), v, "a\u0308", "ä");
+    }
+
+    [Fact]
+    public void PostProcessorAndConfig_SayWhatStandsAround()
+    {
+        var v = Letters("a", "<s>", "</s>");
+        const string template = """{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}, "decoder": {"type": "Fuse"}}""";
+        var plain = Make(v, [], template);
+        Assert.Equal([1, 0], plain.Encode("a"));
+        Assert.Equal([0], plain.Encode("a", addSpecialTokens: false));
+        Assert.Equal((1, null), (plain.BosId, plain.EosId));
+        var told = Make(v, [], template, config: """{"bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_bos_token": false, "add_eos_token": true}""");
+        Assert.Equal([0, 2], told.Encode("a"));
+        Assert.Equal((1, 2), (told.BosId, told.EosId));
+        var roberta = Make(v, [], """{"post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}}""", config: "{}");
+        Assert.Equal([1, 0, 2], roberta.Encode("a"));
+    }
+
+    [Fact]
+    public void LineFeeds_AreFoundInEveryKindOfVocabulary()
+    {
+        string[] byteLevel = ["a", "Ċ", "Ċa", "ĠĊ"];
+        var first = Make(byteLevel, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"}}""");
+        Assert.Equal([false, true, true, false], Enumerable.Range(0, 4).Select(first.StartsWithLineFeed));
+        string[] fallback = ["a", "<0x0A>", "\n\n", "_a"];
+        var second = Make(fallback, [], """{"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "_"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]}}""");
+        Assert.Equal([false, true, true, false], Enumerable.Range(0, 4).Select(second.StartsWithLineFeed));
+        Assert.False(second.StartsWithLineFeed(99));
+    }
+
+    [Fact]
+    public void ByteLevel_GivesBackEveryText()
+    {
+        var alphabet = Enumerable.Range(0, 256).Select(b => Byte(b)).ToArray();
+        var tokenizer = Make(alphabet, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"}}""");
+        var random = new Random(5);
+        for (var i = 0; i < 300; i++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(30)).Select(_ => char.ConvertFromUtf32(random.Next(4) switch
+            {
+                0 => random.Next(0x20, 0x7F),
+                1 => random.Next(0xA0, 0x3000),
+                2 => random.Next(0x1F300, 0x1F700),
+                _ => random.Next(0, 0x20),
+            })));
+            Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
+        }
+        // The letter of a byte: GPT-2's printable ones stand for themselves, the others follow U+0100.
+        static string Byte(int b) => b is >= 33 and <= 126 or >= 161 and <= 172 or >= 174 ? ((char)b).ToString() : ((char)(256 + Enumerable.Range(0, b).Count(o => o is not (>= 33 and <= 126 or >= 161 and <= 172 or >= 174)))).ToString();
+    }
+
+    [Fact]
+    public void ManyThreads_EncodeAsOne()
+    {
+        var tokenizer = TokenizerJson.Read(Shared.Require("reference/tokenizers/llama3/tokenizer.json"));
+        var texts = File.ReadLines(Shared.Require("reference/tokenizers/llama3/golden.jsonl")).Select(l => JsonNode.Parse(l)!["text"]!.GetValue<string>()).ToArray();
+        var alone = texts.Select(t => tokenizer.Encode(t)).ToArray();
+        var fresh = TokenizerJson.Read(Shared.Require("reference/tokenizers/llama3/tokenizer.json"));
+        var together = new int[4 * texts.Length][];
+        Parallel.For(0, together.Length, i => together[i] = fresh.Encode(texts[i % texts.Length]));
+        for (var i = 0; i < together.Length; i++) Assert.Equal(alone[i % texts.Length], together[i]);
+    }
+
+    [Theory]
+    [InlineData("""{"pre_tokenizer": {"type": "BertPreTokenizer"}}""", "{}", "pre_tokenizer.type")]
+    [InlineData("""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}}""", "{}", "pre_tokenizer.pretokenizers[0].pattern.Regex")]
+    [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Somehow"}}""", "{}", "pre_tokenizer.behavior")]
+    [InlineData("""{"normalizer": {"type": "Precompiled"}}""", "{}", "normalizer.type")]
+    [InlineData("""{"decoder": {"type": "CTC"}}""", "{}", "decoder.type")]
+    [InlineData("""{"post_processor": {"type": "Odd"}}""", "{}", "post_processor.type")]
+    [InlineData("""{"added_tokens": [{"id": 0, "content": "<s>"}]}""", "{}", "added_tokens[0].id")]
+    [InlineData("{}", """{"merges": ["a x"]}""", "model.merges[0]")]
+    [InlineData("{}", """{"merges": [["a"]]}""", "model.merges[0]")]
+    [InlineData("{}", """{"unk_token": "nowhere"}""", "model.unk_token")]
+    [InlineData("{}", """{"vocab": {"a": 0, "b": 0}}""", "model.vocab['b']")]
+    [InlineData("{}", """{"vocab": {"a": -1}}""", "model.vocab['a']")]
+    [InlineData("{}", """{"end_of_word_suffix": "</w>"}""", "model.end_of_word_suffix")]
+    [InlineData("{}", """{"dropout": 0.1}""", "model.dropout")]
+    [InlineData("{}", """{"type": "Unigram"}""", "model.type")]
+    public void WhatIsNotSupported_IsNamedByItsKey(string parts, string model, string key)
+    {
+        var error = Assert.Throws<SlickException>(() => Make(["a", "b"], [], parts, model));
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer.json", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void BosThatIsNotInTheVocabulary_IsNamed() =>
+        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"bos_token": "<s>"}""")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void ComposedForm_IsThatOfAnotherProgram()
+    {
+        // utf8proc inside DuckDB; characters that Unicode 14 has.
+        using var connection = new DuckDBConnection("Data Source=:memory:");
+        connection.Open();
+        var random = new Random(11);
+        string Character() => char.ConvertFromUtf32(random.Next(6) switch
+        {
+            0 => random.Next(0xC0, 0x250),
+            1 => random.Next(0x300, 0x370),
+            2 => random.Next(0x1E00, 0x2000),
+            3 => random.Next(0x1100, 0x1200),
+            4 => random.Next(0xAC00, 0xD7A4),
+            _ => random.Next(0xF900, 0xFB00),
+        });
+        for (var i = 0; i < 500; i++)
+        {
+            var text = string.Concat(Enumerable.Range(0, 12).Select(_ => Character()));
+            using var command = connection.CreateCommand();
+            command.CommandText = "select nfc_normalize($1)";
+            command.Parameters.Add(new DuckDBParameter(text));
+            Assert.Equal((string)command.ExecuteScalar()!, UnicodeForms.Normalize(text, compatible: false, compose: true));
+        }
+        Assert.Equal("fi 1\u20442 \u1100\u1161", UnicodeForms.Normalize("\uFB01 \u00BD \uAC00", compatible: true, compose: false));
+        Assert.Equal("A\u030A", UnicodeForms.Normalize("\u212B", compatible: false, compose: false));
+    }
+}
