@@ -36,6 +36,11 @@ command.SetAction(parsed =>
     bench.Run(parsed.GetValue(rounds), parsed.GetValue(only));
     return 0;
 });
+var tokenizerFolder = new Argument<string>("folder") { Description = "A folder with tokenizer.json." };
+var count = new Option<int>("--count") { DefaultValueFactory = _ => 1_000_000, Description = "Questions to encode." };
+var speed = new Command("tokenizer", "Short questions a second through a tokenizer.") { tokenizerFolder, data, count };
+speed.SetAction(parsed => TokenizerSpeed.Run(parsed.GetValue(tokenizerFolder)!, parsed.GetValue(data)!, parsed.GetValue(count)));
+command.Add(speed);
 return command.Parse(args).Invoke();
 
 /// <summary>Runs the contenders in turns and prints what they reach.</summary>

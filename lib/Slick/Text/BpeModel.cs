@@ -12,12 +12,15 @@ internal sealed class BpeModel
 {
     private const int CachedPieces = 1 << 17;
     private const int LongestCachedPiece = 64;
+    // A piece beyond this is cut where no merge can reach across: words come again, whole texts do not.
+    private const int LongestUncutPiece = 16;
 
     private readonly Dictionary<string, int> vocabulary;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
     private readonly Dictionary<long, (int Rank, int Id)> merges = [];
     private readonly int[] bytes = new int[256]; // ids of <0x00> to <0xFF>, -1 where one is missing
-    private readonly bool byteFallback, fuseUnknown, wholePieces;
+    private readonly HashSet<int> neighbours = []; // two UTF-16 units that stand next to each other in something merged
+    private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
     private readonly int unknown = -1;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private int cached;
@@ -51,6 +54,8 @@ internal sealed class BpeModel
             if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b) || !vocabulary.TryGetValue(left + right, out var joined))
                 throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
             merges[Key(a, b)] = (rank++, joined); // of two equal merges the later counts
+            neighbours.Add(left[^1] << 16 | right[0]);
+            mergesBytes |= Array.IndexOf(bytes, a) >= 0 || Array.IndexOf(bytes, b) >= 0;
         }
     }
 
@@ -69,6 +74,24 @@ internal sealed class BpeModel
 
     /// <summary>Appends the ids of one piece.</summary>
     public void Encode(ReadOnlySpan<char> piece, List<int> into)
+    {
+        if (piece.Length <= LongestUncutPiece || wholePieces || mergesBytes)
+        {
+            EncodeUncut(piece, into);
+            return;
+        }
+        var begin = 0;
+        for (var i = 1; i < piece.Length; i++)
+        {
+            if (neighbours.Contains(piece[i - 1] << 16 | piece[i]) || char.IsLowSurrogate(piece[i])
+                || (fuseUnknown && unknown >= 0 && !lookup.ContainsKey(piece[(i - 1)..i]) && !lookup.ContainsKey(piece[i..(i + 1)]))) continue;
+            EncodeUncut(piece[begin..i], into);
+            begin = i;
+        }
+        EncodeUncut(piece[begin..], into);
+    }
+
+    private void EncodeUncut(ReadOnlySpan<char> piece, List<int> into)
     {
         if (piece.Length > LongestCachedPiece)
         {
