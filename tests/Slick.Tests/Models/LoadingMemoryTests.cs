@@ -24,10 +24,15 @@ public sealed class LoadingMemoryTests
         }
         static long Peak() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
         static long Now() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
-        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
-        var before = Now();
-        using var loaded = Checkpoint.Load(folder, CPU, trainable: false);
-        var took = Peak() - before;
+        // What else the process does only adds: the smallest of three.
+        var took = Enumerable.Range(0, 3).Min(_ =>
+        {
+            GC.Collect();
+            File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
+            var before = Now();
+            using var loaded = Checkpoint.Load(folder, CPU, trainable: false);
+            return Peak() - before;
+        });
         Assert.InRange(took, size / 2, size * 1.1);
         Directory.Delete(folder, recursive: true);
     }
