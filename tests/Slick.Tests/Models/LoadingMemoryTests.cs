@@ -13,8 +13,8 @@ public sealed class LoadingMemoryTests
     public void Loading_HoldsLittleBesideTheWeights()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "peak memory is read from /proc");
-        // 64 MB in bf16, 128 MB as fp32.
-        var config = new DecoderConfig { VocabularySize = 60_000, HiddenSize = 512, Layers = 1, Heads = 4, KeyValueHeads = 4, HeadDim = 128, IntermediateSize = 512, MaxPositions = 64 };
+        // 154 MB in bf16, 308 MB as fp32: large beside what else the process does.
+        var config = new DecoderConfig { VocabularySize = 150_000, HiddenSize = 512, Layers = 1, Heads = 4, KeyValueHeads = 4, HeadDim = 128, IntermediateSize = 512, MaxPositions = 64 };
         var folder = Directory.CreateTempSubdirectory("slick").FullName;
         long size;
         using (var weights = new DecoderWeights(config, CPU, trainable: false, ScalarType.BFloat16))
@@ -24,16 +24,10 @@ public sealed class LoadingMemoryTests
         }
         static long Peak() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
         static long Now() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
-        // What else the process does only adds: the smallest of three.
-        var took = Enumerable.Range(0, 3).Min(_ =>
-        {
-            GC.Collect();
-            File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
-            var before = Now();
-            using var loaded = Checkpoint.Load(folder, CPU, trainable: false);
-            return Peak() - before;
-        });
-        Assert.InRange(took, size / 2, size * 1.1);
+        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
+        var before = Now();
+        using var loaded = Checkpoint.Load(folder, CPU, trainable: false);
+        Assert.InRange(Peak() - before, size / 2, size * 1.1);
         Directory.Delete(folder, recursive: true);
     }
 }
