@@ -103,6 +103,24 @@ public static class Annotation
         return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"));
     }
 
+    /// <summary>For a notebook: <see cref="Run"/>, and the model with its labels, to look at fact by fact (<see cref="Inspection"/>).</summary>
+    /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
+    /// <param name="data">EntityQuestions in its official layout.</param>
+    /// <param name="questions">Train questions of each of the 12 relations.</param>
+    /// <param name="seed">Seed of the questions and the exemplars.</param>
+    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="dtype">fp32 or bf16.</param>
+    /// <param name="store">The store's folder; empty for the default.</param>
+    /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
+    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
+    {
+        var compute = Compute.Choose(device, dtype);
+        var options = new AnnotationOptions { Questions = questions, Seed = seed };
+        var result = Run(model, data, options, RunStore.Open(store), compute, Host.Progress, Host.Cancellation);
+        var study = StudyOptions.Quick with { Sampling = options.Sampling };
+        return (result, new(result.Model, study, BaseModel.OfCheckpoint(model, EntityQuestions.Read(data), seed, compute), result.Labels));
+    }
+
     private static string Described(AnnotationOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {options.Seed}");
 

@@ -6,7 +6,7 @@ using TorchSharp;
 
 namespace Slick.Studies;
 
-/// <summary>A world and the model that was pre-trained on it: the first stage of a study.</summary>
+/// <summary>A world and the model that was pre-trained on it, the first stage of a study; or a checkpoint and questions.</summary>
 public sealed class BaseModel : IDisposable
 {
     /// <summary>Raised whenever a result would change.</summary>
@@ -18,22 +18,24 @@ public sealed class BaseModel : IDisposable
     public int Seed { get; }
     /// <summary>The stage's key in the store.</summary>
     public string Key { get; }
-    /// <summary>The folder of the stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>; transformers loads it as a <c>LlamaForCausalLM</c>.</summary>
+    /// <summary>The model's folder; that of a stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>; transformers loads it as a <c>LlamaForCausalLM</c>.</summary>
     public string Folder { get; }
     /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
-    /// <summary>The words of the world.</summary>
+    /// <summary>The model's tokenizer; the lab's knows the words of the world.</summary>
     public ITokenizer Tokenizer { get; }
     /// <summary>The parameters, read when first asked for.</summary>
     public DecoderWeights Weights => weights.Value;
 
-    private BaseModel(int seed, Stage stage, WorldOptions options, torch.Device device)
+    private BaseModel(int seed, string key, string folder, Dataset dataset, Compute compute)
     {
-        (Seed, Key, Folder) = (seed, stage.Key, stage.Folder);
-        Dataset = new Dataset(SyntheticWorld.Relations, Tables.Read<Fact>(stage.File("facts.parquet")));
-        Tokenizer = TokenizerJson.Read(stage.File("tokenizer.json"));
-        weights = new(() => Checkpoint.Load(stage.Folder, device, trainable: false));
+        (Seed, Key, Folder, Dataset) = (seed, key, folder, dataset);
+        Tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
+        weights = new(() => Checkpoint.Load(folder, compute.Device, trainable: false, compute.DType));
     }
+
+    /// <summary>A model that we did not make, with the questions that it is asked.</summary>
+    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) => new(seed, ModelFiles.Hash(folder), folder, dataset, compute);
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>
     /// <param name="options">The study's choices; world and pre-training matter here.</param>
@@ -67,7 +69,8 @@ public sealed class BaseModel : IDisposable
                 Tables.Write(Path.Combine(folder, "facts.parquet"), world.Dataset.Facts);
             };
         });
-        return new BaseModel(seed, stage, options.World, device);
+        var dataset = new Dataset(SyntheticWorld.Relations, Tables.Read<Fact>(stage.File("facts.parquet")));
+        return new BaseModel(seed, stage.Key, stage.Folder, dataset, new Compute(device, torch.ScalarType.Float32));
     }
 
     internal static Stage StageOf(StudyOptions options, int seed, RunStore store) =>

@@ -87,10 +87,13 @@ public static class Inspection
     {
         using var decoder = new Decoder(labelled.Model.Weights);
         var rows = new List<ExampleRow>();
+        // Test questions where there are some; a model of somebody else's may have been asked those of train only.
+        var test = labelled.Labels.Where(l => l.Split == Split.Test).ToList();
+        var labels = test.Count > 0 ? test : labelled.Labels;
         foreach (var category in Enum.GetValues<Category>())
         {
             // Spread over the relations, as they come.
-            var chosen = labelled.Labels.Where(l => l.Category == category && l.Split == Split.Test).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory);
+            var chosen = labels.Where(l => l.Category == category).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory);
             foreach (var label in chosen)
             {
                 var drawn = Drawn(labelled, decoder, Fact(labelled, label.FactId));

@@ -70,6 +70,20 @@ public sealed class AnnotationTests : IDisposable
         }
     }
 
+    [Fact]
+    public void OpenedForANotebook_TheModelAnswersFactByFact()
+    {
+        var (result, known) = Annotation.Open(Model, World(), questions: 3, device: "cpu", store: Path.Combine(_folder, "store"));
+        Assert.Equal(36, result.Labels.Count);
+        Assert.Same(result.Labels, known.Labels);
+        var label = result.Labels[0];
+        Assert.EndsWith($"Q: {label.Question}\nA:", Inspection.PromptText(known, label.FactId, prompt: 2), StringComparison.Ordinal);
+        // The prompts are those that the label was found with.
+        Assert.Equal(label.GreedyCorrect, Inspection.Answers(known, label.FactId).Average(a => a.GreedyCorrect ? 1.0 : 0), 1e-9);
+        Assert.Equal(label.SampledCorrect, Inspection.Answers(known, label.FactId).Average(a => a.Probability), 1e-6);
+        Assert.NotEmpty(Inspection.Examples(known, perCategory: 1));
+    }
+
     private static void AssertSame(IReadOnlyList<LabelRow> expected, IReadOnlyList<LabelRow> actual)
     {
         Assert.Equal(expected.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)), actual.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)));
