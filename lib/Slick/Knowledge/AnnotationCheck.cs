@@ -44,7 +44,7 @@ public static class AnnotationCheck
     /// <exception cref="SlickException">A file is missing or damaged, or a relation is not in it.</exception>
     public static Report Run(string path, string folder, Compute compute, IReadOnlyCollection<string>? relations, IProgressReport progress, CancellationToken cancellation)
     {
-        using var json = TokenizerSettings.Open(path, "annotation");
+        using var json = JsonPlace.Open(path, "annotation");
         var top = new JsonPlace(path, "", json.RootElement);
         var options = Protocol(top["protocol"]);
         var chosen = top["relations"].Properties().Where(r => relations is null || relations.Contains(r.Name)).ToList();

@@ -80,7 +80,7 @@ public static class Checkpoint
             var file = Safetensors.Open(whole);
             return file.Names.ToDictionary(n => n, _ => file, StringComparer.Ordinal);
         }
-        using var json = Text.TokenizerSettings.Open(index, "index of shards");
+        using var json = Text.JsonPlace.Open(index, "index of shards");
         var shards = new Dictionary<string, Safetensors>(StringComparer.Ordinal);
         var tensors = new Dictionary<string, Safetensors>(StringComparer.Ordinal);
         foreach (var (name, place) in new Text.JsonPlace(index, "", json.RootElement)["weight_map"].Properties())

@@ -45,7 +45,7 @@ public static class ModelCheck
 
         public void Run(int steps, CancellationToken cancellation)
         {
-            using var json = TokenizerSettings.Open(Path.Combine(folder, "golden.json"), "golden.json");
+            using var json = JsonPlace.Open(Path.Combine(folder, "golden.json"), "golden.json");
             var golden = new JsonPlace(Path.Combine(folder, "golden.json"), "", json.RootElement);
             var trains = !golden["adamw"].IsNothing && steps > 0;
             using var weights = Checkpoint.Load(folder, compute.Device, trains, compute.DType, config);

@@ -8,6 +8,19 @@ namespace Slick.Text;
 /// <param name="Value">The value; undefined where the key is missing.</param>
 internal readonly record struct JsonPlace(string File, string Key, JsonElement Value)
 {
+    /// <summary>Parses a file, or says in one line why it cannot.</summary>
+    public static JsonDocument Open(string path, string kind)
+    {
+        try
+        {
+            return JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            throw new SlickException($"{path}: not a readable {kind} ({e.Message}); copy or make it again.", e);
+        }
+    }
+
     public bool IsNothing => Value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
 
     public JsonPlace this[string name]

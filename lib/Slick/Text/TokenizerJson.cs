@@ -10,7 +10,7 @@ public static class TokenizerJson
     /// <exception cref="SlickException">The file is missing, damaged, or of a kind that is not supported; the message names the key.</exception>
     public static ITokenizer Read(string path)
     {
-        using var json = TokenizerSettings.Open(path, "tokenizer.json");
+        using var json = JsonPlace.Open(path, "tokenizer.json");
         var top = new JsonPlace(path, "", json.RootElement);
         return top["model"]["type"].Text(top["model"]["merges"].IsNothing ? "" : "BPE") switch
         {

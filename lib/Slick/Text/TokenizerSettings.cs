@@ -14,7 +14,7 @@ internal sealed record TokenizerSettings(string File, string? Bos, string? Eos, 
     {
         var path = Path.Combine(Path.GetDirectoryName(tokenizer) ?? "", "tokenizer_config.json");
         if (!System.IO.File.Exists(path)) return new(path, null, null, null, null);
-        using var json = Open(path, "tokenizer_config.json");
+        using var json = JsonPlace.Open(path, "tokenizer_config.json");
         var top = new JsonPlace(path, "", json.RootElement);
         return new(path, Token(top["bos_token"]), Token(top["eos_token"]), Flag(top["add_bos_token"]), Flag(top["add_eos_token"]));
     }
@@ -24,17 +24,4 @@ internal sealed record TokenizerSettings(string File, string? Bos, string? Eos, 
         place.IsNothing ? null : place.Value.ValueKind == JsonValueKind.Object ? place["content"].Text() : place.Text();
 
     private static bool? Flag(JsonPlace place) => place.IsNothing ? null : place.Flag(false);
-
-    /// <summary>Parses a file, or says in one line why it cannot.</summary>
-    public static JsonDocument Open(string path, string kind)
-    {
-        try
-        {
-            return JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
-        }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
-        {
-            throw new SlickException($"{path}: not a readable {kind} ({e.Message}); copy or make it again.", e);
-        }
-    }
 }
