@@ -53,8 +53,8 @@ public static class Estimators
     }
 
     // The batches that are not finished yet; one that is finished in part is done again as a whole.
-    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, PromptBatch prompt, PromptEstimate?[] estimates) =>
-        batches.Where(part => prompt.Questions.Take(part).Any(q => estimates[q.Index] is null));
+    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, IReadOnlyList<PromptedQuestion> questions, PromptEstimate?[] estimates) =>
+        batches.Where(part => questions.Take(part).Any(q => estimates[q.Index] is null));
 }
 
 /// <summary>
@@ -75,10 +75,11 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         if (estimates.All(e => e is not null)) return;
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
         var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
-        foreach (var part in Estimators.Unfinished(scorer.Batches(prompt.Questions, prompt.Shared), prompt, estimates))
+        PromptedQuestion[] sorted = [.. prompt.Questions.OrderBy(q => q.Own.Length + q.Gold.Length)];
+        foreach (var part in Estimators.Unfinished(scorer.Batches(sorted, prompt.Shared), sorted, estimates))
         {
             cancellation.ThrowIfCancellationRequested();
-            PromptedQuestion[] rows = [.. prompt.Questions.Take(part)];
+            var rows = sorted[part];
             using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
             var values = HostTransfer.Read<float>(scores);
             for (var i = 0; i < rows.Length; i++)
@@ -107,7 +108,7 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
         var tree = new AnswerTree(decoder, tokenizer, options) { Bytes = Bytes };
         var moved = prompt.Questions.Where(q => q.Moved).Select(q => q.Index).ToHashSet();
-        foreach (var part in Estimators.Unfinished(tree.Batches(prompt), prompt, estimates))
+        foreach (var part in Estimators.Unfinished(tree.Batches(prompt), prompt.Questions, estimates))
         {
             foreach (var (index, answers) in tree.Draw(prompt, part, seed, cancellation))
             {

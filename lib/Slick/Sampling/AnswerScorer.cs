@@ -13,7 +13,6 @@ namespace Slick.Sampling;
 public sealed class AnswerScorer
 {
     private const long End = -1;
-    private const long Padding = -2;
     private readonly Decoder decoder;
     private readonly SamplingOptions options;
     private readonly Tensor ends; // [V], 1 where a token ends an answer
@@ -63,12 +62,13 @@ public sealed class AnswerScorer
         var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
         for (var begin = 0; begin < questions.Count;)
         {
-            int end = begin, longest = 0, positions = 0;
+            int end = begin, longest = 0, positions = 0, tokens = 0;
             for (; end < questions.Count; end++)
             {
                 var (own, gold) = (questions[end].Own.Length, questions[end].Gold.Length);
                 var (length, answer, rows) = (Math.Max(longest, own + gold), Math.Max(positions, gold + 1), end - begin + 1);
-                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer))) break;
+                tokens += own + gold;
+                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.Wastes(rows - 1, longest, rows * length - tokens))) break;
                 (longest, positions) = (length, answer);
             }
             yield return begin..end;
@@ -88,39 +88,45 @@ public sealed class AnswerScorer
     {
         var longest = rows.Max(r => r.Own.Length + r.Gold.Length);
         var answers = rows.Max(r => r.Gold.Length) + 1; // A: positions that are looked at, the answer's end included
-        var host = new long[rows.Length * (longest + 2 * answers)];
+        var real = rows.Sum(r => r.Gold.Length + 1);           // R: of them those that are no padding
+        var host = new long[rows.Length * (longest + answers) + 2 * real];
         var ids = host.AsSpan(0, rows.Length * longest);
-        var positions = host.AsSpan(ids.Length, rows.Length * answers);
-        var targets = host.AsSpan(ids.Length + positions.Length);
-        targets.Fill(Padding);
+        var positions = host.AsSpan(ids.Length, real);
+        var targets = host.AsSpan(ids.Length + real, real);
+        var places = host.AsSpan(ids.Length + 2 * real); // of each answer position among the real ones; R for padding
+        places.Fill(real);
+        var at = 0;
         for (var r = 0; r < rows.Length; r++)
         {
             var (own, gold) = (rows[r].Own, rows[r].Gold);
             for (var i = 0; i < own.Length; i++) ids[r * longest + i] = own[i];
             for (var i = 0; i < gold.Length; i++) ids[r * longest + own.Length + i] = gold[i];
-            for (var a = 0; a < answers; a++)
-                positions[r * answers + a] = r * longest + Math.Min(own.Length - 1 + a, longest - 1);
-            for (var a = 0; a <= gold.Length; a++)
-                targets[r * answers + a] = a < gold.Length ? gold[a] : End;
+            for (var a = 0; a <= gold.Length; a++, at++)
+            {
+                positions[at] = r * longest + own.Length - 1 + a;
+                targets[at] = a < gold.Length ? gold[a] : End;
+                places[r * answers + a] = at;
+            }
         }
         var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a batch
         var (hidden, _) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows.Length, longest), shared);
-        var at = hidden.view(-1, decoder.Config.HiddenSize).Take(0, all.narrow(0, ids.Length, positions.Length));
-        var logits = decoder.Logits(at).to(ScalarType.Float32);                       // [B A, V]
-        var target = all.narrow(0, ids.Length + positions.Length, targets.Length);    // [B A]
+        var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).Take(0, all.narrow(0, ids.Length, real))).to(ScalarType.Float32); // [R, V]
+        var target = all.narrow(0, ids.Length + real, real);
+        var place = all.narrow(0, ids.Length + 2 * real, places.Length);
+        var one = ones(1, device: decoder.Device);
+        Tensor ByRow(Tensor factors) => cat([factors, one], 0).Take(0, place).view(rows.Length, answers).prod(1); // padding counts as 1
         var isEnd = target.eq(Scalars.Of(End));
-        var isPadding = target.eq(Scalars.Of(Padding));
         var best = logits.argmax(-1);
-        var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target)).bitwise_or(isPadding);
-        var greedy = right.view(rows.Length, answers).all(1).to(ScalarType.Float32);
+        var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
+        var greedy = ByRow(right.to(ScalarType.Float32));
         if (!sampled) return stack([greedy, zeros_like(greedy)]);
 
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
-        var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [B A, k]
+        var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [R, k]
         var goldMass = (probabilities * tokens.eq(target.unsqueeze(-1))).sum(-1);
         var endMass = (probabilities * ends.Take(0, tokens.view(-1)).view_as(tokens)).sum(-1);
-        // No token has the number of an end or of padding, so the gold mass is 0 there. (`where` has no meta kernel.)
-        var factor = goldMass.add(endMass * isEnd, Scalars.One).masked_fill(LeaveOutEnd ? isPadding.bitwise_or(isEnd) : isPadding, Scalars.One);
-        return stack([greedy, factor.view(rows.Length, answers).prod(1)]);
+        // No token has the number of an end, so the gold mass is 0 there. (`where` has no meta kernel.)
+        var factor = goldMass.add(endMass * isEnd, Scalars.One);
+        return stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]);
     }
 }
