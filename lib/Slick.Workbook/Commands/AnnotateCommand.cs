@@ -22,6 +22,8 @@ internal sealed class AnnotateCommand
     private readonly Option<string> _dtype = new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16", Description = "Number format of weights and activations." };
     private readonly Option<string?> _csv = new("--csv") { HelpName = "file", Description = "Also write the labels as CSV." };
 
+    private readonly Option<string?> _publish = new("--publish") { HelpName = "folder", Description = "Also write the labels, examples with the model's answers, the tables and a figure as SVG into this folder." };
+
     private readonly Option<string> _device = StudyArguments.DeviceOption();
     private readonly Option<string?> _store = StudyArguments.StoreOption();
 
@@ -31,7 +33,7 @@ internal sealed class AnnotateCommand
         var command = new Command("annotate", "Sort the questions of EntityQuestions by what a model knows (SliCK), and print its Table 3.")
         {
             arguments._model, arguments._data, arguments._relations, arguments._split, arguments._questions, arguments._seed,
-            arguments._estimator, arguments._dtype, arguments._device, arguments._store, arguments._csv,
+            arguments._estimator, arguments._dtype, arguments._device, arguments._store, arguments._csv, arguments._publish,
         };
         command.SetAction((parsed, cancel) => Background.Run(() => arguments.Run(parsed, cancel), cancel));
         return command;
@@ -53,7 +55,8 @@ internal sealed class AnnotateCommand
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
-        var result = ConsoleProgress.Run(progress => Annotation.Run(Path.GetFullPath(parsed.GetValue(_model)!), Path.GetFullPath(parsed.GetValue(_data)!), options, store, compute, progress, cancel));
+        var (model, data) = (Path.GetFullPath(parsed.GetValue(_model)!), Path.GetFullPath(parsed.GetValue(_data)!));
+        var result = ConsoleProgress.Run(progress => Annotation.Run(model, data, options, store, compute, progress, cancel));
         var csv = parsed.GetValue(_csv) is { } file ? Path.GetFullPath(file) : null;
         if (csv is not null) Tables.WriteCsv(csv, result.Labels);
         Console.Out.WriteLine();
@@ -62,6 +65,10 @@ internal sealed class AnnotateCommand
             $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * options.Sampling.Prompts:N0} prompts with a question the answer moved the boundary between prompt and answer."));
         if (csv is not null) Console.Out.WriteLine($"CSV: {csv}");
         Console.Out.WriteLine($"Labels: {result.Table}");
+        if (parsed.GetValue(_publish) is not { } folder) return 0;
+        var known = Annotation.Known(result, model, data, compute);
+        using (known.Model) AnnotationReport.Publish(result, known, Path.GetFullPath(folder));
+        Console.Out.WriteLine($"Published: {Path.GetFullPath(folder)}");
         return 0;
     }
 

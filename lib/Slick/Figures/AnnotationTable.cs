@@ -52,6 +52,9 @@ public static class AnnotationTable
         ["P112"] = [134, 116, 76, 140],
     };
 
+    /// <summary>The paper's counts of a split's questions by relation; of dev it gives none.</summary>
+    internal static IReadOnlyDictionary<string, int[]> Paper(Split split) => split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+
     /// <summary>
     /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
     /// PaLM 2-M beside them (of dev it gives none). Shares have Wilson intervals over questions.
@@ -59,7 +62,7 @@ public static class AnnotationTable
     public static TableView Make(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+        var paper = Paper(result.Options.Split);
         List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {
@@ -85,6 +88,36 @@ public static class AnnotationTable
                 Row("all", total, sum),
                 ["%", .. total.Select(c => Share(c, total.Sum())), "", "", ""],
             ],
+        };
+    }
+
+    /// <summary>
+    /// Which answers are known: the most frequent gold answers of each relation, and all others together. Where only the
+    /// frequent answers are known, a model may be guessing rather than knowing.
+    /// </summary>
+    /// <param name="result">The labels.</param>
+    /// <param name="perRelation">Answers of each relation.</param>
+    public static TableView ByAnswer(AnnotationResult result, int perRelation = 3)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        List<string> Row(string relation, string answer, IReadOnlyList<LabelRow> of) =>
+            [relation, answer, Whole(of.Count), Share(of.Count(l => l.Category == Category.HighlyKnown), of.Count), Share(of.Count(l => l.Category != Category.Unknown), of.Count)];
+        var rows = new List<IReadOnlyList<string>>();
+        foreach (var relation in result.Labels.GroupBy(l => l.Relation))
+        {
+            var answers = relation.GroupBy(l => l.Answer).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).ToList();
+            rows.AddRange(answers.Take(perRelation).Select(g => Row(relation.Key, g.Key, [.. g])));
+            var others = answers.Skip(perRelation).SelectMany(g => g).ToList();
+            if (others.Count > 0) rows.Add(Row(relation.Key, string.Create(CultureInfo.InvariantCulture, $"{answers.Count - perRelation} others"), others));
+        }
+        return new TableView
+        {
+            Id = "known-by-answer",
+            Title = $"What {result.Model} knows, by gold answer",
+            Note = $"The {Whole(perRelation)} most frequent gold answers of each relation. Known: HighlyKnown, MaybeKnown or WeaklyKnown. Brackets: 95% Wilson intervals over questions.",
+            Columns = ["relation", "gold answer", "questions", "HighlyKnown, %", "known, %"],
+            Rows = rows,
+            HeaderColumns = 2,
         };
     }
 

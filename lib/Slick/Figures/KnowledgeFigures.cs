@@ -42,6 +42,49 @@ public static class KnowledgeFigures
         };
     }
 
+    /// <summary>Table 3 as a picture: the share of each relation's questions that a model knows at all, and well, beside the paper's PaLM 2-M.</summary>
+    public static Figure KnownByRelation(AnnotationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var paper = AnnotationTable.Paper(result.Options.Split);
+        var relations = result.Labels.GroupBy(l => l.Relation).OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
+        Series Bars(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of)
+        {
+            var shares = relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of) : new(double.NaN, double.NaN, double.NaN)).ToList();
+            return new Series
+            {
+                Name = name,
+                Kind = SeriesKind.Bars,
+                Color = color,
+                X = [.. shares.Select((_, i) => (double)i)],
+                Y = [.. shares.Select(s => 100 * s.Estimate)],
+                Low = [.. shares.Select(s => 100 * s.Low)],
+                High = [.. shares.Select(s => 100 * s.High)],
+            };
+        }
+        (int, int) Here(IGrouping<string, LabelRow> r, Func<Category, bool> which) => (r.Count(l => which(l.Category)), r.Count());
+        (int, int) There(IGrouping<string, LabelRow> r, Func<Category, bool> which) =>
+            paper.TryGetValue(r.Key, out var counts) ? (Categories.Select((c, i) => which(c) ? counts[i] : 0).Sum(), counts.Sum()) : (0, 0);
+        return new Figure
+        {
+            Id = "known-by-relation",
+            Title = $"What {result.Model} knows, by relation",
+            Note = $"{result.Labels.Count} questions of EntityQuestions' relations, those that are known best at the left; beside them the paper's PaLM 2-M. 95% Wilson intervals over questions.",
+            X = new("relation", Categories: [.. relations.Select(r => r.Key)]),
+            Y = new("share of the questions (%)", 0, 100),
+            Series =
+            [
+                Bars($"{result.Model}: not Unknown", 5, r => Here(r, c => c != Category.Unknown)),
+                Bars($"{result.Model}: HighlyKnown", 0, r => Here(r, c => c == Category.HighlyKnown)),
+                .. paper.Count == 0 ? (Series[])[] :
+                [
+                    Bars("PaLM 2-M: not Unknown", 4, r => There(r, c => c != Category.Unknown)),
+                    Bars("PaLM 2-M: HighlyKnown", 1, r => There(r, c => c == Category.HighlyKnown)),
+                ],
+            ],
+        };
+    }
+
     /// <summary>Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and D_Natural.</summary>
     public static Figure LossByTrainedCategory(StudyResult result)
     {

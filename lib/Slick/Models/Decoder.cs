@@ -28,6 +28,18 @@ public sealed class KeyValues : IDisposable
     internal KeyValues Rows(Tensor indices) =>
         new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
+    /// <summary>The rows of all <paramref name="parts"/>, padded on the left to the tokens of the longest; the parts are left as they are.</summary>
+    internal static KeyValues Joined(IReadOnlyList<KeyValues> parts)
+    {
+        var tokens = parts.Max(p => p.Tokens);
+        Tensor Join(Func<KeyValues, Tensor> of)
+        {
+            using var scope = NewDisposeScope();
+            return cat([.. parts.Select(p => p.Tokens == tokens ? of(p) : nn.functional.pad(of(p), [0, 0, tokens - p.Tokens, 0]))], 1).MoveToOuterDisposeScope();
+        }
+        return new([.. parts[0].Keys.Select((_, layer) => Join(p => p.Keys[layer]))], [.. parts[0].Values.Select((_, layer) => Join(p => p.Values[layer]))]);
+    }
+
     /// <summary>The one row of a private cache as a cache that all rows share.</summary>
     public KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
 
@@ -95,23 +107,22 @@ public sealed class Decoder : IDisposable
     /// <param name="past">Keys and values of each row's earlier tokens, or null.</param>
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
     /// <param name="dropout">Dropout of training, or null.</param>
-    /// <param name="mask">For rows that are padded on the left: int64 [B, T], 1 at real tokens, 0 at padding; their positions count from the first real token. Not with prefix or past.</param>
+    /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are padding; positions count real tokens.</param>
     /// <returns>Hidden states [B, T, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
-    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? mask = null)
+    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null)
     {
         long rows = ids.size(0), tokens = ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
         if (first + tokens > Config.MaxPositions)
             throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
-        if (mask is not null && first > 0) throw new ArgumentException("Left padding goes with neither a prefix nor a past.", nameof(mask));
         EnsureRotations(first + (int)tokens);
         using var scope = NewDisposeScope();
-        var positions = mask?.cumsum(1).sub_(Scalars.One).clamp_min_(Scalars.Of(0L)).view(-1); // [B T]
+        var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
+        var positions = padded?.Positions;
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
             ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
             : (r.Value.Cos.Take(0, positions).view(rows, tokens, 1, -1), r.Value.Sin.Take(0, positions).view(rows, tokens, 1, -1)));
-        var padding = mask is null ? null : LeftPadding(mask, rows, tokens);
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
         var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(rows, tokens, Config.HiddenSize);
@@ -124,7 +135,7 @@ public sealed class Decoder : IDisposable
             using var within = NewDisposeScope();
             var before = x;
             var block = Weights.Blocks[layer];
-            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padding,
+            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padded,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
             if (keep) (keys![layer], values![layer]) = (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
             attended = Normed(attended, block.AttentionOutNorm);
@@ -181,7 +192,7 @@ public sealed class Decoder : IDisposable
     }
 
     private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
-        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Tensor? padding,
+        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded,
         Tensor? prefixKey, Tensor? prefixValue, Tensor? pastKey, Tensor? pastValue, out Tensor key, out Tensor value)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
@@ -204,7 +215,7 @@ public sealed class Decoder : IDisposable
         query = query * Scalars.Of(Config.AttentionScale);
         var scores = Scores(matmul(query, key.transpose(-2, -1)));                      // [K, B, T G, S + T]
         if (tokens > 1 || earlier + tokens > layer.Window) scores = scores.add(Mask((int)tokens, earlier, layer.Window), Scalars.One);
-        if (padding is not null) scores = scores.add(padding, Scalars.One);
+        if (padded is not null) scores = scores.add(padded.Own, Scalars.One);
         Tensor mixed;
         if (prefixKey is null)
         {
@@ -214,7 +225,7 @@ public sealed class Decoder : IDisposable
         {
             var flat = query.view(kvHeads, rows * tokens * group, width);
             var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
-            if (before + earlier + tokens > layer.Window) prior = prior.add(SharedMask((int)tokens, earlier, before, layer.Window!.Value), Scalars.One);
+            if (before + earlier + tokens > layer.Window) prior = prior.add(padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value), Scalars.One);
             var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
             var fromShared = bmm(weights.narrow(-1, 0, before).reshape(kvHeads, rows * tokens * group, before), prefixValue!);
             mixed = matmul(weights.narrow(-1, before, weights.size(-1) - before), value)
@@ -297,10 +308,29 @@ public sealed class Decoder : IDisposable
 
     private Tensor Grouped(Tensor mask) => mask.repeat_interleave(Config.Heads / Config.KeyValueHeads, 0).DetachFromDisposeScope();
 
-    // [1, B, T G, T]: pads are far below every score, but no infinity: a pad's own row must stay a number.
-    private Tensor LeftPadding(Tensor mask, long rows, long tokens) =>
-        mask.eq(Scalars.Of(0L)).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, tokens)
-            .expand(1, rows, tokens * (Config.Heads / Config.KeyValueHeads), tokens);
+    // Rows that begin with padding. Positions [B T]; Own [1, B, T G, S + T] hides the padding: far below every score, but no
+    // infinity, for a pad's own row must stay a number; Shared(window) [1, B, T G, P] hides what has left a row's window.
+    private sealed record Padded(Tensor Positions, Tensor Own, Func<int, Tensor> Shared);
+
+    private Padded LeftPadding(Tensor padding, int shared, int earlier, int tokens)
+    {
+        var (rows, group) = (padding.size(0), Config.Heads / Config.KeyValueHeads);
+        var first = padding.view(-1, 1);
+        var columns = arange(earlier + tokens, ScalarType.Int64, Device).view(1, -1);
+        var own = columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1).expand(1, rows, (long)tokens * group, -1);
+        // A pad has the place of the first real token.
+        var positions = columns.narrow(1, earlier, tokens).sub(first).clamp_min_(Scalars.Of(0L)).add_(Scalars.Of((long)shared), Scalars.One); // [B, T]
+        var windows = new Dictionary<int, Tensor>();
+        Tensor Shared(int window)
+        {
+            if (windows.TryGetValue(window, out var mask)) return mask;
+            var latest = arange(shared, ScalarType.Int64, Device).add_(Scalars.Of((long)window), Scalars.One).view(1, 1, -1); // the first query that no longer sees it
+            mask = zeros([rows, tokens, shared], ScalarType.Float32, Device).masked_fill_(positions.unsqueeze(-1).ge(latest), Scalars.Of(double.NegativeInfinity))
+                .repeat_interleave(group, 1).unsqueeze(0).MoveToOuterDisposeScope();
+            return windows[window] = mask;
+        }
+        return new(positions.view(-1), own, Shared);
+    }
 
     /// <summary>Frees the tables; the weights stay.</summary>
     public void Dispose()

@@ -62,16 +62,23 @@ public sealed class AnswerTree
         return drawn;
     }
 
-    /// <summary>The questions of each batch: of one length, so that their caches need no padding.</summary>
+    /// <summary>
+    /// The questions of each batch, short and long together: a level of the tree has one token a row, and matrix products
+    /// are fast where there are many rows. Near the model's last position batches are of one length, which wastes none.
+    /// </summary>
     internal IEnumerable<Range> Batches(PromptBatch batch)
     {
         var (questions, limits) = (batch.Questions, Limits(batch));
         for (var begin = 0; begin < questions.Count;)
         {
-            var length = questions[begin].Own.Length;
-            var most = Math.Min(options.BatchTokens / length, Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
             var end = begin + 1;
-            while (end < questions.Count && questions[end].Own.Length == length && end - begin < most) end++;
+            for (; end < questions.Count; end++)
+            {
+                var length = questions[end].Own.Length;
+                var most = Math.Min(options.BatchTokens / length, Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+                if (end - begin >= most) break;
+                if (length > questions[begin].Own.Length && (batch.Shared?.Tokens ?? 0) + length + options.MaxAnswerTokens > decoder.Config.MaxPositions) break;
+            }
             yield return begin..end;
             begin = end;
         }
@@ -85,7 +92,10 @@ public sealed class AnswerTree
         var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
         int[] everySample = [.. Enumerable.Range(0, options.Samples)];
         Node[] roots = [.. questions.Select((_, i) => new Node(null, -1, i, everySample, true))];
-        Grow(new(batch.Shared, Limits(batch), answers, cancellation), roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0, Bytes);
+        var longest = questions[^1].Own.Length;
+        var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => longest - q.Own.Length)], cancellation);
+        var level = Roots(drawing, questions, roots);
+        using (level.Present) Grow(drawing, roots, level, 0, Bytes);
         return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
     }
 
@@ -97,55 +107,76 @@ public sealed class AnswerTree
         return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
     }
 
-    // One batch's drawing, from its roots to the last leaf.
-    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, CancellationToken Cancellation);
+    // One batch's drawing, from its roots to the last leaf. Padding: by question, before its own tokens once caches are joined.
+    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Padding, CancellationToken Cancellation);
 
-    // One pass over the nodes' tokens, the draw of what follows each, and the passes over that, in `left` bytes of memory.
-    private void Grow(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, long left)
+    // What a pass over nodes found: for each the greedy token and those of its samples (width of them), and their caches.
+    private sealed record Level(long[] Chosen, int Width, KeyValues Present);
+
+    // The pass over the questions: those of one length together, without padding; then their caches are joined.
+    private Level Roots(Drawing drawing, PromptedQuestion[] questions, Node[] roots)
     {
-        drawing.Cancellation.ThrowIfCancellationRequested();
-        var positions = (drawing.Shared?.Tokens ?? 0) + (before?.Tokens ?? 0) + ids.Length / nodes.Length;
-        if (positions > decoder.Config.MaxPositions)
-            throw new SlickException($"A prompt with an answer of {depth} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
-        var (chosen, width, present) = Pass(drawing.Shared, nodes, ids, parents, before, depth, drawing.Answers);
-        using (present)
+        var passes = new List<Level>();
+        try
         {
-            var (children, rows) = Children(nodes, chosen, width, depth, drawing.Answers);
-            if (children.Count == 0) return;
-            left -= nodes.Length * drawing.Limits.KeyValueBytes(present.Tokens);
-            var room = Math.Max(1, Math.Min(options.BatchTokens / (present.Tokens + 1), drawing.Limits.LevelRows(1, present.Tokens, left)));
-            for (var first = 0; first < children.Count; first += room)
-            {
-                var count = Math.Min(room, children.Count - first);
-                Node[] part = [.. children.GetRange(first, count)];
-                Grow(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], present, depth + 1, left);
-            }
+            foreach (var group in roots.GroupBy(n => questions[n.Question].Own.Length))
+                passes.Add(Pass(drawing, [.. group], [.. group.SelectMany(n => questions[n.Question].Own.Select(t => (long)t))], null, null, 0));
+            return passes[0] with { Chosen = [.. passes.SelectMany(p => p.Chosen)], Present = KeyValues.Joined([.. passes.Select(p => p.Present)]) };
+        }
+        finally
+        {
+            foreach (var pass in passes) pass.Present.Dispose();
         }
     }
 
-    private (long[] Chosen, int Width, KeyValues Present) Pass(KeyValues? shared, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, Answers[] answers)
+    // The passes over what follows the nodes, in `left` bytes of memory.
+    private void Grow(Drawing drawing, Node[] nodes, Level level, int depth, long left)
     {
+        var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing.Answers);
+        if (children.Count == 0) return;
+        var earlier = level.Present.Tokens;
+        var positions = (drawing.Shared?.Tokens ?? 0) + earlier + 1;
+        if (positions > decoder.Config.MaxPositions)
+            throw new SlickException($"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
+        left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
+        var room = Math.Max(1, Math.Min(options.BatchTokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
+        for (var first = 0; first < children.Count; first += room)
+        {
+            var count = Math.Min(room, children.Count - first);
+            Node[] part = [.. children.GetRange(first, count)];
+            var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present, depth + 1);
+            using (next.Present) Grow(drawing, part, next, depth + 1, left);
+        }
+    }
+
+    // One pass over the nodes' tokens, and the draw of what follows each.
+    private Level Pass(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth)
+    {
+        drawing.Cancellation.ThrowIfCancellationRequested();
         using var scope = NewDisposeScope();
         var (rows, width) = (nodes.Length, nodes.Max(n => n.Samples.Length));
-        var host = new long[ids.Length + (parents?.Length ?? 0) + rows * width];
+        var padded = parents is not null && nodes.Any(n => drawing.Padding[n.Question] > 0);
+        var host = new long[ids.Length + (parents?.Length ?? 0) + (padded ? rows : 0) + rows * width];
         ids.CopyTo(host, 0);
         for (var r = 0; r < (parents?.Length ?? 0); r++) host[ids.Length + r] = parents![r];
+        for (var r = 0; r < (padded ? rows : 0); r++) host[ids.Length + rows + r] = drawing.Padding[nodes[r].Question];
         var at = host.Length - rows * width;
         for (var r = 0; r < rows; r++)
             for (var s = 0; s < nodes[r].Samples.Length; s++)
-                host[at + r * width + s] = Uniform.At(answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
+                host[at + r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
         var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a pass
         using var past = parents is null ? null : before!.Rows(all.narrow(0, ids.Length, rows));
-        var (hidden, present) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows, -1), shared, past, keep: true);
+        var (hidden, present) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows, -1), drawing.Shared, past, keep: true,
+            padding: padded ? all.narrow(0, ids.Length + rows, rows) : null);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
         var logits = decoder.Logits(hidden.select(1, hidden.size(1) - 1)).to(ScalarType.Float32); // [rows, V]
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
         var greedy = tokens.narrow(1, 0, 1);
-        if (width == 0) return (HostTransfer.Read<long>(greedy), width, present!);
+        if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
         var cumulative = values.div_(Scalars.Of(options.Temperature)).softmax(-1).cumsum(-1);
         var uniform = all.narrow(0, at, rows * width).view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
         var drawn = searchsorted(cumulative, uniform, right: true).clamp_max_(Scalars.Of(values.size(-1) - 1));
-        return (HostTransfer.Read<long>(cat([greedy, tokens.gather(1, drawn)], 1)), width, present!);
+        return new(HostTransfer.Read<long>(cat([greedy, tokens.gather(1, drawn)], 1)), width, present!);
     }
 
     // Where the nodes' samples go next: new nodes with the row of their parent, and the answers that end.

@@ -103,23 +103,39 @@ public static class Annotation
         return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"));
     }
 
-    /// <summary>For a notebook: <see cref="Run"/>, and the model with its labels, to look at fact by fact (<see cref="Inspection"/>).</summary>
-    /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
-    /// <param name="data">EntityQuestions in its official layout.</param>
-    /// <param name="questions">Train questions of each of the 12 relations.</param>
-    /// <param name="seed">Seed of the questions and the exemplars.</param>
+    /// <summary>
+    /// For a notebook: <see cref="Run"/> on the train questions, and the model with its labels, to look at fact by fact
+    /// (<see cref="Inspection"/>). Where no model is named, the lab's stands in, with its own questions.
+    /// </summary>
+    /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>; empty for the lab's model.</param>
+    /// <param name="data">EntityQuestions in its official layout; not read for the lab's model.</param>
+    /// <param name="questions">Train questions of each of the 12 relations; the lab's model is labelled with all of its world's.</param>
+    /// <param name="preset">Which of the lab's models stands in.</param>
+    /// <param name="seed">Seed of the questions and the exemplars; of the lab's model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
     /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
-    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
+    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, string preset = "quick", int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
     {
+        if (model.Length == 0)
+        {
+            var lab = Study.OpenModel(preset, seed, device, store);
+            var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
+            return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0, ""), lab);
+        }
         var compute = Compute.Choose(device, dtype);
-        var options = new AnnotationOptions { Questions = questions, Seed = seed };
-        var result = Run(model, data, options, RunStore.Open(store), compute, Host.Progress, Host.Cancellation);
-        var study = StudyOptions.Quick with { Sampling = options.Sampling };
-        return (result, new(result.Model, study, BaseModel.OfCheckpoint(model, EntityQuestions.Read(data), seed, compute), result.Labels));
+        var result = Run(Path.GetFullPath(model), Path.GetFullPath(data), new AnnotationOptions { Questions = questions, Seed = seed }, RunStore.Open(store), compute, Host.Progress, Host.Cancellation);
+        return (result, Known(result, Path.GetFullPath(model), Path.GetFullPath(data), compute));
     }
+
+    /// <summary>The model that was asked, with its labels, to look at fact by fact (<see cref="Inspection"/>).</summary>
+    /// <param name="result">What <see cref="Run"/> returned.</param>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="data">The dataset's folder.</param>
+    /// <param name="compute">Where the model is, and its number format.</param>
+    public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
+        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling }, BaseModel.OfCheckpoint(model, EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
 
     private static string Described(AnnotationOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {options.Seed}");

@@ -30,6 +30,8 @@ public sealed record ExampleRow
 {
     /// <summary>Its category.</summary>
     public required Category Category { get; init; }
+    /// <summary>Its relation.</summary>
+    public required string Relation { get; init; }
     /// <summary>The question.</summary>
     public required string Question { get; init; }
     /// <summary>The gold answer.</summary>
@@ -100,6 +102,7 @@ public static class Inspection
                 rows.Add(new ExampleRow
                 {
                     Category = category,
+                    Relation = label.Relation,
                     Question = label.Question,
                     Gold = label.Answer,
                     Greedy = Counts(drawn.Select(d => (d.Answers.Greedy, 1))),

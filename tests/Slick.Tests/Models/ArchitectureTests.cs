@@ -88,8 +88,14 @@ public sealed class ArchitectureTests
         var (single, _) = decoder.Forward(all.narrow(1, 15, 1), shared, past);
         Near(expected[15..16], decoder.Logits(single).data<float>().ToArray(), "one token behind prefix and cache");
         var padded = cat([zeros(1, 4, ScalarType.Int64), all], 1);
-        var mask = cat([zeros(1, 4, ScalarType.Int64), ones(1, 20, ScalarType.Int64)], 1);
-        Near(expected, decoder.Logits(decoder.Forward(padded, mask: mask).Hidden.narrow(1, 4, 20).contiguous()).data<float>().ToArray(), "left padding");
+        Near(expected, decoder.Logits(decoder.Forward(padded, padding: tensor([4L])).Hidden.narrow(1, 4, 20).contiguous()).data<float>().ToArray(), "left padding");
+        // Rows of two lengths behind a prefix, with a cache.
+        var ragged = cat([cat([zeros(1, 2, ScalarType.Int64), all.narrow(1, 9, 6)], 1), all.narrow(1, 9, 8)], 0);
+        var pads = tensor([2L, 0L]);
+        var (hidden, raggedPast) = decoder.Forward(ragged, shared, keep: true, padding: pads);
+        Near(expected[14..15], decoder.Logits(hidden.select(1, 7).narrow(0, 0, 1)).data<float>().ToArray(), "padded row behind a prefix");
+        var (next, _) = decoder.Forward(cat([all.narrow(1, 15, 3), all.narrow(1, 17, 3)], 0), shared, raggedPast, padding: pads);
+        Near([.. expected[15..18], .. expected[17..]], decoder.Logits(next).data<float>().ToArray(), "padded rows behind prefix and cache");
 
         // What is saved has the same names, shapes and logits.
         var copy = Directory.CreateTempSubdirectory("slick").FullName;
