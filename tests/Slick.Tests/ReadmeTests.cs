@@ -25,6 +25,17 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
+    public void TablesOfTheRealModel_FollowFromItsPublishedLabels()
+    {
+        var folder = Published("gemma3-270m-entityquestions");
+        var real = AnnotationReport.Read(folder);
+        foreach (var table in AnnotationReport.TablesOf(real.Result))
+            Assert.Equal(table.Markdown(), File.ReadAllText(Path.Combine(folder, table.Id + ".md")).ReplaceLineEndings("\n"));
+        Assert.Equal(12, real.Result.Labels.GroupBy(l => l.Relation).Count(g => g.Count() == 1000));
+        Assert.Contains(AnnotationTable.Make(real.Result).Markdown().Split("\n\n")[1], Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void EveryLinkedFile_IsThere()
     {
         var links = Link().Matches(Text).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)).ToList();

@@ -28,18 +28,6 @@ public sealed class KeyValues : IDisposable
     internal KeyValues Rows(Tensor indices) =>
         new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
-    /// <summary>The rows of all <paramref name="parts"/>, padded on the left to the tokens of the longest; the parts are left as they are.</summary>
-    internal static KeyValues Joined(IReadOnlyList<KeyValues> parts)
-    {
-        var tokens = parts.Max(p => p.Tokens);
-        Tensor Join(Func<KeyValues, Tensor> of)
-        {
-            using var scope = NewDisposeScope();
-            return cat([.. parts.Select(p => p.Tokens == tokens ? of(p) : nn.functional.pad(of(p), [0, 0, tokens - p.Tokens, 0]))], 1).MoveToOuterDisposeScope();
-        }
-        return new([.. parts[0].Keys.Select((_, layer) => Join(p => p.Keys[layer]))], [.. parts[0].Values.Select((_, layer) => Join(p => p.Values[layer]))]);
-    }
-
     /// <summary>The one row of a private cache as a cache that all rows share.</summary>
     public KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
 
@@ -48,6 +36,32 @@ public sealed class KeyValues : IDisposable
     {
         foreach (var t in Keys) t.Dispose();
         foreach (var t in Values) t.Dispose();
+    }
+}
+
+/// <summary>
+/// Rows of different lengths as one list of N tokens, row after row. What is done token by token sees no padding; attention
+/// alone looks at them as a matrix [B, T], T the longest row's tokens, shorter ones padded on one side.
+/// </summary>
+/// <param name="Rows">B.</param>
+/// <param name="Tokens">T.</param>
+/// <param name="Places">int64 [B T]: for each place the token in it, in 0..N-1; any token where there is padding.</param>
+/// <param name="Real">int64 [N]: for each token its place, in 0..B T-1.</param>
+/// <param name="Wanted">int64 [W]: the tokens whose hidden states are asked for; of the others the last layer computes keys and values only.</param>
+public sealed record RaggedRows(int Rows, int Tokens, Tensor Places, Tensor Real, Tensor Wanted)
+{
+    /// <summary><see cref="Places"/> and <see cref="Real"/> of rows with these numbers of tokens, padded on the left or on the right.</summary>
+    internal static (long[] Places, long[] Real) Layout(IReadOnlyList<int> lengths, bool left)
+    {
+        var longest = lengths.Max();
+        var (places, real) = (new long[lengths.Count * longest], new long[lengths.Sum()]);
+        for (int r = 0, token = 0; r < lengths.Count; r++)
+            for (var t = 0; t < lengths[r]; t++, token++)
+            {
+                var place = r * longest + (left ? longest - lengths[r] : 0) + t;
+                (places[place], real[token]) = (token, place);
+            }
+        return (places, real);
     }
 }
 
@@ -108,24 +122,28 @@ public sealed class Decoder : IDisposable
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
     /// <param name="dropout">Dropout of training, or null.</param>
     /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are padding; positions count real tokens.</param>
-    /// <returns>Hidden states [B, T, D], and the private cache where asked for.</returns>
+    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are padded on the left. Not with past.</param>
+    /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
-    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null)
+    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
-        long rows = ids.size(0), tokens = ids.size(1);
+        long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
         if (first + tokens > Config.MaxPositions)
             throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
         EnsureRotations(first + (int)tokens);
         using var scope = NewDisposeScope();
         var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
-        var positions = padded?.Positions;
+        var positions = padded?.Positions; // [B T]
+        if (ragged is not null)
+            positions = positions?.Take(0, ragged.Real) ?? ragged.Real.remainder(Scalars.Of(tokens)).add_(Scalars.Of((long)first), Scalars.One); // [N]
+        var (outer, inner) = ragged is null ? (rows, tokens) : (1, ids.size(0)); // tokens as they lie: [B, T] or [1, N]
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
             ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
-            : (r.Value.Cos.Take(0, positions).view(rows, tokens, 1, -1), r.Value.Sin.Take(0, positions).view(rows, tokens, 1, -1)));
+            : (r.Value.Cos.Take(0, positions).view(outer, inner, 1, -1), r.Value.Sin.Take(0, positions).view(outer, inner, 1, -1)));
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
-        var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(rows, tokens, Config.HiddenSize);
+        var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(outer, inner, Config.HiddenSize);
         if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
         if (Weights.Positions is { } table)
             x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
@@ -135,9 +153,11 @@ public sealed class Decoder : IDisposable
             using var within = NewDisposeScope();
             var before = x;
             var block = Weights.Blocks[layer];
-            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padded,
+            var last = layer == Config.Layers - 1 ? ragged?.Wanted : null;
+            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padded, ragged, last,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
             if (keep) (keys![layer], values![layer]) = (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
+            if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
             attended = Normed(attended, block.AttentionOutNorm);
             var joined = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
             var down = Normed(Mlp(block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
@@ -192,23 +212,30 @@ public sealed class Decoder : IDisposable
     }
 
     private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
-        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded,
+        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded, RaggedRows? ragged, Tensor? wanted,
         Tensor? prefixKey, Tensor? prefixValue, Tensor? pastKey, Tensor? pastValue, out Tensor key, out Tensor value)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
         var qkv = Linear(x, block.Qkv);
+        var (outer, inner) = (qkv.size(0), qkv.size(1));
         qkv = Family.QkvByHead
-            ? qkv.view(rows, tokens, heads, 3, width).transpose(2, 3).reshape(rows, tokens, 3 * heads, width)
-            : qkv.view(rows, tokens, heads + 2 * kvHeads, width);
+            ? qkv.view(outer, inner, heads, 3, width).transpose(2, 3).reshape(outer, inner, 3 * heads, width)
+            : qkv.view(outer, inner, heads + 2 * kvHeads, width);
         var queriesAndKeys = qkv.narrow(2, 0, heads + kvHeads);
         if (block.QueryNorm is not null)
             queriesAndKeys = cat([HeadNorm(qkv.narrow(2, 0, heads), block.QueryNorm), HeadNorm(qkv.narrow(2, heads, kvHeads), block.KeyNorm!)], 2);
         var rotated = layer.Rope is { } rope ? Rotate(queriesAndKeys, turns[rope].Cos, turns[rope].Sin, rope.Width) : queriesAndKeys;
+        var values = qkv.narrow(2, heads + kvHeads, kvHeads);
+        if (ragged is not null)
+        {
+            Tensor AsMatrix(Tensor t) => t.reshape(inner, -1).Take(0, ragged.Places).view(rows, tokens, -1, width);
+            (rotated, values) = (AsMatrix(rotated), AsMatrix(values));
+        }
         // Heads first, so that the product with shared keys is one matrix product a head for all rows: [K, B, T, G, h].
         var query = rotated.narrow(2, 0, heads).view(rows, tokens, kvHeads, group, width).permute(2, 0, 1, 3, 4)
             .reshape(kvHeads, rows, tokens * group, width);
         key = rotated.narrow(2, heads, kvHeads).permute(2, 0, 1, 3);                   // [K, B, T, h]
-        value = qkv.narrow(2, heads + kvHeads, kvHeads).permute(2, 0, 1, 3);            // [K, B, T, h]
+        value = values.permute(2, 0, 1, 3);                                             // [K, B, T, h]
         if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
 
         int earlier = (int)(pastKey?.size(2) ?? 0), before = (int)(prefixKey?.size(1) ?? 0);
@@ -232,6 +259,8 @@ public sealed class Decoder : IDisposable
                 .add(fromShared.view(kvHeads, rows, tokens * group, width), Scalars.One);
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
+        if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
+        if (ragged is not null && wanted is null) joined = joined.unsqueeze(0);
         return Linear(joined, block.Output);
     }
 

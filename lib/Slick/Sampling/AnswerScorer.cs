@@ -68,7 +68,7 @@ public sealed class AnswerScorer
                 var (own, gold) = (questions[end].Own.Length, questions[end].Gold.Length);
                 var (length, answer, rows) = (Math.Max(longest, own + gold), Math.Max(positions, gold + 1), end - begin + 1);
                 tokens += own + gold;
-                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.Wastes(rows - 1, longest, rows * length - tokens))) break;
+                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.IsEnough(tokens))) break;
                 (longest, positions) = (length, answer);
             }
             yield return begin..end;
@@ -86,33 +86,29 @@ public sealed class AnswerScorer
 
     private Tensor Pass(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
     {
-        var longest = rows.Max(r => r.Own.Length + r.Gold.Length);
+        long[] ids = [.. rows.SelectMany(r => r.Own.Concat(r.Gold)).Select(t => (long)t)]; // N
+        var (places, real) = RaggedRows.Layout([.. rows.Select(r => r.Own.Length + r.Gold.Length)], left: false);
         var answers = rows.Max(r => r.Gold.Length) + 1; // A: positions that are looked at, the answer's end included
-        var real = rows.Sum(r => r.Gold.Length + 1);           // R: of them those that are no padding
-        var host = new long[rows.Length * (longest + answers) + 2 * real];
-        var ids = host.AsSpan(0, rows.Length * longest);
-        var positions = host.AsSpan(ids.Length, real);
-        var targets = host.AsSpan(ids.Length + real, real);
-        var places = host.AsSpan(ids.Length + 2 * real); // of each answer position among the real ones; R for padding
-        places.Fill(real);
-        var at = 0;
-        for (var r = 0; r < rows.Length; r++)
+        var count = rows.Sum(r => r.Gold.Length + 1);   // R: of them those that are no padding
+        var (wanted, targets) = (new long[count], new long[count]);
+        var factors = new long[rows.Length * answers]; // of each answer position, where it stands among the R; R for padding
+        Array.Fill(factors, count);
+        for (int r = 0, at = 0, first = 0; r < rows.Length; r++)
         {
             var (own, gold) = (rows[r].Own, rows[r].Gold);
-            for (var i = 0; i < own.Length; i++) ids[r * longest + i] = own[i];
-            for (var i = 0; i < gold.Length; i++) ids[r * longest + own.Length + i] = gold[i];
             for (var a = 0; a <= gold.Length; a++, at++)
             {
-                positions[at] = r * longest + own.Length - 1 + a;
+                wanted[at] = first + own.Length - 1 + a;
                 targets[at] = a < gold.Length ? gold[a] : End;
-                places[r * answers + a] = at;
+                factors[r * answers + a] = at;
             }
+            first += own.Length + gold.Length;
         }
-        var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a batch
-        var (hidden, _) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows.Length, longest), shared);
-        var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).Take(0, all.narrow(0, ids.Length, real))).to(ScalarType.Float32); // [R, V]
-        var target = all.narrow(0, ids.Length + real, real);
-        var place = all.narrow(0, ids.Length + 2 * real, places.Length);
+        var all = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors], ScalarType.Int64).to(decoder.Device).split( // one transfer a batch
+            [ids.Length, places.Length, real.Length, count, count, factors.Length]);
+        var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(rows.Length, places.Length / rows.Length, all[1], all[2], all[3]));
+        var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
+        var (target, place) = (all[4], all[5]);
         var one = ones(1, device: decoder.Device);
         Tensor ByRow(Tensor factors) => cat([factors, one], 0).Take(0, place).view(rows.Length, answers).prod(1); // padding counts as 1
         var isEnd = target.eq(Scalars.Of(End));

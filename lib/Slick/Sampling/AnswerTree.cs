@@ -92,9 +92,8 @@ public sealed class AnswerTree
         var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
         int[] everySample = [.. Enumerable.Range(0, options.Samples)];
         Node[] roots = [.. questions.Select((_, i) => new Node(null, -1, i, everySample, true))];
-        var longest = questions[^1].Own.Length;
-        var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => longest - q.Own.Length)], cancellation);
-        var level = Roots(drawing, questions, roots);
+        var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => q.Own.Length)], cancellation);
+        var level = Pass(drawing, roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0);
         using (level.Present) Grow(drawing, roots, level, 0, Bytes);
         return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
     }
@@ -107,27 +106,11 @@ public sealed class AnswerTree
         return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
     }
 
-    // One batch's drawing, from its roots to the last leaf. Padding: by question, before its own tokens once caches are joined.
-    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Padding, CancellationToken Cancellation);
+    // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the left.
+    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Lengths, CancellationToken Cancellation);
 
     // What a pass over nodes found: for each the greedy token and those of its samples (width of them), and their caches.
     private sealed record Level(long[] Chosen, int Width, KeyValues Present);
-
-    // The pass over the questions: those of one length together, without padding; then their caches are joined.
-    private Level Roots(Drawing drawing, PromptedQuestion[] questions, Node[] roots)
-    {
-        var passes = new List<Level>();
-        try
-        {
-            foreach (var group in roots.GroupBy(n => questions[n.Question].Own.Length))
-                passes.Add(Pass(drawing, [.. group], [.. group.SelectMany(n => questions[n.Question].Own.Select(t => (long)t))], null, null, 0));
-            return passes[0] with { Chosen = [.. passes.SelectMany(p => p.Chosen)], Present = KeyValues.Joined([.. passes.Select(p => p.Present)]) };
-        }
-        finally
-        {
-            foreach (var pass in passes) pass.Present.Dispose();
-        }
-    }
 
     // The passes over what follows the nodes, in `left` bytes of memory.
     private void Grow(Drawing drawing, Node[] nodes, Level level, int depth, long left)
@@ -155,28 +138,39 @@ public sealed class AnswerTree
         drawing.Cancellation.ThrowIfCancellationRequested();
         using var scope = NewDisposeScope();
         var (rows, width) = (nodes.Length, nodes.Max(n => n.Samples.Length));
-        var padded = parents is not null && nodes.Any(n => drawing.Padding[n.Question] > 0);
-        var host = new long[ids.Length + (parents?.Length ?? 0) + (padded ? rows : 0) + rows * width];
-        ids.CopyTo(host, 0);
-        for (var r = 0; r < (parents?.Length ?? 0); r++) host[ids.Length + r] = parents![r];
-        for (var r = 0; r < (padded ? rows : 0); r++) host[ids.Length + rows + r] = drawing.Padding[nodes[r].Question];
-        var at = host.Length - rows * width;
+        var longest = drawing.Lengths.Max();
+        var padding = Array.ConvertAll(nodes, n => (long)(longest - drawing.Lengths[n.Question]));
+        var uniforms = new long[rows * width];
         for (var r = 0; r < rows; r++)
             for (var s = 0; s < nodes[r].Samples.Length; s++)
-                host[at + r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
-        var all = tensor(host, ScalarType.Int64).to(decoder.Device); // one transfer a pass
-        using var past = parents is null ? null : before!.Rows(all.narrow(0, ids.Length, rows));
-        var (hidden, present) = decoder.Forward(all.narrow(0, 0, ids.Length).view(rows, -1), drawing.Shared, past, keep: true,
-            padding: padded ? all.narrow(0, ids.Length + rows, rows) : null);
+                uniforms[r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
+        var isRoot = parents is null;
+        var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
+        var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p); // the token that a draw follows; a node's parent
+        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device).split( // one transfer a pass
+            [ids.Length, rows, rows, uniforms.Length, places.Length, real.Length]);
+        using var past = isRoot ? null : before!.Rows(all[1]);
+        var leftPadding = padding.All(p => p == 0) ? null : all[2];
+        var (hidden, present) = isRoot
+            ? decoder.Forward(all[0], drawing.Shared, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
+            : decoder.Forward(all[0].view(rows, 1), drawing.Shared, past, keep: true, padding: leftPadding);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
-        var logits = decoder.Logits(hidden.select(1, hidden.size(1) - 1)).to(ScalarType.Float32); // [rows, V]
+        var logits = decoder.Logits(hidden.view(rows, -1)).to(ScalarType.Float32); // [rows, V]
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
         var greedy = tokens.narrow(1, 0, 1);
         if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
         var cumulative = values.div_(Scalars.Of(options.Temperature)).softmax(-1).cumsum(-1);
-        var uniform = all.narrow(0, at, rows * width).view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
+        var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
         var drawn = searchsorted(cumulative, uniform, right: true).clamp_max_(Scalars.Of(values.size(-1) - 1));
         return new(HostTransfer.Read<long>(cat([greedy, tokens.gather(1, drawn)], 1)), width, present!);
+    }
+
+    // Of rows that lie behind each other, each one's last token.
+    private static long[] Last(int[] lengths)
+    {
+        var (last, end) = (new long[lengths.Length], 0L);
+        for (var r = 0; r < last.Length; r++) last[r] = (end += lengths[r]) - 1;
+        return last;
     }
 
     // Where the nodes' samples go next: new nodes with the row of their parent, and the answers that end.

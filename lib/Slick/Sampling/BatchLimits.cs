@@ -19,8 +19,8 @@ internal sealed class BatchLimits
     // Of what the levels above leave, the part that a level of the answer tree may keep for those below.
     private const double KeptShare = 0.25;
 
-    // Under a second: below it matrix products lose more by few rows than by padding (tried from 4e10 to 1.5e11 on 100 M weights).
-    private const double EnoughFlop = 1e11;
+    // Two thousand tokens of a model of 100 M weights. Tried from 5e10 to 1e12: fewer make slower products, more gain 1%.
+    private const double EnoughFlop = 4e11;
 
     private readonly DecoderConfig config;
     private readonly long prefix;
@@ -61,12 +61,8 @@ internal sealed class BatchLimits
         rows * RowBytes(tokens, 0, positions, keep: false) <= Bytes
         && rows * (tokens * (double)config.FlopsPerToken + positions * 2.0 * config.HiddenSize * config.VocabularySize) <= Flop;
 
-    /// <summary>
-    /// True where a batch is work enough for all cores already, and the next row would make padding of more than a
-    /// twelfth of it. A batch of the lab's model never is.
-    /// </summary>
-    public bool Wastes(long rows, long tokens, long padding) =>
-        rows * tokens * (double)config.FlopsPerToken > EnoughFlop && padding > rows * tokens / 12;
+    /// <summary>True where a batch of so many tokens is work enough for all cores: its intermediates would leave the cache.</summary>
+    public bool IsEnough(long tokens) => tokens * (double)config.FlopsPerToken > EnoughFlop;
 
     /// <summary>Rows, at least one, with which a level of the answer tree takes no more than is left, and keeps at most a quarter of it.</summary>
     /// <param name="tokens">Tokens of a row.</param>

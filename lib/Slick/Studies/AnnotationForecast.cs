@@ -11,8 +11,8 @@ namespace Slick.Studies;
 /// <summary>How long an annotation will take, from a few of its questions.</summary>
 internal static class AnnotationForecast
 {
-    // The operations of the questions that are timed: about two seconds at 100 GFLOP/s.
-    private const double Flop = 2e11;
+    // The operations of the questions that are timed, about those of a batch: four seconds at 100 GFLOP/s.
+    private const double Flop = 4e11;
 
     /// <summary>A sentence. What is timed is a prompt alone, then with some questions of the middle length behind it.</summary>
     /// <param name="parts">Relations that are not finished, at least one. What an interrupted run left of one is not looked at.</param>
@@ -30,7 +30,7 @@ internal static class AnnotationForecast
         var part = parts[0];
         var exemplars = Annotator.Exemplars(part.Dev, options.Sampling, part.Relation, options.Seed)[0];
         var each = Math.Max(1, tokens[0] / part.Questions.Count) * decoder.Config.FlopsPerToken;
-        var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 64)).ToList();
+        var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 256)).ToList();
 
         // The faster of two: the first pass of a process is slow, and so is one beside other work.
         double Seconds(IReadOnlyList<Fact> questions)

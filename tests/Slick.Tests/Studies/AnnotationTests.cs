@@ -84,6 +84,40 @@ public sealed class AnnotationTests : IDisposable
         Assert.NotEmpty(Inspection.Examples(known, perCategory: 1));
     }
 
+    [Fact]
+    public void WithoutAModel_TheLabsStandsIn()
+    {
+        var (result, known) = Annotation.Open("", "nowhere", questions: 3, preset: "smoke", device: "cpu", store: SmokeStudy.Store);
+        Assert.Equal("the lab's model (smoke)", result.Model);
+        Assert.Equal(SmokeStudy.Result.Labels.Where(l => l.Split == Split.Train), result.Labels);
+        Assert.NotEmpty(Inspection.Answers(known, result.Labels[0].FactId));
+    }
+
+    [Fact]
+    public void WhatIsPublished_ReadsTheSame()
+    {
+        var options = Options with { Relations = ["P17", "P19"], Questions = 5, Seed = 2 };
+        var result = Run(options);
+        var folder = Path.Combine(_folder, "published");
+        AnnotationReport.Publish(result, Annotation.Known(result, Model, World(), Fp32), folder);
+        var read = AnnotationReport.Read(folder);
+        Assert.Equal(result.Labels, read.Result.Labels);
+        Assert.Equal((result.Model, "fp32", 5, 2), (read.Result.Model, read.Result.NumberFormat, read.Result.Options.Questions, read.Result.Options.Seed));
+        Assert.Equal(read.Examples.Count, read.Examples.Select(e => (e.Category, e.Relation)).Distinct().Count());
+        Assert.All(read.Examples, e => Assert.Contains(result.Labels, l => l.Question == e.Question && l.Relation == e.Relation && l.Category == e.Category && l.Answer == e.Gold));
+        Assert.EndsWith($"Q: {read.Examples[0].Question}\nA:", read.Prompt, StringComparison.Ordinal);
+        Assert.Equal(["annotation.json", "examples.parquet", "known-by-answer.md", "known-by-relation.svg", "labels.parquet", "table-3-model.md"],
+            Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        var counted = AnnotationTable.ByAnswer(result, 2).Rows.GroupBy(r => r[0]).Select(g => (g.Key, g.Sum(r => int.Parse(r[2], System.Globalization.CultureInfo.InvariantCulture))));
+        Assert.Equal([("P17", 5), ("P19", 5)], counted);
+
+        File.WriteAllText(Path.Combine(folder, "annotation.json"), "{");
+        var wrong = Assert.Throws<SlickException>(() => AnnotationReport.Read(folder));
+        Assert.Contains("annotation.json", wrong.Message, StringComparison.Ordinal);
+        Assert.Contains("slick annotate --publish", wrong.Message, StringComparison.Ordinal);
+        Assert.Throws<SlickException>(() => AnnotationReport.Read(Path.Combine(_folder, "none")));
+    }
+
     private static void AssertSame(IReadOnlyList<LabelRow> expected, IReadOnlyList<LabelRow> actual)
     {
         Assert.Equal(expected.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)), actual.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)));
