@@ -47,7 +47,7 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         Steps++;
         if (!double.IsPositiveInfinity(ClipNorm))
-            gradient.mul_(Norm().add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One));
+            gradient.mul_(Norm(gradient).add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One));
         using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)), rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
         if (WeightDecay != 0) parameters.mul_(kept);
         Mean.mul_(Scalars.Of(Beta1)).add_(gradient, Scalars.Of(1 - Beta1));
@@ -57,8 +57,8 @@ public sealed class AdamW : IDisposable
         gradient.zero_();
     }
 
-    // In parts, each with torch's cascade sum: its norm() adds up in fp32 from first to last and is 1% off at 10^8 numbers.
-    private Tensor Norm() => stack([.. gradient.split(1 << 22).Select(part => part.square().sum())]).sum().sqrt_();
+    /// <summary>The norm of a long vector: in parts, each with torch's cascade sum. Its own <c>norm()</c> adds up in fp32 from first to last on the CPU and is 1% off at 10^8 numbers.</summary>
+    internal static Tensor Norm(Tensor vector) => stack([.. vector.split(1 << 22).Select(part => part.square().sum())]).sum().sqrt_();
 
     /// <summary>Frees the moments.</summary>
     public void Dispose()

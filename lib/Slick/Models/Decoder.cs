@@ -173,7 +173,7 @@ public sealed class Decoder : IDisposable
     public Tensor Logits(Tensor hidden) => Capped(nn.functional.linear(hidden, Weights.Head), Config.FinalSoftCap);
 
     private static Tensor Capped(Tensor scores, double? cap) =>
-        cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul_(Scalars.Of(c)) : scores;
+        cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul(Scalars.Of(c)) : scores;
 
     private Tensor Linear(Tensor x, DecoderWeights.Linear map) =>
         nn.functional.linear(x, Family.InputsFirst ? map.Weight.t() : map.Weight, map.Bias);

@@ -65,6 +65,39 @@ public sealed class ArchitectureTests
 
     [Theory]
     [MemberData(nameof(Models))]
+    public void Gradients_AreTheSlopesOfTheLoss(string type, string settings)
+    {
+        var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
+        using var scope = NewDisposeScope();
+        using var weights = Checkpoint.Load(model.Write(), CPU, trainable: true);
+        using var decoder = new Decoder(weights);
+        var random = new Random(3);
+        var ids = tensor([.. Enumerable.Range(0, 24).Select(_ => (long)random.Next(101))], ScalarType.Int64).view(2, 12);
+        Tensor Loss() => nn.functional.cross_entropy(decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, 11)).reshape(22, -1), ids.narrow(1, 1, 11).reshape(22));
+        Loss().backward();
+        using var noGrad = no_grad();
+        using var generator = new Generator(5, CPU);
+        Assert.All(weights.Layout.Select(l => l.Name), name =>
+        {
+            // Along the gradient of one tensor and somewhere: the difference of the loss on both sides against the gradient.
+            var (tensor, gradient) = (weights[name], weights.Gradient(name));
+            var direction = randn(tensor.shape, generator: generator);
+            direction = direction / direction.norm() + gradient / (gradient.norm() + 1e-12);
+            direction.mul_(0.005 / direction.norm().item<float>());
+            double At(double times)
+            {
+                tensor.add_(direction, times);
+                var loss = Loss().to(ScalarType.Float64).item<double>();
+                tensor.add_(direction, -times);
+                return loss;
+            }
+            var slope = (At(1) - At(-1)) / 2;
+            Assert.Equal(slope, (gradient * direction).sum().item<float>(), 2e-6 + 0.02 * Math.Abs(slope));
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
     public void Decoder_GivesTheLogitsOfTheStraightLine(string type, string settings)
     {
         var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
@@ -96,6 +129,19 @@ public sealed class ArchitectureTests
         Near(expected[14..15], decoder.Logits(hidden.select(1, 7).narrow(0, 0, 1)).data<float>().ToArray(), "padded row behind a prefix");
         var (next, _) = decoder.Forward(cat([all.narrow(1, 15, 3), all.narrow(1, 17, 3)], 0), shared, raggedPast, padding: pads);
         Near([.. expected[15..18], .. expected[17..]], decoder.Logits(next).data<float>().ToArray(), "padded rows behind prefix and cache");
+
+        // The same rows as lists of tokens, padded on either side; of some tokens only.
+        var lists = cat([all.narrow(1, 9, 6), all.narrow(1, 9, 8)], 1).view(-1);
+        foreach (var left in (bool[])[false, true])
+        {
+            var (places, real) = RaggedRows.Layout([6, 8], left);
+            var rows = new RaggedRows(2, 8, tensor(places), tensor(real), tensor([5L, 6L, 12L, 13L]));
+            var (some, caches) = decoder.Forward(lists, shared, keep: true, padding: left ? pads : null, ragged: rows);
+            Near([.. expected[14..15], .. expected[9..10], .. expected[15..17]], decoder.Logits(some).data<float>().ToArray(), $"ragged rows, left {left}");
+            if (!left) continue;
+            var (on, _) = decoder.Forward(cat([all.narrow(1, 15, 3), all.narrow(1, 17, 3)], 0), shared, caches, padding: pads);
+            Near([.. expected[15..18], .. expected[17..]], decoder.Logits(on).data<float>().ToArray(), "behind ragged rows");
+        }
 
         // What is saved has the same names, shapes and logits.
         var copy = Directory.CreateTempSubdirectory("slick").FullName;
