@@ -82,9 +82,7 @@ internal sealed record Subject(DecoderWeights Weights, ITokenizer Tokenizer, Sam
     /// <summary>A Hugging Face checkpoint and the train questions of the first relations of EntityQuestions.</summary>
     public static Subject OfCheckpoint(string folder, string data, string dtype, int relations, int questions, int prompts)
     {
-        var weights = Checkpoint.Load(folder, torch.CPU, trainable: false, Compute.Choose("cpu", dtype).DType);
-        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
-        Checkpoint.CheckVocabulary(folder, weights.Config, tokenizer);
+        var (weights, tokenizer) = Checkpoint.Open(folder, Compute.Choose("cpu", dtype));
         var dataset = EntityQuestions.Read(data);
         var options = new SamplingOptions();
         return new(weights, tokenizer, options, [

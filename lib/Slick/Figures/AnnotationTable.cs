@@ -67,7 +67,7 @@ public static class AnnotationTable
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {
             var all = counts.Sum();
-            return [name, .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all), Share(all - counts[^1], all),
+            return [name, Question(name), .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all), Share(all - counts[^1], all),
                 paperCounts is null ? "-" : string.Join(", ", paperCounts.Select(c => Percent(c, paperCounts.Sum())))];
         }
         var relations = result.Labels.GroupBy(l => l.Relation).ToList();
@@ -81,15 +81,20 @@ public static class AnnotationTable
             Id = "table-3-model",
             Title = $"Table 3 for {result.Model}: {split} questions by category, and their shares (%)",
             Note = string.Create(CultureInfo.InvariantCulture, $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. Paper: PaLM 2-M, HighlyKnown to Unknown."),
-            Columns = ["relation", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
+            Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
             Rows =
             [
                 .. relations.Select(r => Row(r.Key, Counts(r), paper.GetValueOrDefault(r.Key))),
                 Row("all", total, sum),
-                ["%", .. total.Select(c => Share(c, total.Sum())), "", "", ""],
+                ["%", "", .. total.Select(c => Share(c, total.Sum())), "", "", ""],
             ],
+            HeaderColumns = 2,
         };
     }
+
+    // EntityQuestions' template, as the lab's world has it too; empty for what is no relation.
+    private static string Question(string relation) =>
+        SyntheticWorld.Relations.FirstOrDefault(r => r.Id == relation)?.Template.Replace("[X]", "X", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal).Replace(" '", "'", StringComparison.Ordinal) ?? "";
 
     /// <summary>
     /// Which answers are known: the most frequent gold answers of each relation, and all others together. Where only the

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
 using MathNet.Numerics.Statistics;
@@ -51,8 +52,8 @@ public static class AnnotationCheck
         foreach (var relation in relations ?? [])
             if (!chosen.Exists(c => c.Name == relation))
                 throw new SlickException($"{path}: the relation {relation} is not in it; it has {string.Join(", ", top["relations"].Properties().Select(p => p.Name))}.");
-        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
-        using var weights = Checkpoint.Load(folder, compute.Device, trainable: false, compute.DType);
+        var (loaded, tokenizer) = Checkpoint.Open(folder, compute);
+        using var weights = loaded;
         using var decoder = new Decoder(weights);
         var tie = compute.DType == ScalarType.Float32 ? 1e-3 : 0.5;
         var all = new List<(Reference Theirs, Ours Ours)>();
@@ -136,7 +137,7 @@ public static class AnnotationCheck
     private static SamplingOptions Protocol(JsonPlace place)
     {
         double Real(string name) => place[name].Value.ValueKind == JsonValueKind.Number ? place[name].Value.GetDouble() : throw place[name].Wrong("expected is a number");
-        return new()
+        var options = new SamplingOptions
         {
             Prompts = place["prompts"].Number(),
             Shots = place["shots"].Number(),
@@ -145,6 +146,8 @@ public static class AnnotationCheck
             TopK = place["top_k"].Number(),
             MaxAnswerTokens = place["max_new_tokens"].Number(),
         };
+        var wrong = new List<ValidationResult>();
+        return Validator.TryValidateObject(options, new(options), wrong, validateAllProperties: true) ? options : throw place.Wrong(wrong[0].ErrorMessage ?? "a value is out of range");
     }
 
     private static Fact Exemplar(JsonPlace place, string relation, int id) => place.Items().ToArray() is [var question, var answer]

@@ -74,7 +74,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     {
         if (estimates.All(e => e is not null)) return;
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
-        var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
+        using var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
         PromptedQuestion[] sorted = [.. prompt.Questions.OrderBy(q => q.Own.Length + q.Gold.Length)];
         foreach (var part in Estimators.Unfinished(scorer.Batches(sorted, prompt.Shared), sorted, estimates))
         {
@@ -83,7 +83,11 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
             using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
             var values = HostTransfer.Read<float>(scores);
             for (var i = 0; i < rows.Length; i++)
-                estimates[rows[i].Index] = new(values[i] > 0, values[rows.Length + i], "", rows[i].Moved);
+            {
+                // The protocol cuts answers off: a longer one is never right.
+                var fits = rows[i].Gold.Length <= options.MaxAnswerTokens;
+                estimates[rows[i].Index] = new(fits && values[i] > 0, fits ? values[rows.Length + i] : 0, "", rows[i].Moved);
+            }
             batchDone?.Invoke();
         }
     }
@@ -105,7 +109,7 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
     public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
         if (estimates.All(e => e is not null)) return;
-        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
+        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions, forDrawing: true);
         var tree = new AnswerTree(decoder, tokenizer, options) { Bytes = Bytes };
         var moved = prompt.Questions.Where(q => q.Moved).Select(q => q.Index).ToHashSet();
         foreach (var part in Estimators.Unfinished(tree.Batches(prompt), prompt.Questions, estimates))

@@ -124,6 +124,8 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public bool SomeLayersWithoutRope { get; init; }
     /// <summary>Keys with the one value that is supported: another one would change the arithmetic.</summary>
     public (string Key, string Value)[] Fixed { get; init; } = [];
+    /// <summary>Keys that other families read and this one's own code does not.</summary>
+    public string[] Unused { get; init; } = [];
 
     private static readonly Architecture Llama = new("llama", "LlamaForCausalLM")
     {
@@ -137,6 +139,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
         KeyValueHeadsDefault = 32,
         Windows = Windows.FromLayer,
         WindowDefault = 4096,
+        Fixed = [("use_mrope", "false")],
     };
 
     private static readonly Architecture Gemma2 = new("gemma2", "Gemma2ForCausalLM")
@@ -200,6 +203,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             NormEpsilonDefault = 1e-5,
             RotaryShareKey = "partial_rotary_factor",
             Windows = Windows.Everywhere,
+            Fixed = [("attention_bias", "false")],
         },
         new("olmo2", "Olmo2ForCausalLM")
         {
@@ -220,6 +224,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             RopeThetaDefault = 2_000_000,
             SomeLayersWithoutRope = true,
             Windows = Windows.WithoutRope,
+            Unused = ["max_window_layers"],
         },
         new("gpt2", "GPT2LMHeadModel")
         {

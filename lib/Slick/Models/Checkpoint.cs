@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Slick.Runtime;
+using Slick.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -28,18 +29,30 @@ public static class Checkpoint
         var family = config.Architecture;
         if (family.OptionalPrefix.Length > 0 && !tensors.ContainsKey(family.Embedding + ".weight"))
             config = config with { OmitsPrefix = tensors.ContainsKey(family.Embedding[family.OptionalPrefix.Length..] + ".weight") };
+        // All names and shapes first: a number that is wrong in config.json is then an error, rather than a memory that is full.
+        if (config.Layers > tensors.Count)
+            throw new SlickException($"{path}: {family.LayersKey} = {config.Layers}, but the folder's safetensors files hold {tensors.Count} tensors in all.");
+        var layout = DecoderWeights.LayoutOf(config);
+        foreach (var (name, _, shape) in layout)
+        {
+            if (!tensors.TryGetValue(name, out var file)) throw new SlickException($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.");
+            if (!file.Shape(name).SequenceEqual(shape))
+                throw new SlickException($"{folder}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], {configFile} asks for [{string.Join(", ", shape)}].");
+        }
+        var head = family.Head + ".weight";
+        var known = layout.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in tensors.Keys)
+            if (!known.Contains(name) && !IsTable(family, name) && !(config.TiedEmbeddings && name == head)) throw Unknown(folder, family, tensors[name], name);
         var weights = new DecoderWeights(config, device, trainable, dtype);
         try
         {
-            foreach (var (name, _, shape) in weights.Layout)
+            foreach (var (name, _, _) in layout)
             {
-                if (!tensors.TryGetValue(name, out var file)) throw new SlickException($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.");
-                if (!file.Shape(name).SequenceEqual(shape))
-                    throw new SlickException($"{folder}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], {configFile} asks for [{string.Join(", ", shape)}].");
                 using var target = weights[name];
-                file.CopyTo(name, target);
+                tensors[name].CopyTo(name, target);
             }
-            RefuseUnknown(folder, weights, tensors);
+            // A tied head that was saved all the same.
+            if (config.TiedEmbeddings && tensors.TryGetValue(head, out var tied) && !tied.Holds(head, weights.Embedding)) throw Unknown(folder, family, tied, head);
             return weights;
         }
         catch
@@ -49,19 +62,42 @@ public static class Checkpoint
         }
     }
 
-    /// <summary>Refuses a tokenizer with ids for which the model has no embedding. (More embeddings than ids are padding.)</summary>
-    /// <exception cref="SlickException">The tokenizer's vocabulary is larger than the model's.</exception>
-    public static void CheckVocabulary(string folder, DecoderConfig config, Text.ITokenizer tokenizer)
+    /// <summary>Loads a folder's decoder and its tokenizer, and looks whether the two are of one model.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="compute">Where the parameters shall be, and their number format.</param>
+    /// <exception cref="SlickException">As <see cref="Load(string, Device, bool, ScalarType)"/>; the vocabularies differ, or neither file names a token that ends a text.</exception>
+    public static (DecoderWeights Weights, ITokenizer Tokenizer) Open(string folder, Compute compute)
     {
-        if (tokenizer.VocabularySize > config.VocabularySize)
-            throw new SlickException($"{folder}: tokenizer.json has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {config.VocabularySize}; the two are not of one model.");
+        var tokenizer = OpenTokenizer(folder);
+        return (Load(folder, compute.Device, trainable: false, compute.DType), tokenizer);
     }
+
+    /// <summary>A folder's tokenizer alone, with the same checks.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <exception cref="SlickException">As <see cref="Open"/>.</exception>
+    public static ITokenizer OpenTokenizer(string folder)
+    {
+        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
+        CheckVocabulary(folder, DecoderConfig.Read(Path.Combine(folder, "config.json")), tokenizer);
+        return tokenizer;
+    }
+
+    // More embeddings than ids are padding, to a multiple of 64 or so. Added tokens beyond the embeddings (Gemma 3's image
+    // token in its text models) stand in no question.
+    internal static void CheckVocabulary(string folder, DecoderConfig config, ITokenizer tokenizer)
+    {
+        if (tokenizer.TextVocabularySize > config.VocabularySize || config.VocabularySize - tokenizer.VocabularySize > MostPadding)
+            throw new SlickException($"{folder}: tokenizer.json has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {config.VocabularySize}; the two are not of one model.");
+        if (tokenizer.EosId is null && config.EosIds.Count == 0)
+            throw new SlickException($"{folder}: neither tokenizer_config.json (eos_token) nor config.json (eos_token_id) names the token that ends a text.");
+    }
+
+    private const int MostPadding = 1024;
 
     /// <summary>Writes a decoder so that transformers loads it, with the names that it was loaded with; the tokenizer is saved beside it by its owner.</summary>
     /// <exception cref="SlickException">The folder cannot be written to.</exception>
     public static void Save(string folder, DecoderWeights weights)
     {
-        Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         var dtype = weights.Flat.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), weights.Config.ToJson(dtype).ToJsonString(Indented) + "\n");
@@ -80,14 +116,12 @@ public static class Checkpoint
             var file = Safetensors.Open(whole);
             return file.Names.ToDictionary(n => n, _ => file, StringComparer.Ordinal);
         }
-        using var json = Text.JsonPlace.Open(index, "index of shards");
+        using var json = JsonPlace.Open(index, "index of shards");
         var shards = new Dictionary<string, Safetensors>(StringComparer.Ordinal);
         var tensors = new Dictionary<string, Safetensors>(StringComparer.Ordinal);
-        foreach (var (name, place) in new Text.JsonPlace(index, "", json.RootElement)["weight_map"].Properties())
+        foreach (var (name, place) in new JsonPlace(index, "", json.RootElement)["weight_map"].Properties())
         {
-            var shard = place.Text();
-            if (shard.Length == 0 || shard != Path.GetFileName(shard) || shard.Contains('\\', StringComparison.Ordinal) || shard is "." or "..")
-                throw place.Wrong("a shard is a file of the same folder; a path to another place is refused");
+            var shard = Shard(place);
             if (!shards.TryGetValue(shard, out var file)) shards[shard] = file = Safetensors.Open(Path.Combine(folder, shard));
             if (!file.Names.Contains(name)) throw place.Wrong($"the shard has no tensor '{name}'");
             if (!tensors.TryAdd(name, file)) throw place.Wrong("the tensor stands twice");
@@ -96,6 +130,22 @@ public static class Checkpoint
             if (file.Names.FirstOrDefault(n => !tensors.TryGetValue(n, out var owner) || owner != file) is { } stray)
                 throw new SlickException($"{index}: the tensor '{stray}' of {shard} is not in the index.");
         return tensors;
+    }
+
+    /// <summary>The files that a folder's index names, in order; none where there is no index.</summary>
+    internal static string[] Shards(string folder)
+    {
+        var index = Path.Combine(folder, "model.safetensors.index.json");
+        if (!File.Exists(index)) return [];
+        using var json = JsonPlace.Open(index, "index of shards");
+        return [.. new JsonPlace(index, "", json.RootElement)["weight_map"].Properties().Select(p => Shard(p.Place)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    }
+
+    private static string Shard(JsonPlace place)
+    {
+        var shard = place.Text();
+        return shard.Length > 0 && shard == Path.GetFileName(shard) && !shard.Contains('\\', StringComparison.Ordinal) && shard is not ("." or "..") ? shard
+            : throw place.Wrong("a shard is a file of the same folder; a path to another place is refused");
     }
 
     private static void RefusePickles(string folder)
@@ -107,26 +157,12 @@ public static class Checkpoint
             throw new SlickException($"{Path.Combine(folder, pickle)}: a pickle can run code when it is read and is refused; convert it once in Python: AutoModelForCausalLM.from_pretrained('{folder}').save_pretrained('NEW', safe_serialization=True).");
     }
 
-    // Tables that older files keep beside the weights, and a tied head that was saved all the same.
-    private static void RefuseUnknown(string folder, DecoderWeights weights, Dictionary<string, Safetensors> tensors)
-    {
-        var known = weights.Layout.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var (name, file) in tensors)
-        {
-            if (known.Contains(name) || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)) continue;
-            if (weights.Config.Architecture.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
-                || name.EndsWith(".attention.bias", StringComparison.Ordinal) || name.EndsWith(".attention.masked_bias", StringComparison.Ordinal))) continue;
-            if (weights.Config.TiedEmbeddings && name == weights.Config.Architecture.Head + ".weight" && SameAsEmbedding(weights, file, name)) continue;
-            throw new SlickException($"{folder}: the tensor '{name}' [{string.Join(", ", file.Shape(name))}] has no place in a {weights.Config.Architecture.ModelType} model of this config.json.");
-        }
-    }
+    // Tables that older files keep beside the weights.
+    private static bool IsTable(Architecture family, string name) =>
+        name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)
+        || family.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
+            || name.EndsWith(".attention.bias", StringComparison.Ordinal) || name.EndsWith(".attention.masked_bias", StringComparison.Ordinal));
 
-    private static bool SameAsEmbedding(DecoderWeights weights, Safetensors file, string name)
-    {
-        if (!file.Shape(name).SequenceEqual(weights.Embedding.shape)) return false;
-        using var scope = NewDisposeScope();
-        var head = empty_like(weights.Embedding);
-        file.CopyTo(name, head);
-        return HostTransfer.Read<bool>(head.eq(weights.Embedding).all())[0];
-    }
+    private static SlickException Unknown(string folder, Architecture family, Safetensors file, string name) =>
+        new($"{folder}: the tensor '{name}' [{string.Join(", ", file.Shape(name))}] has no place in a {family.ModelType} model of this config.json.");
 }

@@ -23,7 +23,8 @@ internal sealed class ConfigFile
         "cross_attention_hidden_size", "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
         "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
         "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values", "exponential_decay_length_penalty",
-        "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "eos_token_id", "pad_token_id", "initializer_range",
+        "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "pad_token_id", "n_special", "predict_special_tokens", "output_past",
+        "transformers.js_config",
     };
 
     private readonly string path;
@@ -51,11 +52,15 @@ internal sealed class ConfigFile
     {
         if (json["quantization_config"] is not null)
             throw Wrong("quantization_config", "quantised weights are not supported; load the model in Python and save it in bf16");
-        var modelType = Text("model_type", "llama");
+        if (!Has("model_type")) throw new SlickException($"{path}: the key 'model_type' is missing.");
+        var modelType = Text("model_type", "");
         var family = Architecture.Find(modelType) ?? throw Wrong("model_type",
             $"the architecture '{modelType}' is not supported; supported are {string.Join(", ", Architecture.All.Select(a => a.ModelType))}");
         foreach (var (key, value) in family.Fixed)
             if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != value) throw Wrong(key, $"only {value} is supported");
+        read.UnionWith(family.Unused);
+        if (family.ModelType == "gemma2" && Has("sliding_window_size") && Positive("sliding_window_size") != Positive("sliding_window", family.WindowDefault))
+            throw Wrong("sliding_window_size", "it differs from sliding_window");
         if (Has("rope_interleaved") && Flag("rope_interleaved", false)) throw Wrong("rope_interleaved", "only false is supported");
 
         var hidden = Positive(family.HiddenSizeKey);
@@ -79,7 +84,7 @@ internal sealed class ConfigFile
             Heads = heads,
             KeyValueHeads = keyValueHeads,
             HeadDim = headDim,
-            IntermediateSize = family.IntermediateSizeKey == "n_inner" ? Positive("n_inner", 4 * hidden) : Positive(family.IntermediateSizeKey),
+            IntermediateSize = family.IntermediateSizeKey == "n_inner" ? Positive("n_inner", (int)Math.Min(int.MaxValue, 4L * hidden)) : Positive(family.IntermediateSizeKey),
             MaxPositions = Positive(family.PositionsKey),
             LayerAttentions = LayerAttentions(family, layers, headDim),
             AttentionScale = 1 / Math.Sqrt(family.QueryScaleDefault is { } scale ? Number("query_pre_attn_scalar", scale) : headDim),
@@ -93,9 +98,7 @@ internal sealed class ConfigFile
             OutputBias = family.OutputBias || attentionBias,
             MlpBias = family.MlpBias || (family.MlpBiasKey is { } mlpKey && Flag(mlpKey, false)),
             InitializerRange = Number("initializer_range", 0.02),
-            PadId = Id("pad_token_id", 0),
-            BosId = Id("bos_token_id", 1),
-            EosId = Id("eos_token_id", 2),
+            EosIds = Ids("eos_token_id"),
         };
         foreach (var (key, value) in json)
             if (value is not null && !read.Contains(key) && !Harmless.Contains(key) && !key.StartsWith('_'))
@@ -149,7 +152,7 @@ internal sealed class ConfigFile
             : json.ContainsKey("sliding_window") || family.WindowDefault is null ? (Has("sliding_window") ? Positive("sliding_window") : null) : family.WindowDefault;
         if (used) window = size;
         var interval = family.Windows == Windows.Pattern ? Positive(Has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6) : 0;
-        var from = family.Windows == Windows.FromLayer ? (int)Number("max_window_layers", 28) : 0;
+        var from = family.Windows != Windows.FromLayer ? 0 : Positive("max_window_layers", 28, least: 0);
         if (family.Windows != Windows.None) read.Add("sliding_window");
         if (Has("layer_types"))
         {
@@ -180,6 +183,7 @@ internal sealed class ConfigFile
         read.Add("rope_parameters");
         read.Add("rope_scaling");
         var key = json["rope_parameters"] is JsonObject ? "rope_parameters" : "rope_scaling";
+        if (key == "rope_parameters" && Has("rope_scaling")) throw Wrong("rope_scaling", "rope_parameters stands beside it; take one of them out");
         if (json[key] is not null and not JsonObject) throw Wrong(key, "it must be an object");
         var settings = json[key] as JsonObject;
         if (settings?.Any(p => p.Value is JsonObject) != true)
@@ -202,11 +206,14 @@ internal sealed class ConfigFile
         }
         double Needed(string name) => Setting(name) ?? throw Wrong($"{key}.{name}", "it is missing");
 
-        foreach (var (name, _) in settings ?? [])
-            if (name is not ("rope_type" or "type" or "rope_theta" or "partial_rotary_factor" or "factor" or "low_freq_factor" or "high_freq_factor" or "original_max_position_embeddings"))
-                throw Wrong($"{key}.{name}", "this decoder does not know the setting");
         var type = settings?["rope_type"] ?? settings?["type"];
         var kind = type is null ? "default" : type.GetValueKind() == JsonValueKind.String ? type.GetValue<string>() : type.ToJsonString();
+        string[] own = kind switch { "linear" => ["factor"], "llama3" => ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"], _ => [] };
+        foreach (var (name, value) in settings ?? [])
+        {
+            if (value is null || name is "rope_type" or "type" or "rope_theta" or "partial_rotary_factor" || own.Contains(name)) continue;
+            if (kind is "default" or "linear" or "llama3") throw Wrong($"{key}.{name}", $"it has no meaning with the rope_type {kind}");
+        }
         share = Setting("partial_rotary_factor") ?? share;
         if (share is <= 0 or > 1 || (share != 1 && !partial)) throw Wrong($"{key}.partial_rotary_factor", $"{share} is not supported here");
         var width = (int)(headDim * share);
@@ -242,21 +249,28 @@ internal sealed class ConfigFile
         }
     }
 
-    private int Positive(string key, int? fallback = null)
+    private int Positive(string key, int? fallback = null, int least = 1)
     {
         read.Add(key);
         if (!Has(key)) return fallback ?? throw new SlickException($"{path}: the key '{key}' is missing.");
         var value = Value<int>(key, n => n.GetValueKind() == JsonValueKind.Number, "a whole number");
-        return value > 0 ? value : throw Wrong(key, "expected is a number above 0");
+        return value >= least ? value : throw Wrong(key, $"expected is a number of at least {least}");
     }
 
-    private double Number(string key, double fallback) => NumberOrNull(key, fallback) ?? fallback;
+    // Every number of a config.json is above 0.
+    private double Number(string key, double fallback)
+    {
+        if (json.ContainsKey(key) && !Has(key)) throw Wrong(key, "expected is a number");
+        return NumberOrNull(key, fallback)!.Value;
+    }
 
     private double? NumberOrNull(string key, double? fallback)
     {
         read.Add(key);
         if (!json.ContainsKey(key)) return fallback;
-        return Has(key) ? Value<double>(key, n => n.GetValueKind() == JsonValueKind.Number, "a number") : null;
+        if (!Has(key)) return null;
+        var value = Value<double>(key, n => n.GetValueKind() == JsonValueKind.Number, "a number");
+        return value > 0 && double.IsFinite(value) ? value : throw Wrong(key, "expected is a number above 0");
     }
 
     private bool Flag(string key, bool fallback)
@@ -271,11 +285,12 @@ internal sealed class ConfigFile
         return Has(key) ? Value<string>(key, n => n.GetValueKind() == JsonValueKind.String, "a text") : fallback;
     }
 
-    // A token's id; several (as for eos_token_id) count by their first.
-    private int Id(string key, int fallback)
+    // A token's id, or several.
+    private int[] Ids(string key)
     {
-        var node = json[key] is JsonArray { Count: > 0 } array ? array[0] : json[key];
-        return node is JsonValue value && value.TryGetValue<int>(out var id) ? id : node is null or JsonArray ? fallback : throw Wrong(key, "expected is a token's id");
+        read.Add(key);
+        var nodes = json[key] switch { null => [], JsonArray list => list.ToArray(), var one => [one] };
+        return [.. nodes.Select(n => n is JsonValue value && value.TryGetValue<int>(out var id) && id >= 0 ? id : throw Wrong(key, "expected is a token's id, or a list of them"))];
     }
 
     private T[] Values<T>(string key, int count, bool orMore = false)

@@ -42,12 +42,8 @@ public sealed record DecoderConfig
     public bool TiedEmbeddings { get; init; } = true;
     /// <summary>Standard deviation of fresh weights.</summary>
     public double InitializerRange { get; init; } = 0.02;
-    /// <summary>Id of the padding token.</summary>
-    public int PadId { get; init; }
-    /// <summary>Id of the token that begins a text.</summary>
-    public int BosId { get; init; } = 1;
-    /// <summary>Id of the token that ends a text.</summary>
-    public int EosId { get; init; } = 2;
+    /// <summary>Ids of the tokens that end a text; empty where config.json names none.</summary>
+    public IReadOnlyList<int> EosIds { get; init; } = [2];
 
     internal Architecture Architecture { get; init; } = Architecture.Find("llama")!;
     internal Activation Activation { get; init; }
@@ -79,14 +75,14 @@ public sealed record DecoderConfig
             return read;
         }
         var theta = LayerAttentions[0].Rope!.Theta;
-        return new()
+        return new() // ids: those of WordLevelTokenizer
         {
             ["architectures"] = new JsonArray(Architecture.ClassName),
             ["attention_bias"] = false,
             ["attention_dropout"] = 0.0,
-            ["bos_token_id"] = BosId,
+            ["bos_token_id"] = 1,
             ["dtype"] = dtype,
-            ["eos_token_id"] = EosId,
+            ["eos_token_id"] = EosIds[0],
             ["head_dim"] = HeadDim,
             ["hidden_act"] = "silu",
             ["hidden_size"] = HiddenSize,
@@ -98,7 +94,7 @@ public sealed record DecoderConfig
             ["num_attention_heads"] = Heads,
             ["num_hidden_layers"] = Layers,
             ["num_key_value_heads"] = KeyValueHeads,
-            ["pad_token_id"] = PadId,
+            ["pad_token_id"] = 0,
             ["rms_norm_eps"] = NormEpsilon,
             ["rope_parameters"] = new JsonObject { ["rope_theta"] = theta, ["rope_type"] = "default" },
             ["rope_theta"] = theta,

@@ -51,10 +51,62 @@ public sealed class DecoderWeights : IDisposable
         Slick.Runtime.NativeLibraries.Load();
         Config = config;
         var family = config.Architecture;
+        var (parts, fused, size) = Plan(config);
+        layout.AddRange(parts);
+
+        using var noGrad = no_grad();
+        Flat = shared ?? zeros(size, dtype, device);
+        if (trainable) FlatGradient = zeros(size, dtype, device);
+        Tensor? LeafOrNull(string name)
+        {
+            if (!fused.TryGetValue(name, out var place)) return null;
+            var (offset, shape) = place;
+            using var view = Flat.narrow(0, offset, Product(shape)).view(shape);
+            var leaf = view.detach();
+            if (FlatGradient is not null)
+            {
+                leaf.requires_grad_(true);
+                leaf.grad = FlatGradient.narrow(0, offset, Product(shape)).view(shape);
+            }
+            leaf.DetachFromDisposeScope();
+            owned.Add(leaf);
+            return leaf;
+        }
+        Tensor Leaf(string name) => LeafOrNull(name + ".weight")!;
+        Linear LinearOf(string name) => new(Leaf(name), LeafOrNull(name + ".bias"));
+        NormWeights? NormOf(string prefix, string? name) => name is null ? null : new(Leaf(prefix + name), LeafOrNull(prefix + name + ".bias"));
+        Embedding = Leaf(Named(config, family.Embedding));
+        if (family.Positions is not null) Positions = Leaf(Named(config, family.Positions));
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockPrefix(config, i)).Select(p => new Block(
+            NormOf(p, family.InputNorm), LinearOf(p + family.Qkv[0]), LeafOrNull(p + family.QueryNorm + ".weight"), LeafOrNull(p + family.KeyNorm + ".weight"),
+            LinearOf(p + family.Output), NormOf(p, family.AttentionOutNorm), NormOf(p, family.MlpNorm), LinearOf(p + family.Inner[0]),
+            LinearOf(p + family.Down), NormOf(p, family.MlpOutNorm)))];
+        FinalNorm = NormOf("", Named(config, family.FinalNorm))!.Value;
+        Head = config.TiedEmbeddings ? Embedding : Leaf(family.Head);
+        if (shared is null)
+        {
+            Flat.DetachFromDisposeScope();
+            owned.Add(Flat);
+        }
+        if (FlatGradient is not null)
+        {
+            FlatGradient.DetachFromDisposeScope();
+            owned.Add(FlatGradient);
+        }
+    }
+
+    /// <summary>The parameters of a decoder of this shape, without making them: name, first element in one flat tensor, shape.</summary>
+    internal static IReadOnlyList<(string Name, long Offset, long[] Shape)> LayoutOf(DecoderConfig config) => Plan(config).Layout;
+
+    // Beside it the leaves, by their first parameter's name: matrices that are multiplied together are one.
+    private static (List<(string Name, long Offset, long[] Shape)> Layout, Dictionary<string, (long Offset, long[] Shape)> Fused, long Size) Plan(DecoderConfig config)
+    {
+        var family = config.Architecture;
         var d = (long)config.HiddenSize;
         var q = (long)config.Heads * config.HeadDim;
         var kv = (long)config.KeyValueHeads * config.HeadDim;
         var inner = (long)config.IntermediateSize;
+        var layout = new List<(string Name, long Offset, long[] Shape)>();
         var fused = new Dictionary<string, (long Offset, long[] Shape)>(StringComparer.Ordinal); // by the first part's name
         long size = 0;
         void Add(string kind, string prefix, string[] names, long[] rows, long? columns)
@@ -85,11 +137,11 @@ public sealed class DecoderWeights : IDisposable
             Add(".weight", prefix, names, rows, inputs);
             if (bias) Add(".bias", prefix, names, rows, null);
         }
-        AddTable(Named(family.Embedding), config.VocabularySize);
-        if (family.Positions is not null) AddTable(Named(family.Positions), config.MaxPositions);
+        AddTable(Named(config, family.Embedding), config.VocabularySize);
+        if (family.Positions is not null) AddTable(Named(config, family.Positions), config.MaxPositions);
         for (var i = 0; i < config.Layers; i++)
         {
-            var p = BlockPrefix(i);
+            var p = BlockPrefix(config, i);
             AddNorm(p, family.InputNorm, d);
             AddLinear(p, family.Qkv, [q, kv, kv], d, config.QkvBias);
             if (family.QueryKeyNorm != QueryKeyNorm.None)
@@ -104,54 +156,15 @@ public sealed class DecoderWeights : IDisposable
             AddLinear(p, [family.Down], [d], inner, config.MlpBias);
             AddNorm(p, family.MlpOutNorm, d);
         }
-        AddNorm("", Named(family.FinalNorm), d);
+        AddNorm("", Named(config, family.FinalNorm), d);
         if (!config.TiedEmbeddings) AddTable(family.Head, config.VocabularySize);
-
-        using var noGrad = no_grad();
-        Flat = shared ?? zeros(size, dtype, device);
-        if (trainable) FlatGradient = zeros(size, dtype, device);
-        Tensor? LeafOrNull(string name)
-        {
-            if (!fused.TryGetValue(name, out var place)) return null;
-            var (offset, shape) = place;
-            using var view = Flat.narrow(0, offset, Product(shape)).view(shape);
-            var leaf = view.detach();
-            if (FlatGradient is not null)
-            {
-                leaf.requires_grad_(true);
-                leaf.grad = FlatGradient.narrow(0, offset, Product(shape)).view(shape);
-            }
-            leaf.DetachFromDisposeScope();
-            owned.Add(leaf);
-            return leaf;
-        }
-        Tensor Leaf(string name) => LeafOrNull(name + ".weight")!;
-        Linear LinearOf(string name) => new(Leaf(name), LeafOrNull(name + ".bias"));
-        NormWeights? NormOf(string prefix, string? name) => name is null ? null : new(Leaf(prefix + name), LeafOrNull(prefix + name + ".bias"));
-        Embedding = Leaf(Named(family.Embedding));
-        if (family.Positions is not null) Positions = Leaf(Named(family.Positions));
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(BlockPrefix).Select(p => new Block(
-            NormOf(p, family.InputNorm), LinearOf(p + family.Qkv[0]), LeafOrNull(p + family.QueryNorm + ".weight"), LeafOrNull(p + family.KeyNorm + ".weight"),
-            LinearOf(p + family.Output), NormOf(p, family.AttentionOutNorm), NormOf(p, family.MlpNorm), LinearOf(p + family.Inner[0]),
-            LinearOf(p + family.Down), NormOf(p, family.MlpOutNorm)))];
-        FinalNorm = NormOf("", Named(family.FinalNorm))!.Value;
-        Head = config.TiedEmbeddings ? Embedding : Leaf(family.Head);
-        if (shared is null)
-        {
-            Flat.DetachFromDisposeScope();
-            owned.Add(Flat);
-        }
-        if (FlatGradient is not null)
-        {
-            FlatGradient.DetachFromDisposeScope();
-            owned.Add(FlatGradient);
-        }
+        return (layout, fused, size);
     }
 
-    private string BlockPrefix(int layer) => Named(FormattableString.Invariant($"{Config.Architecture.Blocks}{layer}."));
+    private static string BlockPrefix(DecoderConfig config, int layer) => Named(config, FormattableString.Invariant($"{config.Architecture.Blocks}{layer}."));
 
-    private string Named(string name) =>
-        Config.OmitsPrefix && name.StartsWith(Config.Architecture.OptionalPrefix, StringComparison.Ordinal) ? name[Config.Architecture.OptionalPrefix.Length..] : name;
+    private static string Named(DecoderConfig config, string name) =>
+        config.OmitsPrefix && name.StartsWith(config.Architecture.OptionalPrefix, StringComparison.Ordinal) ? name[config.Architecture.OptionalPrefix.Length..] : name;
 
     /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
     public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true, Flat.dtype);

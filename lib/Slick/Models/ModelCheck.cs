@@ -180,6 +180,9 @@ public static class ModelCheck
 
         private void Near(string what, Tensor expected, Tensor actual)
         {
+            if (!expected.shape.SequenceEqual(actual.shape))
+                throw new SlickException($"{what}: the golden file has the shape [{string.Join(", ", expected.shape)}], the model gives [{string.Join(", ", actual.shape)}]; the two are not of one model.");
+            (expected, actual) = (expected.to(ScalarType.Float32), actual.to(ScalarType.Float32));
             var largest = HostTransfer.Read<float>(expected.abs().max())[0];
             var apart = HostTransfer.Read<float>((expected - actual).abs().max())[0];
             Results.Add(new(what, apart, Relative * largest, string.Create(CultureInfo.InvariantCulture, $"largest value {largest:G4}")));

@@ -113,23 +113,43 @@ public sealed class Safetensors
     /// <exception cref="SlickException">There is no tensor of that name, or the file has become shorter.</exception>
     public void CopyTo(string name, Tensor target)
     {
-        var (type, _, begin, end) = Entry(name);
-        if (end == begin) return;
         using var noGrad = no_grad();
         using var flat = target.view(-1);
+        foreach (var (first, part) in Parts(name)) flat.narrow(0, first, part.size(0)).copy_(part);
+    }
+
+    /// <summary>True where a tensor has the shape and, in its number format, the values of <paramref name="other"/>.</summary>
+    internal bool Holds(string name, Tensor other)
+    {
+        if (!Shape(name).SequenceEqual(other.shape)) return false;
+        using var noGrad = no_grad();
+        using var flat = other.view(-1);
+        return Parts(name).All(p => HostTransfer.Read<bool>(p.Values.to(other.dtype, other.device).eq(flat.narrow(0, p.First, p.Values.size(0))).all())[0]);
+    }
+
+    // A tensor's values by windows of the file: the number of the first, and the values [window], freed at the next one.
+    private IEnumerable<(long First, Tensor Values)> Parts(string name)
+    {
+        var (type, _, begin, end) = Entry(name);
+        if (end == begin) yield break;
         var size = type.ElementSize();
         var step = Math.Max(size, Window / size * size);
+        using var mapped = Guarded(() => MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read));
+        for (var at = begin; at < end; at += step)
+        {
+            var bytes = (int)Math.Min(step, end - at);
+            using var scope = NewDisposeScope();
+            var part = empty([bytes / size], type, CPU);
+            using (var view = Guarded(() => mapped.CreateViewAccessor(at, bytes, MemoryMappedFileAccess.Read))) Copy(view, bytes, part.bytes);
+            yield return ((at - begin) / size, part);
+        }
+    }
+
+    private T Guarded<T>(Func<T> open)
+    {
         try
         {
-            using var mapped = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-            for (var at = begin; at < end; at += step)
-            {
-                var bytes = (int)Math.Min(step, end - at);
-                using var scope = NewDisposeScope();
-                var part = empty([bytes / size], type, CPU);
-                using (var view = mapped.CreateViewAccessor(at, bytes, MemoryMappedFileAccess.Read)) Copy(view, bytes, part.bytes);
-                flat.narrow(0, (at - begin) / size, bytes / size).copy_(part);
-            }
+            return open();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -196,7 +216,10 @@ public sealed class Safetensors
             foreach (var (_, tensor) in all)
             {
                 using var host = tensor.detach().cpu().contiguous();
-                stream.Write(host.bytes);
+                if (host.numel() == 0) continue;
+                // A span holds less than 2 GiB.
+                foreach (var part in host.view(-1).split(1 << 24))
+                    using (part) stream.Write(part.bytes);
             }
         });
     }

@@ -10,7 +10,7 @@ namespace Slick.Sampling;
 /// Teacher forcing of gold answers: is the greedy answer the gold answer, and how probable is it as a sample?
 /// Nothing is generated. Cost: one forward pass over the rows' tokens; the vocabulary's product at answer positions only.
 /// </summary>
-public sealed class AnswerScorer
+public sealed class AnswerScorer : IDisposable
 {
     private const long End = -1;
     private readonly Decoder decoder;
@@ -30,14 +30,22 @@ public sealed class AnswerScorer
         ends = EndTokens(decoder, tokenizer);
     }
 
-    /// <summary>1 for every token that begins with a line feed and for EOS, else 0: [V] in fp32 on the model's device.</summary>
+    /// <summary>By token: it ends an answer, for it begins with a line feed or is EOS.</summary>
+    internal static bool[] Ends(Decoder decoder, ITokenizer tokenizer)
+    {
+        var ends = decoder.Config.EosIds.Append(tokenizer.EosId ?? -1).ToHashSet();
+        return [.. Enumerable.Range(0, decoder.Config.VocabularySize).Select(id => ends.Contains(id) || (id < tokenizer.VocabularySize && tokenizer.StartsWithLineFeed(id)))];
+    }
+
+    /// <summary>1 for every token that ends an answer, else 0: [V] in fp32 on the model's device.</summary>
     internal static Tensor EndTokens(Decoder decoder, ITokenizer tokenizer)
     {
-        var isEnd = new float[decoder.Config.VocabularySize];
-        for (var id = 0; id < Math.Min(isEnd.Length, tokenizer.VocabularySize); id++)
-            isEnd[id] = tokenizer.StartsWithLineFeed(id) || id == tokenizer.EosId ? 1 : 0;
+        float[] isEnd = [.. Ends(decoder, tokenizer).Select(e => e ? 1f : 0f)];
         return tensor(isEnd).to(decoder.Device).DetachFromDisposeScope();
     }
+
+    /// <summary>Frees what was made for the tokenizer.</summary>
+    public void Dispose() => ends.Dispose();
 
     /// <summary>Scores answers behind an optional shared prompt.</summary>
     /// <param name="questions">Rows, best sorted by length.</param>

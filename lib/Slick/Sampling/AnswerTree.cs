@@ -44,8 +44,7 @@ public sealed class AnswerTree
     public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
         (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
-        ends = [.. Enumerable.Range(0, decoder.Config.VocabularySize)
-            .Select(id => id < tokenizer.VocabularySize && (tokenizer.StartsWithLineFeed(id) || id == tokenizer.EosId))];
+        ends = AnswerScorer.Ends(decoder, tokenizer);
     }
 
     /// <summary>Draws the answers (paper, section 3: greedy, and T = 0.5, top-k 40, 16 samples).</summary>

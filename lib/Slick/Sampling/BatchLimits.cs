@@ -10,7 +10,8 @@ namespace Slick.Sampling;
 /// vocabulary is large, not in the lab. Letters as in <see cref="Decoder"/>, I the MLP's inner width, L layers, w bytes
 /// of a weight. A row with T tokens behind P shared and S earlier ones, of whose positions A are asked for logits, takes
 /// one layer's activations   T (18 D + 12 (K G + 2 K) h + 4 I) w  (copies at norms, rotations and gates counted)
-/// its scores                3 x 4 K G T (P + S + T)              (as products, masked, as shares; fp32)
+///   and in bf16, beside it  T (36 D + 9 (K G + K) h)             (norms are computed in fp32)
+/// its scores                6 x 4 K G T (P + S + T)              (as products, capped, masked, joined, as shares, the prompt's copied; fp32)
 /// its keys and values       2 L K h (2 S + T) w                  (S gathered from the parents, then joined with T)
 /// its logits                3 x 4 A V                            (with a soft cap or in fp32 beside bf16, and the top k)
 /// </summary>
@@ -19,12 +20,14 @@ internal sealed class BatchLimits
     // Of what the levels above leave, the part that a level of the answer tree may keep for those below.
     private const double KeptShare = 0.25;
 
-    // Two thousand tokens of a model of 100 M weights. Tried from 5e10 to 1e12: fewer make slower products, more gain 1%.
+    // Tried on a CPU with 100 M weights, 250 to 5,000 tokens: fewer make slower products, more gain 1% and leave the cache.
+    private const int EnoughTokens = 2000;
     private const double EnoughFlop = 4e11;
 
     private readonly DecoderConfig config;
     private readonly long prefix;
     private readonly long width;
+    private readonly bool onCpu;
 
     /// <summary>Bound on a pass's memory, in bytes.</summary>
     public long Bytes { get; init; } = DefaultBytes;
@@ -41,15 +44,17 @@ internal sealed class BatchLimits
         config = decoder.Config;
         prefix = shared?.Tokens ?? 0;
         width = decoder.Weights.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2;
-        Flop = decoder.Device.type == DeviceType.CUDA ? 1e14 : 1e12;
+        onCpu = decoder.Device.type != DeviceType.CUDA;
+        Flop = onCpu ? 1e12 : 1e14;
     }
 
     /// <summary>Memory of one row, in bytes: tokens of its own, earlier ones, positions with logits, and whether its keys and values are kept.</summary>
     public long RowBytes(long tokens, long earlier, long positions, bool keep)
     {
         long heads = config.Heads, kvHeads = config.KeyValueHeads;
-        var activations = tokens * (18L * config.HiddenSize + 12 * (heads + 2 * kvHeads) * config.HeadDim + 4L * config.IntermediateSize) * width;
-        var scores = 12 * heads * tokens * (prefix + earlier + tokens);
+        var activations = tokens * ((18L * config.HiddenSize + 12 * (heads + 2 * kvHeads) * config.HeadDim + 4L * config.IntermediateSize) * width
+            + (width == 4 ? 0 : 36L * config.HiddenSize + 9 * (heads + kvHeads) * config.HeadDim));
+        var scores = 24 * heads * tokens * (prefix + earlier + tokens);
         return activations + scores + 12 * positions * config.VocabularySize + (keep ? KeyValueBytes(2 * earlier + tokens) : 0);
     }
 
@@ -61,8 +66,11 @@ internal sealed class BatchLimits
         rows * RowBytes(tokens, 0, positions, keep: false) <= Bytes
         && rows * (tokens * (double)config.FlopsPerToken + positions * 2.0 * config.HiddenSize * config.VocabularySize) <= Flop;
 
-    /// <summary>True where a batch of so many tokens is work enough for all cores: its intermediates would leave the cache.</summary>
-    public bool IsEnough(long tokens) => tokens * (double)config.FlopsPerToken > EnoughFlop;
+    /// <summary>True where a batch of so many tokens is work enough for all of a CPU's cores.</summary>
+    public bool IsEnough(long tokens) => onCpu && tokens > EnoughTokens && tokens * (double)config.FlopsPerToken > EnoughFlop;
+
+    /// <summary>Memory of the largest batch that <see cref="SamplingOptions.BatchTokens"/> allows of a small model, in bytes: its logits, a quarter of its positions being answers.</summary>
+    public static long LargestBatch(DecoderConfig config, SamplingOptions options) => Math.Max(1, 12L * (options.BatchTokens / 4) * config.VocabularySize);
 
     /// <summary>Rows, at least one, with which a level of the answer tree takes no more than is left, and keeps at most a quarter of it.</summary>
     /// <param name="tokens">Tokens of a row.</param>

@@ -34,8 +34,9 @@ public sealed class PromptBatch : IDisposable
     /// <param name="format">How exemplars and questions are written.</param>
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
     /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions.</exception>
-    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions)
+    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
         var prompts = new int[questions.Count][];
@@ -49,10 +50,13 @@ public sealed class PromptBatch : IDisposable
             if (wholes[i].Length > decoder.Config.MaxPositions)
                 throw new SlickException($"A prompt of {exemplars.Count} exemplars with the question '{questions[i].Question}' ({questions[i].Relation}) and its answer has {wholes[i].Length} tokens, the model {decoder.Config.MaxPositions} positions; use a model with a longer context.");
             var kept = Common(prompts[i], wholes[i], prompts[i].Length);
+            if (wholes[i].FirstOrDefault(id => id >= decoder.Config.VocabularySize) is > 0 and var id)
+                throw new SlickException($"The question '{questions[i].Question}' ({questions[i].Relation}) with its answer has the token {id}, for which the model has no embedding (vocab_size = {decoder.Config.VocabularySize}); leave it out.");
             if (kept == prompts[i].Length) continue;
-            // The tokenizer joins the end of the prompt with the answer: the answer begins where the two part.
             moved[i] = true;
-            prompts[i] = wholes[i][..kept];
+            // The tokenizer joins the end of the prompt with the answer: what is scored begins where the two part.
+            if (forDrawing) wholes[i] = prompts[i];
+            else prompts[i] = wholes[i][..kept];
         }
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));

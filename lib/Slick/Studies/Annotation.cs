@@ -72,9 +72,8 @@ public static class Annotation
         var parts = Parts(name, ModelFiles.Hash(model), EntityQuestions.Read(data), options, format, store, progress);
         if (parts.Any(p => !p.Stage.IsComplete))
         {
-            var tokenizer = TokenizerJson.Read(Path.Combine(model, "tokenizer.json"));
-            using var weights = Checkpoint.Load(model, compute.Device, trainable: false, compute.DType);
-            Checkpoint.CheckVocabulary(model, weights.Config, tokenizer);
+            var (loaded, tokenizer) = Checkpoint.Open(model, compute);
+            using var weights = loaded;
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
                 ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
                 : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes };
@@ -88,8 +87,10 @@ public static class Annotation
             // A model of the lab's size leaves cores idle: one relation a core then, as in a study.
             if (compute.Device.type == DeviceType.CPU && weights.Config.FlopsPerToken < SmallFlopsPerToken)
             {
-                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, SideBySide.Width, cancellation)), cancellation);
-                SideBySide.For(parts.Count, Label, cancellation);
+                // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
+                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestBatch(weights.Config, options.Sampling), 1, SideBySide.Width);
+                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation)), cancellation);
+                SideBySide.For(parts.Count, Label, cancellation, width);
             }
             else
             {

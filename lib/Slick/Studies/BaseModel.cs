@@ -30,7 +30,7 @@ public sealed class BaseModel : IDisposable
     private BaseModel(int seed, string key, string folder, Dataset dataset, Compute compute)
     {
         (Seed, Key, Folder, Dataset) = (seed, key, folder, dataset);
-        Tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
+        Tokenizer = Checkpoint.OpenTokenizer(folder);
         weights = new(() => Checkpoint.Load(folder, compute.Device, trainable: false, compute.DType));
     }
 

@@ -129,7 +129,7 @@ public static class Inspection
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
         return [.. Prompts(labelled, fact).Select((exemplars, j) =>
         {
-            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, [fact]);
+            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, [fact], forDrawing: true);
             return (exemplars, tree.Draw(batch, Seeds.Mix(labelled.Model.Seed, j), Host.Cancellation)[0]);
         })];
     }

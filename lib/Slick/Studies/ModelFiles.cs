@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Slick.Models;
 
 namespace Slick.Studies;
 
@@ -19,9 +20,7 @@ internal static class ModelFiles
         if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; --model names one with config.json, model.safetensors and tokenizer.json.");
         try
         {
-            // Which shards count is the index's to say; all of them are part of the hash.
-            string[] weights = File.Exists(Path.Combine(folder, "model.safetensors")) ? ["model.safetensors"]
-                : [.. Directory.GetFiles(folder, "*.safetensors").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+            var weights = File.Exists(Path.Combine(folder, "model.safetensors")) ? ["model.safetensors"] : Checkpoint.Shards(folder);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var buffer = new byte[1 << 20];
             foreach (var name in Settings.Where(n => File.Exists(Path.Combine(folder, n))).Concat(weights))

@@ -52,6 +52,8 @@ internal sealed class BpeTokenizer : ITokenizer
     /// <inheritdoc />
     public int VocabularySize => tokens.Length;
     /// <inheritdoc />
+    public int TextVocabularySize => 1 + model.Vocabulary.Values.DefaultIfEmpty(-1).Max();
+    /// <inheritdoc />
     public int? BosId { get; }
     /// <inheritdoc />
     public int? EosId { get; }

@@ -9,6 +9,8 @@ public interface ITokenizer
     int? BosId { get; }
     /// <summary>Id of the token that ends a text, where there is one.</summary>
     int? EosId { get; }
+    /// <summary>The same without added tokens: ids below it are those that a text can have in which no added token stands.</summary>
+    int TextVocabularySize => VocabularySize;
 
     /// <summary>The ids of a text, with the special tokens that the tokenizer adds (such as BOS) unless told otherwise.</summary>
     int[] Encode(string text, bool addSpecialTokens = true);

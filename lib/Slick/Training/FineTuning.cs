@@ -63,7 +63,7 @@ public static class FineTuning
         using var optimizer = new AdamW(weights) { WeightDecay = options.WeightDecay };
         using var generator = new Generator((ulong)seed, decoder.Device);
         var dropout = new Dropout(options.DropoutRate, generator);
-        var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
+        using var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
         var encoded = examples.Select(f => Encode(tokenizer, format, f)).ToArray();
         var lineEnd = tokenizer.Encode("\n", addSpecialTokens: false)[0];
         var byRelation = evaluation.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(g => g.ToArray()).ToArray();

@@ -298,11 +298,12 @@ public sealed class AnnotationTests : IDisposable
         var p17 = table.Rows.Single(r => r[0] == "P17");
         var labels = result.Labels.Where(l => l.Relation == "P17").ToList();
         var highly = labels.Count(l => l.Category == Category.HighlyKnown);
-        Assert.Equal(FormattableString.Invariant($"{highly} ({100.0 * highly / labels.Count:F1})"), p17[1]);
-        Assert.Equal("14", p17[5]);
-        Assert.Equal("55.6, 33.3, 6.5, 4.6", p17[7]);
+        Assert.Equal(FormattableString.Invariant($"{highly} ({100.0 * highly / labels.Count:F1})"), p17[2]);
+        Assert.Equal("Which country is X located in?", p17[1]);
+        Assert.Equal("14", p17[6]);
+        Assert.Equal("55.6, 33.3, 6.5, 4.6", p17[8]);
         Assert.Equal("all", table.Rows[^2][0]);
-        Assert.Equal("23.9, 25.3, 16.9, 33.9", table.Rows[^2][7]);
+        Assert.Equal("23.9, 25.3, 16.9, 33.9", table.Rows[^2][8]);
     }
 
     [Fact]
