@@ -27,6 +27,9 @@ internal sealed class ConfigFile
         "transformers.js_config",
     };
 
+    // Far above every model: a number that is damaged shall not be made into lists.
+    private const int MostLayers = 10_000;
+
     private readonly string path;
     private readonly JsonObject json;
     private readonly HashSet<string> read = new(StringComparer.Ordinal);
@@ -65,6 +68,7 @@ internal sealed class ConfigFile
 
         var hidden = Positive(family.HiddenSizeKey);
         var layers = Positive(family.LayersKey);
+        if (layers > MostLayers) throw Wrong(family.LayersKey, $"no model has more than {MostLayers} layers");
         var heads = Positive(family.HeadsKey);
         var keyValueHeads = family.KeyValueHeadsKey is { } kvKey ? Positive(kvKey, json.ContainsKey(kvKey) ? heads : family.KeyValueHeadsDefault ?? heads) : heads;
         if (heads % keyValueHeads != 0) throw Wrong(family.KeyValueHeadsKey!, $"it does not divide {family.HeadsKey} = {heads}");

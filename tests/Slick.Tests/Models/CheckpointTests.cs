@@ -137,6 +137,8 @@ public sealed class CheckpointTests : IDisposable
         var error = Assert.Throws<SlickException>(() => Checkpoint.CheckVocabulary("folder", config, tokenizer));
         Assert.Contains("vocab_size", error.Message, StringComparison.Ordinal);
         Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 500 }, tokenizer);
+        // Padding is some hundred embeddings, not some thousand.
+        Assert.Contains("vocab_size", Assert.Throws<SlickException>(() => Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 5000 }, tokenizer)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -145,6 +147,20 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"rope_parameters": {"rope_type": "linear"}}""", "rope_parameters.factor")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "beta_fast": 32}}""", "rope_parameters.beta_fast")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}""", "partial_rotary_factor")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"rope_type": "linear", "factor": 4.0}}""", "rope_scaling")]
+    [InlineData("""{"rope_scaling": {"factor": 4.0}}""", "rope_scaling.factor")]
+    [InlineData("""{"rope_scaling": {"type": "linear", "factor": 4.0, "low_freq_factor": 1.0}}""", "rope_scaling.low_freq_factor")]
+    [InlineData("""{"rope_theta": 0}""", "rope_theta")]
+    [InlineData("""{"rms_norm_eps": -1e-6}""", "rms_norm_eps")]
+    [InlineData("""{"rms_norm_eps": null}""", "rms_norm_eps")]
+    [InlineData("""{"eos_token_id": "</s>"}""", "eos_token_id")]
+    [InlineData("""{"model_type": null}""", "model_type")]
+    [InlineData("""{"num_hidden_layers": 2000000000}""", "num_hidden_layers")]
+    [InlineData("""{"vocab_size": 2000000000}""", "model.embed_tokens.weight")]
+    [InlineData("""{"model_type": "gemma2", "head_dim": 8, "final_logit_softcapping": 0.0}""", "final_logit_softcapping")]
+    [InlineData("""{"model_type": "gemma2", "head_dim": 8, "sliding_window": 8, "sliding_window_size": 16}""", "sliding_window_size")]
+    [InlineData("""{"model_type": "qwen2", "use_mrope": true}""", "use_mrope")]
+    [InlineData("""{"model_type": "phi3", "attention_bias": true}""", "attention_bias")]
     [InlineData("""{"hidden_act": "quick_gelu"}""", "hidden_act")]
     [InlineData("""{"model_type": "mamba"}""", "model_type")]
     [InlineData("""{"num_key_value_heads": 3}""", "num_key_value_heads")]

@@ -286,6 +286,25 @@ public sealed class AnnotationTests : IDisposable
         IEstimator estimator = kind == EstimatorKind.Exact ? new ExactEstimator(options, PromptFormat.QuestionAnswer) : new SampledEstimator(options, PromptFormat.QuestionAnswer);
         var estimates = estimator.Estimate(decoder, new JoiningTokenizer(), [], [Ask(1), Ask(2)], 1, CancellationToken.None);
         Assert.All(estimates, e => Assert.True(e.MovedBoundary));
+        // What is scored begins where the two part; what is drawn follows the prompt as it is encoded alone.
+        PromptedQuestion Asked(bool forDrawing)
+        {
+            using var batch = new PromptBatch(decoder, new JoiningTokenizer(), PromptFormat.QuestionAnswer, [], [Ask(1)], forDrawing);
+            return batch.Questions[0];
+        }
+        Assert.Equal(("A", "\u0080here"), (Text(Asked(false).Own), Text(Asked(false).Gold)));
+        Assert.Equal((":", ""), (Text(Asked(true).Own), Text(Asked(true).Gold)));
+        static string Text(int[] ids) => string.Concat(ids.Select(i => (char)i));
+    }
+
+    [Fact]
+    public void EveryEndThatConfigOrTokenizerNames_EndsAnAnswer()
+    {
+        var shape = new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200) with { EosIds = [7, 9] };
+        using var weights = new DecoderWeights(shape, CPU, trainable: false);
+        using var decoder = new Decoder(weights);
+        var ends = AnswerScorer.Ends(decoder, new JoiningTokenizer());
+        Assert.Equal([7, 9, '\n'], Enumerable.Range(0, 200).Where(i => ends[i]));
     }
 
     [Fact]
