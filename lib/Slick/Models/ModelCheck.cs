@@ -65,7 +65,7 @@ public static class ModelCheck
                 WeightDecay = Real(golden["adamw"]["weight_decay"]),
             };
             var rate = Real(golden["adamw"]["lr"]);
-            if (Has("labels")) Steps(decoder, optimizer, rate, golden, cancellation);
+            if (Has("labels")) Steps(decoder, optimizer, rate, golden, steps, cancellation);
             if (Has("batch0.ids")) Batches(decoder, optimizer, rate, golden, steps, cancellation);
         }
 
@@ -121,7 +121,7 @@ public static class ModelCheck
         }
 
         // Steps on one batch: gradients of the first, losses before each and after the last, weights at the end.
-        private void Steps(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, CancellationToken cancellation)
+        private void Steps(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, int steps, CancellationToken cancellation)
         {
             double[] losses = [.. golden["losses_before_steps_1_2_3_and_after_3"].Items().Select(Real)];
             for (var step = 0; step < losses.Length; step++)
@@ -131,18 +131,27 @@ public static class ModelCheck
                 var loss = Loss(decoder, Read("input_ids"), Read("labels"));
                 Value(FormattableString.Invariant($"loss after {step} steps"), losses[step], loss, 1e-4);
                 if (step == losses.Length - 1) break;
+                if (step == steps) return;
                 if (step == 0)
                 {
                     using var noGrad = no_grad();
                     Value("norm of the gradient", Real(golden["grad_norm_step_1"]), AdamW.Norm(decoder.Weights.FlatGradient!), Relative * Real(golden["grad_norm_step_1"]));
                     foreach (var name in file.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
-                        Near(name, Read(name), decoder.Weights.Gradient(name["grad.".Length..]));
+                        Near(name, Read(name), decoder.Weights.Gradient(Parameter(decoder, name)));
                 }
                 optimizer.Step(rate);
             }
             using var end = NewDisposeScope();
             foreach (var name in file.Names.Where(n => n.StartsWith("after3.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
-                Near(name, Read(name), decoder.Weights[name["after3.".Length..]]);
+                Near(name, Read(name), decoder.Weights[Parameter(decoder, name)]);
+        }
+
+        // The parameter that a golden tensor is about: what stands behind the first point of its name.
+        private string Parameter(Decoder decoder, string name)
+        {
+            var parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            return parameter == "lm_head.weight" || decoder.Weights.Layout.Any(l => l.Name == parameter) ? parameter
+                : throw new SlickException($"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
         }
 
         // A step on each batch in turn.
