@@ -67,7 +67,13 @@ internal sealed class AnnotateCommand
         Console.Out.WriteLine($"Labels: {result.Table}");
         if (parsed.GetValue(_publish) is not { } folder) return 0;
         var known = Annotation.Known(result, model, data, compute);
-        using (known.Model) AnnotationReport.Publish(result, known, Path.GetFullPath(folder));
+        using (known.Model)
+            ConsoleProgress.Run(progress =>
+            {
+                progress.Stage("answers to examples");
+                AnnotationReport.Publish(result, known, Path.GetFullPath(folder), progress);
+                return result;
+            });
         Console.Out.WriteLine($"Published: {Path.GetFullPath(folder)}");
         return 0;
     }

@@ -36,10 +36,11 @@ public static class AnnotationReport
     /// <param name="known">The model with its labels; its answers to the examples are drawn now.</param>
     /// <param name="result">The labels, and how they were made.</param>
     /// <param name="folder">Where to.</param>
+    /// <param name="progress">Told how many examples are answered.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
-    public static void Publish(AnnotationResult result, LabelledModel known, string folder)
+    public static void Publish(AnnotationResult result, LabelledModel known, string folder, IProgressReport? progress = null)
     {
-        var examples = Inspection.Examples(known, perCategory: 12);
+        var examples = Inspection.Examples(known, perCategory: 12, progress);
         var first = known.Labels.First(l => l.Question == examples[0].Question && l.Relation == examples[0].Relation);
         Tables.Write(Path.Combine(folder, "labels.parquet"), result.Labels);
         Tables.Write(Path.Combine(folder, "examples.parquet"), examples);

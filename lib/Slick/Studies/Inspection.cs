@@ -57,7 +57,7 @@ public static class Inspection
     public static string PromptText(LabelledModel labelled, int factId, int prompt = 1)
     {
         var fact = Fact(labelled, factId);
-        var prompts = Prompts(labelled, fact);
+        var prompts = Prompts(labelled, fact.Relation);
         if (prompt < 1 || prompt > prompts.Count) throw new SlickException($"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
         return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
     }
@@ -71,48 +71,48 @@ public static class Inspection
         var (options, model) = (labelled.Options.Sampling, labelled.Model);
         using var decoder = new Decoder(model.Weights);
         var exact = new ExactEstimator(options, PromptFormat.QuestionAnswer);
-        return [.. Drawn(labelled, decoder, fact).Select((d, j) => new PromptAnswersRow
+        var prompts = Prompts(labelled, fact.Relation);
+        return [.. Drawn(labelled, decoder, [fact])[0].Select((drawn, j) => new PromptAnswersRow
         {
             Prompt = j + 1,
-            Greedy = d.Answers.Greedy,
-            GreedyCorrect = ExactMatch.IsCorrect(d.Answers.Greedy, fact.Answer, labelled.Options.Normaliser),
-            Sampled = Counts(d.Answers.Sampled),
-            SampledCorrect = d.Answers.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
-            Probability = exact.Estimate(decoder, model.Tokenizer, d.Exemplars, [fact], 0, Host.Cancellation)[0].SampledCorrect,
+            Greedy = drawn.Greedy,
+            GreedyCorrect = ExactMatch.IsCorrect(drawn.Greedy, fact.Answer, labelled.Options.Normaliser),
+            Sampled = Counts(drawn.Sampled),
+            SampledCorrect = drawn.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
+            Probability = exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, Host.Cancellation)[0].SampledCorrect,
         })];
     }
 
     /// <summary>Figure 2: facts of each category with their answers.</summary>
     /// <param name="labelled">A base model and its labels.</param>
-    /// <param name="perCategory">Facts of each category.</param>
-    public static IReadOnlyList<ExampleRow> Examples(LabelledModel labelled, int perCategory = 3)
+    /// <param name="perCategory">Facts of each category, at most one of a relation.</param>
+    /// <param name="progress">Told the relations; null: <see cref="Host.Progress"/>.</param>
+    public static IReadOnlyList<ExampleRow> Examples(LabelledModel labelled, int perCategory = 3, IProgressReport? progress = null)
     {
         using var decoder = new Decoder(labelled.Model.Weights);
-        var rows = new List<ExampleRow>();
         // Test questions where there are some; a model of somebody else's may have been asked those of train only.
         var test = labelled.Labels.Where(l => l.Split == Split.Test).ToList();
         var labels = test.Count > 0 ? test : labelled.Labels;
-        foreach (var category in Enum.GetValues<Category>())
+        // Spread over the relations, as they come.
+        var chosen = Enum.GetValues<Category>().SelectMany(c => labels.Where(l => l.Category == c).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory)).ToList();
+        var answers = new Dictionary<int, List<DrawnAnswers>>();
+        foreach (var relation in chosen.GroupBy(l => l.Relation))
         {
-            // Spread over the relations, as they come.
-            var chosen = labels.Where(l => l.Category == category).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory);
-            foreach (var label in chosen)
-            {
-                var drawn = Drawn(labelled, decoder, Fact(labelled, label.FactId));
-                rows.Add(new ExampleRow
-                {
-                    Category = category,
-                    Relation = label.Relation,
-                    Question = label.Question,
-                    Gold = label.Answer,
-                    Greedy = Counts(drawn.Select(d => (d.Answers.Greedy, 1))),
-                    Sampled = Counts(drawn.SelectMany(d => d.Answers.Sampled)),
-                    GoldExposures = label.GoldExposures,
-                    RivalExposures = label.RivalExposures,
-                });
-            }
+            (progress ?? Host.Progress).Report("answers to examples", answers.Count, chosen.Count, relation.Key);
+            Fact[] facts = [.. relation.Select(l => Fact(labelled, l.FactId))];
+            foreach (var (label, drawn) in relation.Zip(Drawn(labelled, decoder, facts))) answers[label.FactId] = drawn;
         }
-        return rows;
+        return [.. chosen.Select(label => new ExampleRow
+        {
+            Category = label.Category,
+            Relation = label.Relation,
+            Question = label.Question,
+            Gold = label.Answer,
+            Greedy = Counts(answers[label.FactId].Select(d => (d.Greedy, 1))),
+            Sampled = Counts(answers[label.FactId].SelectMany(d => d.Sampled)),
+            GoldExposures = label.GoldExposures,
+            RivalExposures = label.RivalExposures,
+        })];
     }
 
     private static Fact Fact(LabelledModel labelled, int id)
@@ -121,17 +121,19 @@ public static class Inspection
         return id >= 0 && id < facts.Count ? facts[id] : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
     }
 
-    private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, Fact fact) =>
-        PromptBatch.DrawExemplars(labelled.Model.Dataset.Of(fact.Relation, Split.Dev), labelled.Options.Sampling, Seeds.Mix(labelled.Model.Seed, fact.Relation));
+    private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
+        PromptBatch.DrawExemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, Seeds.Mix(labelled.Model.Seed, relation));
 
-    private static List<(IReadOnlyList<Fact> Exemplars, DrawnAnswers Answers)> Drawn(LabelledModel labelled, Decoder decoder, Fact fact)
+    // The answers to facts of one relation: [facts][prompts].
+    private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
-        return [.. Prompts(labelled, fact).Select((exemplars, j) =>
+        var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
         {
-            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, [fact], forDrawing: true);
-            return (exemplars, tree.Draw(batch, Seeds.Mix(labelled.Model.Seed, j), Host.Cancellation)[0]);
-        })];
+            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts, forDrawing: true);
+            return tree.Draw(batch, Seeds.Mix(labelled.Model.Seed, j), Host.Cancellation);
+        }).ToList();
+        return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
     }
 
     private static string Counts(IEnumerable<(string Answer, int Count)> answers)
