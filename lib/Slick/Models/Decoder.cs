@@ -81,7 +81,8 @@ public sealed record Dropout(double Rate, Generator Generator)
 /// <summary>
 /// A decoder over <see cref="DecoderWeights"/>, configured as its config.json says. Letters: B rows, T tokens of a row, P
 /// shared tokens before them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of
-/// each, h head width. Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP.
+/// each, h head width. Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP;
+/// of ragged rows N FlopsPerToken and the same attention.
 /// With weights in bf16, norms and softmax are computed in fp32, as transformers does.
 /// </summary>
 public sealed class Decoder : IDisposable

@@ -73,22 +73,24 @@ public static class ModelCheck
 
         private Tensor Read(string name) => file.Read(name).to(compute.Device);
 
+        private Tensor Ids(string name) => Read(name).to(ScalarType.Int64);
+
         private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble() : throw place.Wrong("expected is a number");
 
         private void Logits(Decoder decoder)
         {
             if (!Has("logits")) return;
             progress.Stage("logits");
-            var ids = Read("input_ids");
+            var ids = Ids("input_ids");
             Near("logits", Read("logits"), Of(decoder, ids, null));
             if (Has("padded_logits"))
             {
-                var mask = Read("padded_mask");
+                var mask = Ids("padded_mask");
                 var real = mask.unsqueeze(-1);
-                Near("left-padded logits", Read("padded_logits") * real, Of(decoder, Read("padded_ids"), mask.eq(Scalars.Of(0L)).sum(1)) * real);
+                Near("left-padded logits", Read("padded_logits") * real, Of(decoder, Ids("padded_ids"), mask.eq(Scalars.Of(0L)).sum(1)) * real);
             }
             if (!Has("greedy")) return;
-            var expected = HostTransfer.Read<long>(Read("greedy"));
+            var expected = HostTransfer.Read<long>(Ids("greedy"));
             var drawn = new List<long>();
             var next = ids.narrow(0, 0, 1);
             KeyValues? past = null;
@@ -112,7 +114,7 @@ public static class ModelCheck
             {
                 progress.Stage(FormattableString.Invariant($"prompt {i + 1}"));
                 var name = FormattableString.Invariant($"prompt{i}");
-                var ids = Read($"{name}.ids").view(1, -1);
+                var ids = Ids($"{name}.ids").view(1, -1);
                 var logits = Of(decoder, ids, null);
                 Near($"{name}: last logits", Read($"{name}.last_logits").view(-1), logits.select(1, ids.size(1) - 1).view(-1));
                 var probabilities = logits.log_softmax(-1).narrow(1, 0, ids.size(1) - 1).gather(2, ids.narrow(1, 1, ids.size(1) - 1).unsqueeze(-1));
@@ -128,7 +130,7 @@ public static class ModelCheck
             {
                 cancellation.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
-                var loss = Loss(decoder, Read("input_ids"), Read("labels"));
+                var loss = Loss(decoder, Ids("input_ids"), Ids("labels"));
                 Value(FormattableString.Invariant($"loss after {step} steps"), losses[step], loss, 1e-4);
                 if (step == losses.Length - 1) break;
                 if (step == steps) return;
@@ -167,7 +169,7 @@ public static class ModelCheck
                 using var scope = NewDisposeScope();
                 var batch = FormattableString.Invariant($"batch{step % batches}");
                 // Right padding: causal attention and the labels keep it out.
-                var loss = Loss(decoder, Read($"{batch}.ids"), Read($"{batch}.labels"));
+                var loss = Loss(decoder, Ids($"{batch}.ids"), Ids($"{batch}.labels"));
                 var last = step == losses.Length - 1;
                 Value(last ? "loss after the last step" : FormattableString.Invariant($"loss of step {step + 1}"), losses[step], loss, 1e-3);
                 if (last) break;
