@@ -40,7 +40,7 @@ public static class Program
         }
         catch (OperationCanceledException)
         {
-            await errors.WriteLineAsync("slick: interrupted.");
+            await errors.WriteLineAsync("slick: interrupted; what is finished is kept, and the same command goes on from there.");
             return 130;
         }
         catch (Exception e) when (IsUsers(e))

@@ -14,7 +14,7 @@ internal sealed class AnnotateCommand
 {
     private readonly Option<string> _model = new("--model") { Required = true, HelpName = "folder", Description = "The model: a folder with config.json, safetensors and tokenizer.json." };
     private readonly Option<string> _data = new("--data") { Required = true, HelpName = "folder", Description = "EntityQuestions in its official layout, such as data/entityquestions-sample." };
-    private readonly Option<string[]> _relations = new("--relations") { AllowMultipleArgumentsPerToken = true, HelpName = "P17 P36 ...", Description = "Relations by Wikidata's names; all 12 in distribution by default." };
+    private readonly Option<string[]> _relations = new("--relations") { AllowMultipleArgumentsPerToken = true, HelpName = "P17 P36 ...", Description = "Relations by Wikidata's names; by default the 12 that the paper fine-tunes on." };
     private readonly Option<string> _split = new("--split") { DefaultValueFactory = _ => "train", HelpName = "train|dev|test", Description = "Which questions. Facts of dev that are exemplars of their relation's prompts are not asked." };
     private readonly Option<int?> _questions = new("--questions") { HelpName = "n", Description = "Questions of a relation, drawn with the seed; all by default." };
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of questions, exemplars and draws." };
@@ -44,20 +44,24 @@ internal sealed class AnnotateCommand
     {
         var options = new AnnotationOptions
         {
-            Relations = parsed.GetValue(_relations) ?? [],
+            Relations = [.. (parsed.GetValue(_relations) ?? []).SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries)).Select(r => r.ToUpperInvariant())],
             Split = Named<Split>("--split", parsed.GetValue(_split)!),
             Questions = parsed.GetValue(_questions),
             Seed = parsed.GetValue(_seed),
             Estimator = Named<EstimatorKind>("--estimator", parsed.GetValue(_estimator)!),
         };
         options.Check();
+        // Before hours of work, not after.
+        var csv = parsed.GetValue(_csv) is { } file ? Path.GetFullPath(file) : null;
+        var folder = parsed.GetValue(_publish) is { } publish ? Path.GetFullPath(publish) : null;
+        if (csv is not null) AtomicFile.Try(csv);
+        if (folder is not null) AtomicFile.Try(Path.Combine(folder, "annotation.json"));
         var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
         var (model, data) = (Path.GetFullPath(parsed.GetValue(_model)!), Path.GetFullPath(parsed.GetValue(_data)!));
         var result = ConsoleProgress.Run(progress => Annotation.Run(model, data, options, store, compute, progress, cancel));
-        var csv = parsed.GetValue(_csv) is { } file ? Path.GetFullPath(file) : null;
         if (csv is not null) Tables.WriteCsv(csv, result.Labels);
         Console.Out.WriteLine();
         Console.Out.Write(AnnotationTable.Make(result).Text());
@@ -65,16 +69,16 @@ internal sealed class AnnotateCommand
             $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * options.Sampling.Prompts:N0} prompts with a question the answer moved the boundary between prompt and answer."));
         if (csv is not null) Console.Out.WriteLine($"CSV: {csv}");
         Console.Out.WriteLine($"Labels: {result.Table}");
-        if (parsed.GetValue(_publish) is not { } folder) return 0;
+        if (folder is null) return 0;
         var known = Annotation.Known(result, model, data, compute);
         using (known.Model)
             ConsoleProgress.Run(progress =>
             {
                 progress.Stage("answers to examples");
-                AnnotationReport.Publish(result, known, Path.GetFullPath(folder), progress);
+                AnnotationReport.Publish(result, known, folder, progress);
                 return result;
             });
-        Console.Out.WriteLine($"Published: {Path.GetFullPath(folder)}");
+        Console.Out.WriteLine($"Published: {folder}");
         return 0;
     }
 

@@ -22,7 +22,7 @@ internal static class ListCommand
         Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
         foreach (var stage in stages)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{stage.Name,-8} {stage.Key,-16}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  {Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
+                $"{stage.Name + "-" + stage.Key,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  {Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
         return 0;
     }
 

@@ -50,7 +50,7 @@ internal static class ReproduceCommand
         Console.Out.WriteLine(result.Source);
         var data = new StudyData(result.Epochs, result.Answers);
         if (data.NotConverged.Count > 0)
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last epoch and enter no verdict about CONVERGENCE."));
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last epoch and are in no claim about CONVERGENCE (? where none is left): {string.Join(", ", data.NotConverged.Select(m => m.Arm).Distinct())}."));
         var claims = StudyReport.ClaimRows(result);
         if (Console.IsOutputRedirected)
         {

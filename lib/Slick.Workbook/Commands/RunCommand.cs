@@ -39,7 +39,7 @@ internal static class RunCommand
         if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
         // Cells have no words for either: long calls of the library ask the host.
-        (Host.Cancellation, Host.Progress) = (cancel, new CellProgress(Console.Error));
+        (Host.Cancellation, Host.Progress) = (cancel, Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error));
         var failed = 0;
         foreach (var notebook in files.Select(Notebook.Load).ToList())
         {
@@ -83,7 +83,7 @@ internal static class RunCommand
         }
     }
 
-    // What a cell's call reports, on the status line of a terminal; elsewhere nothing.
+    // What a cell's call reports, on the status line of a terminal.
     private sealed class CellProgress(TextWriter errors) : IProgressReport
     {
         public void Stage(string name) => Show(name);
@@ -95,7 +95,6 @@ internal static class RunCommand
 
         private void Show(string text)
         {
-            if (Console.IsErrorRedirected) return;
             lock (errors) errors.Write(Over(text));
         }
     }

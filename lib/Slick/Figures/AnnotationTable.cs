@@ -52,8 +52,8 @@ public static class AnnotationTable
         ["P112"] = [134, 116, 76, 140],
     };
 
-    /// <summary>The paper's counts of a split's questions by relation; of dev it gives none.</summary>
-    internal static IReadOnlyDictionary<string, int[]> Paper(Split split) => split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+    /// <summary>The paper's counts of these questions by relation; of dev, and of a world that is invented, it gives none.</summary>
+    internal static IReadOnlyDictionary<string, int[]> Paper(AnnotationResult result) => result.Source != AnnotationResult.EntityQuestions ? new Dictionary<string, int[]>() : result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
 
     /// <summary>
     /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
@@ -62,7 +62,7 @@ public static class AnnotationTable
     public static TableView Make(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = Paper(result.Options.Split);
+        var paper = Paper(result);
         List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {
@@ -80,7 +80,7 @@ public static class AnnotationTable
         {
             Id = "table-3-model",
             Title = $"Table 3 for {result.Model}: {split} questions by category, and their shares (%)",
-            Note = string.Create(CultureInfo.InvariantCulture, $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. Paper: PaLM 2-M, HighlyKnown to Unknown."),
+            Note = string.Create(CultureInfo.InvariantCulture, $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. {(paper.Count > 0 ? "Paper: PaLM 2-M, HighlyKnown to Unknown." : $"The questions are those of {result.Source}: no column of the paper stands beside them.")}"),
             Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
             Rows =
             [
@@ -113,7 +113,7 @@ public static class AnnotationTable
             var answers = relation.GroupBy(l => l.Answer).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).ToList();
             rows.AddRange(answers.Take(perRelation).Select(g => Row(relation.Key, g.Key, [.. g])));
             var others = answers.Skip(perRelation).SelectMany(g => g).ToList();
-            if (others.Count > 0) rows.Add(Row(relation.Key, string.Create(CultureInfo.InvariantCulture, $"{answers.Count - perRelation} others"), others));
+            if (others.Count > 0) rows.Add(Row(relation.Key, string.Create(CultureInfo.InvariantCulture, $"{(answers.Count - perRelation == 1 ? "1 other" : $"{answers.Count - perRelation} others")}"), others));
         }
         return new TableView
         {

@@ -29,5 +29,5 @@ internal static class Curves
 
     /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
     public static string Note(StudyResult result, StudyData data, string more = "") =>
-        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least two.{(data.NotConverged.Count > 0 ? FormattableString.Invariant($" {data.NotConverged.Count} runs fit less than 99% of their set at the last epoch.") : "")}{(more.Length > 0 ? " " + more : "")}";
+        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least two.{(data.NotConverged.Count > 0 ? FormattableString.Invariant($" {data.NotConverged.Count} run{(data.NotConverged.Count == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.") : "")}{(more.Length > 0 ? " " + more : "")}";
 }

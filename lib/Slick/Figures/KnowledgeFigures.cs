@@ -46,7 +46,7 @@ public static class KnowledgeFigures
     public static Figure KnownByRelation(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = AnnotationTable.Paper(result.Options.Split);
+        var paper = AnnotationTable.Paper(result);
         var relations = result.Labels.GroupBy(l => l.Relation).OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
         Series Bars(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of)
         {
@@ -69,7 +69,7 @@ public static class KnowledgeFigures
         {
             Id = "known-by-relation",
             Title = $"What {result.Model} knows, by relation",
-            Note = $"{result.Labels.Count} questions of EntityQuestions' relations, those that are known best at the left; beside them the paper's PaLM 2-M. 95% Wilson intervals over questions.",
+            Note = $"{result.Labels.Count} questions of {result.Source}, the relations that are known best at the left{(paper.Count > 0 ? "; beside them the paper's PaLM 2-M" : "")}. 95% Wilson intervals over questions.",
             X = new("relation", Categories: [.. relations.Select(r => r.Key)]),
             Y = new("share of the questions (%)", 0, 100),
             Series =

@@ -121,7 +121,7 @@ public static class PaperTables
         {
             Id = "claims",
             Title = "The paper's claims",
-            Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Beside claim 3: {same.Statistic} {Number(same.Value.Estimate)} [{Number(same.Value.Low)}, {Number(same.Value.High)}]. {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} runs are not converged (less than 99% of their set fitted) and enter no verdict about CONVERGENCE.")}"),
+            Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Beside claim 3: {same.Statistic} {Number(same.Value.Estimate)} [{Number(same.Value.Low)}, {Number(same.Value.High)}]. {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} run{(missed.Count == 1 ? " is" : "s are")} not converged (less than 99% of the set fitted) and in no claim about CONVERGENCE: {string.Join(", ", missed.Select(m => m.Arm).Distinct())}. A verdict follows from the intervals; p is shown beside it.")}"),
             Columns = StudyReport.ClaimColumns,
             Rows = [.. StudyReport.ClaimRows(result).Where(c => numbers.Length == 0 || numbers.Contains(c.Number)).Select(StudyReport.Cells)],
         };

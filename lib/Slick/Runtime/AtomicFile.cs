@@ -23,13 +23,23 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Delete(aside);
-            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another folder.", e);
+            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); choose another place, or free some space where the disk is full.", e);
         }
         catch
         {
             Delete(aside);
             throw;
         }
+    }
+
+    /// <summary>Looks whether a file can be written, before the work that it shall hold is done.</summary>
+    /// <exception cref="SlickException">It cannot.</exception>
+    public static void Try(string path)
+    {
+        if (Directory.Exists(path)) throw new SlickException($"{path}: this is a folder; name a file.");
+        var probe = path + ".probe";
+        Write(probe, _ => { });
+        Delete(probe);
     }
 
     /// <summary>Writes text as UTF-8 with line feeds.</summary>

@@ -17,13 +17,22 @@ namespace Slick.Studies;
 /// <param name="Labels">The labels, relation by relation.</param>
 /// <param name="MovedBoundaries">Prompts with a question whose answer changed how the prompt's end is split into tokens.</param>
 /// <param name="Table">The labels' file: Parquet, in the store.</param>
-public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels, int MovedBoundaries, string Table);
+public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels, int MovedBoundaries, string Table)
+{
+    /// <summary>Whose questions were asked; the paper's numbers are about EntityQuestions.</summary>
+    public string Source { get; init; } = EntityQuestions;
+
+    internal const string EntityQuestions = "EntityQuestions";
+}
 
 /// <summary>SliCK on any model folder and EntityQuestions: a stage a relation, and one for the table of all.</summary>
 public static class Annotation
 {
     /// <summary>Raised whenever a result would change.</summary>
     public const int Version = 1;
+
+    // Of the words of all questions: with more of them unknown, a tokenizer was made for another world.
+    private const double MostUnknown = 0.05;
 
     // Ten million weights.
     private const long SmallFlopsPerToken = 20_000_000;
@@ -77,6 +86,12 @@ public static class Annotation
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
                 ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
                 : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes };
+            if (tokenizer.UnknownId is { } unknown)
+            {
+                var ids = parts.SelectMany(p => p.Questions).SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
+                var share = ids.Count(id => id == unknown) / (double)Math.Max(1, ids.Count);
+                if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture, $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
+            }
             void Label(int i)
             {
                 using var decoder = new Decoder(weights);
@@ -123,7 +138,7 @@ public static class Annotation
         {
             var lab = Study.OpenModel(preset, seed, device, store);
             var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
-            return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0, ""), lab);
+            return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0, "") { Source = "the lab's invented world" }, lab);
         }
         var compute = Compute.Choose(device, dtype);
         var result = Run(Path.GetFullPath(model), Path.GetFullPath(data), new AnnotationOptions { Questions = questions, Seed = seed }, RunStore.Open(store), compute, Host.Progress, Host.Cancellation);
@@ -136,7 +151,7 @@ public static class Annotation
     /// <param name="data">The dataset's folder.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
-        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling }, BaseModel.OfCheckpoint(model, EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
+        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling }, BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
 
     private static string Described(AnnotationOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {options.Seed}");

@@ -44,6 +44,7 @@ public static class FineTuningRuns
         if (missing.Count > 0)
         {
             progress.Stage(name);
+            if (missing.Count < runs.Count) progress.Say($"{runs.Count - missing.Count} of {runs.Count} runs (seed {model.Seed}) are in the store already.");
             var questions = Questions.Of(model.Dataset, labels);
             var weights = model.Weights;
             var epochs = 0;

@@ -40,7 +40,7 @@ public static class Forecast
         var perSecond = TrainingTokensPerSecond(options.PreTraining, compute.Device);
         var minutes = (models * tokens + labels * labelTokens / 3 + runs * runTokens) / perSecond / 60;
         return minutes < 1 ? null : string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"Forecast: about {minutes:F0} minutes on this machine ({models} base models to pre-train on {tokens / 1e6:F1} M tokens each, {labels} to label, {runs} fine-tuning runs); what is finished is kept, so it can be interrupted.");
+            $"Forecast: about {minutes:F0} minutes on this machine ({models} base model{(models == 1 ? "" : "s")} to pre-train on {tokens / 1e6:F1} M tokens each, {labels} to label, {runs} fine-tuning runs); what is finished is kept, so it can be interrupted.");
     }
 
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)

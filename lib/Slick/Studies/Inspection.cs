@@ -140,6 +140,6 @@ public static class Inspection
     {
         var sums = answers.GroupBy(a => a.Answer).Select(g => (Answer: g.Key, Count: g.Sum(a => a.Count))).OrderByDescending(a => a.Count).ThenBy(a => a.Answer, StringComparer.Ordinal).ToList();
         var shown = string.Join(", ", sums.Take(4).Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Answer} ({a.Count})")));
-        return sums.Count > 4 ? $"{shown}, and {sums.Count - 4} others" : shown;
+        return sums.Count > 4 ? $"{shown}, and {sums.Count - 4} {(sums.Count == 5 ? "other" : "others")}" : shown;
     }
 }

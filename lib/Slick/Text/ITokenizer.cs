@@ -9,6 +9,8 @@ public interface ITokenizer
     int? BosId { get; }
     /// <summary>Id of the token that ends a text, where there is one.</summary>
     int? EosId { get; }
+    /// <summary>The token of a word that is not in the vocabulary; null where every text can be written.</summary>
+    int? UnknownId => null;
     /// <summary>The same without added tokens: ids below it are those that a text can have in which no added token stands.</summary>
     int TextVocabularySize => VocabularySize;
 

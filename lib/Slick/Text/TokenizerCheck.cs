@@ -14,8 +14,10 @@ public static class TokenizerCheck
     /// <exception cref="SlickException">A file is missing or damaged.</exception>
     public static IReadOnlyList<Comparison> Run(string folder)
     {
-        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
+        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name one with tokenizer.json and golden.jsonl.");
         var path = Path.Combine(folder, "golden.jsonl");
+        if (!File.Exists(path)) throw new SlickException($"{path}: there is no such file to compare with; it holds a text with its ids a line (README, Annotate a model).");
+        var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
         var (ids, plain, decoded) = (new Differences(), new Differences(), new Differences());
         var number = 0;
         try
@@ -35,7 +37,7 @@ public static class TokenizerCheck
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{path}, line {number}: no readable golden encodings ({e.Message}); see the formats in the README.", e);
+            throw new SlickException($"{path}, line {number}: no readable golden encodings ({e.Message}); each line is a JSON object with text, ids, ids_plain and decoded.", e);
         }
         if (number == 0) throw new SlickException($"{path}: the file is empty.");
         return [ids.Compared("ids"), plain.Compared("ids without added tokens"), decoded.Compared("decoded text")];

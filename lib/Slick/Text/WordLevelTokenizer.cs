@@ -39,6 +39,8 @@ public sealed class WordLevelTokenizer : ITokenizer
     public int? BosId { get; }
     /// <inheritdoc />
     public int? EosId { get; }
+    /// <inheritdoc />
+    public int? UnknownId => unknown;
 
     /// <inheritdoc />
     public int[] Encode(string text, bool addSpecialTokens = true)
