@@ -54,8 +54,8 @@ internal sealed class AnnotateCommand
         // Before hours of work, not after.
         var csv = parsed.GetValue(_csv) is { } file ? Path.GetFullPath(file) : null;
         var folder = parsed.GetValue(_publish) is { } publish ? Path.GetFullPath(publish) : null;
-        if (csv is not null) AtomicFile.Try(csv);
-        if (folder is not null) AtomicFile.Try(Path.Combine(folder, "annotation.json"));
+        if (csv is not null) AtomicFile.EnsureWritable(csv);
+        if (folder is not null) AtomicFile.EnsureWritable(Path.Combine(folder, "annotation.json"));
         var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");

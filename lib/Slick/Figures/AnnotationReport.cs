@@ -29,12 +29,13 @@ public static class AnnotationReport
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
 
-    /// <summary>Tables and figure of a model.</summary>
+    /// <summary>The tables that are published of a model: Table 3, and the same labels by gold answer.</summary>
+    /// <param name="result">The labels, and how they were made.</param>
     public static IReadOnlyList<TableView> TablesOf(AnnotationResult result) => [AnnotationTable.Make(result), AnnotationTable.ByAnswer(result)];
 
     /// <summary>Writes <c>labels.parquet</c>, <c>examples.parquet</c>, <c>annotation.json</c>, the tables as Markdown and the figure as SVG.</summary>
-    /// <param name="known">The model with its labels; its answers to the examples are drawn now.</param>
     /// <param name="result">The labels, and how they were made.</param>
+    /// <param name="known">The model with its labels; its answers to the examples are drawn now.</param>
     /// <param name="folder">Where to.</param>
     /// <param name="progress">Told how many examples are answered.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>

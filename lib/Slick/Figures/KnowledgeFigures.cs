@@ -25,43 +25,19 @@ public static class KnowledgeFigures
             Note = $"{source} Bars: shares of the facts with that many statements, 95% Wilson intervals.",
             X = new("statements of the gold answer in one pass of pre-training", Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
             Y = new("share of the facts (%)", 0, 100),
-            Series = [.. Categories.Select((c, i) =>
-            {
-                var shares = bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count)).ToList();
-                return new Series
-                {
-                    Name = c.ToString(),
-                    Kind = SeriesKind.Bars,
-                    Color = i,
-                    X = [.. bins.Select((_, at) => (double)at)],
-                    Y = [.. shares.Select(s => 100 * s.Estimate)],
-                    Low = [.. shares.Select(s => 100 * s.Low)],
-                    High = [.. shares.Select(s => 100 * s.High)],
-                };
-            })],
+            Series = [.. Categories.Select((c, i) => Bars(c.ToString(), i, [.. bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count))]))],
         };
     }
 
     /// <summary>Table 3 as a picture: the share of each relation's questions that a model knows at all, and well, beside the paper's PaLM 2-M.</summary>
+    /// <param name="result">The labels.</param>
     public static Figure KnownByRelation(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         var paper = AnnotationTable.Paper(result);
         var relations = result.Labels.GroupBy(l => l.Relation).OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
-        Series Bars(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of)
-        {
-            var shares = relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of) : new(double.NaN, double.NaN, double.NaN)).ToList();
-            return new Series
-            {
-                Name = name,
-                Kind = SeriesKind.Bars,
-                Color = color,
-                X = [.. shares.Select((_, i) => (double)i)],
-                Y = [.. shares.Select(s => 100 * s.Estimate)],
-                Low = [.. shares.Select(s => 100 * s.Low)],
-                High = [.. shares.Select(s => 100 * s.High)],
-            };
-        }
+        Series Shares(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of) =>
+            Bars(name, color, [.. relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of) : new(double.NaN, double.NaN, double.NaN))]);
         (int, int) Here(IGrouping<string, LabelRow> r, Func<Category, bool> which) => (r.Count(l => which(l.Category)), r.Count());
         (int, int) There(IGrouping<string, LabelRow> r, Func<Category, bool> which) =>
             paper.TryGetValue(r.Key, out var counts) ? (Categories.Select((c, i) => which(c) ? counts[i] : 0).Sum(), counts.Sum()) : (0, 0);
@@ -74,12 +50,12 @@ public static class KnowledgeFigures
             Y = new("share of the questions (%)", 0, 100),
             Series =
             [
-                Bars($"{result.Model}: not Unknown", 5, r => Here(r, c => c != Category.Unknown)),
-                Bars($"{result.Model}: HighlyKnown", 0, r => Here(r, c => c == Category.HighlyKnown)),
+                Shares($"{result.Model}: not Unknown", 5, r => Here(r, c => c != Category.Unknown)),
+                Shares($"{result.Model}: HighlyKnown", 0, r => Here(r, c => c == Category.HighlyKnown)),
                 .. paper.Count == 0 ? (Series[])[] :
                 [
-                    Bars("PaLM 2-M: not Unknown", 4, r => There(r, c => c != Category.Unknown)),
-                    Bars("PaLM 2-M: HighlyKnown", 1, r => There(r, c => c == Category.HighlyKnown)),
+                    Shares("PaLM 2-M: not Unknown", 4, r => There(r, c => c != Category.Unknown)),
+                    Shares("PaLM 2-M: HighlyKnown", 1, r => There(r, c => c == Category.HighlyKnown)),
                 ],
             ],
         };
@@ -91,20 +67,8 @@ public static class KnowledgeFigures
         var data = new StudyData(result.Epochs, result.Answers);
         var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100) }
             .Where(a => data.Clusters.Any(c => data.Has(a, Stop.EarlyStop, c))).ToList();
-        Series Bars(Category category, int color)
-        {
-            var loss = arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c) ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95).ToList();
-            return new Series
-            {
-                Name = $"{category} test questions",
-                Kind = SeriesKind.Bars,
-                Color = color,
-                X = [.. arms.Select((_, i) => (double)i)],
-                Y = [.. loss.Select(l => 100 * l.Estimate)],
-                Low = [.. loss.Select(l => 100 * l.Low)],
-                High = [.. loss.Select(l => 100 * l.High)],
-            };
-        }
+        Series Loss(Category category, int color) => Bars($"{category} test questions", color,
+            [.. arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c) ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95)]);
         return new Figure
         {
             Id = "loss-by-category",
@@ -112,7 +76,19 @@ public static class KnowledgeFigures
             Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over {(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
             X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
             Y = new("points lost from EARLY_STOP to CONVERGENCE"),
-            Series = [Bars(Category.HighlyKnown, 0), Bars(Category.MaybeKnown, 2)],
+            Series = [Loss(Category.HighlyKnown, 0), Loss(Category.MaybeKnown, 2)],
         };
     }
+
+    // Shares or differences of shares at the places 0, 1, ..., in percent.
+    private static Series Bars(string name, int color, IReadOnlyList<Interval> values) => new()
+    {
+        Name = name,
+        Kind = SeriesKind.Bars,
+        Color = color,
+        X = [.. values.Select((_, i) => (double)i)],
+        Y = [.. values.Select(v => 100 * v.Estimate)],
+        Low = [.. values.Select(v => 100 * v.Low)],
+        High = [.. values.Select(v => 100 * v.High)],
+    };
 }

@@ -124,6 +124,8 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public bool SomeLayersWithoutRope { get; init; }
     /// <summary>Keys with the one value that is supported: another one would change the arithmetic.</summary>
     public (string Key, string Value)[] Fixed { get; init; } = [];
+    /// <summary>Keys that repeat another one; the two must agree.</summary>
+    public (string Key, string Of)[] Copies { get; init; } = [];
     /// <summary>Keys that other families read and this one's own code does not.</summary>
     public string[] Unused { get; init; } = [];
 
@@ -162,6 +164,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
         Windows = Windows.EveryOther,
         WindowDefault = 4096,
         Fixed = [("use_bidirectional_attention", "false")],
+        Copies = [("sliding_window_size", "sliding_window")],
     };
 
     /// <summary>The table, in the order of the README's list.</summary>

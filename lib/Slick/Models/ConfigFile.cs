@@ -62,8 +62,8 @@ internal sealed class ConfigFile
         foreach (var (key, value) in family.Fixed)
             if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != value) throw Wrong(key, $"only {value} is supported");
         read.UnionWith(family.Unused);
-        if (family.ModelType == "gemma2" && Has("sliding_window_size") && Positive("sliding_window_size") != Positive("sliding_window", family.WindowDefault))
-            throw Wrong("sliding_window_size", "it differs from sliding_window");
+        foreach (var (key, of) in family.Copies)
+            if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != json[of]?.ToJsonString()) throw Wrong(key, $"it differs from {of}");
         if (Has("rope_interleaved") && Flag("rope_interleaved", false)) throw Wrong("rope_interleaved", "only false is supported");
 
         var hidden = Positive(family.HiddenSizeKey);

@@ -126,12 +126,14 @@ public sealed class Decoder : IDisposable
     /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are padded on the left. Not with past.</param>
     /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
+    /// <exception cref="ArgumentException">Ragged rows with a past.</exception>
     public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
         long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
         if (first + tokens > Config.MaxPositions)
             throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
+        if (ragged is not null && past is not null) throw new ArgumentException("Ragged rows have no past.", nameof(past));
         EnsureRotations(first + (int)tokens);
         using var scope = NewDisposeScope();
         var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);

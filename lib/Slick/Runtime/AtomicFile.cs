@@ -34,7 +34,7 @@ public static class AtomicFile
 
     /// <summary>Looks whether a file can be written, before the work that it shall hold is done.</summary>
     /// <exception cref="SlickException">It cannot.</exception>
-    public static void Try(string path)
+    public static void EnsureWritable(string path)
     {
         if (Directory.Exists(path)) throw new SlickException($"{path}: this is a folder; name a file.");
         var probe = path + ".probe";

@@ -69,8 +69,8 @@ internal sealed class BatchLimits
     /// <summary>True where a batch of so many tokens is work enough for all of a CPU's cores.</summary>
     public bool IsEnough(long tokens) => onCpu && tokens > EnoughTokens && tokens * (double)config.FlopsPerToken > EnoughFlop;
 
-    /// <summary>Memory of the largest batch that <see cref="SamplingOptions.BatchTokens"/> allows of a small model, in bytes: its logits, a quarter of its positions being answers.</summary>
-    public static long LargestBatch(DecoderConfig config, SamplingOptions options) => Math.Max(1, 12L * (options.BatchTokens / 4) * config.VocabularySize);
+    /// <summary>Bound on the logits of any batch that <see cref="SamplingOptions.BatchTokens"/> allows, in bytes; of a small model they are nearly all of its memory.</summary>
+    public static long LargestLogits(DecoderConfig config, SamplingOptions options) => 12L * options.BatchTokens * config.VocabularySize;
 
     /// <summary>Rows, at least one, with which a level of the answer tree takes no more than is left, and keeps at most a quarter of it.</summary>
     /// <param name="tokens">Tokens of a row.</param>

@@ -103,7 +103,7 @@ public static class Annotation
             if (compute.Device.type == DeviceType.CPU && weights.Config.FlopsPerToken < SmallFlopsPerToken)
             {
                 // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
-                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestBatch(weights.Config, options.Sampling), 1, SideBySide.Width);
+                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1, SideBySide.Width);
                 SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation)), cancellation);
                 SideBySide.For(parts.Count, Label, cancellation, width);
             }

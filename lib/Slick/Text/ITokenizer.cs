@@ -11,7 +11,7 @@ public interface ITokenizer
     int? EosId { get; }
     /// <summary>The token of a word that is not in the vocabulary; null where every text can be written.</summary>
     int? UnknownId => null;
-    /// <summary>The same without added tokens: ids below it are those that a text can have in which no added token stands.</summary>
+    /// <summary><see cref="VocabularySize"/> without added tokens: a text in which no added token stands has ids below it.</summary>
     int TextVocabularySize => VocabularySize;
 
     /// <summary>The ids of a text, with the special tokens that the tokenizer adds (such as BOS) unless told otherwise.</summary>
