@@ -38,12 +38,11 @@ internal static class RunCommand
         var files = NotebookFiles.Expand(patterns);
         if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
-        // Cells have no words for either: long calls of the library ask the host.
-        (Host.Cancellation, Host.Progress) = (cancel, Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error));
+        IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error);
         var failed = 0;
         foreach (var notebook in files.Select(Notebook.Load).ToList())
         {
-            var run = NotebookRunner.Run(notebook, values, (cell, cells) => Status(notebook, cell, cells), cancel);
+            var run = NotebookRunner.Run(notebook, values, (cell, cells) => Status(notebook, cell, cells), progress, cancel);
             Status(notebook, 0, 0);
             if (pages is null)
                 Print(run.Notebook);

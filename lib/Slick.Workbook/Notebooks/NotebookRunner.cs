@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.DotNet.Interactive.Formatting;
 using Slick.Figures;
+using Slick.Runtime;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -29,15 +30,17 @@ public static class NotebookRunner
 {
     /// <summary>
     /// Runs all cells in order on the calling thread, the current folder being the notebook's, and stops at the first
-    /// that fails. What cells write to the console becomes their output.
+    /// that fails. What cells write to the console becomes their output. Their long calls report to
+    /// <paramref name="progress"/> and stop with <paramref name="cancel"/> (<see cref="Host"/>).
     /// </summary>
     /// <param name="notebook">Left as it is.</param>
     /// <param name="parameters">New values of parameters by name; see <see cref="Parameters"/>.</param>
     /// <param name="cellStarts">Called before each cell of code with its number, from 1, and the number of cells.</param>
-    /// <param name="cancel">Looked at between cells.</param>
+    /// <param name="progress">Where the cells' long calls report to; null: nowhere.</param>
+    /// <param name="cancel">Looked at between cells, and by long calls.</param>
     /// <exception cref="SlickException">A parameter is not declared or does not take its value.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
-    public static NotebookRun Run(Notebook notebook, IReadOnlyDictionary<string, string>? parameters = null, Action<int, int>? cellStarts = null, CancellationToken cancel = default)
+    public static NotebookRun Run(Notebook notebook, IReadOnlyDictionary<string, string>? parameters = null, Action<int, int>? cellStarts = null, IProgressReport? progress = null, CancellationToken cancel = default)
     {
         var watch = Stopwatch.StartNew();
         var result = notebook.Copy();
@@ -52,8 +55,10 @@ public static class NotebookRunner
         var executed = 0;
         var folder = Environment.CurrentDirectory;
         var bringsPlotly = PlotlyRenderer.FirstFigureBringsPlotly;
+        var lent = (Host.Progress, Host.Cancellation);
         try
         {
+            (Host.Progress, Host.Cancellation) = (progress ?? Progress.None, cancel);
             Environment.CurrentDirectory = result.Folder;
             // A page gets plotly.js from HtmlExport; in the notebook's file each figure has a static picture.
             PlotlyRenderer.FirstFigureBringsPlotly = false;
@@ -75,6 +80,7 @@ public static class NotebookRunner
         {
             Environment.CurrentDirectory = folder;
             PlotlyRenderer.FirstFigureBringsPlotly = bringsPlotly;
+            (Host.Progress, Host.Cancellation) = lent;
         }
         return new NotebookRun(result, null, watch.Elapsed);
     }

@@ -1,3 +1,5 @@
+using Slick.Runtime;
+using Slick.Workbook.Commands;
 using Slick.Workbook.Notebooks;
 using Xunit;
 
@@ -110,6 +112,18 @@ public sealed class NotebookRunnerTests : IDisposable
     {
         using var source = new CancellationTokenSource();
         var notebook = Notebook.Load(_books.Write("c.ipynb", NotebookCell.Code("a", "var a = 1;"), NotebookCell.Code("b", "a")));
-        Assert.ThrowsAny<OperationCanceledException>(() => NotebookRunner.Run(notebook, null, (cell, _) => { if (cell == 2) source.Cancel(); }, source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => NotebookRunner.Run(notebook, null, (cell, _) => { if (cell == 2) source.Cancel(); }, cancel: source.Token));
+    }
+
+    [Fact]
+    public void WhatTheRunLendsToCells_IsTakenBack()
+    {
+        var before = (Host.Progress, Host.Cancellation);
+        using var source = new CancellationTokenSource();
+        var report = new ProgressLines(TextWriter.Null, TimeProvider.System);
+        var notebook = Notebook.Load(_books.Write("h.ipynb", NotebookCell.Code("a", "Slick.Runtime.Host.Progress.GetType().Name + Slick.Runtime.Host.Cancellation.CanBeCanceled")));
+        var run = NotebookRunner.Run(notebook, progress: report, cancel: source.Token);
+        Assert.Contains("ProgressLinesTrue", Workbooks.Value(run.Notebook.Cells[0])!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(before, (Host.Progress, Host.Cancellation));
     }
 }
