@@ -63,7 +63,7 @@ public sealed record StudyOptions
     {
         Bases = 5,
         FineTuning = new() { LearningRate = 5e-5 }, // slick tune --preset lab
-        World = new() { TrainFacts = 500, TestFacts = 130, SameObjectPageShare = 0.6 },
+        World = new() { TrainFacts = 500, TestFacts = 160, RivalShare = 0.25, SameObjectPageShare = 0.75 },
     };
 
     /// <summary>The presets by name.</summary>
