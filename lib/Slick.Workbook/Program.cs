@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Runtime.CompilerServices;
 using Slick.Workbook.Commands;
 
@@ -28,10 +29,7 @@ public static class Program
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            if (parsed.Action is ParseErrorAction action)
-                (action.ShowHelp, action.ShowTypoCorrections) = (false, true);
-            await parsed.InvokeAsync();
-            await errors.WriteLineAsync("slick: see slick --help.");
+            await errors.WriteLineAsync($"slick: {await WhatIsWrong(parsed)}");
             return 2;
         }
         try
@@ -56,6 +54,24 @@ public static class Program
             if (Environment.GetEnvironmentVariable("SLICK_TRACE") is "1") await errors.WriteLineAsync(e.ToString());
             return 1;
         }
+    }
+
+    // One line: the first wrong word, what may have been meant, and where the words are listed.
+    private static async Task<string> WhatIsWrong(ParseResult parsed)
+    {
+        var wrong = parsed.UnmatchedTokens.Count > 0 ? $"There is no command or option '{parsed.UnmatchedTokens[0]}'." : parsed.Errors[0].Message.TrimEnd('.') + ".";
+        var guesses = "";
+        if (parsed.UnmatchedTokens.Count > 0 && parsed.Action is ParseErrorAction action)
+        {
+            (action.ShowHelp, action.ShowTypoCorrections) = (false, true);
+            using var said = new StringWriter();
+            await parsed.InvokeAsync(new InvocationConfiguration { Output = said, Error = TextWriter.Null });
+            // A sentence about the word, then a guess a line.
+            guesses = string.Join(" or ", said.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1).TakeWhile(line => !line.Contains(' ', StringComparison.Ordinal)));
+        }
+        var path = "slick";
+        for (var at = parsed.CommandResult; at.Command is not RootCommand; at = (CommandResult)at.Parent!) path = path.Insert("slick".Length, " " + at.Command.Name);
+        return $"{wrong}{(guesses.Length > 0 ? $" Did you mean {guesses}?" : "")} See {path} --help.";
     }
 
     // Kept apart so that starting up does not load the library.
