@@ -102,7 +102,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string PositionsKey { get; init; } = "max_position_embeddings";
     public string NormEpsilonKey { get; init; } = "rms_norm_eps";
     public double NormEpsilonDefault { get; init; } = 1e-6;
-    public string[] ActivationKeys { get; init; } = ["hidden_act"];
+    public string ActivationKey { get; init; } = "hidden_act";
     public string ActivationDefault { get; init; } = "silu";
     public bool TiedDefault { get; init; }
     public double RopeThetaDefault { get; init; } = 10_000;
@@ -113,10 +113,13 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public double? LocalRopeThetaDefault { get; init; }
     /// <summary>Attention's scale is the root of query_pre_attn_scalar, not of the head's width.</summary>
     public int? QueryScaleDefault { get; init; }
-    /// <summary>Has attn_logit_softcapping and final_logit_softcapping.</summary>
-    public bool SoftCaps { get; init; }
+    public string? AttentionSoftCapKey { get; init; }
     public double? AttentionSoftCapDefault { get; init; }
+    public string? FinalSoftCapKey { get; init; }
     public double? FinalSoftCapDefault { get; init; }
+    /// <summary>The row of the padding token in the embeddings is no input's to train (PyTorch's padding_idx).</summary>
+    public bool PadIsFixed { get; init; } = true;
+    public int? PadDefault { get; init; }
     /// <summary>Which layers slide where layer_types does not say: by layer number, from the config's own keys.</summary>
     public Windows Windows { get; init; }
     public int? WindowDefault { get; init; }
@@ -154,17 +157,20 @@ internal sealed record Architecture(string ModelType, string ClassName)
         AttentionBiasKey = "attention_bias",
         KeyValueHeadsDefault = 4,
         HeadDimDefault = 256,
-        ActivationKeys = ["hidden_activation", "hidden_act"],
+        ActivationKey = "hidden_activation",
         ActivationDefault = "gelu_pytorch_tanh",
         TiedDefault = true,
         QueryScaleDefault = 256,
-        SoftCaps = true,
+        AttentionSoftCapKey = "attn_logit_softcapping",
         AttentionSoftCapDefault = 50,
+        FinalSoftCapKey = "final_logit_softcapping",
         FinalSoftCapDefault = 30,
+        PadDefault = 0,
         Windows = Windows.EveryOther,
         WindowDefault = 4096,
         Fixed = [("use_bidirectional_attention", "false")],
         Copies = [("sliding_window_size", "sliding_window")],
+        Unused = ["hidden_act"],
     };
 
     /// <summary>The table, in the order of the README's list.</summary>
@@ -195,9 +201,11 @@ internal sealed record Architecture(string ModelType, string ClassName)
             QueryKeyNorm = QueryKeyNorm.Head,
             RopeThetaDefault = 1_000_000,
             LocalRopeThetaDefault = 10_000,
+            AttentionSoftCapKey = null,
             AttentionSoftCapDefault = null,
             FinalSoftCapDefault = null,
             Windows = Windows.Pattern,
+            Unused = ["hidden_act", "attn_logit_softcapping"],
         },
         new("phi3", "Phi3ForCausalLM")
         {
@@ -206,7 +214,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             NormEpsilonDefault = 1e-5,
             RotaryShareKey = "partial_rotary_factor",
             Windows = Windows.Everywhere,
-            Fixed = [("attention_bias", "false")],
+            PadDefault = 32_000,
         },
         new("olmo2", "Olmo2ForCausalLM")
         {
@@ -217,6 +225,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             QueryKeyNorm = QueryKeyNorm.AllHeads,
             AttentionBiasKey = "attention_bias",
             NormEpsilonDefault = 1e-5,
+            PadDefault = 1,
         },
         Llama with
         {
@@ -228,6 +237,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             SomeLayersWithoutRope = true,
             Windows = Windows.WithoutRope,
             Unused = ["max_window_layers"],
+            PadDefault = 128_004,
         },
         new("gpt2", "GPT2LMHeadModel")
         {
@@ -257,10 +267,11 @@ internal sealed record Architecture(string ModelType, string ClassName)
             PositionsKey = "n_positions",
             NormEpsilonKey = "layer_norm_epsilon",
             NormEpsilonDefault = 1e-5,
-            ActivationKeys = ["activation_function"],
+            ActivationKey = "activation_function",
             ActivationDefault = "gelu_new",
             TiedDefault = true,
-            Fixed = [("scale_attn_weights", "true"), ("scale_attn_by_inverse_layer_idx", "false"), ("add_cross_attention", "false")],
+            PadIsFixed = false,
+            Fixed = [("scale_attn_weights", "true"), ("scale_attn_by_inverse_layer_idx", "false")],
         },
         new("gpt_neox", "GPTNeoXForCausalLM")
         {
@@ -287,6 +298,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             RopeThetaKey = "rotary_emb_base",
             RotaryShareKey = "rotary_pct",
             RotaryShareDefault = 0.25,
+            PadIsFixed = false,
         },
     ];
 

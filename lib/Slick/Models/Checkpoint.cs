@@ -52,7 +52,8 @@ public static class Checkpoint
                 tensors[name].CopyTo(name, target);
             }
             // A tied head that was saved all the same.
-            if (config.TiedEmbeddings && tensors.TryGetValue(head, out var tied) && !tied.Holds(head, weights.Embedding)) throw Unknown(folder, family, tied, head);
+            if (config.TiedEmbeddings && tensors.TryGetValue(head, out var tied) && !tied.Holds(head, weights.Embedding))
+                throw new SlickException($"{folder}: the tensor '{head}' differs from the embeddings, but {configFile} ties the two; set tie_word_embeddings to false there.");
             return weights;
         }
         catch

@@ -23,9 +23,12 @@ internal sealed class ConfigFile
         "cross_attention_hidden_size", "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
         "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
         "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values", "exponential_decay_length_penalty",
-        "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "pad_token_id", "n_special", "predict_special_tokens", "output_past",
-        "transformers.js_config",
+        "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "n_special", "predict_special_tokens", "output_past",
+        "transformers.js_config", "max_sequence_length", "attention_probs_dropout_prob", "hidden_dropout_prob", "unsloth_fixed", "unsloth_version",
     };
+
+    // Parts that a family without such a key does not have: false says what is so anyway.
+    private static readonly string[] Absent = ["attention_bias", "mlp_bias", "add_cross_attention", "rope_interleaved"];
 
     // Far above every model: a number that is damaged shall not be made into lists.
     private const int MostLayers = 10_000;
@@ -64,7 +67,6 @@ internal sealed class ConfigFile
         read.UnionWith(family.Unused);
         foreach (var (key, of) in family.Copies)
             if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != json[of]?.ToJsonString()) throw Wrong(key, $"it differs from {of}");
-        if (Has("rope_interleaved") && Flag("rope_interleaved", false)) throw Wrong("rope_interleaved", "only false is supported");
 
         var hidden = Positive(family.HiddenSizeKey);
         var layers = Positive(family.LayersKey);
@@ -92,8 +94,8 @@ internal sealed class ConfigFile
             MaxPositions = Positive(family.PositionsKey),
             LayerAttentions = LayerAttentions(family, layers, headDim),
             AttentionScale = 1 / Math.Sqrt(family.QueryScaleDefault is { } scale ? Number("query_pre_attn_scalar", scale) : headDim),
-            AttentionSoftCap = family.SoftCaps ? NumberOrNull("attn_logit_softcapping", family.AttentionSoftCapDefault) : null,
-            FinalSoftCap = family.SoftCaps ? NumberOrNull("final_logit_softcapping", family.FinalSoftCapDefault) : null,
+            AttentionSoftCap = family.AttentionSoftCapKey is { } attentionCap ? NumberOrNull(attentionCap, family.AttentionSoftCapDefault) : null,
+            FinalSoftCap = family.FinalSoftCapKey is { } finalCap ? NumberOrNull(finalCap, family.FinalSoftCapDefault) : null,
             NormEpsilon = Number(family.NormEpsilonKey, family.NormEpsilonDefault),
             TiedEmbeddings = Flag("tie_word_embeddings", family.TiedDefault),
             Activation = ReadActivation(family),
@@ -101,9 +103,12 @@ internal sealed class ConfigFile
             QkvBias = family.QkvBias || attentionBias,
             OutputBias = family.OutputBias || attentionBias,
             MlpBias = family.MlpBias || (family.MlpBiasKey is { } mlpKey && Flag(mlpKey, false)),
-            InitializerRange = Number("initializer_range", 0.02),
+            InitializerRange = Number("initializer_range", 0.02, orZero: true),
             EosIds = Ids("eos_token_id"),
+            PadId = PadId(family),
         };
+        foreach (var key in Absent)
+            if (!read.Contains(key) && Flag(key, false)) throw Wrong(key, "only false is supported");
         foreach (var (key, value) in json)
             if (value is not null && !read.Contains(key) && !Harmless.Contains(key) && !key.StartsWith('_'))
                 throw Wrong(key, "this decoder does not know the setting; if it changes nothing in the arithmetic, take it out");
@@ -112,14 +117,14 @@ internal sealed class ConfigFile
 
     private Activation ReadActivation(Architecture family)
     {
-        var key = family.ActivationKeys.FirstOrDefault(Has) ?? family.ActivationKeys[0];
-        foreach (var other in family.ActivationKeys) read.Add(other);
+        var key = family.ActivationKey;
         var name = Text(key, family.ActivationDefault);
         return name switch
         {
             "silu" or "swish" => Activation.Silu,
-            "gelu" => Activation.Gelu,
-            "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
+            "gelu" or "gelu_python" => Activation.Gelu,
+            // One function under several names: they differ in rounding alone.
+            "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" or "gelu_python_tanh" => Activation.GeluTanh,
             "relu" => Activation.Relu,
             _ => throw Wrong(key, "the activation is not supported; supported are silu, gelu, gelu_new, gelu_pytorch_tanh, relu"),
         };
@@ -155,7 +160,7 @@ internal sealed class ConfigFile
         var size = family.Windows == Windows.None ? null
             : json.ContainsKey("sliding_window") || family.WindowDefault is null ? (Has("sliding_window") ? Positive("sliding_window") : null) : family.WindowDefault;
         if (used) window = size;
-        var interval = family.Windows == Windows.Pattern ? Positive(Has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6) : 0;
+        var interval = family.Windows == Windows.Pattern ? Positive("sliding_window_pattern", 6) : 0;
         var from = family.Windows != Windows.FromLayer ? 0 : Positive("max_window_layers", 28, least: 0);
         if (family.Windows != Windows.None) read.Add("sliding_window");
         if (Has("layer_types"))
@@ -182,7 +187,7 @@ internal sealed class ConfigFile
     private (Rope Full, Rope Local) Ropes(Architecture family, int headDim)
     {
         var share = family.RotaryShareKey is { } shareKey ? Number(shareKey, family.RotaryShareDefault) : 1;
-        var theta = Number(family.RopeThetaKey, Number("rope_theta", family.RopeThetaDefault));
+        var theta = Number(family.RopeThetaKey, family.RopeThetaDefault);
         double? localTheta = family.LocalRopeThetaDefault is { } fallback ? Number("rope_local_base_freq", fallback) : null;
         read.Add("rope_parameters");
         read.Add("rope_scaling");
@@ -190,15 +195,20 @@ internal sealed class ConfigFile
         if (key == "rope_parameters" && Has("rope_scaling")) throw Wrong("rope_scaling", "rope_parameters stands beside it; take one of them out");
         if (json[key] is not null and not JsonObject) throw Wrong(key, "it must be an object");
         var settings = json[key] as JsonObject;
+        Rope Of(string name, JsonObject? own, double standard) => Rope(name, own, standard, share, headDim, family.RotaryShareKey is not null);
         if (settings?.Any(p => p.Value is JsonObject) != true)
         {
-            var full = Rope(key, settings, theta, share, headDim, family.RotaryShareKey is not null);
+            if (key == "rope_parameters" && localTheta is not null) throw Wrong(key, "expected are full_attention and sliding_attention");
+            var full = Of(key, settings, theta);
+            // What some versions of transformers write beside a family's own keys.
+            if (family.RopeThetaKey != "rope_theta" && Has("rope_theta") && Number("rope_theta", 0) != full.Theta) throw Wrong("rope_theta", $"it differs from {family.RopeThetaKey}");
+            if (family.RotaryShareKey is { } of && Has("partial_rotary_factor") && (int)(headDim * Number("partial_rotary_factor", 0)) != full.Width) throw Wrong("partial_rotary_factor", $"it differs from {of}");
             return (full, localTheta is { } local ? new Rope(local, full.Width) : full);
         }
-        foreach (var (name, _) in settings)
-            if (name is not ("full_attention" or "sliding_attention")) throw Wrong($"{key}.{name}", "expected are full_attention and sliding_attention");
-        Rope Of(string name, double standard) => Rope($"{key}.{name}", settings[name] as JsonObject ?? throw Wrong($"{key}.{name}", "it is missing"), standard, share, headDim, family.RotaryShareKey is not null);
-        return (Of("full_attention", theta), Of("sliding_attention", localTheta ?? theta));
+        // transformers 5 writes the keys of the flat form beside the kinds of layer where not every kind occurs.
+        foreach (var (name, value) in settings)
+            if (name is not ("full_attention" or "sliding_attention") && value is JsonObject) throw Wrong($"{key}.{name}", "expected are full_attention and sliding_attention");
+        return (Of($"{key}.full_attention", settings["full_attention"] as JsonObject, theta), Of($"{key}.sliding_attention", settings["sliding_attention"] as JsonObject, localTheta ?? theta));
     }
 
     private Rope Rope(string key, JsonObject? settings, double theta, double share, int headDim, bool partial)
@@ -209,6 +219,14 @@ internal sealed class ConfigFile
             return node is JsonValue value && value.TryGetValue<double>(out var number) && number > 0 ? number : throw Wrong($"{key}.{name}", "it must be a positive number");
         }
         double Needed(string name) => Setting(name) ?? throw Wrong($"{key}.{name}", "it is missing");
+        // transformers 5 also takes it from beside the rope's settings, and else the model's own number of positions.
+        int OriginalPositions()
+        {
+            var inside = Setting("original_max_position_embeddings");
+            var beside = Has("original_max_position_embeddings") ? Positive("original_max_position_embeddings") : (int?)null;
+            if (inside is { } i && beside is { } b && i != b) throw Wrong("original_max_position_embeddings", $"it differs from {key}.original_max_position_embeddings");
+            return (int?)inside ?? beside ?? Positive("max_position_embeddings");
+        }
 
         var type = settings?["rope_type"] ?? settings?["type"];
         var kind = type is null ? "default" : type.GetValueKind() == JsonValueKind.String ? type.GetValue<string>() : type.ToJsonString();
@@ -230,7 +248,7 @@ internal sealed class ConfigFile
             "llama3" => rope with
             {
                 Factor = Needed("factor"),
-                Ramp = (Needed("low_freq_factor"), Needed("high_freq_factor"), (int)Needed("original_max_position_embeddings")),
+                Ramp = (Needed("low_freq_factor"), Needed("high_freq_factor"), OriginalPositions()),
             },
             _ => throw Wrong($"{key}.rope_type", $"'{kind}' is not supported; default, linear and llama3 are"),
         };
@@ -261,20 +279,20 @@ internal sealed class ConfigFile
         return value >= least ? value : throw Wrong(key, $"expected is a number of at least {least}");
     }
 
-    // Every number of a config.json is above 0.
-    private double Number(string key, double fallback)
+    // Nearly every number of a config.json is above 0.
+    private double Number(string key, double fallback, bool orZero = false)
     {
         if (json.ContainsKey(key) && !Has(key)) throw Wrong(key, "expected is a number");
-        return NumberOrNull(key, fallback)!.Value;
+        return NumberOrNull(key, fallback, orZero)!.Value;
     }
 
-    private double? NumberOrNull(string key, double? fallback)
+    private double? NumberOrNull(string key, double? fallback, bool orZero = false)
     {
         read.Add(key);
         if (!json.ContainsKey(key)) return fallback;
         if (!Has(key)) return null;
         var value = Value<double>(key, n => n.GetValueKind() == JsonValueKind.Number, "a number");
-        return value > 0 && double.IsFinite(value) ? value : throw Wrong(key, "expected is a number above 0");
+        return (value > 0 || orZero && value == 0) && double.IsFinite(value) ? value : throw Wrong(key, "expected is a number above 0");
     }
 
     private bool Flag(string key, bool fallback)
@@ -287,6 +305,17 @@ internal sealed class ConfigFile
     {
         read.Add(key);
         return Has(key) ? Value<string>(key, n => n.GetValueKind() == JsonValueKind.String, "a text") : fallback;
+    }
+
+    // PyTorch counts a negative one from the end.
+    private int? PadId(Architecture family)
+    {
+        read.Add("pad_token_id");
+        if (!family.PadIsFixed) return null;
+        if (!json.ContainsKey("pad_token_id")) return family.PadDefault;
+        if (!Has("pad_token_id")) return null;
+        var id = Positive("pad_token_id", least: int.MinValue);
+        return id < 0 ? id + Positive("vocab_size") : id;
     }
 
     // A token's id, or several.

@@ -147,6 +147,7 @@ public sealed class Decoder : IDisposable
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
         var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(outer, inner, Config.HiddenSize);
+        if (Config.PadId is { } pad && x.requires_grad) x = where(ids.eq(Scalars.Of((long)pad)).view(outer, inner, 1), x.detach(), x);
         if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
         if (Weights.Positions is { } table)
             x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);

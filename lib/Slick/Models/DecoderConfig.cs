@@ -45,6 +45,9 @@ public sealed record DecoderConfig
     /// <summary>Ids of the tokens that end a text; empty where config.json names none.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
+    /// <summary>The token that fills rows up: where it stands in an input, its embedding gets no gradient (transformers' padding_idx); null for none.</summary>
+    public int? PadId { get; init; }
+
     internal Architecture Architecture { get; init; } = Architecture.Find("llama")!;
     internal Activation Activation { get; init; }
     internal Residual Residual { get; init; }

@@ -200,11 +200,20 @@ public sealed class DecoderWeights : IDisposable
 
     private Tensor View(Tensor flat, string name)
     {
+        var (_, offset, shape) = Find(name) ?? throw new KeyNotFoundException(name);
+        return flat.narrow(0, offset, Product(shape)).view(shape);
+    }
+
+    /// <summary>The parameter that transformers calls so; null where there is none.</summary>
+    internal (string Name, long Offset, long[] Shape)? Find(string name)
+    {
         // In memory transformers 5 calls every head lm_head; its files keep the family's name.
-        if (name == "lm_head.weight") name = Config.Architecture.Head + ".weight";
-        foreach (var (key, offset, shape) in layout)
-            if (key == name) return flat.narrow(0, offset, Product(shape)).view(shape);
-        throw new KeyNotFoundException(name);
+        if (name == "lm_head.weight") name = (Config.TiedEmbeddings ? Config.Architecture.Embedding : Config.Architecture.Head) + ".weight";
+        // In memory a name always has its prefix; some files leave it out.
+        name = Named(Config, name);
+        foreach (var parameter in layout)
+            if (parameter.Name == name) return parameter;
+        return null;
     }
 
     private static long Product(long[] shape) => shape.Aggregate(1L, (a, b) => a * b);

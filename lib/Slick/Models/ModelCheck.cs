@@ -154,7 +154,7 @@ public static class ModelCheck
         private string Parameter(Decoder decoder, string name)
         {
             var parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-            return parameter == "lm_head.weight" || decoder.Weights.Layout.Any(l => l.Name == parameter) ? parameter
+            return decoder.Weights.Find(parameter) is not null ? parameter
                 : throw new SlickException($"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
         }
 

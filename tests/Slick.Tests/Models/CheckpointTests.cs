@@ -62,7 +62,7 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void TiedHeadThatDiffersFromTheEmbedding_IsRefused() =>
-        Assert.Contains("'lm_head.weight'", Refused(Llama(m => m.Config["tie_word_embeddings"] = true)), StringComparison.Ordinal);
+        Assert.Contains("'lm_head.weight' differs from the embeddings", Refused(Llama(m => m.Config["tie_word_embeddings"] = true)), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("pytorch_model.bin")]
@@ -171,7 +171,14 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"logit_scale": 0.25}""", "logit_scale")]
     [InlineData("""{"sliding_window": 64}""", "sliding_window")]
     [InlineData("""{"quantization_config": {"quant_method": "gptq"}}""", "quantization_config")]
-    [InlineData("""{"model_type": "gpt_neox", "hidden_act": "gelu_fast"}""", "hidden_act")]
+    [InlineData("""{"model_type": "gpt_neox", "hidden_act": "gelu_10"}""", "hidden_act")]
+    [InlineData("""{"model_type": "gpt_neox", "rotary_emb_base": 10000, "rope_theta": 25000.0}""", "rope_theta")]
+    [InlineData("""{"model_type": "gpt_neox", "rope_theta": 25000.0}""", "rope_theta")]
+    [InlineData("""{"model_type": "gpt_neox", "rotary_pct": 0.25, "partial_rotary_factor": 0.5}""", "partial_rotary_factor")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0}}""", "rope_parameters")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"full_attention": {}, "chunked_attention": {}}}""", "rope_parameters.chunked_attention")]
+    [InlineData("""{"original_max_position_embeddings": 32, "rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""", "original_max_position_embeddings")]
+    [InlineData("""{"model_type": "mistral", "mlp_bias": true}""", "mlp_bias")]
     [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention", "chunked_attention", "full_attention", "full_attention"]}""", "layer_types")]
     [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention"]}""", "layer_types")]
     [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "use_bidirectional_attention": true}""", "use_bidirectional_attention")]
