@@ -13,7 +13,7 @@ namespace Slick.Text;
 /// <param name="Special">It does not stand for text (BOS, EOS).</param>
 internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool StripLeft, bool StripRight, bool Normalized, bool Special)
 {
-    public static AddedToken Read(JsonPlace place) => new(place["id"].Number(), place["content"].Text(), place["single_word"].Flag(false),
+    public static AddedToken Read(JsonPlace place) => new(place["id"].Id(), place["content"].Text(), place["single_word"].Flag(false),
         place["lstrip"].Flag(false), place["rstrip"].Flag(false), place["normalized"].Flag(true), place["special"].Flag(false));
 }
 
@@ -50,13 +50,16 @@ internal sealed class AddedTokens
             at = end;
             if (token.SingleWord && (EndsWithWord(text.AsSpan(0, begin)) || BeginsWithWord(text.AsSpan(end)))) continue;
             if (token.StripLeft)
-                while (begin > done && char.IsWhiteSpace(text[begin - 1])) begin--;
+            {
+                while (begin > 0 && char.IsWhiteSpace(text[begin - 1])) begin--;
+                begin = Math.Max(begin, done);
+            }
             if (token.StripRight)
                 while (end < text.Length && char.IsWhiteSpace(text[end])) end++;
             if (begin > done) yield return (text[done..begin], null);
-            yield return (text[begin..end], token);
+            if (end > begin) yield return (text[begin..end], token);
+            // The search goes on behind the token itself, not behind the white space that it took: a token in there counts again.
             done = end;
-            at = Math.Max(at, end);
         }
         if (done < text.Length) yield return (done == 0 ? text : text[done..], null);
     }
@@ -72,7 +75,8 @@ internal sealed class AddedTokens
 
     private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
 
-    private static bool IsWord(Rune rune) => Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is
+    // The word characters of Rust's regular expressions, as in TextPattern.RustWord.
+    private static bool IsWord(Rune rune) => rune.Value is 0x200C or 0x200D or >= 0x24B6 and <= 0x24E9 || TextPattern.IsCircledLetter(rune) || Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is
         System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark or System.Globalization.UnicodeCategory.EnclosingMark
         or System.Globalization.UnicodeCategory.ConnectorPunctuation or System.Globalization.UnicodeCategory.LetterNumber;
 }

@@ -40,8 +40,8 @@ internal sealed class BpeModel
         var ids = new HashSet<int>();
         foreach (var (name, place) in model["vocab"].Properties())
         {
-            if (!vocabulary.TryAdd(name, place.Number())) throw place.Wrong("the token stands twice");
-            if (!ids.Add(place.Number())) throw place.Wrong("the id stands twice");
+            if (!vocabulary.TryAdd(name, place.Id())) throw place.Wrong("the token stands twice");
+            if (!ids.Add(place.Id())) throw place.Wrong("the id stands twice");
         }
         lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         if (!model["unk_token"].IsNothing && !vocabulary.TryGetValue(model["unk_token"].Text(), out unknown))

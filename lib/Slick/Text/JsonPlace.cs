@@ -48,7 +48,12 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         return Value.EnumerateObject().Select(p => (p.Name, new JsonPlace(file, $"{key}['{p.Name}']", p.Value)));
     }
 
-    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Wrong("expected is a text");
+    public string Text()
+    {
+        if (Value.ValueKind != JsonValueKind.String) throw Wrong("expected is a text");
+        try { return Value.GetString()!; }
+        catch (InvalidOperationException) { throw Wrong("half of a surrogate pair is no text"); }
+    }
 
     public string Text(string fallback) => IsNothing ? fallback : Text();
 
@@ -64,6 +69,12 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         if (IsNothing && fallback is { } value) return value;
         return Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) && number >= 0 ? number : throw Wrong("expected is a whole number");
     }
+
+    /// <summary>A token's id.</summary>
+    public int Id() => Number() is < MostIds and var id ? id : throw Wrong("no vocabulary is that large");
+
+    // Tables are made by id: a damaged number shall not fill the memory.
+    private const int MostIds = 1 << 24;
 
     public SlickException Wrong(string why) =>
         new($"{File}: {Key}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");

@@ -32,7 +32,7 @@ internal static class Normalizers
                 var before = place["prepend"].Text();
                 return text => text.Length == 0 ? text : before + text;
             case "Replace":
-                var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
+                var (pattern, content) = (TextPattern.ToReplace(place["pattern"]), place["content"].Text());
                 return text => pattern.Replace(text, content);
             case "Strip":
                 var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));
@@ -58,7 +58,7 @@ internal static class Normalizers
     {
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
-            if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark) result.Append(rune);
+            if (Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)) result.Append(rune);
         return result.ToString();
     }
 }

@@ -13,7 +13,11 @@ internal static class PostProcessor
                 return ([], []);
             case "Sequence":
                 var (before, after) = (Array.Empty<int>(), Array.Empty<int>());
-                foreach (var (b, a) in place["processors"].Items().Select(Read)) (before, after) = ([.. b, .. before], [.. after, .. a]);
+                foreach (var (b, a) in place["processors"].Items().Select(Read))
+                {
+                    if (b.Length + a.Length > 0 && before.Length + after.Length > 0) throw place["processors"].Wrong("two of them that add tokens are not supported");
+                    (before, after) = ([.. b, .. before], [.. after, .. a]);
+                }
                 return (before, after);
             case "TemplateProcessing":
                 return Template(place);
@@ -24,7 +28,7 @@ internal static class PostProcessor
         }
     }
 
-    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Number() : throw place.Wrong("expected are a token and its id");
+    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Id() : throw place.Wrong("expected are a token and its id");
 
     private static (int[] Before, int[] After) Template(JsonPlace place)
     {
@@ -39,7 +43,7 @@ internal static class PostProcessor
                 continue;
             }
             var token = place["special_tokens"][item["SpecialToken"]["id"].Text()];
-            (seen ? after : before).AddRange(token["ids"].Items().Select(p => p.Number()));
+            (seen ? after : before).AddRange(token["ids"].Items().Select(p => p.Id()));
         }
         return seen ? ([.. before], [.. after]) : throw place["single"].Wrong("the sequence A is missing");
     }

@@ -6,7 +6,8 @@ namespace Slick.Text;
 /// <param name="piece">The piece.</param>
 /// <param name="first">The text begins with it.</param>
 /// <param name="into">Takes the new pieces.</param>
-internal delegate void PreTokenizer(string piece, bool first, List<string> into);
+/// <returns>False where the first of them does not begin where the piece does, for its beginning was removed.</returns>
+internal delegate bool PreTokenizer(string piece, bool first, List<string> into);
 
 /// <summary>The pre-tokenizers of tokenizer.json.</summary>
 internal static class PreTokenizers
@@ -33,7 +34,7 @@ internal static class PreTokenizers
             case "Punctuation":
                 return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated : ReadBehavior(place["behavior"]), invert: false);
             case "Whitespace":
-                return Split(new TextPattern(@"\w+|[^\w\s]+"), Behavior.Removed, invert: true);
+                return Split(new TextPattern($@"[{TextPattern.RustWord}]+|[^{TextPattern.RustWord}\s]+"), Behavior.Removed, invert: true);
             case "WhitespaceSplit":
                 return Split(new TextPattern(@"\s"), Behavior.Removed, invert: false);
             case var other:
@@ -44,13 +45,17 @@ internal static class PreTokenizers
     private static PreTokenizer Sequence(PreTokenizer[] all) => (piece, first, into) =>
     {
         List<string> pieces = [piece];
+        var atBegin = true;
         foreach (var next in all)
         {
             var smaller = new List<string>();
-            for (var i = 0; i < pieces.Count; i++) next(pieces[i], first && i == 0, smaller);
-            pieces = smaller;
+            var begins = atBegin;
+            for (var i = 0; i < pieces.Count; i++)
+                if (!next(pieces[i], first && atBegin && i == 0, smaller) && i == 0) begins = false;
+            (pieces, atBegin) = (smaller, begins);
         }
         into.AddRange(pieces);
+        return atBegin;
     };
 
     private static PreTokenizer ByteLevel(bool prefixSpace, TextPattern? words) => (piece, first, into) =>
@@ -59,11 +64,12 @@ internal static class PreTokenizers
         if (words is null)
         {
             into.Add(ByteAlphabet.FromText(piece));
-            return;
+            return true;
         }
         var begin = into.Count;
         Cut(piece, words.Matches(piece), Behavior.Isolated, invert: false, into);
         for (var i = begin; i < into.Count; i++) into[i] = ByteAlphabet.FromText(into[i]);
+        return true;
     };
 
     private static PreTokenizer Metaspace(JsonPlace place)
@@ -80,6 +86,7 @@ internal static class PreTokenizers
             if ((scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(replacement, StringComparison.Ordinal)) text = replacement + text;
             if (pieces is null) into.Add(text);
             else Cut(text, pieces.Matches(text), Behavior.MergedWithNext, invert: false, into);
+            return true;
         };
     }
 
@@ -93,7 +100,8 @@ internal static class PreTokenizers
         Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0]) ? behavior
             : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
 
-    private static void Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
+    // False where the text's beginning was removed.
+    private static bool Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
     {
         // The whole text as spans, those of the pattern marked.
         var spans = new List<(int Begin, int End, bool Marked)>();
@@ -137,5 +145,6 @@ internal static class PreTokenizers
         }
         foreach (var (begin, end) in kept)
             if (end > begin) into.Add(end - begin == text.Length ? text : text[begin..end]);
+        return kept.Count > 0 && kept[0].Begin == 0;
     }
 }

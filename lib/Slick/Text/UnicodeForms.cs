@@ -50,12 +50,17 @@ internal static class UnicodeForms
     // Marks that stand together are ordered by their class; those of one class keep their order.
     private static void Sort(List<int> characters, Tables data)
     {
-        for (var i = 1; i < characters.Count; i++)
+        for (var begin = 0; begin < characters.Count; begin++)
         {
-            var own = Class(characters[i], data);
-            if (own == 0) continue;
-            var at = i;
-            for (; at > 0 && Class(characters[at - 1], data) > own; at--) (characters[at - 1], characters[at]) = (characters[at], characters[at - 1]);
+            if (Class(characters[begin], data) == 0) continue;
+            var end = begin + 1;
+            while (end < characters.Count && Class(characters[end], data) > 0) end++;
+            if (end > begin + 1)
+            {
+                var sorted = characters.GetRange(begin, end - begin).OrderBy(c => Class(c, data)).ToList(); // LINQ's sort is stable
+                for (var i = 0; i < sorted.Count; i++) characters[begin + i] = sorted[i];
+            }
+            begin = end;
         }
     }
 
