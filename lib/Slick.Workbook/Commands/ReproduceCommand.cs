@@ -29,6 +29,7 @@ internal static class ReproduceCommand
     {
         var (name, options, seed) = arguments.Study(parsed);
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
+        if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md")); // before hours of work, not after
         var compute = arguments.Compute(parsed);
         if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
@@ -36,10 +37,13 @@ internal static class ReproduceCommand
         var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..])))[..8] : "";
         var page = Path.Combine(store.Folder, "reports", string.Create(CultureInfo.InvariantCulture, $"{name.Split(',')[0]}-seed{seed}{settings}"), "report.html");
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));
-        if (publish is not null) StudyReport.Publish(result, Path.GetFullPath(publish));
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
-        if (publish is not null) Console.Out.WriteLine($"Published: {Path.GetFullPath(publish)}");
+        if (publish is not null)
+        {
+            StudyReport.Publish(result, Path.GetFullPath(publish));
+            Console.Out.WriteLine($"Published: {Path.GetFullPath(publish)}");
+        }
         foreach (var failure in result.Failures) Console.Error.WriteLine($"slick: {failure}");
         return result.Failures.Count == 0 ? 0 : 1;
     }

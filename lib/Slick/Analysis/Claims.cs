@@ -146,10 +146,12 @@ public static class Claims
 
         ClaimPart Part(string name, int index, int sign)
         {
+            // One cluster says nothing about others.
+            if (fit.Model.Clusters < 2) return Missing(name) with { Value = Interval.Unbounded(100 * fit.Model.Coefficients[index]), Method = $"{fit.Model.Clusters} {fit.Unit}" };
             var value = Scale(fit.Coefficient(index), 100);
-            var degrees = Math.Max(1, fit.Model.Clusters - 1);
+            var degrees = fit.Model.Clusters - 1;
             var error = fit.Model.StandardErrorsClustered[index];
-            var p = double.IsNaN(error) || fit.Model.Clusters < 2 ? 1 : 2 * MathNet.Numerics.Distributions.StudentT.CDF(0, 1, degrees, -sign * fit.Model.Coefficients[index] / error);
+            var p = double.IsNaN(error) ? 1 : 2 * MathNet.Numerics.Distributions.StudentT.CDF(0, 1, degrees, -sign * fit.Model.Coefficients[index] / error);
             return new(index == 2 ? string.Create(CultureInfo.InvariantCulture, $"{name} (R2 {fit.Model.R2:F2})") : name, sign > 0 ? "95% interval above 0" : "95% interval below 0", value,
                 $"{fit.Model.Clusters} {fit.Unit}", Side(value, sign), Math.Min(1, p));
         }
@@ -184,7 +186,7 @@ public static class Claims
         var above = known.Where(p => 100 * p.Estimate.Value95.Low > Low).ToList();
         var (name, estimate) = above.Count > 0 ? above[0] : known[0];
         var value = Scale(estimate.Value95, 100);
-        var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low ? Verdict.Holds : Verdict.Undecided;
+        var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low && known.Count == all.Count ? Verdict.Holds : Verdict.Undecided;
         return [new($"highest of {known.Count} ({name})", "upper bound at most 10", value, estimate.Method, verdict, Math.Min(1, 2 * known.Max(p => p.Estimate.P(Low / 100, -1))))];
     }
 

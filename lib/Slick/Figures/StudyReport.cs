@@ -31,7 +31,7 @@ public static class StudyReport
         static string Text(string text) => WebUtility.HtmlEncode(text);
         var options = string.Concat(NamedOptions.Values(result.Options).Select(v => $"<tr><td>{Text(v.Name)}</td><td>{Text(v.Value)}</td></tr>"));
         return ReportPage.Html("What does fine-tuning on new knowledge do?",
-            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed {seed.ToString(CultureInfo.InvariantCulture)}.</p>",
+            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed {seed.ToString(CultureInfo.InvariantCulture)}.</p>{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
@@ -40,9 +40,12 @@ public static class StudyReport
             ]);
     }
 
-    /// <summary>Figures 1, 3a, 3b, 4 and 6.</summary>
-    public static IReadOnlyList<Figure> PaperFigures(StudyResult result) =>
-        [TrainingDynamics.Figure1(result), UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result), TrainingDynamics.Figure6(result)];
+    /// <summary>Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged.</summary>
+    public static IReadOnlyList<Figure> PaperFigures(StudyResult result)
+    {
+        IReadOnlyList<Figure> ratios = [UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result)];
+        return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50) ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
+    }
 
     /// <summary>The claims as rows.</summary>
     public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>

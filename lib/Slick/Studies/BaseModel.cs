@@ -59,8 +59,7 @@ public sealed class BaseModel : IDisposable
             progress.Say(FormattableString.Invariant($"World {seed}: {world.Dataset.Facts.Count:N0} facts, {documents.Length:N0} documents, {tokens:N0} tokens a pass, {tokenizer.VocabularySize} words."));
             using var trained = PreTraining.Run(options.PreTraining, tokenizer.VocabularySize, epoch => [.. world.Order(epoch).SelectMany(i => documents[i])],
                 seed, device, scratch, StageName(seed), progress, cancellation);
-            var checkpoint = Path.Combine(scratch, "done");
-            if (Directory.Exists(checkpoint)) Directory.Delete(checkpoint, recursive: true); // half written by a process that was killed
+            var checkpoint = Path.Combine(scratch, $"done-{Guid.NewGuid():N}"); // of this process alone, also where locks do not work
             Checkpoint.Save(checkpoint, trained);
             return folder =>
             {

@@ -35,7 +35,7 @@ public static class FineTuningRuns
         IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) => FineTuningSets.Make(run.Arm with { Kind = kind ?? run.Arm.Kind }, model.Dataset.Facts, labels, options.Size, Seeds.Mix(model.Seed, run.Seed));
         var empty = runs.Where(r => Set(r).Count == 0).Select(r => r.Arm).Distinct().ToList();
         if (empty.Any(a => a.Kind == ArmKind.Ratio))
-            throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed, a larger world, or size=smallerOfKnownAndUnknown.");
+            throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed{(options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown" : " or a larger world")}.");
         if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
         runs = [.. runs.Where(r => !empty.Contains(r.Arm))];
         var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();

@@ -221,10 +221,9 @@ public sealed class Stage
             throw;
         }
         // In the scratch folder, which goes when the stage is finished: what a killed process left here goes with it.
-        var aside = Path.Combine(scratch.Folder, "finished");
+        var aside = Path.Combine(scratch.Folder, $"finished-{Guid.NewGuid():N}"); // of this process alone, also where locks do not work
         try
         {
-            if (Directory.Exists(aside)) Directory.Delete(aside, recursive: true);
             Directory.CreateDirectory(aside);
             write(aside);
             AtomicFile.WriteText(Path.Combine(aside, "options.json"), options);
@@ -250,7 +249,7 @@ public sealed class Stage
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{store.Folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
+            if (!IsComplete) throw new SlickException($"{store.Folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
         }
         finally
         {

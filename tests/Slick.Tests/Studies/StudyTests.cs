@@ -179,4 +179,19 @@ public sealed class StudyTests
         }
         Assert.All(Set(ArmKind.WeaklyKnown, -1), f => Assert.Equal(Category.WeaklyKnown, category[f.Id]));
     }
+
+    [Fact]
+    public void StudyWhoseRunsDivergedButOne_HasClaimsAndAReportThatSaysSo()
+    {
+        var whole = SmokeStudy.Result;
+        var left = whole with
+        {
+            Epochs = [.. whole.Epochs.Where(e => e.Kind != ArmKind.Ratio || e.UnknownPercent == 0)],
+            Answers = [.. whole.Answers.Where(a => a.Kind != ArmKind.Ratio || a.UnknownPercent == 0)],
+            Failures = ["D 50%, draw 1, base seed 1: <lost>"],
+        };
+        Assert.Equal("undecided", Slick.Figures.StudyReport.ClaimRows(left).Single(c => c.Number == 4).Verdict);
+        Assert.Equal(["figure-3a", "figure-3b", "figure-4"], Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
+        Assert.Contains("Left out:</strong> D 50%, draw 1, base seed 1: &lt;lost&gt;", Slick.Figures.StudyReport.Html(left, 1), StringComparison.Ordinal);
+    }
 }

@@ -140,7 +140,7 @@ public sealed class ProgramTests : IDisposable
         Assert.Matches("(?m)^P17 .* 55.6, 33.3, 6.5, 4.6\\s*$", output);
         Assert.Contains("In 0 of 80 prompts", output, StringComparison.Ordinal);
         Assert.Equal(9, (await File.ReadAllLinesAsync(csv, TestContext.Current.CancellationToken)).Length);
-        var table = output.TrimEnd().Split(Environment.NewLine)[^1]["Labels: ".Length..];
+        var table = output.Split(Environment.NewLine).Single(l => l.StartsWith("Labels: ", StringComparison.Ordinal))["Labels: ".Length..];
         Assert.Equal(8, Tables.Read<Slick.Knowledge.LabelRow>(table).Count);
         // Again: everything is read.
         var (_, again, _) = await Slick(args);
