@@ -6,7 +6,7 @@ namespace Slick.Text;
 /// <summary>A token that is cut out of the text before anything else looks at it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
-/// <param name="SingleWord">Only where no letter or digit stands beside it.</param>
+/// <param name="SingleWord">Only where no character of a word (<see cref="TextPattern.OfRust"/>) stands beside it.</param>
 /// <param name="StripLeft">White space before it belongs to it.</param>
 /// <param name="StripRight">White space after it belongs to it.</param>
 /// <param name="Normalized">It is looked for in the normalised text.</param>
@@ -20,6 +20,8 @@ internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool 
 /// <summary>Finds added tokens: at each place the longest, from left to right, none over another.</summary>
 internal sealed class AddedTokens
 {
+    private static readonly TextPattern WordCharacter = TextPattern.OfRust("[WORD]");
+
     private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // the longest first
     private readonly SearchValues<char> firsts;
 
@@ -31,7 +33,10 @@ internal sealed class AddedTokens
         firsts = SearchValues.Create([.. byFirst.Keys]);
     }
 
-    /// <summary>The parts of a text in order: between tokens (null) and tokens.</summary>
+    /// <summary>
+    /// The parts of a text in order: between tokens (null) and tokens. As in Hugging Face tokenizers the search goes on
+    /// behind a token's content, in the white space that it strips too, and a token found there stands once more.
+    /// </summary>
     public IEnumerable<(string Part, AddedToken? Token)> Split(string text)
     {
         var done = 0;
@@ -50,13 +55,15 @@ internal sealed class AddedTokens
             at = end;
             if (token.SingleWord && (EndsWithWord(text.AsSpan(0, begin)) || BeginsWithWord(text.AsSpan(end)))) continue;
             if (token.StripLeft)
-                while (begin > done && char.IsWhiteSpace(text[begin - 1])) begin--;
+            {
+                while (begin > 0 && char.IsWhiteSpace(text[begin - 1])) begin--;
+                begin = Math.Max(begin, done);
+            }
             if (token.StripRight)
                 while (end < text.Length && char.IsWhiteSpace(text[end])) end++;
             if (begin > done) yield return (text[done..begin], null);
-            yield return (text[begin..end], token);
+            if (end > begin) yield return (text[begin..end], token);
             done = end;
-            at = Math.Max(at, end);
         }
         if (done < text.Length) yield return (done == 0 ? text : text[done..], null);
     }
@@ -68,11 +75,7 @@ internal sealed class AddedTokens
         return ("", null);
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
+    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 
-    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
-
-    private static bool IsWord(Rune rune) => Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is
-        System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark or System.Globalization.UnicodeCategory.EnclosingMark
-        or System.Globalization.UnicodeCategory.ConnectorPunctuation or System.Globalization.UnicodeCategory.LetterNumber;
+    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 }

@@ -12,7 +12,7 @@ internal sealed class BpeTokenizer : ITokenizer
     private readonly TokenDecoder decoder;
     private readonly AddedTokens? raw, normalized; // found before and after the normalizer
     private readonly int[] before, after;          // ids around every text
-    private readonly string?[] tokens;             // by id
+    private readonly string?[] tokens, texts;      // by id; what is decoded: of tokens that are looked for in the normalised text, that
     private readonly Lazy<bool[]> lineFeeds;
 
     public BpeTokenizer(JsonPlace json, TokenizerSettings settings)
@@ -32,6 +32,8 @@ internal sealed class BpeTokenizer : ITokenizer
         var found = added.Select(a => a.Token).Where(t => t.Content.Length > 0).ToList();
         if (found.Exists(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)));
         if (found.Exists(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)));
+        texts = [.. tokens];
+        foreach (var token in found.Where(t => t.Normalized)) texts[token.Id] = normalizer?.Invoke(token.Content) ?? token.Content;
         (before, after) = PostProcessor.Read(json["post_processor"]);
         BosId = settings.Bos is { } bos ? IdOf(bos, settings, "bos_token") : before.Length > 0 ? before[0] : null;
         EosId = settings.Eos is { } eos ? IdOf(eos, settings, "eos_token") : null;
@@ -108,7 +110,7 @@ internal sealed class BpeTokenizer : ITokenizer
     {
         var known = new List<string>(ids.Count);
         foreach (var id in ids)
-            if (id >= 0 && id < tokens.Length && tokens[id] is { } token) known.Add(token);
+            if (id >= 0 && id < texts.Length && texts[id] is { } text) known.Add(text);
         return string.Concat(decoder(known));
     }
 

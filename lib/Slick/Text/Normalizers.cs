@@ -33,7 +33,10 @@ internal static class Normalizers
                 return text => text.Length == 0 ? text : before + text;
             case "Replace":
                 var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
-                return text => pattern.Replace(text, content);
+                // Hugging Face tokenizers replaces nothing by something twice where a text begins.
+                var nothing = place["pattern"].Wrong("a pattern that matches a text of no length is not supported");
+                if (pattern.IsIn("")) throw nothing;
+                return text => pattern.Matches(text).Any(m => m.Begin == m.End) ? throw new SlickException(nothing.Message) : pattern.Replace(text, content);
             case "Strip":
                 var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));
                 return text => left ? right ? text.Trim() : text.TrimStart() : right ? text.TrimEnd() : text;

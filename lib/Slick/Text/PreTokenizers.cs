@@ -33,7 +33,7 @@ internal static class PreTokenizers
             case "Punctuation":
                 return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated : ReadBehavior(place["behavior"]), invert: false);
             case "Whitespace":
-                return Split(new TextPattern(@"\w+|[^\w\s]+"), Behavior.Removed, invert: true);
+                return Split(TextPattern.OfRust(@"[WORD]+|[^WORD\s]+"), Behavior.Removed, invert: true);
             case "WhitespaceSplit":
                 return Split(new TextPattern(@"\s"), Behavior.Removed, invert: false);
             case var other:

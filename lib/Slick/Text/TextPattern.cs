@@ -6,13 +6,19 @@ namespace Slick.Text;
 
 /// <summary>
 /// A pattern of tokenizer.json: a literal, or a regular expression as Oniguruma reads it. .NET's expressions look at
-/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category, and the places found
-/// are translated back. Possessive quantifiers become atomic groups.
+/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category, one that the
+/// expression does not name, and the places found are translated back.
 /// </summary>
 internal sealed class TextPattern
 {
+    // The circled letters beyond U+FFFF are symbols that Oniguruma and Rust count among the characters of words.
+    private const char CircledLetter = '\u24B6';
+
+    private static readonly char[] UsualStands = [.. Enum.GetValues<UnicodeCategory>().Select(Stand)];
+
     private readonly string? literal;
     private readonly Regex? regex;
+    private readonly char[] stands = UsualStands; // by category
 
     public TextPattern(JsonPlace place)
     {
@@ -24,7 +30,7 @@ internal sealed class TextPattern
         var text = place["Regex"].Text();
         try
         {
-            regex = Expression(text);
+            (regex, stands) = Expression(text);
         }
         catch (ArgumentException e)
         {
@@ -32,16 +38,43 @@ internal sealed class TextPattern
         }
     }
 
-    public TextPattern(string expression) => regex = Expression(expression);
+    public TextPattern(string expression) => (regex, stands) = Expression(expression);
 
-    private static Regex Expression(string text) => new(Translate(text), RegexOptions.Compiled | RegexOptions.CultureInvariant);
+    private TextPattern(Regex regex) => this.regex = regex;
 
-    /// <summary>Where the pattern matches, in order; matches do not overlap.</summary>
+    /// <summary>
+    /// A pattern with Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) written as <c>WORD</c>, to stand in a class.
+    /// </summary>
+    public static TextPattern OfRust(string expression) =>
+        new(Compile(expression.Replace("WORD", @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9", StringComparison.Ordinal)));
+
+    private static (Regex Regex, char[] Stands) Expression(string text)
+    {
+        var (expression, named) = OnigurumaExpression.Translate(text);
+        bool Named(char character) => named.Any(n => n.First <= character && n.Last >= character);
+        if (Named(CircledLetter)) throw new ArgumentException($"U+{(int)CircledLetter:X4} is not supported");
+        return (Compile(expression), Array.Exists(UsualStands, Named) ? [.. UsualStands.Select(s => Named(s) ? Another(s, Named) : s)] : UsualStands);
+    }
+
+    private static Regex Compile(string expression) => new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
+
+    /// <summary>True where the pattern matches somewhere.</summary>
+    public bool IsIn(string text) => Matches(text).Any();
+
+    /// <summary>
+    /// Where the pattern matches, in order; matches do not overlap. One of no length is among them unless it stands where
+    /// the match before it ends.
+    /// </summary>
     public IEnumerable<(int Begin, int End)> Matches(string text)
     {
         if (literal is not null)
         {
-            if (literal.Length == 0) yield break;
+            if (literal.Length == 0)
+            {
+                for (var at = 0; at <= text.Length; at++)
+                    if (at == text.Length || !char.IsLowSurrogate(text[at])) yield return (at, at);
+                yield break;
+            }
             for (var at = text.IndexOf(literal, StringComparison.Ordinal); at >= 0; at = text.IndexOf(literal, at + literal.Length, StringComparison.Ordinal))
                 yield return (at, at + literal.Length);
             yield break;
@@ -55,25 +88,25 @@ internal sealed class TextPattern
     {
         var found = new List<(int, int)>();
         foreach (var match in regex!.EnumerateMatches(text))
-            if (match.Length > 0) found.Add((match.Index, match.Index + match.Length));
+            if (match.Length > 0 || found.Count == 0 || found[^1].Item2 != match.Index) found.Add((match.Index, match.Index + match.Length));
         return found;
     }
 
     /// <summary>The text with its matches replaced.</summary>
     public string Replace(string text, string content)
     {
-        var result = new StringBuilder();
+        StringBuilder? result = null;
         var done = 0;
         foreach (var (begin, end) in Matches(text))
         {
-            result.Append(text, done, begin - done).Append(content);
+            (result ??= new()).Append(text, done, begin - done).Append(content);
             done = end;
         }
-        return done == 0 ? text : result.Append(text, done, text.Length - done).ToString();
+        return result is null ? text : result.Append(text, done, text.Length - done).ToString();
     }
 
     // One UTF-16 unit a character, and where each character begins in the original; no list where nothing changed.
-    private static (string Text, int[]? Starts) SingleUnits(string text)
+    private (string Text, int[]? Starts) SingleUnits(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return (text, null);
         var single = new StringBuilder(text.Length);
@@ -82,11 +115,22 @@ internal sealed class TextPattern
         foreach (var rune in text.EnumerateRunes())
         {
             starts.Add(at);
-            single.Append(rune.IsBmp ? (char)rune.Value : Stand(Rune.GetUnicodeCategory(rune)));
+            single.Append(rune.IsBmp ? (char)rune.Value : IsCircledLetter(rune.Value) ? CircledLetter : stands[(int)Rune.GetUnicodeCategory(rune)]);
             at += rune.Utf16SequenceLength;
         }
         starts.Add(at);
         return (single.ToString(), [.. starts]);
+    }
+
+    private static bool IsCircledLetter(int character) => character is >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
+
+    // Another character of its category; the numbers and symbols that Oniguruma's \w has are left out.
+    private static char Another(char stand, Func<char, bool> named)
+    {
+        var category = char.GetUnicodeCategory(stand);
+        for (var c = '\u00C0'; c < '\uFFFF'; c++)
+            if (char.GetUnicodeCategory(c) == category && c is not (>= '\u24B6' and <= '\u24E9') && !named(c)) return c;
+        throw new ArgumentException($"an expression that names every character of the category {category} is not supported");
     }
 
     // A rare character of the category.
@@ -102,7 +146,7 @@ internal sealed class TextPattern
         UnicodeCategory.EnclosingMark => '\u0488',
         UnicodeCategory.DecimalDigitNumber => '\u0660',
         UnicodeCategory.LetterNumber => '\u16EE',
-        UnicodeCategory.OtherNumber => '\u00B2',
+        UnicodeCategory.OtherNumber => '\u2460',
         UnicodeCategory.ConnectorPunctuation => '\u203F',
         UnicodeCategory.DashPunctuation => '\u058A',
         UnicodeCategory.OpenPunctuation => '\u0F3A',
@@ -118,48 +162,4 @@ internal sealed class TextPattern
         UnicodeCategory.PrivateUse => '\uE000',
         _ => '\u0378', // not assigned
     };
-
-    // X?+, X*+ and X++ for an X of one character, class or group: (?>X?) and so on.
-    private static string Translate(string pattern)
-    {
-        var result = new StringBuilder();
-        var (atom, groups) = (0, new Stack<int>()); // where the last atom begins in the result
-        for (var i = 0; i < pattern.Length;)
-        {
-            if (pattern[i] is '?' or '*' or '+' && i + 1 < pattern.Length && pattern[i + 1] == '+')
-            {
-                result.Insert(atom, "(?>").Append(pattern[i]).Append(')');
-                i += 2;
-                continue;
-            }
-            var begin = result.Length;
-            var length = pattern[i] switch
-            {
-                '\\' => pattern.AsSpan(i).StartsWith("\\p{", StringComparison.Ordinal) || pattern.AsSpan(i).StartsWith("\\P{", StringComparison.Ordinal) ? pattern.IndexOf('}', i) - i + 1 : 2,
-                '[' => ClassLength(pattern, i),
-                _ => 1,
-            };
-            length = Math.Clamp(length, 1, pattern.Length - i);
-            if (pattern[i] == '(') groups.Push(begin);
-            atom = pattern[i] switch
-            {
-                ')' when groups.Count > 0 => groups.Pop(),
-                '?' or '*' or '+' => atom,
-                _ => begin,
-            };
-            result.Append(pattern, i, length);
-            i += length;
-        }
-        return result.ToString();
-    }
-
-    private static int ClassLength(string pattern, int begin)
-    {
-        for (var i = begin + 1; i < pattern.Length; i++)
-        {
-            if (pattern[i] == '\\') i++;
-            else if (pattern[i] == ']' && i > begin + 1) return i - begin + 1;
-        }
-        return pattern.Length - begin;
-    }
 }

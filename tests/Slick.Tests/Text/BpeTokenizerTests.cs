@@ -115,6 +115,79 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Equal(["\U00010400b", "\U0001F600", "\U0001D7D8", "x"], pattern.Matches(text).Select(m => text[m.Begin..m.End]));
     }
 
+    // What tokenizers 0.23.2 cuts with Split, isolated.
+    [Theory]
+    [InlineData(@"(?=(\d{3})+(?!\d))", "a1234567", "a1|234|567")]
+    [InlineData(@"(?<=[a-z])(?=[A-Z])", "oneTwoThree", "one|Two|Three")]
+    [InlineData(@"\d*", "a12b", "a|12|b")]
+    [InlineData("^", "a\nb\n", "a\n|b\n")]
+    [InlineData("$", "a\nb\n", "a|\nb|\n")]
+    [InlineData(@"\w+", "a\u0903\u20DD b\u00B2\u2460", "a\u0903\u20DD| |b\u00B2|\u2460")]
+    [InlineData(@"\W+", "a\u24B6..\U0001F130", "a\u24B6|..|\U0001F130")]
+    [InlineData(@"[\w.]+", "a\u0903.-", "a\u0903.|-")]
+    [InlineData("a{,2}b", "aaab", "a|aab")]
+    [InlineData(@"\d{1,3}+", "12345a", "12345|a")]
+    [InlineData("a{2}?b", "aaab", "a|aab")]
+    [InlineData("(?i:'s)t", "it'st'\u017Ft'St", "it|'st|'\u017Ft|'St")]
+    [InlineData("(?i:[p-t])|u", "s\u017FuU", "s|\u017F|u|U")]
+    [InlineData("[-a]+|[!-/]", "-a.", "-a|.")]
+    [InlineData("[\u0531\u00AB]", "\U00010400\u0531\u00AB", "\U00010400|\u0531|\u00AB")]
+    public void Patterns_CutAsOniguruma(string pattern, string text, string expected)
+    {
+        var json = $$$"""{"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}""";
+        Assert.Equal(expected, string.Join('|', Cut(json, text)));
+    }
+
+    [Fact]
+    public void PatternWithoutLength_CutsEveryCharacter()
+    {
+        Assert.Equal(["a", "\U0001F600", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}""", "a\U0001F600b"));
+        Assert.Equal(["a", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Removed"}""", "ab"));
+    }
+
+    [Fact]
+    public void Whitespace_CutsWordsAsRust() =>
+        Assert.Equal(["a\u20DD\u200Db\u2167", "\u00B2", "\U0001F130", "\U0001F600"], Cut("""{"type": "Whitespace"}""", "a\u20DD\u200Db\u2167\u00B2 \U0001F130\U0001F600"));
+
+    // The pieces that a pre-tokenizer makes of a text.
+    private static List<string> Cut(string preTokenizer, string text)
+    {
+        using var json = JsonDocument.Parse(preTokenizer);
+        var pieces = new List<string>();
+        PreTokenizers.Read(new JsonPlace("tokenizer.json", "pre_tokenizer", json.RootElement))!(text, true, pieces);
+        return pieces;
+    }
+
+    [Theory]
+    [InlineData(@"\b")]
+    [InlineData(@"[\W]")]
+    [InlineData("[a[bc]]")]
+    [InlineData("[a-z&&[^aeiou]]")]
+    [InlineData("[[:alpha:]]")]
+    [InlineData("[a-z-[aeiou]]")]
+    [InlineData("[a-c-e]")]
+    [InlineData(@"[\d-z]")]
+    [InlineData("\U0001F600+")]
+    [InlineData("[\u0000-\uFFFF]")]
+    [InlineData("(?m).")]
+    [InlineData("a(?i)b|c")]
+    [InlineData("(?i:st)")]
+    [InlineData("(?i:\u00E5)")]
+    [InlineData(@"(?i:\p{Lu})")]
+    [InlineData(@"\p{IsGreek}")]
+    [InlineData(@"(a)\1")]
+    [InlineData(@"\xE9")]
+    [InlineData("a+?+")]
+    [InlineData("a{2}{3}")]
+    [InlineData("(?<n-m>a)")]
+    [InlineData("a)")]
+    [InlineData("[a")]
+    public void Patterns_ThatDotNetReadsDifferently_AreRefused(string pattern)
+    {
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated"}}""";
+        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("first", "_a _b")]
     [InlineData("always", "_a _b")]
@@ -146,6 +219,43 @@ public sealed class BpeTokenizerTests : IDisposable
         Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a <x> b", "a <x>   b");
         Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a <x> b", "a   <x> b");
         Gives(Make(v, [], Added(", \"single_word\": true", "a", 0)), v, "ab a", "a b   a");
+    }
+
+    [Fact]
+    public void AddedToken_StandsInItsNormalForm_WhenItIsDecoded()
+    {
+        var v = Letters("abx", "<X>");
+        const string json = """{"normalizer": {"type": "Lowercase"}, "decoder": {"type": "Fuse"}, "added_tokens": [{"id": 3, "content": "<X>", "normalized": NORMALIZED}]}""";
+        var normalized = Make(v, [], json.Replace("NORMALIZED", "true", StringComparison.Ordinal));
+        Gives(normalized, v, "A<x>B", "a <X> b");
+        Assert.Equal("a<x>b", normalized.Decode(normalized.Encode("A<x>B")));
+        var plain = Make(v, [], json.Replace("NORMALIZED", "false", StringComparison.Ordinal));
+        Assert.Equal("a<X>b", plain.Decode(plain.Encode("A<X>B")));
+    }
+
+    [Theory]
+    [InlineData("ab\u200D")]
+    [InlineData("ab\u24B6")]
+    [InlineData("ab\U0001F150")]
+    [InlineData("ab\u0903")]
+    [InlineData("ab\u2167")]
+    public void SingleWord_LooksForRustsCharactersOfWords(string text)
+    {
+        var v = Letters("ab", "?", "ab");
+        const string json = """{"added_tokens": [{"id": 3, "content": "ab", "single_word": true, "normalized": false}]}""";
+        Gives(Make(v, [], json, """{"unk_token": "?"}"""), v, text, "a b ?");
+        Gives(Make(v, [], json, """{"unk_token": "?"}"""), v, "ab\u00B2 ab", "ab ? ? ab");
+    }
+
+    [Fact]
+    public void AddedTokens_AreFoundInStrippedSpaceAgain()
+    {
+        // added_vocabulary.rs, find_matches: the trie goes on behind the content.
+        var v = Letters("ab ", "<x>", "\n", "  ");
+        string Added(string flags) => $$$"""{"added_tokens": [{"id": 3, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 4, "content": "\n", "normalized": false{{{flags}}}}]}""";
+        Gives(Make(v, [], Added("")), v, "a<x> \n b", "a <x> \n   b");
+        Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a<x> \nb", "a <x> b");
+        Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a<x> \n b", "a <x> \n b");
     }
 
     [Fact]
@@ -231,6 +341,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}}""", "{}", "pre_tokenizer.pretokenizers[0].pattern.Regex")]
     [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Somehow"}}""", "{}", "pre_tokenizer.behavior")]
     [InlineData("""{"normalizer": {"type": "Precompiled"}}""", "{}", "normalizer.type")]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "^"}, "content": "a"}}""", "{}", "normalizer.pattern")]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "a"}}""", "{}", "normalizer.pattern")]
     [InlineData("""{"decoder": {"type": "CTC"}}""", "{}", "decoder.type")]
     [InlineData("""{"post_processor": {"type": "Odd"}}""", "{}", "post_processor.type")]
     [InlineData("""{"added_tokens": [{"id": 0, "content": "<s>"}]}""", "{}", "added_tokens[0].id")]
