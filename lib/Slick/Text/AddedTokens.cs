@@ -34,6 +34,28 @@ internal sealed class AddedTokens
     }
 
     /// <summary>
+    /// The tokens of a list, of two with one content the later. Hugging Face tokenizers numbers them itself, by the
+    /// vocabulary or else from its size on; a file that says otherwise is refused.
+    /// </summary>
+    public static IReadOnlyCollection<AddedToken> Read(JsonPlace place, IReadOnlyDictionary<string, int> vocabulary)
+    {
+        var tokens = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
+        if (place.IsNothing) return tokens.Values;
+        var taken = vocabulary.Values.ToHashSet();
+        var next = vocabulary.Count;
+        foreach (var item in place.Items())
+        {
+            var token = AddedToken.Read(item);
+            if (token.Content.Length == 0) continue;
+            var id = vocabulary.TryGetValue(token.Content, out var known) ? known : tokens.TryGetValue(token.Content, out var before) ? before.Id : next++;
+            if (token.Id != id) throw item["id"].Wrong(FormattableString.Invariant($"Hugging Face tokenizers gives '{token.Content}' the id {id}"));
+            if (!vocabulary.ContainsKey(token.Content) && taken.Contains(id)) throw item["id"].Wrong("the id belongs to a token of the vocabulary");
+            tokens[token.Content] = token;
+        }
+        return tokens.Values;
+    }
+
+    /// <summary>
     /// The parts of a text in order: between tokens (null) and tokens. As in Hugging Face tokenizers the search goes on
     /// behind a token's content, in the white space that it strips too, and a token found there stands once more.
     /// </summary>

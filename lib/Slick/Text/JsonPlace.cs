@@ -48,7 +48,18 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         return Value.EnumerateObject().Select(p => (p.Name, new JsonPlace(file, $"{key}['{p.Name}']", p.Value)));
     }
 
-    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Wrong("expected is a text");
+    public string Text()
+    {
+        if (Value.ValueKind != JsonValueKind.String) throw Wrong("expected is a text");
+        try
+        {
+            return Value.GetString()!;
+        }
+        catch (InvalidOperationException) // half of a surrogate pair
+        {
+            throw Wrong("no valid text");
+        }
+    }
 
     public string Text(string fallback) => IsNothing ? fallback : Text();
 

@@ -47,6 +47,16 @@ internal static class Normalizers
         }
     }
 
+    /// <summary>True where one can take away what a text begins with.</summary>
+    public static bool RemovesBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["normalizers"].Items().Any(RemovesBeginning),
+        "Strip" => place["strip_left"].Flag(true),
+        "StripAccents" => true,
+        "Replace" => place["content"].Text().Length == 0 || place["pattern"]["String"].Text("").Length != 1,
+        _ => false,
+    };
+
     // Character by character, without the rule for a final sigma.
     private static string Lowercase(string text)
     {
@@ -61,7 +71,7 @@ internal static class Normalizers
     {
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
-            if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark) result.Append(rune);
+            if (Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)) result.Append(rune);
         return result.ToString();
     }
 }

@@ -6,7 +6,8 @@ namespace Slick.Text;
 /// <param name="piece">The piece.</param>
 /// <param name="first">The text begins with it.</param>
 /// <param name="into">Takes the new pieces.</param>
-internal delegate void PreTokenizer(string piece, bool first, List<string> into);
+/// <returns>True where the first of them begins where the piece does.</returns>
+internal delegate bool PreTokenizer(string piece, bool first, List<string> into);
 
 /// <summary>The pre-tokenizers of tokenizer.json.</summary>
 internal static class PreTokenizers
@@ -41,16 +42,26 @@ internal static class PreTokenizers
         }
     }
 
+    /// <summary>True where one marks the piece that begins the text, and no other.</summary>
+    public static bool MarksBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["pretokenizers"].Items().Any(MarksBeginning),
+        "Metaspace" => place["prepend_scheme"].Text("always") == "first",
+        _ => false,
+    };
+
     private static PreTokenizer Sequence(PreTokenizer[] all) => (piece, first, into) =>
     {
         List<string> pieces = [piece];
+        var begins = true;
         foreach (var next in all)
         {
             var smaller = new List<string>();
-            for (var i = 0; i < pieces.Count; i++) next(pieces[i], first && i == 0, smaller);
+            for (var i = 0; i < pieces.Count; i++) begins &= next(pieces[i], first && begins && i == 0, smaller) || i > 0;
             pieces = smaller;
         }
         into.AddRange(pieces);
+        return begins;
     };
 
     private static PreTokenizer ByteLevel(bool prefixSpace, TextPattern? words) => (piece, first, into) =>
@@ -59,11 +70,12 @@ internal static class PreTokenizers
         if (words is null)
         {
             into.Add(ByteAlphabet.FromText(piece));
-            return;
+            return true;
         }
         var begin = into.Count;
         Cut(piece, words.Matches(piece), Behavior.Isolated, invert: false, into);
         for (var i = begin; i < into.Count; i++) into[i] = ByteAlphabet.FromText(into[i]);
+        return true;
     };
 
     private static PreTokenizer Metaspace(JsonPlace place)
@@ -80,6 +92,7 @@ internal static class PreTokenizers
             if ((scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(replacement, StringComparison.Ordinal)) text = replacement + text;
             if (pieces is null) into.Add(text);
             else Cut(text, pieces.Matches(text), Behavior.MergedWithNext, invert: false, into);
+            return true;
         };
     }
 
@@ -93,7 +106,8 @@ internal static class PreTokenizers
         Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0]) ? behavior
             : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
 
-    private static void Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
+    // True where the first piece begins where the text does.
+    private static bool Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
     {
         // The whole text as spans, those of the pattern marked.
         var spans = new List<(int Begin, int End, bool Marked)>();
@@ -135,7 +149,8 @@ internal static class PreTokenizers
                 kept.Reverse();
                 break;
         }
-        foreach (var (begin, end) in kept)
-            if (end > begin) into.Add(end - begin == text.Length ? text : text[begin..end]);
+        kept.RemoveAll(k => k.End == k.Begin);
+        foreach (var (begin, end) in kept) into.Add(end - begin == text.Length ? text : text[begin..end]);
+        return kept.Count > 0 && kept[0].Begin == 0;
     }
 }

@@ -50,12 +50,13 @@ internal static class UnicodeForms
     // Marks that stand together are ordered by their class; those of one class keep their order.
     private static void Sort(List<int> characters, Tables data)
     {
-        for (var i = 1; i < characters.Count; i++)
+        for (var i = 0; i < characters.Count; i++)
         {
-            var own = Class(characters[i], data);
-            if (own == 0) continue;
-            var at = i;
-            for (; at > 0 && Class(characters[at - 1], data) > own; at--) (characters[at - 1], characters[at]) = (characters[at], characters[at - 1]);
+            var begin = i;
+            while (i < characters.Count && Class(characters[i], data) != 0) i++;
+            if (i - begin < 2) continue;
+            var at = begin;
+            foreach (var mark in characters[begin..i].OrderBy(c => Class(c, data)).ToList()) characters[at++] = mark; // OrderBy is stable
         }
     }
 
