@@ -418,6 +418,37 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("decoder", """{"type": "Fuse"}""")]
+    [InlineData("normalizer", """{"type": "Lowercase"}""")]
+    [InlineData("post_processor", "null")]
+    [InlineData("post_processor", """{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}""")]
+    [InlineData("added_tokens", """[{"id": 4, "content": "\\n"}]""")]
+    [InlineData("added_tokens", """[{"id": 1, "content": "<s>", "normalized": false, "special": true, "lstrip": true}]""")]
+    [InlineData("model", """{"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "a": 5}}""")]
+    [InlineData("model", """{"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "a": 3}}""")]
+    [InlineData("version", "\"2.0\"")]
+    public void WordLevel_ReadsWhatItWrites_AndNoMore(string key, string value)
+    {
+        var written = WordLevelTokenizer.Train(["a b\nc"]);
+        written.Save(folder);
+        var path = Path.Combine(folder, "tokenizer.json");
+        if (key.Length == 0)
+        {
+            Assert.Equal(written.Encode("a c\nd"), TokenizerJson.Read(path).Encode("a c\nd"));
+            File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"add_eos_token": true}""");
+            key = "add_eos_token";
+        }
+        else
+        {
+            var json = JsonNode.Parse(File.ReadAllText(path))!;
+            json[key] = JsonNode.Parse(value);
+            File.WriteAllText(path, json.ToJsonString());
+        }
+        Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TextThatIsNone_IsNamedByItsKey()
     {
@@ -460,5 +491,9 @@ public sealed class BpeTokenizerTests : IDisposable
         }
         Assert.Equal("fi 1\u20442 \u1100\u1161", UnicodeForms.Normalize("\uFB01 \u00BD \uAC00", compatible: true, compose: false));
         Assert.Equal("A\u030A", UnicodeForms.Normalize("\u212B", compatible: false, compose: false));
+        // Marks by class (230, 220, 230, 220), those of one class in their order; many of them in no more time than it takes to sort them.
+        Assert.Equal("a\u0323\u0330\u0301\u0307b\u0323", UnicodeForms.Normalize("a\u0301\u0323\u0307\u0330b\u0323", compatible: false, compose: false));
+        var marks = string.Concat(Enumerable.Repeat("\u0301\u0323", 200_000));
+        Assert.Equal(new string('\u0323', 200_000) + new string('\u0301', 200_000), UnicodeForms.Normalize(marks, compatible: false, compose: false));
     }
 }
