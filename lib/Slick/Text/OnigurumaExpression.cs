@@ -11,8 +11,9 @@ namespace Slick.Text;
 /// </summary>
 internal sealed class OnigurumaExpression
 {
-    // Oniguruma's \w, inside a class.
-    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u00B2\u00B3\u00B9\u00BC-\u00BE\u24B6-\u24E9";
+    // Oniguruma's \w inside a class; by itself it has six numbers more.
+    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    private const string WordAlone = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
     private static readonly string[] Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
     private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
@@ -22,9 +23,10 @@ internal sealed class OnigurumaExpression
 
     private readonly string pattern;
     private readonly StringBuilder result = new();
-    private readonly Stack<(int Begin, bool Folds)> groups = new();
+    private readonly Stack<(int Begin, bool Folds, bool Behind)> groups = new();
     private readonly List<(char First, char Last)> named = [];
     private bool folds;  // inside (?i:
+    private bool behind; // inside (?<=, which .NET reads from right to left
     private char letter; // the last atom where it is one character
     private int at;
 
@@ -57,7 +59,7 @@ internal sealed class OnigurumaExpression
                     continue;
                 case ')':
                     if (groups.Count == 0) throw Refused("a ')' without its '('");
-                    (begin, folds) = groups.Pop();
+                    (begin, folds, behind) = groups.Pop();
                     result.Append(pattern[at++]);
                     break;
                 case '|':
@@ -79,8 +81,8 @@ internal sealed class OnigurumaExpression
                     result.Append(pattern, at, 2);
                     at += 2;
                     break;
-                case '\\' when Follows(@"\W"):
-                    result.Append("[^").Append(Word).Append(']');
+                case '\\' when Follows(@"\w") || Follows(@"\W"):
+                    result.Append(Follows(@"\w") ? "[" : "[^").Append(WordAlone).Append(']');
                     at += 2;
                     break;
                 default:
@@ -97,8 +99,8 @@ internal sealed class OnigurumaExpression
 
     private void Open()
     {
-        var (begin, outside) = (result.Length, folds);
-        if (begin == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
+        var outside = (result.Length, folds, behind);
+        if (result.Length == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
         {
             result.Append("(?i)");
             folds = true;
@@ -107,10 +109,12 @@ internal sealed class OnigurumaExpression
         }
         var group = Follows("(?i:") ? "(?i:" : Follows("(?-i:") ? "(?-i:" : Array.Find(Groups, Follows);
         if (group is null && Follows("(?")) throw Refused($"'{pattern.AsSpan(at, Math.Min(4, pattern.Length - at))}'");
+        if (group == "(?>" && behind) throw Refused("an atomic group behind '(?<'");
+        behind |= group is "(?<=" or "(?<!";
         if (group is "(?i:" or "(?-i:") folds = group == "(?i:";
         result.Append(group ?? "(?:"); // nothing refers to a group
         at += group?.Length ?? 1;
-        groups.Push((begin, outside));
+        groups.Push(outside);
     }
 
     // X?+ is (?>X?). An interval has no such form: X{1,3}+ is (?:X{1,3})+, and X{2}? is (?:X{2})?.
@@ -127,7 +131,7 @@ internal sealed class OnigurumaExpression
         {
             result.Append(pattern[at++]);
             if (Takes('?')) result.Append('?');
-            else if (Takes('+')) result.Insert(begin, "(?>").Append(')');
+            else if (Takes('+')) _ = behind ? throw Refused("a possessive quantifier behind '(?<'") : result.Insert(begin, "(?>").Append(')');
         }
         else if (Interval.Match(pattern, at) is { Success: true } interval)
         {

@@ -157,6 +157,7 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData(@"\w+", "a\u0903\u20DD b\u00B2\u2460", "a\u0903\u20DD| |b\u00B2|\u2460")]
     [InlineData(@"\W+", "a\u24B6..\U0001F130", "a\u24B6|..|\U0001F130")]
     [InlineData(@"[\w.]+", "a\u0903.-", "a\u0903.|-")]
+    [InlineData(@"[\w]", "a\u00B2\u00B3", "a|\u00B2\u00B3")]
     [InlineData("a{,2}b", "aaab", "a|aab")]
     [InlineData(@"\d{1,3}+", "12345a", "12345|a")]
     [InlineData("a{2}?b", "aaab", "a|aab")]
@@ -212,6 +213,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("a+?+")]
     [InlineData("a{2}{3}")]
     [InlineData("(?<n-m>a)")]
+    [InlineData("(?<=a*+)b")]
+    [InlineData("(?<!(?>a|ab))c")]
     [InlineData("a)")]
     [InlineData("[a")]
     public void Patterns_ThatDotNetReadsDifferently_AreRefused(string pattern)
@@ -449,12 +452,14 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void TextThatIsNone_IsNamedByItsKey()
+    [Theory]
+    [InlineData("a", """\ud83d""", "model.unk_token")]
+    [InlineData("""\ud83d""", "a", "model.vocab")]
+    public void TextThatIsNone_IsNamedByItsKey(string token, string unknown, string key)
     {
         var path = Path.Combine(folder, "tokenizer.json");
-        File.WriteAllText(path, """{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "\ud83d"}}""");
-        Assert.Contains("model.unk_token", Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+        File.WriteAllText(path, $$$"""{"model": {"type": "BPE", "vocab": {"{{{token}}}": 0}, "merges": [], "unk_token": "{{{unknown}}}"}}""");
+        Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
