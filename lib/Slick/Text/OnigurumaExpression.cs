@@ -23,10 +23,11 @@ internal sealed class OnigurumaExpression
 
     private readonly string pattern;
     private readonly StringBuilder result = new();
-    private readonly Stack<(int Begin, bool Folds, bool Behind)> groups = new();
+    private readonly Stack<(int Begin, bool Folds, bool Behind, bool Atomic)> groups = new();
     private readonly List<(char First, char Last)> named = [];
     private bool folds;  // inside (?i:
     private bool behind; // inside (?<=, which .NET reads from right to left
+    private bool atomic; // something in this group keeps what it took
     private char letter; // the last atom where it is one character
     private int at;
 
@@ -50,7 +51,7 @@ internal sealed class OnigurumaExpression
         while (at < pattern.Length)
         {
             var begin = result.Length;
-            var before = letter;
+            var (before, keeps) = (letter, false);
             letter = default;
             switch (pattern[at])
             {
@@ -59,7 +60,9 @@ internal sealed class OnigurumaExpression
                     continue;
                 case ')':
                     if (groups.Count == 0) throw Refused("a ')' without its '('");
-                    (begin, folds, behind) = groups.Pop();
+                    keeps = atomic;
+                    (begin, folds, behind, atomic) = groups.Pop();
+                    atomic |= keeps;
                     result.Append(pattern[at++]);
                     break;
                 case '|':
@@ -92,14 +95,17 @@ internal sealed class OnigurumaExpression
                     else result.Append('[').Append(set).Append(']');
                     break;
             }
+            var written = result.Length;
             Quantifier(begin);
+            // .NET does not find every match of (?:a?+)*a.
+            if (keeps && result.Length > written) throw Refused("a quantifier of a group with something possessive or atomic in it");
         }
         if (groups.Count > 0) throw Refused("a '(' without its ')'");
     }
 
     private void Open()
     {
-        var outside = (result.Length, folds, behind);
+        var outside = (result.Length, folds, behind, atomic);
         if (result.Length == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
         {
             result.Append("(?i)");
@@ -115,6 +121,7 @@ internal sealed class OnigurumaExpression
         result.Append(group ?? "(?:"); // nothing refers to a group
         at += group?.Length ?? 1;
         groups.Push(outside);
+        atomic = group == "(?>";
     }
 
     // X?+ is (?>X?). An interval has no such form: X{1,3}+ is (?:X{1,3})+, and X{2}? is (?:X{2})?.
@@ -131,7 +138,12 @@ internal sealed class OnigurumaExpression
         {
             result.Append(pattern[at++]);
             if (Takes('?')) result.Append('?');
-            else if (Takes('+')) _ = behind ? throw Refused("a possessive quantifier behind '(?<'") : result.Insert(begin, "(?>").Append(')');
+            else if (Takes('+'))
+            {
+                if (behind) throw Refused("a possessive quantifier behind '(?<'");
+                result.Insert(begin, "(?>").Append(')');
+                atomic = true;
+            }
         }
         else if (Interval.Match(pattern, at) is { Success: true } interval)
         {

@@ -214,6 +214,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("a{2}{3}")]
     [InlineData("(?<n-m>a)")]
     [InlineData("(?<=a*+)b")]
+    [InlineData("(?:a?+)*a")]
+    [InlineData("((?>a|ab)c)+")]
     [InlineData("(?<!(?>a|ab))c")]
     [InlineData("a)")]
     [InlineData("[a")]
