@@ -15,6 +15,8 @@ public static class Program
     /// <summary>Runs the command that <paramref name="args"/> name.</summary>
     public static async Task<int> Main(string[] args)
     {
+        // Code pages of Windows have no letters for many answers.
+        if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
         // A cell of a notebook may hold the console's streams when the end comes.
         var errors = Console.Error;
         var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")

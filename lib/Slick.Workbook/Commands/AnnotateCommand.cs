@@ -44,7 +44,7 @@ internal sealed class AnnotateCommand
     {
         var options = new AnnotationOptions
         {
-            Relations = [.. (parsed.GetValue(_relations) ?? []).SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries)).Select(r => r.ToUpperInvariant())],
+            Relations = [.. (parsed.GetValue(_relations) ?? []).SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(r => r.ToUpperInvariant())],
             Split = Named<Split>("--split", parsed.GetValue(_split)!),
             Questions = parsed.GetValue(_questions),
             Seed = parsed.GetValue(_seed),
@@ -62,13 +62,16 @@ internal sealed class AnnotateCommand
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
         var (model, data) = (Path.GetFullPath(parsed.GetValue(_model)!), Path.GetFullPath(parsed.GetValue(_data)!));
         var result = ConsoleProgress.Run(progress => Annotation.Run(model, data, options, store, compute, progress, cancel));
-        if (csv is not null) Tables.WriteCsv(csv, result.Labels);
         Console.Out.WriteLine();
         Console.Out.Write(AnnotationTable.Make(result).Text());
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * options.Sampling.Prompts:N0} prompts with a question the answer moved the boundary between prompt and answer."));
-        if (csv is not null) Console.Out.WriteLine($"CSV: {csv}");
+            $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * options.Sampling.Prompts:N0} prompts with a question the tokenizer joins the answer with the end of the prompt or of the line (handled)."));
         Console.Out.WriteLine($"Labels: {result.Table}");
+        if (csv is not null)
+        {
+            Tables.WriteCsv(csv, result.Labels);
+            Console.Out.WriteLine($"CSV: {csv}");
+        }
         if (folder is null) return 0;
         var known = Annotation.Known(result, model, data, compute);
         using (known.Model)

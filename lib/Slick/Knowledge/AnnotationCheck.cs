@@ -25,6 +25,8 @@ public static class AnnotationCheck
     // A label of which the protocol's own chance says less than this is no luck of the draw.
     private const double Unlikely = 0.001;
 
+    private const int FewestResiduals = 10;
+
     /// <summary>What the check compared, and lines on what differs.</summary>
     /// <param name="Comparisons">The numbers with their limits.</param>
     /// <param name="Remarks">Greedy answers and categories that differ, one a line.</param>
@@ -120,18 +122,25 @@ public static class AnnotationCheck
                 remarks.Add(string.Create(CultureInfo.InvariantCulture, $"{theirs.Fact.Relation}, '{theirs.Fact.Question}': {category} (probability {own:G3}) instead of {theirs.Category} (probability {chance:G3})"));
         }
         var answers = all.Sum(a => a.Theirs.P.Length);
-        var (mean, deviation) = residuals.Count > 1 ? residuals.MeanStandardDeviation() : (double.NaN, double.NaN);
-        // Where a part of the file is checked, chance alone may be larger than the limits for all of it: three standard errors.
-        var error = 3 / Math.Sqrt(residuals.Count);
-        return new(
+        List<Comparison> comparisons =
         [
             new("greedy answers that differ, share", different / (double)answers, 0.005, FormattableString.Invariant($"{different} of {answers}")),
             new("greedy answers right here and wrong there, or the reverse, without a near tie", wrong, 0),
             new("probability of a right sample", largest, 1e-3, "largest difference"),
-            new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error), FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")),
-            new("the same: standard deviation, from 1", Math.Abs(deviation - 1), Math.Max(0.15, error / Math.Sqrt(2)), FormattableString.Invariant($"{deviation:F3}")),
             new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}"), unlikely, Math.Max(1, 0.02 * all.Count), FormattableString.Invariant($"of {all.Count}")),
-        ], remarks, all.Count);
+        ];
+        // A relation of which the model knows next to nothing has no case to compare.
+        if (residuals.Count < FewestResiduals)
+            remarks.Add(FormattableString.Invariant($"{residuals.Count} cases with 0.02 < p < 0.98: too few to compare our samples with."));
+        else
+        {
+            var (mean, deviation) = residuals.MeanStandardDeviation();
+            // Where a part of the file is checked, chance alone may be larger than the limits for all of it: three standard errors.
+            var error = 3 / Math.Sqrt(residuals.Count);
+            comparisons.Add(new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error), FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")));
+            comparisons.Add(new("the same: standard deviation, from 1", Math.Abs(deviation - 1), Math.Max(0.15, error / Math.Sqrt(2)), FormattableString.Invariant($"{deviation:F3}")));
+        }
+        return new(comparisons, remarks, all.Count);
     }
 
     private static SamplingOptions Protocol(JsonPlace place)
@@ -173,7 +182,7 @@ public static class AnnotationCheck
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
         var prompt = string.Concat(exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
-        int[] a = tokenizer.Encode($"{prompt} {ours}\n"), b = tokenizer.Encode($"{prompt} {theirs}\n");
+        int[] a = tokenizer.EncodePrompt($"{prompt} {ours}\n"), b = tokenizer.EncodePrompt($"{prompt} {theirs}\n");
         var same = a.Zip(b).TakeWhile(p => p.First == p.Second).Count();
         if (same == 0 || same >= Math.Min(a.Length, b.Length)) return (double.PositiveInfinity, "the same tokens");
         var (hidden, _) = decoder.Forward(tensor(a[..same], ScalarType.Int64).to(decoder.Device).view(1, same));

@@ -10,7 +10,7 @@ namespace Slick.Knowledge;
 /// <param name="GreedyCorrect">The greedy answer is right.</param>
 /// <param name="SampledCorrect">Share of right samples (Sampled) or the probability that one sample is right (Exact).</param>
 /// <param name="GreedyAnswer">The greedy answer where it was drawn, else empty.</param>
-/// <param name="MovedBoundary">The tokenizer joins the end of the prompt with the answer, which then begins where the two part.</param>
+/// <param name="MovedBoundary">The tokenizer joins the answer with the end of the prompt, or with the line's (<see cref="PromptedQuestion.Moved"/>).</param>
 public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "", bool MovedBoundary = false);
 
 /// <summary>A way to find P_Correct of questions behind one prompt.</summary>
@@ -59,7 +59,7 @@ public static class Estimators
 
 /// <summary>
 /// The closed form: teacher forcing gives the probability that a sample under the protocol's temperature and top-k is
-/// the gold answer. It is a lower bound where the same string has other tokenisations.
+/// the gold answer. It is a lower bound where the same string has tokenisations beside the tokenizer's own.
 /// </summary>
 public sealed class ExactEstimator(SamplingOptions options, PromptFormat format) : IEstimator
 {
@@ -85,7 +85,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
             for (var i = 0; i < rows.Length; i++)
             {
                 // The protocol cuts answers off: a longer one is never right.
-                var fits = rows[i].Gold.Length <= options.MaxAnswerTokens;
+                var fits = Math.Max(rows[i].Gold.Length, rows[i].Joined?.Length ?? 0) <= options.MaxAnswerTokens;
                 estimates[rows[i].Index] = new(fits && values[i] > 0, fits ? values[rows.Length + i] : 0, "", rows[i].Moved);
             }
             batchDone?.Invoke();

@@ -40,6 +40,13 @@ public static class AtomicFile
         var probe = path + ".probe";
         Write(probe, _ => { });
         Delete(probe);
+        if (!File.Exists(path)) return;
+        // On Windows a file that another program holds cannot be replaced.
+        try { using var held = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); close the program that has it open, or choose another place.", e);
+        }
     }
 
     /// <summary>Writes text as UTF-8 with line feeds.</summary>

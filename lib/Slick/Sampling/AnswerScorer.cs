@@ -8,7 +8,8 @@ namespace Slick.Sampling;
 
 /// <summary>
 /// Teacher forcing of gold answers: is the greedy answer the gold answer, and how probable is it as a sample?
-/// Nothing is generated. Cost: one forward pass over the rows' tokens; the vocabulary's product at answer positions only.
+/// Nothing is generated. Where the tokenizer has two ways to write an answer's end (<see cref="PromptedQuestion.Joined"/>) both
+/// are scored and added. Cost: one forward pass over the rows' tokens; the vocabulary's product at answer positions only.
 /// </summary>
 public sealed class AnswerScorer : IDisposable
 {
@@ -70,13 +71,17 @@ public sealed class AnswerScorer : IDisposable
         var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
         for (var begin = 0; begin < questions.Count;)
         {
-            int end = begin, longest = 0, positions = 0, tokens = 0;
+            int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
             for (; end < questions.Count; end++)
             {
-                var (own, gold) = (questions[end].Own.Length, questions[end].Gold.Length);
-                var (length, answer, rows) = (Math.Max(longest, own + gold), Math.Max(positions, gold + 1), end - begin + 1);
-                tokens += own + gold;
-                if (rows > 1 && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.IsEnough(tokens))) break;
+                var paths = Paths(questions[end]);
+                var (length, answer) = (longest, positions);
+                foreach (var path in paths)
+                {
+                    (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
+                    (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
+                }
+                if (end > begin && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.IsEnough(tokens))) break;
                 (longest, positions) = (length, answer);
             }
             yield return begin..end;
@@ -92,19 +97,30 @@ public sealed class AnswerScorer : IDisposable
         return Pass(rows, shared, sampled).MoveToOuterDisposeScope();
     }
 
-    private Tensor Pass(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
+    // One way to write an answer behind its question. An answer that is joined with the line feed ends with its own last token.
+    private readonly record struct Path(int Question, int[] Own, int[] Gold, bool HasEnd)
     {
+        public int Scored => Gold.Length + (HasEnd ? 1 : 0);
+    }
+
+    private static IEnumerable<Path> Paths(PromptedQuestion question, int at = 0) => question.Joined is { } joined
+        ? [new(at, question.Own, question.Gold, true), new(at, question.Own, joined, false)]
+        : [new(at, question.Own, question.Gold, true)];
+
+    private Tensor Pass(PromptedQuestion[] questions, KeyValues? shared, bool sampled)
+    {
+        Path[] rows = [.. questions.SelectMany(Paths)];
         long[] ids = [.. rows.SelectMany(r => r.Own.Concat(r.Gold)).Select(t => (long)t)]; // N
         var (places, real) = RaggedRows.Layout([.. rows.Select(r => r.Own.Length + r.Gold.Length)], left: false);
-        var answers = rows.Max(r => r.Gold.Length) + 1; // A: positions that are looked at, the answer's end included
-        var count = rows.Sum(r => r.Gold.Length + 1);   // R: of them those that are no padding
+        var answers = rows.Max(r => r.Scored); // A: positions that are looked at, the answer's end included
+        var count = rows.Sum(r => r.Scored);   // R: of them those that are no padding
         var (wanted, targets) = (new long[count], new long[count]);
         var factors = new long[rows.Length * answers]; // of each answer position, where it stands among the R; R for padding
         Array.Fill(factors, count);
         for (int r = 0, at = 0, first = 0; r < rows.Length; r++)
         {
             var (own, gold) = (rows[r].Own, rows[r].Gold);
-            for (var a = 0; a <= gold.Length; a++, at++)
+            for (var a = 0; a < rows[r].Scored; a++, at++)
             {
                 wanted[at] = first + own.Length - 1 + a;
                 targets[at] = a < gold.Length ? gold[a] : End;
@@ -112,8 +128,9 @@ public sealed class AnswerScorer : IDisposable
             }
             first += own.Length + gold.Length;
         }
-        var all = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors], ScalarType.Int64).to(decoder.Device).split( // one transfer a batch
-            [ids.Length, places.Length, real.Length, count, count, factors.Length]);
+        var owners = rows.Length == questions.Length ? [] : Array.ConvertAll(rows, r => (long)r.Question);
+        var all = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(decoder.Device).split( // one transfer a batch
+            [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length]);
         var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(rows.Length, places.Length / rows.Length, all[1], all[2], all[3]));
         var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
         var (target, place) = (all[4], all[5]);
@@ -122,8 +139,10 @@ public sealed class AnswerScorer : IDisposable
         var isEnd = target.eq(Scalars.Of(End));
         var best = logits.argmax(-1);
         var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
+        // An answer is written in one way or the other: what the two give adds up.
+        Tensor ByQuestion(Tensor found) => owners.Length == 0 ? found : zeros(found.size(0), questions.Length, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
         var greedy = ByRow(right.to(ScalarType.Float32));
-        if (!sampled) return stack([greedy, zeros_like(greedy)]);
+        if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
 
         var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
         var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [R, k]
@@ -131,6 +150,6 @@ public sealed class AnswerScorer : IDisposable
         var endMass = (probabilities * ends.Take(0, tokens.view(-1)).view_as(tokens)).sum(-1);
         // No token has the number of an end, so the gold mass is 0 there. (`where` has no meta kernel.)
         var factor = goldMass.add(endMass * isEnd, Scalars.One);
-        return stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]);
+        return ByQuestion(stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]));
     }
 }

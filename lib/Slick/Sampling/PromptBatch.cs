@@ -13,63 +13,64 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 {
     /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
     public int Key { get; init; }
-    /// <summary>True where the gold answer changed how the prompt itself is split into tokens: it then begins where the two part.</summary>
+    /// <summary>The gold answer where the tokenizer joins its end with the line feed (".\n" is one token of many models): its tokens up to that one; null where it does not.</summary>
+    public int[]? Joined { get; init; }
+    /// <summary>True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where the two part, or it has <see cref="Joined"/>.</summary>
     public bool Moved { get; init; }
 }
 
 /// <summary>
-/// All questions of a relation behind one few-shot prompt. What their token sequences have in common (the exemplars and
-/// the beginning of the question's template) is computed once and attended to by every row; it is never copied.
+/// All questions of a relation behind one few-shot prompt, as tokens: what their sequences have in common (the exemplars
+/// and the beginning of the question's template) stands apart.
 /// </summary>
-public sealed class PromptBatch : IDisposable
+public sealed class PromptTokens
 {
-    /// <summary>Keys and values of the tokens that all questions begin with; null where there are none.</summary>
-    public KeyValues? Shared { get; }
+    /// <summary>The tokens that all questions begin with.</summary>
+    public IReadOnlyList<int> Shared { get; }
     /// <summary>The questions, the shortest first.</summary>
     public IReadOnlyList<PromptedQuestion> Questions { get; }
 
-    /// <summary>Encodes the questions and computes the shared part, which depends on all of them and not on how they are batched.</summary>
-    /// <param name="decoder">The model.</param>
+    /// <summary>Encodes the questions.</summary>
+    /// <param name="config">The model's shape.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="format">How exemplars and questions are written.</param>
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
-    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions.</exception>
-    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or one that the model does not have.</exception>
+    public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
         var prompts = new int[questions.Count][];
-        var wholes = new int[questions.Count][];
+        var golds = new int[questions.Count][];
+        var joined = new int[]?[questions.Count];
         var moved = new bool[questions.Count];
         for (var i = 0; i < questions.Count; i++)
         {
             var prompt = shots + format.Prompt(questions[i].Question);
-            prompts[i] = tokenizer.Encode(prompt);
-            wholes[i] = tokenizer.Encode(prompt + " " + questions[i].Answer);
-            if (wholes[i].Length > decoder.Config.MaxPositions)
-                throw new SlickException($"A prompt of {exemplars.Count} exemplars with the question '{questions[i].Question}' ({questions[i].Relation}) and its answer has {wholes[i].Length} tokens, the model {decoder.Config.MaxPositions} positions; use a model with a longer context.");
-            var kept = Common(prompts[i], wholes[i], prompts[i].Length);
-            if (wholes[i].FirstOrDefault(id => id >= decoder.Config.VocabularySize) is > 0 and var id)
-                throw new SlickException($"The question '{questions[i].Question}' ({questions[i].Relation}) with its answer has the token {id}, for which the model has no embedding (vocab_size = {decoder.Config.VocabularySize}); leave it out.");
-            if (kept == prompts[i].Length) continue;
-            moved[i] = true;
-            // The tokenizer joins the end of the prompt with the answer: what is scored begins where the two part.
-            if (forDrawing) wholes[i] = prompts[i];
-            else prompts[i] = wholes[i][..kept];
+            prompts[i] = tokenizer.EncodePrompt(prompt);
+            var whole = tokenizer.EncodePrompt(prompt + " " + questions[i].Answer);
+            var line = tokenizer.EncodePrompt(prompt + " " + questions[i].Answer + "\n");
+            if (Math.Max(whole.Length, line.Length) > config.MaxPositions)
+                throw new SlickException($"A prompt of {exemplars.Count} exemplars with the question '{questions[i].Question}' ({questions[i].Relation}) and its answer has {Math.Max(whole.Length, line.Length)} tokens, the model {config.MaxPositions} positions; use a model with a longer context.");
+            if (whole.Concat(line).FirstOrDefault(id => id >= config.VocabularySize) is > 0 and var id)
+                throw new SlickException($"The question '{questions[i].Question}' ({questions[i].Relation}) with its answer has the token {id}, for which the model has no embedding (vocab_size = {config.VocabularySize}); the tokenizer is of another model.");
+            // Where the tokenizer joins the end of the prompt with the answer, what is scored begins where the two part.
+            var kept = Common(prompts[i], whole, prompts[i].Length);
+            var differs = Common(whole, line, whole.Length) < whole.Length; // the end of the answer joined with the line's
+            if (differs) kept = Math.Min(kept, Common(prompts[i], line, prompts[i].Length));
+            moved[i] = differs || kept < prompts[i].Length;
+            if (forDrawing) kept = prompts[i].Length;
+            else prompts[i] = prompts[i][..kept];
+            golds[i] = forDrawing ? [] : whole[kept..];
+            if (differs && !forDrawing) joined[i] = line[kept..];
         }
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
+        Shared = questions.Count == 0 ? [] : prompts[0][..shared];
         Questions = [.. Enumerable.Range(0, questions.Count)
-            .Select(i => new PromptedQuestion(i, prompts[i][shared..], wholes[i][prompts[i].Length..]) { Key = questions[i].Id, Moved = moved[i] })
+            .Select(i => new PromptedQuestion(i, prompts[i][shared..], golds[i]) { Key = questions[i].Id, Joined = joined[i], Moved = moved[i] })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
-        if (shared == 0) return;
-        using var scope = TorchSharp.torch.NewDisposeScope();
-        using var inference = inference_mode();
-        var ids = tensor(prompts[0][..shared], ScalarType.Int64).to(decoder.Device).view(1, shared);
-        var (_, present) = decoder.Forward(ids, keep: true);
-        Shared = present!.AsShared();
-        present.Dispose();
     }
 
     private static int Common(int[] a, int[] b, int most)
@@ -78,6 +79,41 @@ public sealed class PromptBatch : IDisposable
         while (n < most && n < b.Length && a[n] == b[n]) n++;
         return n;
     }
+}
+
+/// <summary><see cref="PromptTokens"/> and the shared part's keys and values, computed once and attended to by every row; they are never copied.</summary>
+public sealed class PromptBatch : IDisposable
+{
+    /// <summary>Keys and values of the tokens that all questions begin with; null where there are none.</summary>
+    public KeyValues? Shared { get; }
+    /// <summary>The questions, the shortest first.</summary>
+    public IReadOnlyList<PromptedQuestion> Questions { get; }
+
+    /// <summary>Computes the shared part, which depends on all questions and not on how they are batched.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokens">The prompt and its questions.</param>
+    public PromptBatch(Decoder decoder, PromptTokens tokens)
+    {
+        Questions = tokens.Questions;
+        if (tokens.Shared.Count == 0) return;
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var inference = inference_mode();
+        var ids = tensor([.. tokens.Shared], ScalarType.Int64).to(decoder.Device).view(1, tokens.Shared.Count);
+        var (_, present) = decoder.Forward(ids, keep: true);
+        Shared = present!.AsShared();
+        present.Dispose();
+    }
+
+    /// <summary>Encodes the questions and computes the shared part.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="format">How exemplars and questions are written.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
+    /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
+    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+        : this(decoder, new PromptTokens(decoder.Config, tokenizer, format, exemplars, questions, forDrawing)) { }
 
     /// <summary>Draws the exemplars of each prompt: N_ex different ordered lists of dev facts of one relation.</summary>
     /// <exception cref="SlickException">The relation has too few dev facts.</exception>

@@ -15,7 +15,7 @@ namespace Slick.Studies;
 /// <param name="Options">What was asked, and how.</param>
 /// <param name="NumberFormat">fp32 or bf16.</param>
 /// <param name="Labels">The labels, relation by relation.</param>
-/// <param name="MovedBoundaries">Prompts with a question whose answer changed how the prompt's end is split into tokens.</param>
+/// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the line.</param>
 /// <param name="Table">The labels' file: Parquet, in the store.</param>
 public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels, int MovedBoundaries, string Table)
 {
@@ -29,7 +29,7 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
 public static class Annotation
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     // Of the words of all questions: with more of them unknown, a tokenizer was made for another world.
     private const double MostUnknown = 0.05;
@@ -78,7 +78,9 @@ public static class Annotation
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
         var format = compute.DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32";
         store.Device = compute.Device.ToString();
-        var parts = Parts(name, ModelFiles.Hash(model), EntityQuestions.Read(data), options, format, store, progress);
+        // The questions first: the hash reads all of the model.
+        var dataset = EntityQuestions.Read(data);
+        var parts = Parts(name, ModelFiles.Hash(model), dataset, options, format, store, progress);
         if (parts.Any(p => !p.Stage.IsComplete))
         {
             var (loaded, tokenizer) = Checkpoint.Open(model, compute);

@@ -101,15 +101,23 @@ public static class Tables
         return values;
     }
 
-    /// <summary>Writes a table as CSV for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.</summary>
+    /// <summary>Writes a table as CSV (RFC 4180) for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.</summary>
     /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
     public static void WriteCsv<T>(string path, IReadOnlyList<T> rows) where T : class
     {
-        using var memory = new MemoryStream();
-        DataFrame.SaveCsv(rows.ToDataFrame(), memory, encoding: new UTF8Encoding(false), cultureInfo: CultureInfo.InvariantCulture);
-        memory.Position = 0;
-        using var text = new StreamReader(memory);
-        AtomicFile.WriteText(path, text.ReadToEnd());
+        var columns = Columns<T>();
+        // An answer may hold whatever a model writes, and readers differ in what ends a line for them.
+        static string Field(object? value)
+        {
+            var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            return text.Any(c => c is '"' or ',' or '\u0085' or '\u2028' or '\u2029' || char.IsControl(c)) ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+        }
+        AtomicFile.Write(path, stream =>
+        {
+            using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
+            writer.WriteLine(string.Join(',', columns.Select(c => c.Name)));
+            foreach (var row in rows) writer.WriteLine(string.Join(',', columns.Select(c => Field(c.Get(row)))));
+        });
     }
 
     /// <summary>The table for a notebook: one column a property, in the record's order.</summary>

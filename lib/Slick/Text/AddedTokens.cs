@@ -13,7 +13,7 @@ namespace Slick.Text;
 /// <param name="Special">It does not stand for text (BOS, EOS).</param>
 internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool StripLeft, bool StripRight, bool Normalized, bool Special)
 {
-    public static AddedToken Read(JsonPlace place) => new(place["id"].Number(), place["content"].Text(), place["single_word"].Flag(false),
+    public static AddedToken Read(JsonPlace place) => new(place["id"].Id(), place["content"].Text(), place["single_word"].Flag(false),
         place["lstrip"].Flag(false), place["rstrip"].Flag(false), place["normalized"].Flag(true), place["special"].Flag(false));
 }
 

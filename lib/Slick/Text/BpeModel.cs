@@ -14,7 +14,6 @@ internal sealed class BpeModel
     private const int LongestCachedPiece = 64;
     // A piece beyond this is cut where no merge can reach across: words come again, whole texts do not.
     private const int LongestUncutPiece = 16;
-    private const int MostHoles = 1 << 20; // between the ids
 
     private readonly Dictionary<string, int> vocabulary;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
@@ -43,11 +42,9 @@ internal sealed class BpeModel
         var ids = new HashSet<int>();
         foreach (var (name, place) in model["vocab"].Properties())
         {
-            if (!vocabulary.TryAdd(name, place.Number())) throw place.Wrong("the token stands twice");
-            if (!ids.Add(place.Number())) throw place.Wrong("the id stands twice");
+            if (!vocabulary.TryAdd(name, place.Id())) throw place.Wrong("the token stands twice");
+            if (!ids.Add(place.Id())) throw place.Wrong("the id stands twice");
         }
-        foreach (var (_, place) in model["vocab"].Properties())
-            if (place.Number() > vocabulary.Count + MostHoles) throw place.Wrong(FormattableString.Invariant($"the id is too large for {vocabulary.Count} tokens"));
         lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         if (!model["unk_token"].IsNothing)
         {

@@ -57,11 +57,16 @@ internal sealed class BpeTokenizer : ITokenizer
     public int? EosId { get; }
 
     /// <inheritdoc />
-    public int[] Encode(string text, bool addSpecialTokens = true)
+    public int[] Encode(string text, bool addSpecialTokens = true) => addSpecialTokens ? Encode(text, before, after) : Encode(text, [], []);
+
+    /// <inheritdoc />
+    public int[] EncodePrompt(string text) => Encode(text, before, []);
+
+    private int[] Encode(string text, int[] before, int[] after)
     {
         var ids = new List<int>(text.Length / 3 + 4);
         var pieces = new List<string>();
-        if (addSpecialTokens) ids.AddRange(before);
+        ids.AddRange(before);
         var first = true; // the text begins here
         foreach (var (part, token) in raw?.Split(text) ?? (text.Length == 0 ? [] : [(text, null)]))
         {
@@ -69,7 +74,7 @@ internal sealed class BpeTokenizer : ITokenizer
             else EncodePart(normalizer?.Invoke(part) ?? part, first, ids, pieces);
             first = false;
         }
-        if (addSpecialTokens) ids.AddRange(after);
+        ids.AddRange(after);
         return [.. ids];
     }
 

@@ -85,6 +85,12 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         return Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) && number >= 0 ? number : throw Wrong("expected is a whole number");
     }
 
+    /// <summary>A token's id.</summary>
+    public int Id() => Number() is < MostIds and var id ? id : throw Wrong("no vocabulary is that large");
+
+    // Tables are made by id: a damaged number shall not fill the memory.
+    private const int MostIds = 1 << 24;
+
     public SlickException Wrong(string why) =>
         new($"{File}: {Key}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
 }

@@ -29,7 +29,7 @@ internal static class PostProcessor
         }
     }
 
-    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Number() : throw place.Wrong("expected are a token and its id");
+    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Id() : throw place.Wrong("expected are a token and its id");
 
     private static (int[] Before, int[] After) Template(JsonPlace place)
     {
@@ -44,7 +44,7 @@ internal static class PostProcessor
                 continue;
             }
             var token = place["special_tokens"][item["SpecialToken"]["id"].Text()];
-            (seen ? after : before).AddRange(token["ids"].Items().Select(p => p.Number()));
+            (seen ? after : before).AddRange(token["ids"].Items().Select(p => p.Id()));
         }
         return seen ? ([.. before], [.. after]) : throw place["single"].Wrong("the sequence A is missing");
     }

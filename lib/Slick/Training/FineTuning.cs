@@ -66,7 +66,8 @@ public static class FineTuning
         using var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
         var encoded = examples.Select(f => Encode(tokenizer, format, f)).ToArray();
         var lineEnd = tokenizer.Encode("\n", addSpecialTokens: false)[0];
-        var byRelation = evaluation.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(g => g.ToArray()).ToArray();
+        var byRelation = evaluation.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation)
+            .Select(g => (Indices: g.Select(p => p.index).ToArray(), Tokens: new PromptTokens(decoder.Config, tokenizer, format, [], [.. g.Select(p => p.fact)]))).ToArray();
         var passUpdates = (encoded.Length + options.BatchExamples - 1) / options.BatchExamples;
         if (epochUpdates == 0) epochUpdates = passUpdates;
 
@@ -114,12 +115,12 @@ public static class FineTuning
         {
             using var scope = NewDisposeScope();
             var (scores, indices) = (new List<Tensor>(), new List<int>());
-            foreach (var group in byRelation)
+            foreach (var (own, tokens) in byRelation)
             {
                 // What all of a relation's questions begin with is computed once.
-                using var batch = new PromptBatch(decoder, tokenizer, format, [], [.. group.Select(p => p.fact)]);
+                using var batch = new PromptBatch(decoder, tokens);
                 scores.Add(scorer.Score(batch.Questions, batch.Shared, sampled: false, cancellation)[0]);
-                indices.AddRange(batch.Questions.Select(q => group[q.Index].index));
+                indices.AddRange(batch.Questions.Select(q => own[q.Index]));
             }
             var values = HostTransfer.Read<float>(cat(scores));
             var correct = new bool[evaluation.Count];
@@ -155,8 +156,8 @@ public static class FineTuning
 
     private static PromptedQuestion Encode(ITokenizer tokenizer, PromptFormat format, Fact fact)
     {
-        var prompt = tokenizer.Encode(format.Prompt(fact.Question));
-        var whole = tokenizer.Encode(format.Prompt(fact.Question) + " " + fact.Answer);
+        var prompt = tokenizer.EncodePrompt(format.Prompt(fact.Question));
+        var whole = tokenizer.EncodePrompt(format.Prompt(fact.Question) + " " + fact.Answer);
         var kept = 0;
         while (kept < prompt.Length && kept < whole.Length && prompt[kept] == whole[kept]) kept++;
         return new PromptedQuestion(0, whole[..kept], whole[kept..]);

@@ -297,6 +297,50 @@ public sealed class AnnotationTests : IDisposable
         static string Text(int[] ids) => string.Concat(ids.Select(i => (char)i));
     }
 
+    // "." and the line feed are one token, as for Llama 3 and Qwen; it puts an EOS behind every text.
+    private sealed class PointJoiningTokenizer : ITokenizer
+    {
+        public const int Point = 0x81, End = 0x82;
+        public int VocabularySize => 200;
+        public int? BosId => null;
+        public int? EosId => End;
+        public int[] Encode(string text, bool addSpecialTokens = true) => addSpecialTokens ? [.. EncodePrompt(text), End] : EncodePrompt(text);
+        public int[] EncodePrompt(string text) => [.. text.Replace(".\n", "\u0081", StringComparison.Ordinal).Select(c => (int)c)];
+        public string Decode(IReadOnlyList<int> ids) => string.Concat(ids.Select(i => i == Point ? ".\n" : ((char)i).ToString()));
+        public bool StartsWithLineFeed(int id) => id == '\n';
+    }
+
+    [Fact]
+    public void AnAnswerWhoseEndIsJoinedWithTheLines_CountsInBothForms()
+    {
+        using var scope = NewDisposeScope();
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU, trainable: false);
+        weights.Initialize(1);
+        using var decoder = new Decoder(weights);
+        Fact Ask(int id, string answer) => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?", Answer = answer };
+        var options = new SamplingOptions { TopK = 200, Temperature = 1 };
+        Fact[] facts = [Ask(1, "I."), Ask(2, "here"), Ask(3, "N.")];
+        var tokenizer = new PointJoiningTokenizer();
+        var found = new ExactEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, [], facts, 1, CancellationToken.None);
+        Assert.Equal([true, false, true], found.Select(e => e.MovedBoundary));
+        double Path(Fact fact, int[] answer, bool andEnd)
+        {
+            var prompt = tokenizer.EncodePrompt($"Q: {fact.Question}\nA:");
+            int[] all = [.. prompt, .. answer];
+            var shares = decoder.Logits(decoder.Forward(tensor([.. all.Select(t => (long)t)], ScalarType.Int64).view(1, -1)).Hidden)[0].softmax(-1);
+            double At(int position, int token) => shares[position, token].item<float>();
+            var p = answer.Select((token, i) => At(prompt.Length - 1 + i, token)).Aggregate(1.0, (a, b) => a * b);
+            return andEnd ? p * (At(all.Length - 1, '\n') + At(all.Length - 1, PointJoiningTokenizer.End) + decoder.Config.EosIds.Sum(id => At(all.Length - 1, id))) : p;
+        }
+        double[] expected =
+        [
+            Path(facts[0], [' ', 'I', '.'], true) + Path(facts[0], [' ', 'I', PointJoiningTokenizer.Point], false),
+            Path(facts[1], [' ', 'h', 'e', 'r', 'e'], true),
+            Path(facts[2], [' ', 'N', '.'], true) + Path(facts[2], [' ', 'N', PointJoiningTokenizer.Point], false),
+        ];
+        Assert.All(found.Zip(expected), p => Assert.Equal(1, p.First.SampledCorrect / p.Second, 1e-4));
+    }
+
     [Fact]
     public void EveryEndThatConfigOrTokenizerNames_EndsAnAnswer()
     {

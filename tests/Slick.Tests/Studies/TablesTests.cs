@@ -50,11 +50,22 @@ public sealed class TablesTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Path("a")), File.ReadAllBytes(Path("b")));
     }
 
+    [Theory]
+    [InlineData("\r")]
+    [InlineData("\f")]
+    [InlineData("\u2028")]
+    [InlineData("a\r\nb")]
+    public void Csv_KeepsWhateverAModelWrites(string text)
+    {
+        Tables.WriteCsv(Path("t.csv"), [Rows[0] with { Text = text }]);
+        Assert.Contains($"\n\"{text}\",", File.ReadAllText(Path("t.csv")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Csv_IsUtf8WithQuotesWhereNeeded()
     {
         Tables.WriteCsv(Path("t.csv"), Rows);
-        Assert.Equal("Text,Count,Share,Truth,Category\n\"naïve, \"\"quoted\"\"\nline\",-1,0.10000000000000001,True,MaybeKnown\n,2147483647,NaN,False,Unknown\n", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path("t.csv"))));
+        Assert.Equal("Text,Count,Share,Truth,Category\n\"naïve, \"\"quoted\"\"\nline\",-1,0.1,True,MaybeKnown\n,2147483647,NaN,False,Unknown\n", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path("t.csv"))));
     }
 
     [Fact]

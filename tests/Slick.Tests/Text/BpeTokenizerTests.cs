@@ -345,6 +345,17 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Equal([1, 0, 2], roberta.Encode("a"));
     }
 
+    // What tokenizers 0.23.2 decodes; of a normalizer such patterns are refused.
+    [Theory]
+    [InlineData("""{"Regex": "x*"}""", "-a-b- - -a-b-")]
+    [InlineData("""{"Regex": "^"}""", "-ab -x -axb")]
+    [InlineData("""{"String": ""}""", "-a-b- -x- -a-x-b-")]
+    public void DecoderThatReplacesNothing_AddsToTheToken(string pattern, string expected)
+    {
+        var tokenizer = Make(["ab", "x", "axb"], [], $$$"""{"decoder": {"type": "Replace", "pattern": {{{pattern}}}, "content": "-"}}""");
+        Assert.Equal(expected, string.Join(' ', Enumerable.Range(0, 3).Select(id => tokenizer.Decode([id]))));
+    }
+
     [Fact]
     public void LineFeeds_AreFoundInEveryKindOfVocabulary()
     {
@@ -471,6 +482,130 @@ public sealed class BpeTokenizerTests : IDisposable
     [Fact]
     public void BosThatIsNotInTheVocabulary_IsNamed() =>
         Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"bos_token": "<s>"}""")).Message, StringComparison.Ordinal);
+
+    // From here on: what the tokenizers library 0.23 gives, asked side by side, where .NET would read it otherwise.
+
+    [Theory]
+    [InlineData(@"(?i:'s|'t)", "it'\u017Fx", "it 'ſ x")]
+    [InlineData(@"(?i:[sdmt])x", "a\u017Fxb", "a ſx b")]
+    [InlineData(@"(?i)s+", "as\u017FSb", "a sſS b")]
+    [InlineData(@"s+", "as\u017FSb", "a s ſSb")]
+    [InlineData(@"(?=(\d{3})+(?!\d))", "1234567", "1 234 567")]
+    [InlineData(@"(?<=[a-z])(?=[A-Z])", "oneTwoThree", "one Two Three")]
+    [InlineData(@"^b", "a\nb", "a\n b")]
+    [InlineData(@"\w+", "a\u00B2\u24B6\u2163!\U0001F130", "a²Ⓐ\u2163 ! \U0001F130")]
+    [InlineData(@"[\w-]+", "a-\u00B2 !", "a- ² !")]
+    [InlineData(@"a{,2}", "aaa", "aa a")]
+    [InlineData(@"\p{N}{1,3}+", "12345ab", "12345 ab")]
+    [InlineData(@"\p{N}{2}", "12345", "12 34 5")]
+    [InlineData(@"x?+x|y", "xxy", "xx y")]
+    public void Patterns_AreReadInOnigurumasSense(string pattern, string text, string expected)
+    {
+        var found = new TextPattern(pattern);
+        var parts = new List<string>();
+        var done = 0;
+        foreach (var (begin, end) in found.Matches(text))
+        {
+            if (begin > done) parts.Add(text[done..begin]);
+            if (end > begin) parts.Add(text[begin..end]);
+            done = end;
+        }
+        if (done < text.Length) parts.Add(text[done..]);
+        Assert.Equal(expected, string.Join(' ', parts));
+    }
+
+    [Theory]
+    [InlineData(@"\bword\b")]
+    [InlineData("[a[bc]]")]
+    [InlineData("[a-z&&[^x]]")]
+    [InlineData("[[:alpha:]]+")]
+    [InlineData("[a-z-[aeiou]]")]
+    [InlineData(@"[\W_]")]
+    [InlineData("(?m:a.b)")]
+    [InlineData("\U0001F600+")]
+    public void PatternsThatWouldMeanSomethingElse_AreRefused(string pattern)
+    {
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}}""";
+        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "y"}}""", "normalizer.pattern")]
+    [InlineData("""{"added_tokens": [{"id": 2147483647, "content": "<s>"}]}""", "added_tokens[0].id")]
+    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}, {"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}]}}""", "post_processor.processors")]
+    public void OtherPartsThatWouldMeanSomethingElse_AreRefused(string parts, string key) =>
+        Assert.Contains(key, Assert.Throws<SlickException>(() => Make(["a", "b"], [], parts)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void HalfASurrogatePair_IsNamed()
+    {
+        var path = Path.Combine(folder, "tokenizer.json");
+        Make(["a"], []);
+        File.WriteAllText(path, File.ReadAllText(path).TrimEnd('}') + """}, "normalizer": {"type": "Prepend", "prepend": "\uD800"}}""");
+        Assert.Contains("normalizer.prepend", Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AddedTokenOfTheNormalisedText_IsDecodedAsItLooksThere()
+    {
+        const string json = """{"normalizer": {"type": "Lowercase"}, "added_tokens": [{"id": 3, "content": "Foo", "normalized": true}, {"id": 4, "content": "Bar", "normalized": false}]}""";
+        var tokenizer = Make(Letters("fob"), [], json);
+        Assert.Equal([3, 4], tokenizer.Encode("FOOBar"));
+        Assert.Equal("foo Bar", tokenizer.Decode([3, 4]));
+    }
+
+    [Fact]
+    public void SingleWord_SeesJoinersAndCircledLetters()
+    {
+        const string json = """{"added_tokens": [{"id": 0, "content": "a", "single_word": true, "normalized": false}], "pre_tokenizer": null}""";
+        // As a word it is cut out before the merge that would take it.
+        var v = Letters("ab-\u200D", "a-", "a\u200D");
+        Gives(Make(v, ["a -", "a \u200D"], json), v, "a-", "a -");
+        Gives(Make(v, ["a -", "a \u200D"], json), v, "a\u200D", "a\u200D");
+    }
+
+    [Fact]
+    public void TokenWithinStrippedWhiteSpace_CountsAgain()
+    {
+        const string json = """{"added_tokens": [{"id": 2, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 3, "content": "  ", "normalized": false}]}""";
+        Assert.Equal([2, 3, 0], Make(Letters("a "), [], json).Encode("<x>  a"));
+    }
+
+    [Fact]
+    public void Whitespace_IsCutByRustsWords()
+    {
+        var v = Letters("a1\u2163\u200D!", "a\u200D", "1\u2163", "!a");
+        Gives(Make(v, ["a \u200D", "1 \u2163", "! a"], """{"pre_tokenizer": {"type": "Whitespace"}}"""), v, "a\u200D 1\u2163!a", "a\u200D 1\u2163 ! a");
+    }
+
+    [Fact]
+    public void Metaspace_First_LooksAtTheTextsOwnBeginning()
+    {
+        var v = Letters("ab_", "_a");
+        const string json = """{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": false}]}}""";
+        Gives(Make(v, ["_ a"], json), v, "a b", "_a b");
+        Gives(Make(v, ["_ a"], json), v, " a b", "a b");
+    }
+
+    [Fact]
+    public void AccentsOfEveryKind_AreStripped() =>
+        Assert.Equal([0, 1], Make(Letters("\u0915a"), [], """{"normalizer": {"type": "StripAccents"}}""").Encode("\u0915\u093E\u0941a\u0301\u20DD"));
+
+    [Fact]
+    public void Prompt_EndsWithoutWhatATemplatePutsBehindAText()
+    {
+        const string json = """{"added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>", "special": true}]}""";
+        var tokenizer = Make(["a"], [], json, config: """{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true, "add_eos_token": true}""");
+        Assert.Equal([1, 0, 2], tokenizer.Encode("a"));
+        Assert.Equal([1, 0], tokenizer.EncodePrompt("a"));
+    }
+
+    [Fact]
+    public void ManyMarks_AreOrderedInTime()
+    {
+        var marks = string.Concat(Enumerable.Repeat("\u0301\u0323", 50_000));
+        Assert.Equal("\u1EA1" + new string('\u0323', 49_999) + new string('\u0301', 50_000), UnicodeForms.Normalize("a" + marks, compatible: false, compose: true));
+    }
 
     [Fact]
     public void ComposedForm_IsThatOfAnotherProgram()
