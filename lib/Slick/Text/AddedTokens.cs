@@ -6,7 +6,7 @@ namespace Slick.Text;
 /// <summary>A token that is cut out of the text before anything else looks at it.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
-/// <param name="SingleWord">Only where no letter or digit stands beside it.</param>
+/// <param name="SingleWord">Only where no character of a word (<see cref="TextPattern.OfRust"/>) stands beside it.</param>
 /// <param name="StripLeft">White space before it belongs to it.</param>
 /// <param name="StripRight">White space after it belongs to it.</param>
 /// <param name="Normalized">It is looked for in the normalised text.</param>
@@ -20,6 +20,8 @@ internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool 
 /// <summary>Finds added tokens: at each place the longest, from left to right, none over another.</summary>
 internal sealed class AddedTokens
 {
+    private static readonly TextPattern WordCharacter = TextPattern.OfRust("[WORD]");
+
     private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // the longest first
     private readonly SearchValues<char> firsts;
 
@@ -31,7 +33,32 @@ internal sealed class AddedTokens
         firsts = SearchValues.Create([.. byFirst.Keys]);
     }
 
-    /// <summary>The parts of a text in order: between tokens (null) and tokens.</summary>
+    /// <summary>
+    /// The tokens of a list, of two with one content the later. Hugging Face tokenizers numbers them itself, by the
+    /// vocabulary or else from its size on; a file that says otherwise is refused.
+    /// </summary>
+    public static IReadOnlyCollection<AddedToken> Read(JsonPlace place, IReadOnlyDictionary<string, int> vocabulary)
+    {
+        var tokens = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
+        if (place.IsNothing) return tokens.Values;
+        var taken = vocabulary.Values.ToHashSet();
+        var next = vocabulary.Count;
+        foreach (var item in place.Items())
+        {
+            var token = AddedToken.Read(item);
+            if (token.Content.Length == 0) continue;
+            var id = vocabulary.TryGetValue(token.Content, out var known) ? known : tokens.TryGetValue(token.Content, out var before) ? before.Id : next++;
+            if (token.Id != id) throw item["id"].Wrong(FormattableString.Invariant($"Hugging Face tokenizers gives '{token.Content}' the id {id}"));
+            if (!vocabulary.ContainsKey(token.Content) && taken.Contains(id)) throw item["id"].Wrong("the id belongs to a token of the vocabulary");
+            tokens[token.Content] = token;
+        }
+        return tokens.Values;
+    }
+
+    /// <summary>
+    /// The parts of a text in order: between tokens (null) and tokens. As in Hugging Face tokenizers the search goes on
+    /// behind a token's content, in the white space that it strips too, and a token found there stands once more.
+    /// </summary>
     public IEnumerable<(string Part, AddedToken? Token)> Split(string text)
     {
         var done = 0;
@@ -58,7 +85,6 @@ internal sealed class AddedTokens
                 while (end < text.Length && char.IsWhiteSpace(text[end])) end++;
             if (begin > done) yield return (text[done..begin], null);
             if (end > begin) yield return (text[begin..end], token);
-            // The search goes on behind the token itself, not behind the white space that it took: a token in there counts again.
             done = end;
         }
         if (done < text.Length) yield return (done == 0 ? text : text[done..], null);
@@ -71,12 +97,7 @@ internal sealed class AddedTokens
         return ("", null);
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
+    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 
-    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
-
-    // The word characters of Rust's regular expressions, as in TextPattern.RustWord.
-    private static bool IsWord(Rune rune) => rune.Value is 0x200C or 0x200D or >= 0x24B6 and <= 0x24E9 || TextPattern.IsCircledLetter(rune) || Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is
-        System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark or System.Globalization.UnicodeCategory.EnclosingMark
-        or System.Globalization.UnicodeCategory.ConnectorPunctuation or System.Globalization.UnicodeCategory.LetterNumber;
+    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 }

@@ -21,7 +21,9 @@ internal sealed class BpeModel
     private readonly int[] bytes = new int[256]; // ids of <0x00> to <0xFF>, -1 where one is missing
     private readonly HashSet<int> neighbours = []; // two UTF-16 units that stand next to each other in something merged
     private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
+    private readonly bool unknownWaits; // behind another unknown or behind bytes
     private readonly int unknown = -1;
+    private readonly string? unknownIsMissing; // what is wrong where a text needs it
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private int cached;
 
@@ -44,12 +46,17 @@ internal sealed class BpeModel
             if (!ids.Add(place.Id())) throw place.Wrong("the id stands twice");
         }
         lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        if (!model["unk_token"].IsNothing && !vocabulary.TryGetValue(model["unk_token"].Text(), out unknown))
-            throw model["unk_token"].Wrong("the token is not in the vocabulary");
+        if (!model["unk_token"].IsNothing)
+        {
+            unknown = vocabulary.GetValueOrDefault(model["unk_token"].Text(), -1);
+            if (unknown < 0) unknownIsMissing = model["unk_token"].Wrong("the token is not in the vocabulary, and a text needs it").Message;
+        }
         for (var b = 0; b < 256; b++) bytes[b] = vocabulary.TryGetValue(FormattableString.Invariant($"<0x{b:X2}>"), out var id) ? id : -1;
+        unknownWaits = unknown >= 0 && (byteFallback ? Array.IndexOf(bytes, -1) >= 0 : fuseUnknown);
         var rank = 0;
         foreach (var merge in model["merges"].Items())
         {
+            if (merge.Value.ValueKind == System.Text.Json.JsonValueKind.String && merge.Text().StartsWith("#version", StringComparison.Ordinal)) continue;
             var (left, right) = Pair(merge);
             if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b) || !vocabulary.TryGetValue(left + right, out var joined))
                 throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
@@ -84,7 +91,7 @@ internal sealed class BpeModel
         for (var i = 1; i < piece.Length; i++)
         {
             if (neighbours.Contains(piece[i - 1] << 16 | piece[i]) || char.IsLowSurrogate(piece[i])
-                || (fuseUnknown && unknown >= 0 && !lookup.ContainsKey(piece[(i - 1)..i]) && !lookup.ContainsKey(piece[i..(i + 1)]))) continue;
+                || (unknownWaits && !lookup.ContainsKey(piece[(i - 1)..i]) && !lookup.ContainsKey(piece[i..(i + 1)]))) continue;
             EncodeUncut(piece[begin..i], into);
             begin = i;
         }
@@ -146,11 +153,12 @@ internal sealed class BpeModel
         for (var i = 0; i >= 0; i = next[i]) into.Add(id[i]);
     }
 
-    // One symbol a character; a character that the vocabulary lacks becomes its bytes, or the unknown token.
+    // One symbol a character; a character that the vocabulary lacks becomes its bytes, or the unknown token, which as in
+    // Hugging Face tokenizers waits for the next character that is no byte.
     private List<int> Symbols(ReadOnlySpan<char> piece)
     {
         var symbols = new List<int>(piece.Length);
-        var lastIsUnknown = false;
+        var waits = false;
         Span<byte> utf8 = stackalloc byte[4];
         while (piece.Length > 0)
         {
@@ -159,8 +167,9 @@ internal sealed class BpeModel
             piece = piece[length..];
             if (lookup.TryGetValue(character, out var known))
             {
+                if (waits) symbols.Add(unknown);
+                waits = false;
                 symbols.Add(known);
-                lastIsUnknown = false;
                 continue;
             }
             if (byteFallback)
@@ -171,15 +180,15 @@ internal sealed class BpeModel
                 if (all)
                 {
                     foreach (var b in encoded) symbols.Add(bytes[b]);
-                    lastIsUnknown = false;
                     continue;
                 }
             }
-            // Without an unknown token the character is left out.
-            if (unknown < 0 || (fuseUnknown && lastIsUnknown)) continue;
-            symbols.Add(unknown);
-            lastIsUnknown = true;
+            if (unknownIsMissing is not null) throw new SlickException(unknownIsMissing);
+            if (unknown < 0) continue; // the character is left out
+            if (waits && !fuseUnknown) symbols.Add(unknown);
+            waits = true;
         }
+        if (waits) symbols.Add(unknown);
         return symbols;
     }
 }

@@ -12,8 +12,7 @@ internal sealed class BpeTokenizer : ITokenizer
     private readonly TokenDecoder decoder;
     private readonly AddedTokens? raw, normalized; // found before and after the normalizer
     private readonly int[] before, after;          // ids around every text
-    private readonly string?[] tokens;             // by id
-    private readonly string?[] shown;              // the same as they are decoded
+    private readonly string?[] tokens, texts;      // by id; what is decoded: of tokens that are looked for in the normalised text, that
     private readonly Lazy<bool[]> lineFeeds;
 
     public BpeTokenizer(JsonPlace json, TokenizerSettings settings)
@@ -21,33 +20,29 @@ internal sealed class BpeTokenizer : ITokenizer
         model = new BpeModel(json["model"]);
         normalizer = Normalizers.Read(json["normalizer"]);
         preTokenizer = PreTokenizers.Read(json["pre_tokenizer"]);
+        // Hugging Face tokenizers looks for the beginning in the text before it was normalised.
+        if (Normalizers.RemovesBeginning(json["normalizer"]) && PreTokenizers.MarksBeginning(json["pre_tokenizer"]))
+            throw json["normalizer"].Wrong("one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
         decoder = TokenDecoders.Read(json["decoder"]);
-        var added = json["added_tokens"].IsNothing ? [] : json["added_tokens"].Items().Select(p => (Place: p, Token: AddedToken.Read(p))).ToArray();
-        tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(), added.Select(a => a.Token.Id).DefaultIfEmpty(-1).Max())];
+        var found = AddedTokens.Read(json["added_tokens"], model.Vocabulary);
+        tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(), found.Select(t => t.Id).DefaultIfEmpty(-1).Max())];
         foreach (var (token, id) in model.Vocabulary) tokens[id] = token;
-        foreach (var (place, token) in added)
-        {
-            if (tokens[token.Id] is { } other && other != token.Content) throw place["id"].Wrong($"the id belongs to '{other}' already");
-            tokens[token.Id] = token.Content;
-        }
-        var found = added.Select(a => a.Token).Where(t => t.Content.Length > 0).ToList();
-        if (found.Exists(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)));
-        if (found.Exists(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)));
-        shown = [.. tokens];
-        foreach (var token in found.Where(t => t.Normalized)) shown[token.Id] = normalizer?.Invoke(token.Content) ?? token.Content;
+        foreach (var token in found) tokens[token.Id] = token.Content;
+        if (found.Any(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)));
+        if (found.Any(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)));
+        texts = [.. tokens];
+        foreach (var token in found.Where(t => t.Normalized)) texts[token.Id] = normalizer?.Invoke(token.Content) ?? token.Content;
         (before, after) = PostProcessor.Read(json["post_processor"]);
         BosId = settings.Bos is { } bos ? IdOf(bos, settings, "bos_token") : before.Length > 0 ? before[0] : null;
         EosId = settings.Eos is { } eos ? IdOf(eos, settings, "eos_token") : null;
-        // tokenizer_config.json has the last word on BOS and EOS.
-        if (settings.AddBos == true && BosId is { } first && !before.Contains(first)) before = [first, .. before];
-        if (settings.AddBos == false && BosId is { } unwanted) before = [.. before.Where(id => id != unwanted)];
-        if (settings.AddEos == true && EosId is { } last && !after.Contains(last)) after = [.. after, last];
-        if (settings.AddEos == false && EosId is { } surplus) after = [.. after.Where(id => id != surplus)];
+        if (settings.AddBos is not null || settings.AddEos is not null)
+            (before, after) = (settings.AddBos == true ? [IdOf(settings.Bos, settings, "bos_token")] : [], settings.AddEos == true ? [IdOf(settings.Eos, settings, "eos_token")] : []);
         lineFeeds = new(() => [.. Enumerable.Range(0, tokens.Length).Select(id => Decode([id]).StartsWith('\n'))]);
     }
 
-    private int IdOf(string token, TokenizerSettings settings, string key)
+    private int IdOf(string? token, TokenizerSettings settings, string key)
     {
+        if (token is null) throw new SlickException($"{settings.File}: {key}: it is missing; add_{key} is true.");
         var id = Array.IndexOf(tokens, token);
         return id >= 0 ? id : throw new SlickException($"{settings.File}: {key} = '{token}': the token is not in tokenizer.json.");
     }
@@ -116,7 +111,7 @@ internal sealed class BpeTokenizer : ITokenizer
     {
         var known = new List<string>(ids.Count);
         foreach (var id in ids)
-            if (id >= 0 && id < shown.Length && shown[id] is { } token) known.Add(token);
+            if (id >= 0 && id < texts.Length && texts[id] is { } text) known.Add(text);
         return string.Concat(decoder(known));
     }
 

@@ -44,15 +44,30 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     public IEnumerable<(string Name, JsonPlace Place)> Properties()
     {
         if (Value.ValueKind != JsonValueKind.Object) throw Wrong("expected is an object");
-        var (file, key) = (File, Key);
-        return Value.EnumerateObject().Select(p => (p.Name, new JsonPlace(file, $"{key}['{p.Name}']", p.Value)));
+        var place = this;
+        return Value.EnumerateObject().Select(p =>
+        {
+            var name = place.Valid(() => p.Name);
+            return (name, new JsonPlace(place.File, $"{place.Key}['{name}']", p.Value));
+        });
     }
 
     public string Text()
     {
-        if (Value.ValueKind != JsonValueKind.String) throw Wrong("expected is a text");
-        try { return Value.GetString()!; }
-        catch (InvalidOperationException) { throw Wrong("half of a surrogate pair is no text"); }
+        var value = Value;
+        return value.ValueKind == JsonValueKind.String ? Valid(() => value.GetString()!) : throw Wrong("expected is a text");
+    }
+
+    private string Valid(Func<string> text)
+    {
+        try
+        {
+            return text();
+        }
+        catch (InvalidOperationException e) // half of a surrogate pair
+        {
+            throw new SlickException(Wrong("no valid text").Message, e);
+        }
     }
 
     public string Text(string fallback) => IsNothing ? fallback : Text();

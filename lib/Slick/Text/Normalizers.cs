@@ -32,8 +32,11 @@ internal static class Normalizers
                 var before = place["prepend"].Text();
                 return text => text.Length == 0 ? text : before + text;
             case "Replace":
-                var (pattern, content) = (TextPattern.ToReplace(place["pattern"]), place["content"].Text());
-                return text => pattern.Replace(text, content);
+                var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
+                // Hugging Face tokenizers replaces nothing by something twice where a text begins.
+                var nothing = place["pattern"].Wrong("a pattern that matches a text of no length is not supported");
+                if (pattern.IsIn("")) throw nothing;
+                return text => pattern.Matches(text).Any(m => m.Begin == m.End) ? throw new SlickException(nothing.Message) : pattern.Replace(text, content);
             case "Strip":
                 var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));
                 return text => left ? right ? text.Trim() : text.TrimStart() : right ? text.TrimEnd() : text;
@@ -43,6 +46,16 @@ internal static class Normalizers
                 throw place["type"].Wrong($"the normalizer '{other}' is not supported");
         }
     }
+
+    /// <summary>True where one can take away what a text begins with.</summary>
+    public static bool RemovesBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["normalizers"].Items().Any(RemovesBeginning),
+        "Strip" => place["strip_left"].Flag(true),
+        "StripAccents" => true,
+        "Replace" => place["content"].Text().Length == 0 || place["pattern"]["String"].Text("").Length != 1,
+        _ => false,
+    };
 
     // Character by character, without the rule for a final sigma.
     private static string Lowercase(string text)

@@ -13,9 +13,10 @@ internal static class PostProcessor
                 return ([], []);
             case "Sequence":
                 var (before, after) = (Array.Empty<int>(), Array.Empty<int>());
-                foreach (var (b, a) in place["processors"].Items().Select(Read))
+                foreach (var processor in place["processors"].Items())
                 {
-                    if (b.Length + a.Length > 0 && before.Length + after.Length > 0) throw place["processors"].Wrong("two of them that add tokens are not supported");
+                    var (b, a) = Read(processor);
+                    if (b.Length + a.Length > 0 && before.Length + after.Length > 0) throw processor.Wrong("a second processor that adds ids is not supported");
                     (before, after) = ([.. b, .. before], [.. after, .. a]);
                 }
                 return (before, after);

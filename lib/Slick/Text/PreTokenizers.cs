@@ -6,7 +6,7 @@ namespace Slick.Text;
 /// <param name="piece">The piece.</param>
 /// <param name="first">The text begins with it.</param>
 /// <param name="into">Takes the new pieces.</param>
-/// <returns>False where the first of them does not begin where the piece does, for its beginning was removed.</returns>
+/// <returns>True where the first of them begins where the piece does.</returns>
 internal delegate bool PreTokenizer(string piece, bool first, List<string> into);
 
 /// <summary>The pre-tokenizers of tokenizer.json.</summary>
@@ -34,7 +34,7 @@ internal static class PreTokenizers
             case "Punctuation":
                 return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated : ReadBehavior(place["behavior"]), invert: false);
             case "Whitespace":
-                return Split(new TextPattern($@"[{TextPattern.RustWord}]+|[^{TextPattern.RustWord}\s]+"), Behavior.Removed, invert: true);
+                return Split(TextPattern.OfRust(@"[WORD]+|[^WORD\s]+"), Behavior.Removed, invert: true);
             case "WhitespaceSplit":
                 return Split(new TextPattern(@"\s"), Behavior.Removed, invert: false);
             case var other:
@@ -42,20 +42,26 @@ internal static class PreTokenizers
         }
     }
 
+    /// <summary>True where one marks the piece that begins the text, and no other.</summary>
+    public static bool MarksBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["pretokenizers"].Items().Any(MarksBeginning),
+        "Metaspace" => place["prepend_scheme"].Text("always") == "first",
+        _ => false,
+    };
+
     private static PreTokenizer Sequence(PreTokenizer[] all) => (piece, first, into) =>
     {
         List<string> pieces = [piece];
-        var atBegin = true;
+        var begins = true;
         foreach (var next in all)
         {
             var smaller = new List<string>();
-            var begins = atBegin;
-            for (var i = 0; i < pieces.Count; i++)
-                if (!next(pieces[i], first && atBegin && i == 0, smaller) && i == 0) begins = false;
-            (pieces, atBegin) = (smaller, begins);
+            for (var i = 0; i < pieces.Count; i++) begins &= next(pieces[i], first && begins && i == 0, smaller) || i > 0;
+            pieces = smaller;
         }
         into.AddRange(pieces);
-        return atBegin;
+        return begins;
     };
 
     private static PreTokenizer ByteLevel(bool prefixSpace, TextPattern? words) => (piece, first, into) =>
@@ -100,7 +106,7 @@ internal static class PreTokenizers
         Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0]) ? behavior
             : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
 
-    // False where the text's beginning was removed.
+    // True where the first piece begins where the text does.
     private static bool Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
     {
         // The whole text as spans, those of the pattern marked.
@@ -143,8 +149,8 @@ internal static class PreTokenizers
                 kept.Reverse();
                 break;
         }
-        foreach (var (begin, end) in kept)
-            if (end > begin) into.Add(end - begin == text.Length ? text : text[begin..end]);
+        kept.RemoveAll(k => k.End == k.Begin);
+        foreach (var (begin, end) in kept) into.Add(end - begin == text.Length ? text : text[begin..end]);
         return kept.Count > 0 && kept[0].Begin == 0;
     }
 }

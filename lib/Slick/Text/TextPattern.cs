@@ -6,27 +6,31 @@ namespace Slick.Text;
 
 /// <summary>
 /// A pattern of tokenizer.json: a literal, or a regular expression as Oniguruma reads it. .NET's expressions look at
-/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category, and the places found
-/// are translated back. What the two read differently is translated, or refused where that is not easy: nothing is read
-/// in another sense in silence.
+/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category, one that the
+/// expression does not name, and the places found are translated back.
 /// </summary>
 internal sealed class TextPattern
 {
+    // The circled letters beyond U+FFFF are symbols that Oniguruma and Rust count among the characters of words.
+    private const char CircledLetter = '\u24B6';
+
+    private static readonly char[] UsualStands = [.. Enum.GetValues<UnicodeCategory>().Select(Stand)];
+
     private readonly string? literal;
     private readonly Regex? regex;
+    private readonly char[] stands = UsualStands; // by category
 
     public TextPattern(JsonPlace place)
     {
         if (!place["String"].IsNothing)
         {
             literal = place["String"].Text();
-            if (literal.Length == 0) throw place["String"].Wrong("an empty text is not supported");
             return;
         }
         var text = place["Regex"].Text();
         try
         {
-            regex = Expression(text);
+            (regex, stands) = Expression(text);
         }
         catch (ArgumentException e)
         {
@@ -34,33 +38,43 @@ internal sealed class TextPattern
         }
     }
 
-    public TextPattern(string expression) => regex = Expression(expression);
+    public TextPattern(string expression) => (regex, stands) = Expression(expression);
 
-    /// <summary>A pattern whose matches are replaced.</summary>
-    public static TextPattern ToReplace(JsonPlace place)
+    private TextPattern(Regex regex) => this.regex = regex;
+
+    /// <summary>
+    /// A pattern with Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) written as <c>WORD</c>, to stand in a class.
+    /// </summary>
+    public static TextPattern OfRust(string expression) =>
+        new(Compile(expression.Replace("WORD", @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9", StringComparison.Ordinal)));
+
+    private static (Regex Regex, char[] Stands) Expression(string text)
     {
-        var pattern = new TextPattern(place);
-        return pattern.regex?.IsMatch("") == true ? throw place["Regex"].Wrong("an expression that matches no text at all is not supported here") : pattern;
+        var (expression, named) = OnigurumaExpression.Translate(text);
+        bool Named(char character) => named.Any(n => n.First <= character && n.Last >= character);
+        if (Named(CircledLetter)) throw new ArgumentException($"U+{(int)CircledLetter:X4} is not supported");
+        return (Compile(expression), Array.Exists(UsualStands, Named) ? [.. UsualStands.Select(s => Named(s) ? Another(s, Named) : s)] : UsualStands);
     }
 
-    // ^ and $ are the ends of lines.
-    private static Regex Expression(string text) => new(Translate(text), RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
+    private static Regex Compile(string expression) => new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
 
-    /// <summary>The members of \w in Rust's expressions, for a class; see also <see cref="IsCircledLetter"/>.</summary>
-    public const string RustWord = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9";
+    /// <summary>True where the pattern matches somewhere.</summary>
+    public bool IsIn(string text) => Matches(text).Any();
 
-    // The same in Oniguruma's: in a set, and alone, where a few numbers of Latin-1 are members as well.
-    private const string WordInSet = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
-    private const string Word = WordInSet + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
-
-    /// <summary>Symbols beyond U+FFFF that count as letters (Unicode's Other_Alphabetic).</summary>
-    public static bool IsCircledLetter(Rune rune) => rune.Value is >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
-
-    /// <summary>Where the pattern matches, in order; matches do not overlap.</summary>
+    /// <summary>
+    /// Where the pattern matches, in order; matches do not overlap. One of no length is among them unless it stands where
+    /// the match before it ends.
+    /// </summary>
     public IEnumerable<(int Begin, int End)> Matches(string text)
     {
         if (literal is not null)
         {
+            if (literal.Length == 0)
+            {
+                for (var at = 0; at <= text.Length; at++)
+                    if (at == text.Length || !char.IsLowSurrogate(text[at])) yield return (at, at);
+                yield break;
+            }
             for (var at = text.IndexOf(literal, StringComparison.Ordinal); at >= 0; at = text.IndexOf(literal, at + literal.Length, StringComparison.Ordinal))
                 yield return (at, at + literal.Length);
             yield break;
@@ -74,7 +88,6 @@ internal sealed class TextPattern
     {
         var found = new List<(int, int)>();
         foreach (var match in regex!.EnumerateMatches(text))
-            // A match of nothing is a place to cut, but not where another has just ended.
             if (match.Length > 0 || found.Count == 0 || found[^1].Item2 != match.Index) found.Add((match.Index, match.Index + match.Length));
         return found;
     }
@@ -82,18 +95,18 @@ internal sealed class TextPattern
     /// <summary>The text with its matches replaced.</summary>
     public string Replace(string text, string content)
     {
-        var result = new StringBuilder();
+        StringBuilder? result = null;
         var done = 0;
         foreach (var (begin, end) in Matches(text))
         {
-            result.Append(text, done, begin - done).Append(content);
+            (result ??= new()).Append(text, done, begin - done).Append(content);
             done = end;
         }
-        return done == 0 ? text : result.Append(text, done, text.Length - done).ToString();
+        return result is null ? text : result.Append(text, done, text.Length - done).ToString();
     }
 
     // One UTF-16 unit a character, and where each character begins in the original; no list where nothing changed.
-    private static (string Text, int[]? Starts) SingleUnits(string text)
+    private (string Text, int[]? Starts) SingleUnits(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return (text, null);
         var single = new StringBuilder(text.Length);
@@ -102,11 +115,22 @@ internal sealed class TextPattern
         foreach (var rune in text.EnumerateRunes())
         {
             starts.Add(at);
-            single.Append(rune.IsBmp ? (char)rune.Value : IsCircledLetter(rune) ? '\u24B6' : Stand(Rune.GetUnicodeCategory(rune)));
+            single.Append(rune.IsBmp ? (char)rune.Value : IsCircledLetter(rune.Value) ? CircledLetter : stands[(int)Rune.GetUnicodeCategory(rune)]);
             at += rune.Utf16SequenceLength;
         }
         starts.Add(at);
         return (single.ToString(), [.. starts]);
+    }
+
+    private static bool IsCircledLetter(int character) => character is >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
+
+    // Another character of its category; the numbers and symbols that Oniguruma's \w has are left out.
+    private static char Another(char stand, Func<char, bool> named)
+    {
+        var category = char.GetUnicodeCategory(stand);
+        for (var c = '\u00C0'; c < '\uFFFF'; c++)
+            if (char.GetUnicodeCategory(c) == category && c is not (>= '\u24B6' and <= '\u24E9') && !named(c)) return c;
+        throw new ArgumentException($"an expression that names every character of the category {category} is not supported");
     }
 
     // A rare character of the category.
@@ -122,7 +146,7 @@ internal sealed class TextPattern
         UnicodeCategory.EnclosingMark => '\u0488',
         UnicodeCategory.DecimalDigitNumber => '\u0660',
         UnicodeCategory.LetterNumber => '\u16EE',
-        UnicodeCategory.OtherNumber => '\u00B2',
+        UnicodeCategory.OtherNumber => '\u2460',
         UnicodeCategory.ConnectorPunctuation => '\u203F',
         UnicodeCategory.DashPunctuation => '\u058A',
         UnicodeCategory.OpenPunctuation => '\u0F3A',
@@ -138,94 +162,4 @@ internal sealed class TextPattern
         UnicodeCategory.PrivateUse => '\uE000',
         _ => '\u0378', // not assigned
     };
-
-    // X?+, X*+ and X++ for an X of one character, class or group: (?>X?) and so on; X{1,3}+ is (?:X{1,3})+.
-    private static string Translate(string pattern)
-    {
-        if (pattern.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) throw new ArgumentException("characters beyond U+FFFF are not supported");
-        var result = new StringBuilder();
-        var (atom, groups) = (0, new Stack<(int Begin, bool Folds)>()); // where the last atom begins in the result
-        var folds = false; // upper and lower case are the same
-        for (var i = 0; i < pattern.Length;)
-        {
-            if (pattern[i] is '?' or '*' or '+' && i + 1 < pattern.Length && pattern[i + 1] == '+')
-            {
-                result.Insert(atom, "(?>").Append(pattern[i]).Append(')');
-                i += 2;
-                continue;
-            }
-            if (pattern[i] == '{' && Counted(pattern, i) is { Length: > 0 } counted)
-            {
-                i += counted.Length;
-                if (counted[1] == ',') counted = "{0" + counted[1..];
-                if (i < pattern.Length && pattern[i] == '+') result.Insert(atom, "(?:").Append(counted).Append(')');
-                else result.Append(counted);
-                continue;
-            }
-            var begin = result.Length;
-            var length = pattern[i] switch
-            {
-                '\\' => pattern.AsSpan(i).StartsWith("\\p{", StringComparison.Ordinal) || pattern.AsSpan(i).StartsWith("\\P{", StringComparison.Ordinal) ? pattern.IndexOf('}', i) - i + 1 : 2,
-                '[' => ClassLength(pattern, i),
-                '(' when pattern.AsSpan(i).StartsWith("(?i)", StringComparison.Ordinal) => 4,
-                _ => 1,
-            };
-            length = Math.Clamp(length, 1, pattern.Length - i);
-            var part = pattern.Substring(i, length);
-            if (part == "(?i)") folds = true;
-            else if (part == "(")
-            {
-                groups.Push((begin, folds));
-                if (i + 2 < pattern.Length && pattern[i + 1] == '?' && (char.IsAsciiLetter(pattern[i + 2]) || pattern[i + 2] == '-'))
-                    folds = pattern.AsSpan(i).StartsWith("(?i:", StringComparison.Ordinal) ? true : throw new ArgumentException("of all settings in parentheses only (?i) is supported");
-            }
-            atom = pattern[i] switch
-            {
-                ')' when groups.Count > 0 => Closed(),
-                '?' or '*' or '+' => atom,
-                _ => begin,
-            };
-            result.Append(part switch
-            {
-                @"\w" => $"[{Word}]",
-                @"\W" => $"[^{Word}]",
-                @"\b" or @"\B" => throw new ArgumentException($"{part} is not supported"),
-                "s" or "S" when folds => @"[s\u017F]",
-                _ => part[0] == '[' ? Class(part, folds) : part,
-            });
-            i += length;
-        }
-        return result.ToString();
-
-        int Closed()
-        {
-            (var begin, folds) = groups.Pop();
-            return begin;
-        }
-    }
-
-    // {2}, {2,}, {,2} or {2,3} at a place of the pattern, or nothing.
-    private static string Counted(string pattern, int at) => Regex.Match(pattern[at..], @"^\{(\d+(,\d*)?|,\d+)\}", RegexOptions.CultureInvariant).Value;
-
-    private static string Class(string part, bool folds)
-    {
-        for (var i = 1; i < part.Length; i++)
-            if (part[i] == '\\') i++;
-            else if (part[i] == '[' || part[i..].StartsWith("&&", StringComparison.Ordinal)) throw new ArgumentException($"a set within a set is not supported: {part}");
-        if (Regex.IsMatch(part, @"(?<!\\)(\\\\)*\\[WbB]", RegexOptions.CultureInvariant)) throw new ArgumentException($"\\W, \\b and \\B are not supported in a set: {part}");
-        part = Regex.Replace(part, @"(?<!\\)((?:\\\\)*)\\w", "$1" + WordInSet, RegexOptions.CultureInvariant);
-        // Oniguruma knows that the long s is an s.
-        if (!folds || Regex.IsMatch("s", part, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) == part.StartsWith("[^", StringComparison.Ordinal)) return part;
-        return part[..^1] + @"\u017F]";
-    }
-
-    private static int ClassLength(string pattern, int begin)
-    {
-        for (var i = begin + 1; i < pattern.Length; i++)
-        {
-            if (pattern[i] == '\\') i++;
-            else if (pattern[i] == ']' && i > begin + 1) return i - begin + 1;
-        }
-        return pattern.Length - begin;
-    }
 }

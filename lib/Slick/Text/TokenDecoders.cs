@@ -21,7 +21,7 @@ internal static class TokenDecoders
             case "ByteLevel":
                 return tokens => [Encoding.UTF8.GetString([.. tokens.SelectMany(ByteAlphabet.ToBytes)])];
             case "Replace":
-                var (pattern, content) = (TextPattern.ToReplace(place["pattern"]), place["content"].Text());
+                var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
                 return tokens => tokens.ConvertAll(t => pattern.Replace(t, content));
             case "ByteFallback":
                 return ByteFallback;

@@ -30,9 +30,9 @@ public static class TokenizerCheck
                 var golden = new JsonPlace($"{path}, line {number}", "", json.RootElement);
                 var text = golden["text"].Text();
                 int[] expected = [.. golden["ids_plain"].Items().Select(p => p.Number())];
-                ids.Add(text, string.Join(' ', golden["ids"].Items().Select(p => p.Number())), string.Join(' ', tokenizer.Encode(text)));
-                plain.Add(text, string.Join(' ', expected), string.Join(' ', tokenizer.Encode(text, addSpecialTokens: false)));
-                decoded.Add(text, golden["decoded"].Text(), tokenizer.Decode(expected));
+                ids.Add(number, text, string.Join(' ', golden["ids"].Items().Select(p => p.Number())), string.Join(' ', tokenizer.Encode(text)));
+                plain.Add(number, text, string.Join(' ', expected), string.Join(' ', tokenizer.Encode(text, addSpecialTokens: false)));
+                decoded.Add(number, text, golden["decoded"].Text(), tokenizer.Decode(expected));
             }
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
@@ -48,11 +48,11 @@ public static class TokenizerCheck
         private int lines, wrong;
         private string first = "";
 
-        public void Add(string text, string expected, string got)
+        public void Add(int line, string text, string expected, string got)
         {
             lines++;
             if (string.Equals(expected, got, StringComparison.Ordinal)) return;
-            if (wrong++ == 0) first = $"; first: {Quoted(text)} gives {Quoted(got)} instead of {Quoted(expected)}";
+            if (wrong++ == 0) first = FormattableString.Invariant($"; first, in line {line}: {Quoted(text)} gives {Quoted(got)} instead of {Quoted(expected)}");
         }
 
         public Comparison Compared(string what) => new(what, wrong, 0, FormattableString.Invariant($"{wrong} of {lines} lines differ{first}"));

@@ -50,17 +50,13 @@ internal static class UnicodeForms
     // Marks that stand together are ordered by their class; those of one class keep their order.
     private static void Sort(List<int> characters, Tables data)
     {
-        for (var begin = 0; begin < characters.Count; begin++)
+        for (var i = 0; i < characters.Count; i++)
         {
-            if (Class(characters[begin], data) == 0) continue;
-            var end = begin + 1;
-            while (end < characters.Count && Class(characters[end], data) > 0) end++;
-            if (end > begin + 1)
-            {
-                var sorted = characters.GetRange(begin, end - begin).OrderBy(c => Class(c, data)).ToList(); // LINQ's sort is stable
-                for (var i = 0; i < sorted.Count; i++) characters[begin + i] = sorted[i];
-            }
-            begin = end;
+            var begin = i;
+            while (i < characters.Count && Class(characters[i], data) != 0) i++;
+            if (i - begin < 2) continue;
+            var at = begin;
+            foreach (var mark in characters[begin..i].OrderBy(c => Class(c, data)).ToList()) characters[at++] = mark; // OrderBy is stable
         }
     }
 

@@ -9,7 +9,7 @@ namespace Slick.Text;
 /// </summary>
 public sealed class WordLevelTokenizer : ITokenizer
 {
-    private static readonly string[] Special = ["<pad>", "<s>", "</s>", "<unk>"];
+    internal static readonly string[] Special = ["<pad>", "<s>", "</s>", "<unk>"];
     private readonly Dictionary<string, int> ids;
     private readonly string[] words;
     private readonly int unknown;
@@ -23,6 +23,9 @@ public sealed class WordLevelTokenizer : ITokenizer
         BosId = ids.TryGetValue("<s>", out var bos) ? bos : null;
         EosId = ids.TryGetValue("</s>", out var eos) ? eos : null;
     }
+
+    /// <summary>One of the special tokens as <see cref="Save"/> writes it.</summary>
+    internal static AddedToken AddedSpecial(string content, int id) => new(id, content, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: true);
 
     /// <summary>A tokenizer for the words of these documents, in alphabetical order after the special tokens.</summary>
     public static WordLevelTokenizer Train(IEnumerable<string> documents)

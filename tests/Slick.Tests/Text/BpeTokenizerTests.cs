@@ -74,6 +74,38 @@ public sealed class BpeTokenizerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("nowhere")]
+    public void UnknownTokenThatIsMissing_IsNamed_WhereATextNeedsIt(string unknown)
+    {
+        var v = Letters("a");
+        var tokenizer = Make(v, [], model: $$"""{"unk_token": "{{unknown}}"}""");
+        Gives(tokenizer, v, "aa", "a a");
+        Assert.Contains("model.unk_token", Assert.Throws<SlickException>(() => tokenizer.Encode("ab")).Message, StringComparison.Ordinal);
+    }
+
+    // What tokenizers 0.23.2 gives where one byte of the euro sign is missing.
+    [Theory]
+    [InlineData(true, "€é€a", "<0xC3> <0xA9> ? a")]
+    [InlineData(true, "€€é", "<0xC3> <0xA9> ?")]
+    [InlineData(true, "éééé€€€€éééééééééa", "<0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
+    [InlineData(false, "€é€a", "<0xC3> <0xA9> ? ? a")]
+    [InlineData(false, "€€é", "? <0xC3> <0xA9> ?")]
+    [InlineData(false, "éé€€€€éééééééééééa", "<0xC3> <0xA9> <0xC3> <0xA9> ? ? ? <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
+    public void Unknown_WaitsBehindBytes_WhereSomeAreMissing(bool fuse, string text, string expected)
+    {
+        string[] v = [.. Letters("a", "?"), .. Enumerable.Range(0, 256).Where(b => b != 0xE2).Select(b => $"<0x{b:X2}>")];
+        Gives(Make(v, [], model: $$"""{"byte_fallback": true, "unk_token": "?", "fuse_unk": {{(fuse ? "true" : "false")}}}"""), v, text, expected);
+    }
+
+    [Fact]
+    public void Merges_MayBeginWithTheirVersion()
+    {
+        var v = Letters("ab", "ab");
+        Gives(Make(v, ["#version: 0.2", "a b"]), v, "ab", "ab");
+    }
+
+    [Theory]
     [InlineData("Removed", "a b c")]
     [InlineData("Isolated", "a - - b - c")]
     [InlineData("MergedWithPrevious", "a- - b- c")]
@@ -115,6 +147,84 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Equal(["\U00010400b", "\U0001F600", "\U0001D7D8", "x"], pattern.Matches(text).Select(m => text[m.Begin..m.End]));
     }
 
+    // What tokenizers 0.23.2 cuts with Split, isolated.
+    [Theory]
+    [InlineData(@"(?=(\d{3})+(?!\d))", "a1234567", "a1|234|567")]
+    [InlineData(@"(?<=[a-z])(?=[A-Z])", "oneTwoThree", "one|Two|Three")]
+    [InlineData(@"\d*", "a12b", "a|12|b")]
+    [InlineData("^", "a\nb\n", "a\n|b\n")]
+    [InlineData("$", "a\nb\n", "a|\nb|\n")]
+    [InlineData(@"\w+", "a\u0903\u20DD b\u00B2\u2460", "a\u0903\u20DD| |b\u00B2|\u2460")]
+    [InlineData(@"\W+", "a\u24B6..\U0001F130", "a\u24B6|..|\U0001F130")]
+    [InlineData(@"[\w.]+", "a\u0903.-", "a\u0903.|-")]
+    [InlineData(@"[\w]", "a\u00B2\u00B3", "a|\u00B2\u00B3")]
+    [InlineData("a{,2}b", "aaab", "a|aab")]
+    [InlineData(@"\d{1,3}+", "12345a", "12345|a")]
+    [InlineData("a{2}?b", "aaab", "a|aab")]
+    [InlineData("(?i:'s)t", "it'st'\u017Ft'St", "it|'st|'\u017Ft|'St")]
+    [InlineData("(?i:[p-t])|u", "s\u017FuU", "s|\u017F|u|U")]
+    [InlineData("[-a]+|[!-/]", "-a.", "-a|.")]
+    [InlineData("[\u0531\u00AB]", "\U00010400\u0531\u00AB", "\U00010400|\u0531|\u00AB")]
+    public void Patterns_CutAsOniguruma(string pattern, string text, string expected)
+    {
+        var json = $$$"""{"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}""";
+        Assert.Equal(expected, string.Join('|', Cut(json, text)));
+    }
+
+    [Fact]
+    public void PatternWithoutLength_CutsEveryCharacter()
+    {
+        Assert.Equal(["a", "\U0001F600", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}""", "a\U0001F600b"));
+        Assert.Equal(["a", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Removed"}""", "ab"));
+    }
+
+    [Fact]
+    public void Whitespace_CutsWordsAsRust() =>
+        Assert.Equal(["a\u20DD\u200Db\u2167", "\u00B2", "\U0001F130", "\U0001F600"], Cut("""{"type": "Whitespace"}""", "a\u20DD\u200Db\u2167\u00B2 \U0001F130\U0001F600"));
+
+    // The pieces that a pre-tokenizer makes of a text.
+    private static List<string> Cut(string preTokenizer, string text)
+    {
+        using var json = JsonDocument.Parse(preTokenizer);
+        var pieces = new List<string>();
+        PreTokenizers.Read(new JsonPlace("tokenizer.json", "pre_tokenizer", json.RootElement))!(text, true, pieces);
+        return pieces;
+    }
+
+    [Theory]
+    [InlineData(@"\b")]
+    [InlineData(@"[\W]")]
+    [InlineData("[a[bc]]")]
+    [InlineData("[a-z&&[^aeiou]]")]
+    [InlineData("[[:alpha:]]")]
+    [InlineData("[a-z-[aeiou]]")]
+    [InlineData("[a-c-e]")]
+    [InlineData(@"[\d-z]")]
+    [InlineData("\U0001F600+")]
+    [InlineData("[\u0000-\uFFFF]")]
+    [InlineData("(?m).")]
+    [InlineData("a(?i)b|c")]
+    [InlineData("(?i:st)")]
+    [InlineData("(?i:\u00E5)")]
+    [InlineData(@"(?i:\p{Lu})")]
+    [InlineData(@"\p{IsGreek}")]
+    [InlineData(@"(a)\1")]
+    [InlineData(@"\xE9")]
+    [InlineData("a+?+")]
+    [InlineData("a{2}{3}")]
+    [InlineData("(?<n-m>a)")]
+    [InlineData("(?<=a*+)b")]
+    [InlineData("(?:a?+)*a")]
+    [InlineData("((?>a|ab)c)+")]
+    [InlineData("(?<!(?>a|ab))c")]
+    [InlineData("a)")]
+    [InlineData("[a")]
+    public void Patterns_ThatDotNetReadsDifferently_AreRefused(string pattern)
+    {
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated"}}""";
+        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("first", "_a _b")]
     [InlineData("always", "_a _b")]
@@ -137,6 +247,16 @@ public sealed class BpeTokenizerTests : IDisposable
         Gives(Make(v, ["_ a", "_ b"], json.Replace("SCHEME", "always", StringComparison.Ordinal)), v, "a<x>b", "_a <x> _b");
     }
 
+    [Theory]
+    [InlineData("first", " a b", "a b")]
+    [InlineData("first", "a b", "_a b")]
+    [InlineData("always", " a b", "_a _b")]
+    public void Metaspace_First_LooksForTheBeginningOfTheText_NotForTheFirstPiece(string scheme, string text, string expected)
+    {
+        var v = Letters("ab_", "_a", "_b");
+        Gives(Make(v, ["_ a", "_ b"], $$$"""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true}]}}"""), v, text, expected);
+    }
+
     [Fact]
     public void AddedTokens_KeepTheirFlags()
     {
@@ -146,6 +266,43 @@ public sealed class BpeTokenizerTests : IDisposable
         Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a <x> b", "a <x>   b");
         Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a <x> b", "a   <x> b");
         Gives(Make(v, [], Added(", \"single_word\": true", "a", 0)), v, "ab a", "a b   a");
+    }
+
+    [Fact]
+    public void AddedToken_StandsInItsNormalForm_WhenItIsDecoded()
+    {
+        var v = Letters("abx", "<X>");
+        const string json = """{"normalizer": {"type": "Lowercase"}, "decoder": {"type": "Fuse"}, "added_tokens": [{"id": 3, "content": "<X>", "normalized": NORMALIZED}]}""";
+        var normalized = Make(v, [], json.Replace("NORMALIZED", "true", StringComparison.Ordinal));
+        Gives(normalized, v, "A<x>B", "a <X> b");
+        Assert.Equal("a<x>b", normalized.Decode(normalized.Encode("A<x>B")));
+        var plain = Make(v, [], json.Replace("NORMALIZED", "false", StringComparison.Ordinal));
+        Assert.Equal("a<X>b", plain.Decode(plain.Encode("A<X>B")));
+    }
+
+    [Theory]
+    [InlineData("ab\u200D")]
+    [InlineData("ab\u24B6")]
+    [InlineData("ab\U0001F150")]
+    [InlineData("ab\u0903")]
+    [InlineData("ab\u2167")]
+    public void SingleWord_LooksForRustsCharactersOfWords(string text)
+    {
+        var v = Letters("ab", "?", "ab");
+        const string json = """{"added_tokens": [{"id": 3, "content": "ab", "single_word": true, "normalized": false}]}""";
+        Gives(Make(v, [], json, """{"unk_token": "?"}"""), v, text, "a b ?");
+        Gives(Make(v, [], json, """{"unk_token": "?"}"""), v, "ab\u00B2 ab", "ab ? ? ab");
+    }
+
+    [Fact]
+    public void AddedTokens_AreFoundInStrippedSpaceAgain()
+    {
+        // added_vocabulary.rs, find_matches: the trie goes on behind the content.
+        var v = Letters("ab ", "<x>", "\n", "  ");
+        string Added(string flags) => $$$"""{"added_tokens": [{"id": 3, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 4, "content": "\n", "normalized": false{{{flags}}}}]}""";
+        Gives(Make(v, [], Added("")), v, "a<x> \n b", "a <x> \n   b");
+        Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a<x> \nb", "a <x> b");
+        Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a<x> \n b", "a <x> \n b");
     }
 
     [Fact]
@@ -162,6 +319,7 @@ public sealed class BpeTokenizerTests : IDisposable
         Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true, "strip_right": false}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": " "}, "content": "_"}, {"type": "Prepend", "prepend": "!"}]}}"""),
             v, " A\u0130 ", "! a i \u0307 _");
         Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}}"""), v, "äé", "a e");
+        Gives(Make(v, [], """{"normalizer": {"type": "StripAccents"}}"""), v, "a\u0903\u0488\u0301b", "a b"); // Mc, Me, Mn
         Gives(Make(v, [], """{"normalizer": {"type": "NFC"}}"""), v, "a\u0308", "ä");
     }
 
@@ -174,11 +332,28 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Equal([1, 0], plain.Encode("a"));
         Assert.Equal([0], plain.Encode("a", addSpecialTokens: false));
         Assert.Equal((1, null), (plain.BosId, plain.EosId));
-        var told = Make(v, [], template, config: """{"bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_bos_token": false, "add_eos_token": true}""");
-        Assert.Equal([0, 2], told.Encode("a"));
-        Assert.Equal((1, 2), (told.BosId, told.EosId));
+        // update_post_processor of transformers 5: a key of the two that is missing counts as false.
+        foreach (var (keys, expected) in ((string, int[])[])[
+            (""", "add_bos_token": false, "add_eos_token": true""", [0, 2]), (""", "add_eos_token": true""", [0, 2]), (""", "add_eos_token": false""", [0]),
+            (""", "add_bos_token": true""", [1, 0]), (""", "add_bos_token": null""", [0]), ("", [1, 0])])
+        {
+            var told = Make(v, [], template, config: $$"""{"bos_token": {"content": "<s>"}, "eos_token": "</s>"{{keys}}}""");
+            Assert.Equal(expected, told.Encode("a"));
+            Assert.Equal((1, 2), (told.BosId, told.EosId));
+        }
         var roberta = Make(v, [], """{"post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}}""", config: "{}");
         Assert.Equal([1, 0, 2], roberta.Encode("a"));
+    }
+
+    // What tokenizers 0.23.2 decodes; of a normalizer such patterns are refused.
+    [Theory]
+    [InlineData("""{"Regex": "x*"}""", "-a-b- - -a-b-")]
+    [InlineData("""{"Regex": "^"}""", "-ab -x -axb")]
+    [InlineData("""{"String": ""}""", "-a-b- -x- -a-x-b-")]
+    public void DecoderThatReplacesNothing_AddsToTheToken(string pattern, string expected)
+    {
+        var tokenizer = Make(["ab", "x", "axb"], [], $$$"""{"decoder": {"type": "Replace", "pattern": {{{pattern}}}, "content": "-"}}""");
+        Assert.Equal(expected, string.Join(' ', Enumerable.Range(0, 3).Select(id => tokenizer.Decode([id]))));
     }
 
     [Fact]
@@ -231,12 +406,21 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}}""", "{}", "pre_tokenizer.pretokenizers[0].pattern.Regex")]
     [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Somehow"}}""", "{}", "pre_tokenizer.behavior")]
     [InlineData("""{"normalizer": {"type": "Precompiled"}}""", "{}", "normalizer.type")]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "^"}, "content": "a"}}""", "{}", "normalizer.pattern")]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "a"}}""", "{}", "normalizer.pattern")]
     [InlineData("""{"decoder": {"type": "CTC"}}""", "{}", "decoder.type")]
     [InlineData("""{"post_processor": {"type": "Odd"}}""", "{}", "post_processor.type")]
     [InlineData("""{"added_tokens": [{"id": 0, "content": "<s>"}]}""", "{}", "added_tokens[0].id")]
     [InlineData("{}", """{"merges": ["a x"]}""", "model.merges[0]")]
     [InlineData("{}", """{"merges": [["a"]]}""", "model.merges[0]")]
-    [InlineData("{}", """{"unk_token": "nowhere"}""", "model.unk_token")]
+    [InlineData("""{"version": "2.0"}""", "{}", "version")]
+    [InlineData("""{"added_tokens": [{"id": 3, "content": "c"}]}""", "{}", "added_tokens[0].id")]
+    [InlineData("""{"added_tokens": [{"id": 2, "content": "c"}, {"id": 3, "content": "a"}]}""", "{}", "added_tokens[1].id")]
+    [InlineData("""{"added_tokens": [{"id": 2000000000, "content": "c"}]}""", "{}", "added_tokens[0].id")]
+    [InlineData("""{"added_tokens": [{"id": 1, "content": "b"}]}""", """{"vocab": {"a": 1}}""", "added_tokens[0].id")]
+    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]}, {"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]}]}}""", "{}", "post_processor.processors[1]")]
+    [InlineData("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip"}]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}}""", "{}", "normalizer")]
+    [InlineData("{}", """{"vocab": {"a": 2000000000}}""", "model.vocab['a']")]
     [InlineData("{}", """{"vocab": {"a": 0, "b": 0}}""", "model.vocab['b']")]
     [InlineData("{}", """{"vocab": {"a": -1}}""", "model.vocab['a']")]
     [InlineData("{}", """{"end_of_word_suffix": "</w>"}""", "model.end_of_word_suffix")]
@@ -249,6 +433,51 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Contains("tokenizer.json", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("decoder", """{"type": "Fuse"}""")]
+    [InlineData("normalizer", """{"type": "Lowercase"}""")]
+    [InlineData("post_processor", "null")]
+    [InlineData("post_processor", """{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}""")]
+    [InlineData("added_tokens", """[{"id": 4, "content": "\\n"}]""")]
+    [InlineData("added_tokens", """[{"id": 1, "content": "<s>", "normalized": false, "special": true, "lstrip": true}]""")]
+    [InlineData("model", """{"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "a": 5}}""")]
+    [InlineData("model", """{"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "a": 3}}""")]
+    [InlineData("version", "\"2.0\"")]
+    public void WordLevel_ReadsWhatItWrites_AndNoMore(string key, string value)
+    {
+        var written = WordLevelTokenizer.Train(["a b\nc"]);
+        written.Save(folder);
+        var path = Path.Combine(folder, "tokenizer.json");
+        if (key.Length == 0)
+        {
+            Assert.Equal(written.Encode("a c\nd"), TokenizerJson.Read(path).Encode("a c\nd"));
+            File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"add_eos_token": true}""");
+            key = "add_eos_token";
+        }
+        else
+        {
+            var json = JsonNode.Parse(File.ReadAllText(path))!;
+            json[key] = JsonNode.Parse(value);
+            File.WriteAllText(path, json.ToJsonString());
+        }
+        Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a", """\ud83d""", "model.unk_token")]
+    [InlineData("""\ud83d""", "a", "model.vocab")]
+    public void TextThatIsNone_IsNamedByItsKey(string token, string unknown, string key)
+    {
+        var path = Path.Combine(folder, "tokenizer.json");
+        File.WriteAllText(path, $$$"""{"model": {"type": "BPE", "vocab": {"{{{token}}}": 0}, "merges": [], "unk_token": "{{{unknown}}}"}}""");
+        Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void BosThatIsMissing_IsNamed() =>
+        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"add_bos_token": true}""")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void BosThatIsNotInTheVocabulary_IsNamed() =>
@@ -301,8 +530,7 @@ public sealed class BpeTokenizerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}}""", "pre_tokenizer.pattern.String")]
-    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "y"}}""", "normalizer.pattern.Regex")]
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "y"}}""", "normalizer.pattern")]
     [InlineData("""{"added_tokens": [{"id": 2147483647, "content": "<s>"}]}""", "added_tokens[0].id")]
     [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}, {"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}]}}""", "post_processor.processors")]
     public void OtherPartsThatWouldMeanSomethingElse_AreRefused(string parts, string key) =>
@@ -405,5 +633,9 @@ public sealed class BpeTokenizerTests : IDisposable
         }
         Assert.Equal("fi 1\u20442 \u1100\u1161", UnicodeForms.Normalize("\uFB01 \u00BD \uAC00", compatible: true, compose: false));
         Assert.Equal("A\u030A", UnicodeForms.Normalize("\u212B", compatible: false, compose: false));
+        // Marks by class (230, 220, 230, 220), those of one class in their order; many of them in no more time than it takes to sort them.
+        Assert.Equal("a\u0323\u0330\u0301\u0307b\u0323", UnicodeForms.Normalize("a\u0301\u0323\u0307\u0330b\u0323", compatible: false, compose: false));
+        var marks = string.Concat(Enumerable.Repeat("\u0301\u0323", 200_000));
+        Assert.Equal(new string('\u0323', 200_000) + new string('\u0301', 200_000), UnicodeForms.Normalize(marks, compatible: false, compose: false));
     }
 }

@@ -1,0 +1,252 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Slick.Text;
+
+/// <summary>
+/// Translates a regular expression of Oniguruma (Ruby's syntax), which Hugging Face tokenizers use, to one of .NET that
+/// matches the same texts of characters up to U+FFFF. What the two read differently is rewritten where that is exact;
+/// all else is refused.
+/// </summary>
+internal sealed class OnigurumaExpression
+{
+    // Oniguruma's \w inside a class; by itself it has six numbers more.
+    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    private const string WordAlone = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
+
+    private static readonly string[] Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
+    private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
+    // With (?i: Oniguruma also takes one character for two (U+FB06 for st).
+    private static readonly string[] Ligatures = ["ff", "fi", "fl", "ss", "st"];
+    private static readonly Regex Interval = new(@"\G\{(?:(?<low>[0-9]+)(?<comma>,?)(?<high>[0-9]*)|(?<comma>,)(?<high>[0-9]+))\}", RegexOptions.CultureInvariant);
+
+    private readonly string pattern;
+    private readonly StringBuilder result = new();
+    private readonly Stack<(int Begin, bool Folds, bool Behind, bool Atomic)> groups = new();
+    private readonly List<(char First, char Last)> named = [];
+    private bool folds;  // inside (?i:
+    private bool behind; // inside (?<=, which .NET reads from right to left
+    private bool atomic; // something in this group keeps what it took
+    private char letter; // the last atom where it is one character
+    private int at;
+
+    private OnigurumaExpression(string pattern) => this.pattern = pattern;
+
+    /// <summary>The expression for <see cref="RegexOptions.Multiline"/>, and the characters that it names itself, as ranges.</summary>
+    /// <exception cref="ArgumentException">The expression is damaged, or something in it is not supported.</exception>
+    public static (string Expression, IReadOnlyList<(char First, char Last)> Named) Translate(string pattern)
+    {
+        var expression = new OnigurumaExpression(pattern);
+        expression.Read();
+        return (expression.result.ToString(), expression.named);
+    }
+
+    private static ArgumentException Refused(string what) => new($"{what} is not supported");
+
+    private bool Follows(string text) => string.CompareOrdinal(pattern, at, text, 0, text.Length) == 0;
+
+    private void Read()
+    {
+        while (at < pattern.Length)
+        {
+            var begin = result.Length;
+            var (before, keeps) = (letter, false);
+            letter = default;
+            switch (pattern[at])
+            {
+                case '(':
+                    Open();
+                    continue;
+                case ')':
+                    if (groups.Count == 0) throw Refused("a ')' without its '('");
+                    keeps = atomic;
+                    (begin, folds, behind, atomic) = groups.Pop();
+                    atomic |= keeps;
+                    result.Append(pattern[at++]);
+                    break;
+                case '|':
+                    result.Append(pattern[at++]);
+                    continue;
+                case '[':
+                    Class();
+                    break;
+                case '^': // not behind a line feed that ends the text
+                    result.Append(@"(?:\A|^(?!\z))");
+                    at++;
+                    break;
+                case '.' or '$':
+                    result.Append(pattern[at++]);
+                    break;
+                case '?' or '*' or '+':
+                    throw Refused($"a '{pattern[at]}' that follows nothing or another quantifier");
+                case '\\' when Follows(@"\A") || Follows(@"\z") || Follows(@"\Z"):
+                    result.Append(pattern, at, 2);
+                    at += 2;
+                    break;
+                case '\\' when Follows(@"\w") || Follows(@"\W"):
+                    result.Append(Follows(@"\w") ? "[" : "[^").Append(WordAlone).Append(']');
+                    at += 2;
+                    break;
+                default:
+                    if (Interval.IsMatch(pattern, at)) throw Refused("a '{' that follows nothing or another quantifier");
+                    var (character, set) = Next();
+                    if (set is null) Literal(character, before);
+                    else result.Append('[').Append(set).Append(']');
+                    break;
+            }
+            var written = result.Length;
+            Quantifier(begin);
+            // .NET does not find every match of (?:a?+)*a.
+            if (keeps && result.Length > written) throw Refused("a quantifier of a group with something possessive or atomic in it");
+        }
+        if (groups.Count > 0) throw Refused("a '(' without its ')'");
+    }
+
+    private void Open()
+    {
+        var outside = (result.Length, folds, behind, atomic);
+        if (result.Length == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
+        {
+            result.Append("(?i)");
+            folds = true;
+            at += 4;
+            return;
+        }
+        var group = Follows("(?i:") ? "(?i:" : Follows("(?-i:") ? "(?-i:" : Array.Find(Groups, Follows);
+        if (group is null && Follows("(?")) throw Refused($"'{pattern.AsSpan(at, Math.Min(4, pattern.Length - at))}'");
+        if (group == "(?>" && behind) throw Refused("an atomic group behind '(?<'");
+        behind |= group is "(?<=" or "(?<!";
+        if (group is "(?i:" or "(?-i:") folds = group == "(?i:";
+        result.Append(group ?? "(?:"); // nothing refers to a group
+        at += group?.Length ?? 1;
+        groups.Push(outside);
+        atomic = group == "(?>";
+    }
+
+    // X?+ is (?>X?). An interval has no such form: X{1,3}+ is (?:X{1,3})+, and X{2}? is (?:X{2})?.
+    private void Quantifier(int begin)
+    {
+        bool Takes(char character)
+        {
+            if (at == pattern.Length || pattern[at] != character) return false;
+            at++;
+            return true;
+        }
+        if (at == pattern.Length) return;
+        if (pattern[at] is '?' or '*' or '+')
+        {
+            result.Append(pattern[at++]);
+            if (Takes('?')) result.Append('?');
+            else if (Takes('+'))
+            {
+                if (behind) throw Refused("a possessive quantifier behind '(?<'");
+                result.Insert(begin, "(?>").Append(')');
+                atomic = true;
+            }
+        }
+        else if (Interval.Match(pattern, at) is { Success: true } interval)
+        {
+            var (low, comma, high) = (interval.Groups["low"].Value, interval.Groups["comma"].Value, interval.Groups["high"].Value);
+            result.Append('{').Append(low.Length > 0 ? low : "0").Append(comma).Append(high).Append('}');
+            at += interval.Length;
+            if (Takes('+')) result.Insert(begin, "(?:").Append(")+");
+            else if (Takes('?')) _ = comma.Length > 0 ? result.Append('?') : result.Insert(begin, "(?:").Append(")?");
+        }
+        else return;
+        if (Interval.IsMatch(pattern, at)) throw Refused("a '{' that follows nothing or another quantifier");
+    }
+
+    private void Literal(char character, char before)
+    {
+        Name(character, character);
+        if (folds && Ligatures.Contains($"{before}{character}".ToLowerInvariant()))
+            throw Refused($"'{before}{character}' without regard to case");
+        letter = character;
+        result.Append(folds && character is 's' or 'S' ? @"[s\u017F]" : Written(character)); // .NET does not know the long s
+    }
+
+    private void Class()
+    {
+        at++;
+        result.Append('[');
+        if (Follows("^")) result.Append(pattern[at++]);
+        for (var begin = at; ; )
+        {
+            if (at >= pattern.Length) throw Refused("a '[' without its ']'");
+            if (pattern[at] == ']' && at > begin) break;
+            if (pattern[at] is '[' or ']') throw Refused($"a '{pattern[at]}' without a backslash inside a class");
+            if (Follows("&&")) throw Refused("'&&' inside a class");
+            if (pattern[at] == '-' && at > begin && !Follows("-]")) throw Refused("a '-' without a backslash in the midst of a class");
+            var plain = pattern[at] == '-';
+            var (first, set) = Next();
+            if (set is not null)
+            {
+                result.Append(set);
+                continue;
+            }
+            var last = first;
+            if (Follows("-") && !Follows("-]"))
+            {
+                at++;
+                if (plain || at == pattern.Length || pattern[at] is '[' or '-') throw Refused("such a range");
+                (last, set) = Next();
+                if (set is not null || last < first) throw Refused("such a range");
+            }
+            Name(first, last);
+            result.Append(Written(first)).Append('-').Append(Written(last));
+            if (folds && (first <= 's' && last >= 's' || first <= 'S' && last >= 'S')) result.Append(@"\u017F");
+        }
+        at++;
+        result.Append(']');
+    }
+
+    // A character, or a set that can stand inside a class.
+    private (char Character, string? Set) Next()
+    {
+        var character = pattern[at++];
+        if (character != '\\') return (character, null);
+        if (at == pattern.Length) throw Refused("a '\\' at the end");
+        character = pattern[at++];
+        switch (character)
+        {
+            case 'n': return ('\n', null);
+            case 'r': return ('\r', null);
+            case 't': return ('\t', null);
+            case 'f': return ('\f', null);
+            case 'v': return ('\v', null);
+            case 'a': return ('\a', null);
+            case 'e': return ('\e', null);
+            case 'x' or 'u':
+                var digits = pattern.AsSpan(at, Math.Min(character == 'x' ? 2 : 4, pattern.Length - at));
+                // Beyond \x7F it is a byte, not a character.
+                if (!ushort.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+                    || digits.Length < (character == 'x' ? 2 : 4) || (character == 'x' && code > 0x7F)) throw Refused($"'\\{character}{digits}'");
+                at += digits.Length;
+                return ((char)code, null);
+            case 's' or 'S' or 'd' or 'D':
+                return (default, $"\\{character}");
+            case 'w':
+                return (default, Word);
+            case 'p' or 'P':
+                var end = pattern.IndexOf('}', at);
+                var name = end > at && pattern[at] == '{' ? pattern[(at + 1)..end] : "";
+                if (!Categories.Contains(name) || (folds && name is "Lu" or "Ll" or "Lt")) throw Refused($"the property '\\{character}{{{name}}}' here");
+                at = end + 1;
+                return (default, $"\\{character}{{{name}}}");
+            default:
+                return char.IsAscii(character) && !char.IsAsciiLetterOrDigit(character) ? (character, null) : throw Refused($"'\\{character}' here");
+        }
+    }
+
+    private void Name(char first, char last)
+    {
+        if (first <= '\uDFFF' && last >= '\uD800') throw Refused("a character beyond U+FFFF");
+        for (var c = (int)first; folds && c <= last; c++)
+            if (c > 0x7F && (char.IsLetter((char)c) || char.IsSymbol((char)c) || char.GetUnicodeCategory((char)c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.LetterNumber))
+                throw Refused($"U+{c:X4} without regard to case");
+        named.Add((first, last));
+    }
+
+    private static string Written(char character) => char.IsAsciiLetterOrDigit(character) ? character.ToString() : $"\\u{(int)character:X4}";
+}
