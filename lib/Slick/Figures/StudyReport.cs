@@ -75,7 +75,7 @@ public static class StudyReport
 
     /// <summary>Writes what is published of a study: small tables and pictures.</summary>
     /// <param name="result">The study.</param>
-    /// <param name="folder">Where to: claims, epochs and label counts as Parquet, the claims as Markdown, the figures as SVG.</param>
+    /// <param name="folder">Where to: claims, epochs and answers as Parquet, claims and tables as Markdown, figures as SVG.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public static void Publish(StudyResult result, string folder)
     {

@@ -23,9 +23,9 @@ public sealed record LabelRow
     public required double CategoryProbability { get; init; }
     /// <summary>The different greedy answers, joined by " | "; empty where none was drawn (Exact).</summary>
     public string GreedyAnswers { get; init; } = "";
-    /// <summary>Lab only: times that pre-training states the gold answer; -1 where unknown.</summary>
+    /// <summary>Lab only: times that one pass of pre-training states the gold answer; -1 where unknown.</summary>
     public int GoldExposures { get; init; } = -1;
-    /// <summary>Lab only: times that pre-training states the rival; -1 where unknown.</summary>
+    /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
     public int RivalExposures { get; init; } = -1;
     /// <summary>Lab only: what pre-training said of the fact.</summary>
     public Told Told => GoldExposures < 0 ? Told.NotKnown : GoldExposures + RivalExposures == 0 ? Told.NeverSeen : RivalExposures > GoldExposures ? Told.RivalMajority : Told.GoldMajority;
