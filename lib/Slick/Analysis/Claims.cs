@@ -89,30 +89,32 @@ public static class Claims
 
     private static IReadOnlyList<ClaimPart> UnknownHarms(StudyData data)
     {
-        List<Term> Slope(int cluster, params (Stop Stop, double Sign)[] of)
+        ClaimPart Slope(string statistic, int sign, params (Stop Stop, double Weight)[] of)
         {
-            var x = Shared(data, (c, p) => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, c)));
-            if (x.Length < 2 || !x.All(p => of.All(s => data.Has(new(ArmKind.Ratio, p), s.Stop, cluster)))) return [];
-            var mean = x.Average();
-            var square = x.Sum(v => (v - mean) * (v - mean));
-            // Least squares, per 100% Unknown.
-            return [.. x.SelectMany(p => of.Select(s => new Term(new(ArmKind.Ratio, p), s.Stop, s.Sign * 100 * (p - mean) / square)))];
+            bool All(int cluster, int percent) => of.All(s => data.Has(new(ArmKind.Ratio, percent), s.Stop, cluster));
+            var x = Shared(data, All);
+            List<Term> Terms(int cluster)
+            {
+                if (x.Length < 2 || !x.All(p => All(cluster, p))) return [];
+                var mean = x.Average();
+                var square = x.Sum(v => (v - mean) * (v - mean));
+                // Least squares, per 100% Unknown.
+                return [.. x.SelectMany(p => of.Select(s => new Term(new(ArmKind.Ratio, p), s.Stop, s.Weight * 100 * (p - mean) / square)))];
+            }
+            return Difference(statistic + Over(x, Percents), data.Contrast(Terms), sign, 100);
         }
-        return
-        [
-            Difference("slope at CONVERGENCE", data.Contrast(c => Slope(c, (Stop.Convergence, 1))), -1, 100),
-            Difference("slope of the fall", data.Contrast(c => Slope(c, (Stop.EarlyStop, 1), (Stop.Convergence, -1))), 1, 100),
-        ];
+        return [Slope("slope at CONVERGENCE", -1, (Stop.Convergence, 1)), Slope("slope of the fall", 1, (Stop.EarlyStop, 1), (Stop.Convergence, -1))];
     }
 
     private static IReadOnlyList<ClaimPart> HarmIsUnknowns(StudyData data)
     {
-        var equal = data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.EarlyStop, c));
+        var (equal, early) = AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.EarlyStop);
+        var (below, late) = AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence);
         return
         [
-            new("D - D_Known at EARLY_STOP, 90%", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method, WithinMargin(Scale(equal.Value90, 100)),
+            new($"D - D_Known at EARLY_STOP{early}, 90%", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method, WithinMargin(Scale(equal.Value90, 100)),
                 Math.Max(equal.P(-Margin / 100, 1), equal.P(Margin / 100, -1))),
-            Difference("at CONVERGENCE", data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, c)), -1, 100),
+            Difference($"at CONVERGENCE{late}", below, -1, 100),
         ];
     }
 
@@ -120,16 +122,23 @@ public static class Claims
     /// D below D_Known trained for as many updates as D, at CONVERGENCE, in points: beside claim 3, since D_Known's fewer
     /// updates flatter it.
     /// </summary>
-    public static ClaimPart SameUpdates(StudyData data) =>
-        Difference("D - D_Known with D's updates, at CONVERGENCE", data.Contrast(c => AgainstKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence, c)), -1, 100);
+    public static ClaimPart SameUpdates(StudyData data)
+    {
+        var (difference, over) = AgainstKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence);
+        return Difference($"D - D_Known with D's updates, at CONVERGENCE{over}", difference, -1, 100);
+    }
 
-    // The mean over % Unknown of D's accuracy minus that of its Known examples alone.
-    private static List<Term> AgainstKnownOnly(StudyData data, ArmKind other, Stop stop, int cluster)
+    // The mean over % Unknown of D's accuracy minus that of its Known examples alone; and which percentages, where some are missing.
+    private static (Estimate Difference, string Over) AgainstKnownOnly(StudyData data, ArmKind other, Stop stop)
     {
         bool Both(int c, int p) => data.Has(new(ArmKind.Ratio, p), stop, c) && data.Has(new(other, p), stop, c);
         var x = Shared(data, Both);
-        return x.All(p => Both(cluster, p)) ? [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Length), new(new(other, p), stop, -1.0 / x.Length) })] : [];
+        return (data.Contrast(c => x.All(p => Both(c, p)) ? [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Length), new(new(other, p), stop, -1.0 / x.Length) })] : []),
+            Over(x, Percents[1..4]));
     }
+
+    // Runs that diverged or did not converge are missing: the number is then another one, and says so.
+    private static string Over(int[] found, int[] all) => found.Length == 0 || found.Length == all.Length ? "" : $" (over {string.Join(", ", found)}% Unknown)";
 
     // The percentages that every cluster has, of those clusters that have any: all then estimate the same number.
     private static int[] Shared(StudyData data, Func<int, int, bool> has)
@@ -142,19 +151,11 @@ public static class Claims
     {
         var fit = FittedModel.Fit(data, outOfDistribution: false);
         if (fit is null) return [Missing("b_kn"), Missing("b_unk")];
-        return [Part("b_kn", 1, 1), Part("b_unk", 2, -1)];
-
-        ClaimPart Part(string name, int index, int sign)
-        {
-            // One cluster says nothing about others.
-            if (fit.Model.Clusters < 2) return Missing(name) with { Value = Interval.Unbounded(100 * fit.Model.Coefficients[index]), Method = $"{fit.Model.Clusters} {fit.Unit}" };
-            var value = Scale(fit.Coefficient(index), 100);
-            var degrees = fit.Model.Clusters - 1;
-            var error = fit.Model.StandardErrorsClustered[index];
-            var p = double.IsNaN(error) ? 1 : 2 * MathNet.Numerics.Distributions.StudentT.CDF(0, 1, degrees, -sign * fit.Model.Coefficients[index] / error);
-            return new(index == 2 ? string.Create(CultureInfo.InvariantCulture, $"{name} (R2 {fit.Model.R2:F2})") : name, sign > 0 ? "95% interval above 0" : "95% interval below 0", value,
-                $"{fit.Model.Clusters} {fit.Unit}", Side(value, sign), Math.Min(1, p));
-        }
+        return
+        [
+            Difference("b_kn", fit.Coefficients[1], 1, 100),
+            Difference(string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"), fit.Coefficients[2], -1, 100),
+        ];
     }
 
     private static IReadOnlyList<ClaimPart> SingleCategories(StudyData data)

@@ -101,7 +101,8 @@ public sealed class StudyData
         return values.Count == 1 && !SeveralBases ? Estimate.OverQuestions(single!) : Estimate.OverClusters(values, Unit);
     }
 
-    private string Unit => SeveralBases ? "seeds" : "draws";
+    /// <summary>What the clusters are, in a word: seeds or draws.</summary>
+    public string Unit => SeveralBases ? "seeds" : "draws";
 
     // The sum for each question: its mean is the sum of the accuracies.
     private double[] Sum(IReadOnlyList<Term> terms, int cluster, Func<Category, bool>? questions)

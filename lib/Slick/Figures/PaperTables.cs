@@ -16,17 +16,24 @@ public static class PaperTables
     public static TableView Table1(StudyResult result)
     {
         var data = new StudyData(result.Epochs, result.Answers);
-        List<string> Row(string name, FittedModel? fit, params double[] paper) => fit is null
-            ? [name, "?", "?", "?", "?", "?", .. Paper(paper)]
-            : [name, .. Enumerable.Range(0, 3).Select(i => WithInterval(fit.Coefficient(i))), Number(fit.Model.R2, "F2"), $"{fit.Model.Observations} rows, {fit.Model.Clusters} {fit.Unit}", .. Paper(paper)];
-        static IEnumerable<string> Paper(double[] p) => [string.Create(CultureInfo.InvariantCulture, $"{p[0]:F1}, {p[1]:+0.0;-0.0}, {p[2]:+0.0;-0.0}, R2 {p[3]:F2}")];
+        IEnumerable<IReadOnlyList<string>> Rows(string name, FittedModel? fit, string paper)
+        {
+            if (fit is null)
+            {
+                yield return [name, .. Enumerable.Repeat("?", 5), paper];
+                yield break;
+            }
+            yield return [name, .. fit.Coefficients.Select(c => WithInterval(c.Value95)), Number(fit.R2.Value, "F2"), $"the rows of {(fit.Pooled.Clusters > 1 ? $"each of {fit.R2.Method}" : fit.R2.Method)}", paper];
+            // With one cluster it is the same fit.
+            if (fit.Pooled.Clusters > 1) yield return [name, .. Enumerable.Range(0, 3).Select(i => WithInterval(LinearModel.CoefficientInterval(fit.Pooled, i))), Number(fit.Pooled.R2, "F2"), $"all {fit.Pooled.Observations} rows", ""];
+        }
         return new TableView
         {
             Id = "table-1",
             Title = "Table 1. Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (N: examples fitted)",
-            Note = $"{result.Source} Points, with 95% intervals by clustered standard errors; one row for every epoch of every D.",
+            Note = $"{result.Source} Points; one row for every epoch of every D. 95% intervals: t over the fits of the {data.Unit}; for the one fit to all rows, standard errors clustered by {data.Unit.TrimEnd('s')}.",
             Columns = ["test questions", "b0", "b_kn", "b_unk", "R2", "fitted to", "paper"],
-            Rows = [Row("in distribution", FittedModel.Fit(data, false), 36.9, 7.3, -8.3, 0.86), Row("out of distribution", FittedModel.Fit(data, true), 36.2, 3.2, -3.0, 0.95)],
+            Rows = [.. Rows("in distribution", FittedModel.Fit(data, false), "36.9, +7.3, -8.3, R2 0.86"), .. Rows("out of distribution", FittedModel.Fit(data, true), "36.2, +3.2, -3.0, R2 0.95")],
         };
     }
 

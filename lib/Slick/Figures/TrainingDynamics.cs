@@ -35,7 +35,7 @@ public static class TrainingDynamics
             Y = new("exact match (%)", 0, 100),
             Series = [.. fitted.Select(f => Curves.Line(data, f.Name, rows, r => r.Epoch, f.Value, f.Color)).Where(s => s.X.Count > 0),
                 Curves.Line(data, "dev", rows, r => r.Epoch, r => r.DevAccuracy, 3, LineStyle.Dashed)],
-            Markers = [new(stop[stop.Count / 2], stop.Count > 1 ? "EARLY_STOP (median)" : "EARLY_STOP")],
+            Markers = [new(stop[stop.Count / 2], stop[0] == stop[^1] ? "EARLY_STOP" : FormattableString.Invariant($"EARLY_STOP (median of {stop[0]} to {stop[^1]})"))],
         };
     }
 }

@@ -6,6 +6,12 @@ namespace Slick.Figures;
 /// <summary>Figures 3 and 4: what more and more Unknown examples do.</summary>
 public static class UnknownRatio
 {
+    private const string Paired = "Differences between lines are surer than their bands look: the claims take them within each seed.";
+
+    // What fine-tuning starts from, beside what it leaves.
+    private static Series Base(StudyData data, IEnumerable<EpochRow> rows) =>
+        Curves.Line(data, "base model", rows.Where(r => r.Epoch == 0), r => r.UnknownPercent, r => r.TestAccuracy, 7, LineStyle.Dotted);
+
     /// <summary>Figure 3a: test accuracy by % Unknown, a line for each duration of training.</summary>
     public static Figure Figure3a(StudyResult result)
     {
@@ -17,10 +23,10 @@ public static class UnknownRatio
         {
             Id = "figure-3a",
             Title = "Figure 3a. Test accuracy by the share of Unknown and the duration of training",
-            Note = Curves.Note(result, data),
+            Note = Curves.Note(result, data, Paired),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
-            Series = [Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
+            Series = [Base(data, ratio), Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
                 .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs", ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
         };
     }
@@ -39,11 +45,12 @@ public static class UnknownRatio
         {
             Id = "figure-3b",
             Title = "Figure 3b. D with and without its Unknown examples",
-            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates."),
+            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series =
             [
+                Base(data, result.Epochs.Where(r => r.Kind == ArmKind.Ratio)),
                 Line("D", ArmKind.Ratio, true, 0, LineStyle.Solid),
                 Line("D_Known", ArmKind.KnownOnly, true, 0, LineStyle.Dotted),
                 Line("D", ArmKind.Ratio, false, 1, LineStyle.Solid),

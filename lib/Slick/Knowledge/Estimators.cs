@@ -76,7 +76,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
         using var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
         PromptedQuestion[] sorted = [.. prompt.Questions.OrderBy(q => q.Own.Length + q.Gold.Length)];
-        foreach (var part in Estimators.Unfinished(scorer.Batches(sorted, prompt.Shared), sorted, estimates))
+        foreach (var part in Estimators.Unfinished(scorer.Batches(sorted, prompt.Shared?.Tokens ?? 0), sorted, estimates))
         {
             cancellation.ThrowIfCancellationRequested();
             var rows = sorted[part];

@@ -63,7 +63,10 @@ public sealed record PreTrainingOptions
     };
 }
 
-/// <summary>Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine.</summary>
+/// <summary>
+/// Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine. An epoch is as many whole batches
+/// as its documents fill: what is left at its end, less than a batch and other documents in each epoch, is not read.
+/// </summary>
 public static class PreTraining
 {
     /// <summary>Trains a fresh decoder. The same arguments give the same weights, also when the work was interrupted and resumed.</summary>
@@ -76,7 +79,7 @@ public static class PreTraining
     /// <param name="stage">The stage's name in progress reports.</param>
     /// <param name="progress">Told tokens, tokens/s and loss.</param>
     /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
-    /// <exception cref="DivergedException">The loss is no number any more.</exception>
+    /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
         string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
     {
@@ -117,7 +120,9 @@ public static class PreTraining
             if (step % 10 == 9 || step == steps - 1)
             {
                 var loss = HostTransfer.Read<float>(losses).Sum();
-                if (!float.IsFinite(loss)) throw new DivergedException($"Pre-training diverged at step {step + 1} (loss {loss}); lower preTraining.learningRate.");
+                // A guess among all words costs ln V; a model that does twice as badly has lost its way.
+                if (!float.IsFinite(loss) || loss > 2 * Math.Log(vocabularySize))
+                    throw new DivergedException(FormattableString.Invariant($"Pre-training diverged at step {step + 1} (loss {loss:G3}); lower preTraining.learningRate = {options.LearningRate}."));
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
                 progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
             }

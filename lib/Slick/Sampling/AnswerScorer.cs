@@ -13,7 +13,6 @@ namespace Slick.Sampling;
 /// </summary>
 public sealed class AnswerScorer : IDisposable
 {
-    private const long End = -1;
     private readonly Decoder decoder;
     private readonly SamplingOptions options;
     private readonly Tensor ends; // [V], 1 where a token ends an answer
@@ -54,19 +53,38 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="sampled">False to leave the probability out (it is 0 then): exact match asks for the greedy answer only.</param>
     /// <param name="cancellation">Checked before each batch.</param>
     /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer (estimators.md, Exact).</returns>
-    public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation)
-    {
-        using var scope = NewDisposeScope();
-        var parts = Batches(questions, shared).Select(part =>
+    public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
+        Joined(Batches(questions, shared?.Tokens ?? 0).Select(part =>
         {
             cancellation.ThrowIfCancellationRequested();
             return ScoreBatch([.. questions.Take(part)], shared, sampled);
-        }).ToList();
-        return (parts.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(parts, 1)).MoveToOuterDisposeScope();
+        }));
+
+    /// <summary>The same for rows that are on the device already, because they are scored again and again.</summary>
+    internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
+        Joined(batches.Select(batch =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return ScoreBatch(batch, shared, sampled);
+        }));
+
+    /// <summary>Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.</summary>
+    /// <param name="questions">Rows, best sorted by length.</param>
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
+        [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], decoder.Device))];
+
+    private Tensor Joined(IEnumerable<Tensor> parts)
+    {
+        using var scope = NewDisposeScope();
+        var all = parts.ToList();
+        return (all.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(all, 1)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.</summary>
-    internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared)
+    /// <param name="questions">Rows, best sorted by length.</param>
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, int shared)
     {
         var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
         for (var begin = 0; begin < questions.Count;)
@@ -74,7 +92,7 @@ public sealed class AnswerScorer : IDisposable
             int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
             for (; end < questions.Count; end++)
             {
-                var paths = Paths(questions[end]);
+                var paths = AnswerBatch.Paths(questions[end]);
                 var (length, answer) = (longest, positions);
                 foreach (var path in paths)
                 {
@@ -92,55 +110,30 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>One of <see cref="Batches"/> in one pass: [2, rows], as for all of them.</summary>
     internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
     {
+        using var batch = new AnswerBatch(rows, decoder.Device);
+        return ScoreBatch(batch, shared, sampled);
+    }
+
+    private Tensor ScoreBatch(AnswerBatch batch, KeyValues? shared, bool sampled)
+    {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        return Pass(rows, shared, sampled).MoveToOuterDisposeScope();
+        return Pass(batch, shared, sampled).MoveToOuterDisposeScope();
     }
 
-    // One way to write an answer behind its question. An answer that is joined with the line feed ends with its own last token.
-    private readonly record struct Path(int Question, int[] Own, int[] Gold, bool HasEnd)
+    private Tensor Pass(AnswerBatch batch, KeyValues? shared, bool sampled)
     {
-        public int Scored => Gold.Length + (HasEnd ? 1 : 0);
-    }
-
-    private static IEnumerable<Path> Paths(PromptedQuestion question, int at = 0) => question.Joined is { } joined
-        ? [new(at, question.Own, question.Gold, true), new(at, question.Own, joined, false)]
-        : [new(at, question.Own, question.Gold, true)];
-
-    private Tensor Pass(PromptedQuestion[] questions, KeyValues? shared, bool sampled)
-    {
-        Path[] rows = [.. questions.SelectMany(Paths)];
-        long[] ids = [.. rows.SelectMany(r => r.Own.Concat(r.Gold)).Select(t => (long)t)]; // N
-        var (places, real) = RaggedRows.Layout([.. rows.Select(r => r.Own.Length + r.Gold.Length)], left: false);
-        var answers = rows.Max(r => r.Scored); // A: positions that are looked at, the answer's end included
-        var count = rows.Sum(r => r.Scored);   // R: of them those that are no padding
-        var (wanted, targets) = (new long[count], new long[count]);
-        var factors = new long[rows.Length * answers]; // of each answer position, where it stands among the R; R for padding
-        Array.Fill(factors, count);
-        for (int r = 0, at = 0, first = 0; r < rows.Length; r++)
-        {
-            var (own, gold) = (rows[r].Own, rows[r].Gold);
-            for (var a = 0; a < rows[r].Scored; a++, at++)
-            {
-                wanted[at] = first + own.Length - 1 + a;
-                targets[at] = a < gold.Length ? gold[a] : End;
-                factors[r * answers + a] = at;
-            }
-            first += own.Length + gold.Length;
-        }
-        var owners = rows.Length == questions.Length ? [] : Array.ConvertAll(rows, r => (long)r.Question);
-        var all = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(decoder.Device).split( // one transfer a batch
-            [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length]);
-        var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(rows.Length, places.Length / rows.Length, all[1], all[2], all[3]));
+        var all = batch.Split();
+        var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
         var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
         var (target, place) = (all[4], all[5]);
         var one = ones(1, device: decoder.Device);
-        Tensor ByRow(Tensor factors) => cat([factors, one], 0).Take(0, place).view(rows.Length, answers).prod(1); // padding counts as 1
-        var isEnd = target.eq(Scalars.Of(End));
+        Tensor ByRow(Tensor factors) => cat([factors, one], 0).Take(0, place).view(batch.Rows, batch.Answers).prod(1); // padding counts as 1
+        var isEnd = target.eq(Scalars.Of(AnswerBatch.End));
         var best = logits.argmax(-1);
         var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
         // An answer is written in one way or the other: what the two give adds up.
-        Tensor ByQuestion(Tensor found) => owners.Length == 0 ? found : zeros(found.size(0), questions.Length, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
+        Tensor ByQuestion(Tensor found) => batch.Rows == batch.Questions ? found : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
         var greedy = ByRow(right.to(ScalarType.Float32));
         if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
 

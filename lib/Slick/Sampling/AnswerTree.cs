@@ -97,7 +97,7 @@ public sealed class AnswerTree
         return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
     }
 
-    private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared) { Bytes = Bytes };
+    private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared?.Tokens ?? 0) { Bytes = Bytes };
 
     private static DrawnAnswers Drawn(Answers answers)
     {

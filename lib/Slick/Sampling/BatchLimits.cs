@@ -38,11 +38,11 @@ internal sealed class BatchLimits
     public const long DefaultBytes = 1L << 30;
 
     /// <param name="decoder">The model.</param>
-    /// <param name="shared">What stands before every row, or null.</param>
-    public BatchLimits(Decoder decoder, KeyValues? shared)
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    public BatchLimits(Decoder decoder, int shared)
     {
         config = decoder.Config;
-        prefix = shared?.Tokens ?? 0;
+        prefix = shared;
         width = decoder.Weights.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2;
         onCpu = decoder.Device.type != DeviceType.CUDA;
         Flop = onCpu ? 1e12 : 1e14;

@@ -92,17 +92,20 @@ public sealed class PromptBatch : IDisposable
     /// <summary>Computes the shared part, which depends on all questions and not on how they are batched.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokens">The prompt and its questions.</param>
-    public PromptBatch(Decoder decoder, PromptTokens tokens)
+    /// <param name="shared">The ids of the shared tokens where the caller keeps them on the device, [1, P] (<see cref="Upload"/>); else they are brought there.</param>
+    public PromptBatch(Decoder decoder, PromptTokens tokens, Tensor? shared = null)
     {
         Questions = tokens.Questions;
         if (tokens.Shared.Count == 0) return;
         using var scope = TorchSharp.torch.NewDisposeScope();
         using var inference = inference_mode();
-        var ids = tensor([.. tokens.Shared], ScalarType.Int64).to(decoder.Device).view(1, tokens.Shared.Count);
-        var (_, present) = decoder.Forward(ids, keep: true);
+        var (_, present) = decoder.Forward(shared ?? Upload(tokens, decoder.Device), keep: true);
         Shared = present!.AsShared();
         present.Dispose();
     }
+
+    /// <summary>The ids of the shared tokens on a device, int64 [1, P].</summary>
+    internal static Tensor Upload(PromptTokens tokens, Device device) => tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count);
 
     /// <summary>Encodes the questions and computes the shared part.</summary>
     /// <param name="decoder">The model.</param>

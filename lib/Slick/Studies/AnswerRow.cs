@@ -15,8 +15,14 @@ public sealed record AnswerRow
     public required int Seed { get; init; }
     /// <summary>The test question's <see cref="Facts.Fact.Id"/>.</summary>
     public required int FactId { get; init; }
+    /// <summary>The relation's id.</summary>
+    public required string Relation { get; init; }
     /// <summary>The test question's category for the base model.</summary>
     public required Category Category { get; init; }
+    /// <summary>Lab only: times that one pass of pre-training states the gold answer; -1 where unknown.</summary>
+    public int GoldExposures { get; init; } = -1;
+    /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
+    public int RivalExposures { get; init; } = -1;
     /// <summary>Exact match before fine-tuning.</summary>
     public required bool Base { get; init; }
     /// <summary>Exact match at EARLY_STOP.</summary>

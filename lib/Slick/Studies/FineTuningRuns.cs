@@ -15,7 +15,7 @@ public sealed record Run(Arm Arm, int Seed);
 public static class FineTuningRuns
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>Does the runs that the store does not have, side by side, and reads all of them.</summary>
     /// <param name="model">The base model.</param>
@@ -145,7 +145,10 @@ public static class FineTuningRuns
             BaseSeed = baseSeed,
             Seed = run.Seed,
             FactId = fact.Id,
+            Relation = fact.Relation,
             Category = Category[fact.Id],
+            GoldExposures = fact.GoldExposures,
+            RivalExposures = fact.RivalExposures,
             Base = results[0].Correct[Dev.Count + i],
             EarlyStop = results[earlyStop].Correct[Dev.Count + i],
             Convergence = results[^1].Correct[Dev.Count + i],

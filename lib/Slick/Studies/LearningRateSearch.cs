@@ -64,6 +64,11 @@ public static class LearningRateSearch
             return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99,
                 Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop), Test(ArmKind.Ratio, Last));
         }).ToList();
-        return (rows, rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate, known);
+        return (rows, Choose(rows), known);
     }
+
+    /// <summary>The rule: of the rates that fit, the one with the best dev accuracy, of equal ones the smallest; null where none fits.</summary>
+    /// <param name="rows">The rates that were tried.</param>
+    public static double? Choose(IReadOnlyList<LearningRateRow> rows) =>
+        rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate;
 }

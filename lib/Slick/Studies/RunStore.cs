@@ -193,6 +193,10 @@ public sealed class Stage
     public string Folder => Path.Combine(store.Folder, $"{Name}-{Key}");
     /// <summary>True where the stage is finished: its files can be read.</summary>
     public bool IsComplete => Directory.Exists(Folder);
+    /// <summary>True where there is nothing to do: the stage is finished, or it failed, as it would again.</summary>
+    public bool IsSettled => IsComplete || System.IO.File.Exists(FailureFile);
+    private string FailedFolder => Path.Combine(store.Folder, $"failed-{Name}-{Key}");
+    private string FailureFile => Path.Combine(FailedFolder, "failure.json");
     /// <summary>A file of the finished stage.</summary>
     public string File(string name) => Path.Combine(Folder, name);
 
@@ -206,8 +210,7 @@ public sealed class Stage
     {
         if (IsComplete) return;
         // The same options and seed would go wrong in the same way again.
-        var failed = Path.Combine(store.Folder, $"failed-{Name}-{Key}");
-        if (System.IO.File.Exists(Path.Combine(failed, "failure.json"))) throw new DivergedException(JsonNode.Parse(System.IO.File.ReadAllText(Path.Combine(failed, "failure.json")))!["message"]!.GetValue<string>());
+        if (System.IO.File.Exists(FailureFile)) throw new DivergedException(ReadFailure());
         var clock = Stopwatch.StartNew();
         using var scratch = OpenScratch();
         AtomicFile.WriteText(Path.Combine(scratch.Folder, "options.json"), options);
@@ -215,8 +218,8 @@ public sealed class Stage
         try { write = work(scratch.Folder); }
         catch (DivergedException e)
         {
-            AtomicFile.WriteText(Path.Combine(failed, "options.json"), options);
-            AtomicFile.WriteText(Path.Combine(failed, "failure.json"), new JsonObject { ["message"] = e.Message }.ToJsonString() + "\n");
+            AtomicFile.WriteText(Path.Combine(FailedFolder, "options.json"), options);
+            AtomicFile.WriteText(FailureFile, new JsonObject { ["message"] = e.Message }.ToJsonString() + "\n");
             scratch.Clear();
             throw;
         }
@@ -256,6 +259,14 @@ public sealed class Stage
             if (Directory.Exists(aside)) Directory.Delete(aside, recursive: true);
         }
         scratch.Clear();
+    }
+
+    private string ReadFailure()
+    {
+        string? message;
+        try { message = JsonNode.Parse(System.IO.File.ReadAllText(FailureFile))?["message"]?.GetValue<string>(); }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) { message = null; }
+        return message ?? throw new SlickException($"{FailureFile}: damaged; delete its folder and run again.");
     }
 
     // One process at a time resumes a scratch folder; another one that comes meanwhile works in a folder of its own.

@@ -101,14 +101,14 @@ public static class Study
         return ("smoke", StudyOptions.Smoke, store);
     }
 
-    /// <summary>True where the store has the labels and every run of a study.</summary>
+    /// <summary>True where the store has the labels and every run of a study, those that diverged included: nothing is left to do.</summary>
     public static bool IsComplete(StudyOptions options, int seed, RunStore store) => Enumerable.Range(seed, options.Bases).All(s =>
     {
         var model = BaseModel.StageOf(options, s, store);
         var labels = Labels.StageOf(model.Key, s, options, store);
         // The sets that no fact belongs to have no run: they are known only with the labels.
         return model.IsComplete && labels.IsComplete && options.Arms().All(a => Enumerable.Range(1, a.Draws).All(d =>
-            FineTuningRuns.StageOf(new(a.Arm, d), model.Key, labels.Key, s, options, store).IsComplete || a.Arm.UnknownPercent < 0 && a.Arm.Kind != ArmKind.Natural));
+            FineTuningRuns.StageOf(new(a.Arm, d), model.Key, labels.Key, s, options, store).IsSettled || a.Arm.UnknownPercent < 0 && a.Arm.Kind != ArmKind.Natural));
     });
 }
 

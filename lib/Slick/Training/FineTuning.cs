@@ -63,11 +63,9 @@ public static class FineTuning
         using var optimizer = new AdamW(weights) { WeightDecay = options.WeightDecay };
         using var generator = new Generator((ulong)seed, decoder.Device);
         var dropout = new Dropout(options.DropoutRate, generator);
-        using var scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions());
+        using var asked = new Evaluation(decoder, tokenizer, format, evaluation);
         var encoded = examples.Select(f => Encode(tokenizer, format, f)).ToArray();
         var lineEnd = tokenizer.Encode("\n", addSpecialTokens: false)[0];
-        var byRelation = evaluation.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation)
-            .Select(g => (Indices: g.Select(p => p.index).ToArray(), Tokens: new PromptTokens(decoder.Config, tokenizer, format, [], [.. g.Select(p => p.fact)]))).ToArray();
         var passUpdates = (encoded.Length + options.BatchExamples - 1) / options.BatchExamples;
         if (epochUpdates == 0) epochUpdates = passUpdates;
 
@@ -80,7 +78,7 @@ public static class FineTuning
             history.Add(result);
             epochDone(result);
         }
-        if (history.Count == 0) Done(new EpochResult(0, 0, double.NaN, Evaluate()));
+        if (history.Count == 0) Done(new EpochResult(0, 0, double.NaN, asked.Ask(cancellation)));
         var checkpoints = new CheckpointClock();
         for (var epoch = history.Count; epoch <= options.Epochs; epoch++)
         {
@@ -107,25 +105,8 @@ public static class FineTuning
             // A guess among all words costs ln V; a model that does twice as badly has lost its way.
             if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
                 throw new DivergedException(FormattableString.Invariant($"Fine-tuning diverged in epoch {epoch} (loss {loss:G3}); lower fineTuning.learningRate = {options.LearningRate}."));
-            Done(new EpochResult(epoch, optimizer.Steps, loss, Evaluate()));
+            Done(new EpochResult(epoch, optimizer.Steps, loss, asked.Ask(cancellation)));
             if (file is not null && epoch < options.Epochs && checkpoints.IsDue) checkpoints.Save(() => Save(file, weights, optimizer, history));
-        }
-
-        bool[] Evaluate()
-        {
-            using var scope = NewDisposeScope();
-            var (scores, indices) = (new List<Tensor>(), new List<int>());
-            foreach (var (own, tokens) in byRelation)
-            {
-                // What all of a relation's questions begin with is computed once.
-                using var batch = new PromptBatch(decoder, tokens);
-                scores.Add(scorer.Score(batch.Questions, batch.Shared, sampled: false, cancellation)[0]);
-                indices.AddRange(batch.Questions.Select(q => own[q.Index]));
-            }
-            var values = HostTransfer.Read<float>(cat(scores));
-            var correct = new bool[evaluation.Count];
-            for (var i = 0; i < values.Length; i++) correct[indices[i]] = values[i] > 0;
-            return correct;
         }
     }
 

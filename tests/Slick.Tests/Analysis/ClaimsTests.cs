@@ -35,7 +35,7 @@ public sealed class ClaimsTests
                 {
                     var category = (Category)(q % 4);
                     bool Right(double mean) => random.NextDouble() < (category == Category.Unknown ? unknownAccuracy : Math.Clamp(mean, 0, 1));
-                    answers.Add(new AnswerRow { Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = q, Category = category, Base = Right(0.4), EarlyStop = Right(At(5)), Convergence = Right(At(Epochs)) });
+                    answers.Add(new AnswerRow { Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = q, Relation = "r", Category = category, Base = Right(0.4), EarlyStop = Right(At(5)), Convergence = Right(At(Epochs)) });
                 }
             }
         return (epochs, answers);

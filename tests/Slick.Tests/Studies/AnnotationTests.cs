@@ -187,7 +187,7 @@ public sealed class AnnotationTests : IDisposable
     {
         using var lab = new DecoderWeights(new PreTrainingOptions().Shape(3000), CPU, trainable: false);
         using var decoder = new Decoder(lab);
-        var limits = new BatchLimits(decoder, null);
+        var limits = new BatchLimits(decoder, 0);
         Assert.True(limits.Fits(8192 / 12, 12, 6));
         Assert.True(limits.LevelRows(8, 0, BatchLimits.DefaultBytes) >= 8192 / 8);
         Assert.True(limits.TreeRows(8, 16) >= 8192 / 8);
@@ -195,7 +195,7 @@ public sealed class AnnotationTests : IDisposable
         using var other = new Decoder(large);
         var questions = Enumerable.Range(0, 2000).Select(i => new PromptedQuestion(i, [5, 6, 7], [8, 9])).ToList();
         var tokenizer = WordLevelTokenizer.Train(["a"]);
-        var batches = new AnswerScorer(other, tokenizer, new() { BatchTokens = 1_000_000 }).Batches(questions, null).ToList();
+        var batches = new AnswerScorer(other, tokenizer, new() { BatchTokens = 1_000_000 }).Batches(questions, 0).ToList();
         Assert.Equal(2000, batches.Sum(b => b.GetOffsetAndLength(2000).Length));
         var rows = batches[0].GetOffsetAndLength(2000).Length;
         Assert.InRange(rows * 3L * 250_000 * 4 * 3, BatchLimits.DefaultBytes / 2, BatchLimits.DefaultBytes);

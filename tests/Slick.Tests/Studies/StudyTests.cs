@@ -172,12 +172,31 @@ public sealed class StudyTests
             Assert.Equal(shares, set.CountBy(f => f.Relation).ToDictionary());
             Assert.Equal(set.Count, set.DistinctBy(f => f.Id).Count());
             Assert.All(set, f => Assert.Equal(Split.Train, f.Split));
+            // X% of the whole, and of each relation to within one example.
+            Assert.Equal((int)Math.Round(set.Count * x / 100.0, MidpointRounding.AwayFromZero), set.Count(f => category[f.Id] == Category.Unknown));
             foreach (var relation in set.GroupBy(f => f.Relation))
-                Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100.0 - 0.5, relation.Count() * x / 100.0 + 0.5);
+                Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100, (relation.Count() * x + 99) / 100);
             // D_Known is D without its Unknown examples.
             Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(), Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
         }
         Assert.All(Set(ArmKind.WeaklyKnown, -1), f => Assert.Equal(Category.WeaklyKnown, category[f.Id]));
+    }
+
+    [Theory]
+    [InlineData(50, new[] { 3, 3, 3, 3 }, new[] { 2, 2, 1, 1 })] // rounding each would give 8 of 12
+    [InlineData(25, new[] { 3, 10, 7 }, new[] { 1, 2, 2 })]       // remainders 0.75, 0.5, 0.75
+    [InlineData(75, new[] { 4, 0, 1 }, new[] { 3, 0, 1 })]
+    [InlineData(100, new[] { 5, 6 }, new[] { 5, 6 })]
+    [InlineData(0, new[] { 5, 6 }, new[] { 0, 0 })]
+    public void UnknownExamples_AreXPercentOfTheWhole(int percent, int[] sizes, int[] expected) =>
+        Assert.Equal(expected, FineTuningSets.UnknownExamples(sizes, percent));
+
+    [Fact]
+    public void Exposures_StayWithTheAnswers()
+    {
+        var facts = SmokeStudy.Result.Bases[0].Facts;
+        Assert.All(SmokeStudy.Result.Answers, a => Assert.Equal((facts[a.FactId].Relation, facts[a.FactId].GoldExposures, facts[a.FactId].RivalExposures), (a.Relation, a.GoldExposures, a.RivalExposures)));
+        Assert.Contains(SmokeStudy.Result.Answers, a => a.RivalExposures > 0);
     }
 
     [Fact]

@@ -1,0 +1,62 @@
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
+using Slick.Text;
+using static TorchSharp.torch;
+
+namespace Slick.Training;
+
+/// <summary>
+/// Questions whose exact match is asked after every epoch, zero-shot. Their tokens stay on the device; an answer to all of
+/// them takes one transfer.
+/// </summary>
+internal sealed class Evaluation : IDisposable
+{
+    private sealed record Part(int[] Indices, PromptTokens Tokens, Tensor Shared, IReadOnlyList<AnswerBatch> Batches);
+
+    private readonly Decoder decoder;
+    private readonly AnswerScorer scorer;
+    private readonly List<Part> parts; // of each relation
+    private readonly int count;
+
+    /// <summary>Encodes the questions and brings them to the model's device.</summary>
+    public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
+    {
+        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions()));
+        parts = [.. questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(relation =>
+        {
+            var tokens = new PromptTokens(decoder.Config, tokenizer, format, [], [.. relation.Select(p => p.fact)]);
+            return new Part([.. relation.Select(p => p.index)], tokens, PromptBatch.Upload(tokens, decoder.Device).DetachFromDisposeScope(), scorer.Upload(tokens.Questions, tokens.Shared.Count));
+        })];
+    }
+
+    /// <summary>For each question, whether the greedy answer is the gold answer.</summary>
+    public bool[] Ask(CancellationToken cancellation)
+    {
+        using var scope = NewDisposeScope();
+        var (scores, indices) = (new List<Tensor>(), new List<int>());
+        foreach (var part in parts)
+        {
+            // What all of a relation's questions begin with is computed once.
+            using var prompt = new PromptBatch(decoder, part.Tokens, part.Shared);
+            scores.Add(scorer.Score(part.Batches, prompt.Shared, sampled: false, cancellation)[0]);
+            indices.AddRange(prompt.Questions.Select(q => part.Indices[q.Index]));
+        }
+        var values = HostTransfer.Read<float>(cat(scores));
+        var correct = new bool[count];
+        for (var i = 0; i < values.Length; i++) correct[indices[i]] = values[i] > 0;
+        return correct;
+    }
+
+    /// <summary>Frees what is on the device.</summary>
+    public void Dispose()
+    {
+        scorer.Dispose();
+        foreach (var part in parts)
+        {
+            part.Shared.Dispose();
+            foreach (var batch in part.Batches) batch.Dispose();
+        }
+    }
+}
