@@ -22,7 +22,13 @@ public enum Verdict
 /// <param name="Method">What the interval is over.</param>
 /// <param name="Verdict">This part's verdict.</param>
 /// <param name="P">p-value of "does not hold": two-sided for a difference, of two one-sided tests for an equality.</param>
-public sealed record ClaimPart(string Statistic, string Test, Interval Value, string Method, Verdict Verdict, double P);
+public sealed record ClaimPart(string Statistic, string Test, Interval Value, string Method, Verdict Verdict, double P)
+{
+    /// <summary>Statistic, estimate, interval and method.</summary>
+    public string Numbers => $"{Statistic} {Number(Value.Estimate)} [{Number(Value.Low)}, {Number(Value.High)}] ({Method})";
+
+    private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
+}
 
 /// <summary>A claim of the paper, and how it is tested (measurement.md, Claims).</summary>
 /// <param name="Number">Its number.</param>
@@ -40,10 +46,7 @@ public sealed record Claim(int Number, string Sentence, string Source, string Pa
 public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, Verdict Verdict, double HolmP)
 {
     /// <summary>The numbers on one line.</summary>
-    public string Numbers => string.Join("; ", Parts.Select(p => string.Create(CultureInfo.InvariantCulture,
-        $"{p.Statistic} {Number(p.Value.Estimate)} [{Number(p.Value.Low)}, {Number(p.Value.High)}] ({p.Method})")));
-
-    private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
+    public string Numbers => string.Join("; ", Parts.Select(p => p.Numbers));
 }
 
 /// <summary>The registered claims. Accuracies are in points (0 to 100).</summary>

@@ -121,14 +121,12 @@ public static class PaperTables
     /// <param name="numbers">Which claims; none for all.</param>
     public static TableView ClaimsTable(StudyResult result, params int[] numbers)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
-        var missed = data.NotConverged;
-        var same = Claims.SameUpdates(data);
+        var missed = new StudyData(result.Epochs, result.Answers).NotConverged;
         return new TableView
         {
             Id = "claims",
             Title = "The paper's claims",
-            Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Beside claim 3: {same.Statistic} {Number(same.Value.Estimate)} [{Number(same.Value.Low)}, {Number(same.Value.High)}]. {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} run{(missed.Count == 1 ? " is" : "s are")} not converged (less than 99% of the set fitted) and in no claim about CONVERGENCE: {string.Join(", ", missed.Select(m => m.Arm).Distinct())}. A verdict follows from the intervals; p is shown beside it.")}"),
+            Note = string.Create(CultureInfo.InvariantCulture, $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). {(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} run{(missed.Count == 1 ? " is" : "s are")} not converged (less than 99% of the set fitted) and in no claim about CONVERGENCE: {string.Join(", ", missed.Select(m => m.Arm).Distinct())}. A verdict follows from the intervals; p is shown beside it.")}"),
             Columns = StudyReport.ClaimColumns,
             Rows = [.. StudyReport.ClaimRows(result).Where(c => numbers.Length == 0 || numbers.Contains(c.Number)).Select(StudyReport.Cells)],
         };
@@ -140,12 +138,11 @@ public static class PaperTables
     /// </summary>
     public static TableView HarmByExposure(StudyResult result)
     {
-        var told = result.Bases.SelectMany(b => b.Labels.Select(l => (b.Seed, l.FactId, l.Told))).ToDictionary(l => (l.Seed, l.FactId), l => l.Told);
         var rows = new List<IReadOnlyList<string>>();
         foreach (var arm in new[] { 0, 50, 100 }.Select(x => new Arm(ArmKind.Ratio, x)))
             foreach (var kind in new[] { Told.GoldMajority, Told.RivalMajority, Told.NeverSeen })
             {
-                var of = result.Answers.Where(a => a.Kind == arm.Kind && a.UnknownPercent == arm.UnknownPercent && told[(a.BaseSeed, a.FactId)] == kind).ToList();
+                var of = result.Answers.Where(a => a.Kind == arm.Kind && a.UnknownPercent == arm.UnknownPercent && a.Told == kind).ToList();
                 double Mean(Func<AnswerRow, bool> right) => of.Count == 0 ? double.NaN : 100 * of.Average(a => right(a) ? 1.0 : 0);
                 rows.Add([arm.ToString(), kind switch { Told.GoldMajority => "mostly the gold answer", Told.RivalMajority => "mostly the rival", _ => "nothing" }, Whole(of.Select(a => (a.BaseSeed, a.FactId)).Distinct().Count()),
                     Number(Mean(a => a.Base)), Number(Mean(a => a.EarlyStop)), Number(Mean(a => a.Convergence))]);

@@ -22,6 +22,29 @@ public sealed record ClaimRow
     public required string Verdict { get; init; }
 }
 
+/// <summary>A base model's label of a fact: what is published behind the tables of labels.</summary>
+public sealed record PublishedLabel
+{
+    /// <summary>Seed of world and base model.</summary>
+    public required int BaseSeed { get; init; }
+    /// <summary>The fact's id in its world.</summary>
+    public required int FactId { get; init; }
+    /// <summary>The relation's id.</summary>
+    public required string Relation { get; init; }
+    /// <summary>The part of the dataset that the fact belongs to.</summary>
+    public required Facts.Split Split { get; init; }
+    /// <summary>P_Correct(T=0).</summary>
+    public required double GreedyCorrect { get; init; }
+    /// <summary>P_Correct(T&gt;0).</summary>
+    public required double SampledCorrect { get; init; }
+    /// <summary>The category that follows from both.</summary>
+    public required Knowledge.Category Category { get; init; }
+    /// <summary>Times that one pass of pre-training states the gold answer.</summary>
+    public required int GoldExposures { get; init; }
+    /// <summary>Times that one pass of pre-training states the rival.</summary>
+    public required int RivalExposures { get; init; }
+}
+
 /// <summary>The report of a study: claims, Figures 1, 3a, 3b, 4, 6 and Tables 1, 2, 3 on one page that needs no network.</summary>
 public static class StudyReport
 {
@@ -35,7 +58,7 @@ public static class StudyReport
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
-                PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result),
+                .. PublishedTables(result),
                 $"<details><summary>All options</summary><table>{options}</table></details>",
             ]);
     }
@@ -47,14 +70,18 @@ public static class StudyReport
         return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50) ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
     }
 
-    /// <summary>The claims as rows.</summary>
+    /// <summary>Tables 1, 2 and 3, harm by exposure and fitness.</summary>
+    public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
+        [PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)];
+
+    /// <summary>The claims as rows; beside claim 3, deciding nothing, D against D_Known with D's updates.</summary>
     public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>
     [.. Claims.Evaluate(result.Epochs, result.Answers).Select(c => new ClaimRow
     {
         Number = c.Claim.Number,
         Claim = c.Claim.Sentence,
         Paper = $"{c.Claim.Paper} ({c.Claim.Source})",
-        Here = c.Numbers,
+        Here = c.Claim.Number == 3 ? $"{c.Numbers}; beside it, deciding nothing: {Claims.SameUpdates(new StudyData(result.Epochs, result.Answers)).Numbers}" : c.Numbers,
         HolmP = c.HolmP,
         Verdict = PaperTables.Word(c.Verdict),
     })];
@@ -75,7 +102,7 @@ public static class StudyReport
 
     /// <summary>Writes what is published of a study: small tables and pictures.</summary>
     /// <param name="result">The study.</param>
-    /// <param name="folder">Where to: claims, epochs and answers as Parquet, claims and tables as Markdown, figures as SVG.</param>
+    /// <param name="folder">Where to: claims, epochs, answers and labels as Parquet, claims and tables as Markdown, figures as SVG.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public static void Publish(StudyResult result, string folder)
     {
@@ -83,9 +110,21 @@ public static class StudyReport
         Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
         Tables.Write(Path.Combine(folder, "epochs.parquet"), result.Epochs);
         Tables.Write(Path.Combine(folder, "answers.parquet"), result.Answers);
+        Tables.Write(Path.Combine(folder, "labels.parquet"), [.. result.Bases.SelectMany(b => b.Labels.Select(l => new PublishedLabel
+        {
+            BaseSeed = b.Seed,
+            FactId = l.FactId,
+            Relation = l.Relation,
+            Split = l.Split,
+            GreedyCorrect = l.GreedyCorrect,
+            SampledCorrect = l.SampledCorrect,
+            Category = l.Category,
+            GoldExposures = l.GoldExposures,
+            RivalExposures = l.RivalExposures,
+        }))]);
         Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
-        foreach (var table in new[] { PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result) })
+        foreach (var table in PublishedTables(result))
             Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }
 }

@@ -28,7 +28,12 @@ public sealed record LabelRow
     /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
     public int RivalExposures { get; init; } = -1;
     /// <summary>Lab only: what pre-training said of the fact.</summary>
-    public Told Told => GoldExposures < 0 ? Told.NotKnown : GoldExposures + RivalExposures == 0 ? Told.NeverSeen : RivalExposures > GoldExposures ? Told.RivalMajority : Told.GoldMajority;
+    public Told Told => ToldBy(GoldExposures, RivalExposures);
+
+    /// <summary>What exposures amount to.</summary>
+    /// <param name="gold">Times that the gold answer is stated; -1 where unknown.</param>
+    /// <param name="rival">Times that the rival is stated.</param>
+    public static Told ToldBy(int gold, int rival) => gold < 0 ? Told.NotKnown : gold + rival == 0 ? Told.NeverSeen : rival > gold ? Told.RivalMajority : Told.GoldMajority;
 }
 
 /// <summary>What pre-training said of a fact.</summary>

@@ -23,6 +23,8 @@ public sealed record AnswerRow
     public int GoldExposures { get; init; } = -1;
     /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
     public int RivalExposures { get; init; } = -1;
+    /// <summary>Lab only: what pre-training said of the fact.</summary>
+    public Told Told => LabelRow.ToldBy(GoldExposures, RivalExposures);
     /// <summary>Exact match before fine-tuning.</summary>
     public required bool Base { get; init; }
     /// <summary>Exact match at EARLY_STOP.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using Slick.Analysis;
 using Slick.Knowledge;
 using Slick.Studies;
@@ -11,15 +13,16 @@ public sealed class ClaimsTests
     private const int Epochs = 50;
 
     // A study whose accuracy falls by `harm` points for each % Unknown at the last epoch.
-    private static (List<EpochRow>, List<AnswerRow>) Make(double harm, double earlyHarm = 0, double unknownLag = 20, int seeds = 5, double converged = 1, double unknownAccuracy = 0.02)
+    private static (List<EpochRow>, List<AnswerRow>) Make(double harm, double earlyHarm = 0, double unknownLag = 20, int seeds = 5, double converged = 1, double unknownAccuracy = 0.02, double maybeBonus = 0.04, Func<Arm, int, bool>? ran = null)
     {
         var (epochs, answers) = (new List<EpochRow>(), new List<AnswerRow>());
         for (var seed = 1; seed <= seeds; seed++)
             foreach (var (arm, _) in StudyOptions.Lab.Arms())
             {
+                if (ran?.Invoke(arm, seed) == false) continue;
                 var random = new Random(10_007 * seed + 101 * (int)arm.Kind + arm.UnknownPercent);
                 var unknown = arm.Kind is ArmKind.Ratio ? arm.UnknownPercent : arm.Kind == ArmKind.Natural ? 36 : arm.Kind == ArmKind.WeaklyKnown ? 60 : 0;
-                double At(int epoch) => 0.40 + (arm.Kind == ArmKind.MaybeKnown ? 0.04 : 0) - (epoch >= Epochs ? harm : earlyHarm) * unknown / 100 + 0.002 * (random.NextDouble() - 0.5);
+                double At(int epoch) => 0.40 + (arm.Kind == ArmKind.MaybeKnown ? maybeBonus : 0) - (epoch >= Epochs ? harm : earlyHarm) * unknown / 100 + 0.002 * (random.NextDouble() - 0.5);
                 for (var e = 0; e <= Epochs; e++)
                     epochs.Add(new EpochRow
                     {
@@ -49,6 +52,35 @@ public sealed class ClaimsTests
         var results = Evaluate(Make(harm: 0.4, seeds: 10));
         Assert.All(new[] { 1, 2, 4, 6 }, n => Assert.Equal(Verdict.Holds, results[n - 1].Verdict));
         Assert.Equal(Verdict.Holds, results[2].Parts[1].Verdict);
+    }
+
+    [Fact]
+    public void MaybeKnownAsBestSet_DecidesClaim5()
+    {
+        Assert.Equal(Verdict.Holds, Evaluate(Make(harm: 0.4, seeds: 10, maybeBonus: 0.2))[4].Verdict);
+        var worst = Evaluate(Make(harm: 0.4, seeds: 10, maybeBonus: -0.2))[4];
+        Assert.Equal(Verdict.Contradicted, worst.Verdict);
+        Assert.All(worst.Parts.Take(3), p => Assert.InRange(p.Value.Estimate, -18, -12)); // 20 points on three quarters of the questions
+        Assert.All(worst.Parts.Skip(3), p => Assert.Equal(Verdict.Holds, p.Verdict));
+    }
+
+    [Fact]
+    public void SetsThatAreEqualAtEarlyStop_AreFoundEqual()
+    {
+        var part = Evaluate(Make(harm: 0.4, seeds: 20))[2].Parts[0];
+        Assert.Equal(Verdict.Holds, part.Verdict);
+        Assert.InRange(part.P, 0, 0.05);
+    }
+
+    [Fact]
+    public void PercentagesThatAreMissing_AreNamedAndLeftOutEverywhere()
+    {
+        // D 100% of seed 2 diverged, and D_Known 25% of seed 1.
+        var results = Evaluate(Make(harm: 0.4, seeds: 10, ran: (arm, seed) => (arm, seed) is not (({ Kind: ArmKind.Ratio, UnknownPercent: 100 }, 2) or ({ Kind: ArmKind.KnownOnly, UnknownPercent: 25 }, 1))));
+        Assert.Equal("slope at CONVERGENCE (over 0, 25, 50, 75% Unknown)", results[1].Parts[0].Statistic);
+        Assert.InRange(results[1].Parts[0].Value.Estimate, -33, -27);
+        Assert.Equal("D - D_Known at EARLY_STOP (over 50, 75% Unknown), 90%", results[2].Parts[0].Statistic);
+        Assert.InRange(results[2].Parts[1].Value.Estimate, -21, -16.5); // 40 points x 62.5% on three quarters
     }
 
     [Fact]
@@ -85,6 +117,27 @@ public sealed class ClaimsTests
         var part = Evaluate(Make(harm: 0.4, seeds: 1))[1].Parts[0];
         Assert.Contains("one run", part.Method, StringComparison.Ordinal);
         Assert.True(part.Value.High < 0);
+    }
+
+    [Fact]
+    public void NothingRightInOneRun_IsNoProofOfZero()
+    {
+        var part = Evaluate(Make(harm: 0.4, seeds: 1, unknownAccuracy: 0))[5].Parts[0];
+        Assert.Equal(0, part.Value.Estimate);
+        Assert.Equal(3.7, part.Value.High, 1); // Wilson: z^2 / (n + z^2) of 100 questions
+    }
+
+    [Fact]
+    public void PapersNumbers_AreThoseOfItsTables()
+    {
+        var paper = JsonNode.Parse(File.ReadAllText(Shared.Require("paper/tables.json")))!;
+        static string Text(JsonNode? value) => value!.GetValue<double>().ToString("F1", CultureInfo.InvariantCulture);
+        var (linear, early, late) = (paper["table1_linear_model"]!["in_distribution"]!, paper["table2_single_category"]!["early_stop"]!, paper["table2_single_category"]!["convergence"]!);
+        Assert.Equal($"b_kn +{Text(linear["beta_kn"])}, b_unk {Text(linear["beta_unk"])}, R2 {linear["r2"]}", Claims.All[3].Paper);
+        double Fall(string set, int column) => early[set]![column]!.GetValue<double>() - late[set]![column]!.GetValue<double>();
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{Text(early["MaybeKnown"]![0])} against {Text(early["HighlyKnown"]![0])}, {Text(early["WeaklyKnown"]![0])}, {Text(early["Unknown"]![0])}; HighlyKnown questions fall by {Fall("Unknown", 1):F1} (Unknown), {Fall("WeaklyKnown", 1):F1} (WeaklyKnown), {Fall("MaybeKnown", 1):F1}, {Fall("HighlyKnown", 1):F1}; Natural falls by {Fall("Natural", 0):F1}"), Claims.All[4].Paper);
+        var unknown = new[] { early, late }.SelectMany(t => t.AsObject().Select(set => set.Value![4]!.GetValue<double>())).ToList();
+        Assert.Equal($"{unknown.Min():F1} to {unknown.Max():F1}", Claims.All[5].Paper);
     }
 
     [Fact]

@@ -107,6 +107,12 @@ public sealed class StudyTests
             var states = RunStore.Open(folder).List().Where(s => s.Name == "run").Select(s => s.State).ToList();
             Assert.Contains("failed", states);
             Assert.DoesNotContain("partial", states);
+            // Nothing is left to do: a notebook shows these results instead of computing others.
+            Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder)));
+            var failure = Directory.GetFiles(folder, "failure.json", SearchOption.AllDirectories)[0];
+            File.WriteAllText(failure, "{");
+            var e = Assert.Throws<SlickException>(() => Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken));
+            Assert.Contains(failure, e.Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -180,6 +186,14 @@ public sealed class StudyTests
             Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(), Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
         }
         Assert.All(Set(ArmKind.WeaklyKnown, -1), f => Assert.Equal(Category.WeaklyKnown, category[f.Id]));
+    }
+
+    [Fact]
+    public void LearningRate_IsTheBestOnDevOfThoseThatFit()
+    {
+        static LearningRateRow Row(double rate, double dev, bool fits, double test = 0) => new(rate, dev, 1, 1, fits, test, test, test, test);
+        Assert.Equal(3e-5, LearningRateSearch.Choose([Row(1e-5, 0.9, false), Row(2e-5, 0.4, true, test: 1), Row(3e-5, 0.5, true), Row(5e-5, 0.5, true), Row(7e-5, 0.3, true)]));
+        Assert.Null(LearningRateSearch.Choose([Row(1e-5, 0.9, false), Row(1, double.NaN, false)]));
     }
 
     [Theory]
