@@ -12,7 +12,8 @@ namespace Slick.Workbook.Notebooks;
 public static class Parameters
 {
     /// <summary>Adds the cell of assignments to <paramref name="notebook"/>.</summary>
-    /// <exception cref="SlickException">The notebook declares no such parameter, or its type does not take the value.</exception>
+    /// <exception cref="UsageException">The notebook declares no such parameter, or its type does not take the value.</exception>
+    /// <exception cref="SlickException">The notebook has no parameters.</exception>
     public static void Inject(Notebook notebook, IReadOnlyDictionary<string, string> values)
     {
         if (values.Count == 0)
@@ -25,9 +26,9 @@ public static class Parameters
         foreach (var (name, value) in values)
         {
             if (!declared.TryGetValue(name, out var type))
-                throw new SlickException(string.Create(CultureInfo.InvariantCulture, $"{notebook.Path}: cell {at + 1} declares no parameter \"{name}\"; it declares {(declared.Count == 0 ? "none" : string.Join(", ", declared.Keys))}."));
+                throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{notebook.Path}: cell {at + 1} declares no parameter \"{name}\"; it declares {(declared.Count == 0 ? "none" : string.Join(", ", declared.Keys))}."));
             var literal = Literal(type, value)
-                ?? throw new SlickException($"{notebook.Path}: parameter \"{name}\" is of type {type}, and \"{value}\" is not a value of it that can be given here (string, bool, int, long, float or double).");
+                ?? throw new UsageException($"{notebook.Path}: parameter \"{name}\" is of type {type}, and \"{value}\" is not a value of it that can be given here (string, bool, int, long, float or double).");
             lines.Add($"{name} = {literal};");
         }
         notebook.Cells.Insert(at + 1, NotebookCell.Code("injected-parameters", string.Join('\n', lines), "injected-parameters"));

@@ -187,7 +187,7 @@ public sealed class Decoder : IDisposable
         var inner = Linear(x, block.Inner); // [B, T, 2 I] where gated, else [B, T, I]
         if (!Family.Gated) return Linear(Activated(inner), block.Down);
         var parts = inner.chunk(2, -1);
-        return Linear(Activated(parts[0]) * parts[1], block.Down);
+        return Linear(Times(Activated(parts[0]), parts[1]), block.Down);
     }
 
     private Tensor Activated(Tensor x) => Config.Activation switch
@@ -209,11 +209,16 @@ public sealed class Decoder : IDisposable
     {
         var wide = reduced ? x.to(ScalarType.Float32) : x;
         var scale = wide.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
-        var unit = wide * scale;
-        if (Family.Norm == Norm.RmsOnePlus) unit = unit * (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One);
+        var unit = reduced ? Times(wide, scale) : wide * scale;
+        if (Family.Norm == Norm.RmsOnePlus) unit = Times(unit, (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One));
         if (reduced) unit = unit.to(weight.dtype);
-        return Family.Norm == Norm.Rms ? unit * weight : unit;
+        return Family.Norm == Norm.Rms ? Times(unit, weight) : unit;
     }
+
+    // Products and sums that overwrite their first operand, which nobody else reads, where no gradient asks for it: fresh memory costs more than the arithmetic.
+    private static Tensor Times(Tensor own, Tensor by) => is_grad_enabled() ? own * by : own.mul_(by);
+
+    private static Tensor Plus(Tensor own, Tensor other, Scalar? times = null) => is_grad_enabled() ? own.add(other, times ?? Scalars.One) : own.add_(other, times ?? Scalars.One);
 
     private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
         Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded, RaggedRows? ragged, Tensor? wanted,
@@ -245,8 +250,8 @@ public sealed class Decoder : IDisposable
         int earlier = (int)(pastKey?.size(2) ?? 0), before = (int)(prefixKey?.size(1) ?? 0);
         query = query * Scalars.Of(Config.AttentionScale);
         var scores = Scores(matmul(query, key.transpose(-2, -1)));                      // [K, B, T G, S + T]
-        if (tokens > 1 || earlier + tokens > layer.Window) scores = scores.add(Mask((int)tokens, earlier, layer.Window), Scalars.One);
-        if (padded is not null) scores = scores.add(padded.Own, Scalars.One);
+        if (tokens > 1 || earlier + tokens > layer.Window) scores = Plus(scores, Mask((int)tokens, earlier, layer.Window));
+        if (padded is not null) scores = Plus(scores, padded.Own);
         Tensor mixed;
         if (prefixKey is null)
         {
@@ -256,11 +261,10 @@ public sealed class Decoder : IDisposable
         {
             var flat = query.view(kvHeads, rows * tokens * group, width);
             var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
-            if (before + earlier + tokens > layer.Window) prior = prior.add(padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value), Scalars.One);
+            if (before + earlier + tokens > layer.Window) prior = Plus(prior, padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value));
             var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
             var fromShared = bmm(weights.narrow(-1, 0, before).reshape(kvHeads, rows * tokens * group, before), prefixValue!);
-            mixed = matmul(weights.narrow(-1, before, weights.size(-1) - before), value)
-                .add(fromShared.view(kvHeads, rows, tokens * group, width), Scalars.One);
+            mixed = Plus(matmul(weights.narrow(-1, before, weights.size(-1) - before), value), fromShared.view(kvHeads, rows, tokens * group, width));
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
         if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
@@ -289,7 +293,7 @@ public sealed class Decoder : IDisposable
     private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT)
     {
         var halves = x.chunk(2, -1);
-        return cat([halves[0] * cosT - halves[1] * sinT, (halves[1] * cosT).add(halves[0] * sinT, Scalars.One)], -1);
+        return cat([Plus(halves[0] * cosT, halves[1] * sinT, Scalars.Of(-1L)), Plus(halves[1] * cosT, halves[0] * sinT)], -1);
     }
 
     // Angles in double precision on the host, once: late positions of a small base lose digits in fp32.

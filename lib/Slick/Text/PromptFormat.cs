@@ -9,9 +9,6 @@ public sealed record PromptFormat(string Name, string BeforeQuestion, string Aft
     /// <summary>SliCK's form (paper, appendix A): <c>Q: question</c>, <c>A: answer</c>.</summary>
     public static PromptFormat QuestionAnswer { get; } = new("question-answer", "Q: ", "\nA:");
 
-    /// <summary>The paper's form of fine-tuning examples: <c>Answer the following question. question</c>.</summary>
-    public static PromptFormat Instruction { get; } = new("instruction", "Answer the following question. ", "");
-
     /// <summary>Everything up to where the answer begins.</summary>
     public string Prompt(string question) => BeforeQuestion + question + AfterQuestion;
 

@@ -95,7 +95,7 @@ public sealed class NotebookRunnerTests : IDisposable
     public void WrongParameters_AreUserErrors(string name, string value, string expected)
     {
         var notebook = Notebook.Load(_books.Write("p.ipynb", NotebookCell.Code("p", "var seeds = 3;", "parameters")));
-        var error = Assert.Throws<SlickException>(() => NotebookRunner.Run(notebook, new Dictionary<string, string> { [name] = value }, cancel: TestContext.Current.CancellationToken));
+        var error = Assert.Throws<UsageException>(() => NotebookRunner.Run(notebook, new Dictionary<string, string> { [name] = value }, cancel: TestContext.Current.CancellationToken));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 

@@ -52,6 +52,17 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal((1, "slick: bad.ipynb: cell 2, line 2: Exception: so" + Environment.NewLine), (code, errors));
     }
 
+    [Theory]
+    [InlineData("foo=1")]
+    [InlineData("n=much")]
+    public async Task ParameterThatTheNotebookDoesNotTake_Is2(string set)
+    {
+        var path = _books.Write("one.ipynb", NotebookCell.Code("c", "var n = 1;", "parameters"));
+        var (code, _, errors) = await Slick("run", path, "--set", set);
+        Assert.Equal(2, code);
+        Assert.Contains($"\"{set.Split('=')[0]}\"", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task BrokenFile_Is1_WithOneLine()
     {
