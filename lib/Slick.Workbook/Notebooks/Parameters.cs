@@ -13,14 +13,13 @@ public static class Parameters
 {
     /// <summary>Adds the cell of assignments to <paramref name="notebook"/>.</summary>
     /// <exception cref="UsageException">The notebook declares no such parameter, or its type does not take the value.</exception>
-    /// <exception cref="SlickException">The notebook has no parameters.</exception>
     public static void Inject(Notebook notebook, IReadOnlyDictionary<string, string> values)
     {
         if (values.Count == 0)
             return;
         var at = notebook.Cells.FindIndex(cell => cell.IsCode && cell.Tags.Contains("parameters"));
         if (at < 0)
-            throw new SlickException($"{notebook.Path}: no cell is tagged \"parameters\", so {values.Keys.First()} cannot be set.");
+            throw new UsageException($"{notebook.Path}: no cell is tagged \"parameters\", so {values.Keys.First()} cannot be set.");
         var declared = Declared(notebook.Cells[at].Source);
         var lines = new List<string>();
         foreach (var (name, value) in values)

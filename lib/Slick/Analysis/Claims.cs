@@ -96,9 +96,10 @@ public static class Claims
         {
             bool All(int cluster, int percent) => of.All(s => data.Has(new(ArmKind.Ratio, percent), s.Stop, cluster));
             var x = Shared(data, All);
+            if (x.Length < 2) return Missing(statistic);
             List<Term> Terms(int cluster)
             {
-                if (x.Length < 2 || !x.All(p => All(cluster, p))) return [];
+                if (!x.All(p => All(cluster, p))) return [];
                 var mean = x.Average();
                 var square = x.Sum(v => (v - mean) * (v - mean));
                 // Least squares, per 100% Unknown.
@@ -141,7 +142,7 @@ public static class Claims
     }
 
     // Runs that diverged or did not converge are missing: the number is then another one, and says so.
-    private static string Over(int[] found, int[] all) => found.Length == 0 || found.Length == all.Length ? "" : $" (over {string.Join(", ", found)}% Unknown)";
+    private static string Over(IReadOnlyList<int> found, IReadOnlyList<int> all) => found.Count == 0 || found.Count == all.Count ? "" : $" (over {string.Join(", ", found)}% Unknown)";
 
     // The percentages that every cluster has, of those clusters that have any: all then estimate the same number.
     private static int[] Shared(StudyData data, Func<int, int, bool> has)
@@ -156,8 +157,8 @@ public static class Claims
         if (fit is null) return [Missing("b_kn"), Missing("b_unk")];
         return
         [
-            Difference("b_kn", fit.Coefficients[1], 1, 100),
-            Difference(string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"), fit.Coefficients[2], -1, 100),
+            Difference("b_kn" + Over(fit.Percents, Percents), fit.Coefficients[1], 1, 100),
+            Difference(double.IsNaN(fit.R2.Value) ? "b_unk" : string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"), fit.Coefficients[2], -1, 100),
         ];
     }
 

@@ -25,30 +25,30 @@ public sealed record Estimate(Interval Value95, Interval Value90, double Standar
         return new(wide, narrow, error, n - 1, n == 1 ? $"one of the {unit}" : $"{n} {unit}");
     }
 
-    /// <summary>
-    /// What one run says: a paired bootstrap over questions; for a share, Wilson's interval, which has a width where all
-    /// questions are answered alike.
-    /// </summary>
-    /// <param name="perQuestion">The sum that is estimated, question by question; 0 or 1 each for a share.</param>
+    /// <summary>A share of questions in one run: Wilson's interval, which has a width where all are answered alike.</summary>
+    /// <param name="right">Questions that count.</param>
+    /// <param name="questions">Questions.</param>
+    public static Estimate OfShare(int right, int questions) =>
+        new(Intervals.Wilson(right, questions), Intervals.Wilson(right, questions, 0.9), double.NaN, double.PositiveInfinity, $"{questions} questions, one run") { Questions = questions };
+
+    /// <summary>A paired bootstrap over questions: what one run says of a difference.</summary>
+    /// <param name="perQuestion">The sum that is estimated, question by question.</param>
     public static Estimate OverQuestions(IReadOnlyList<double> perQuestion)
     {
         var n = perQuestion.Count;
-        var method = $"{n} questions, one run";
-        if (perQuestion.All(v => v is 0 or 1))
-        {
-            var right = perQuestion.Count(v => v == 1);
-            var (wide, narrow) = (Intervals.Wilson(right, n), Intervals.Wilson(right, n, 0.9));
-            return new(wide, narrow, (wide.High - wide.Low) / 2 / Normal.InvCDF(0, 1, 0.975), n - 1, method);
-        }
         var nothing = new double[n];
         var mean = perQuestion.Average();
         var error = n > 1 ? Math.Sqrt(perQuestion.Sum(v => (v - mean) * (v - mean)) / (n - 1) / n) : double.NaN;
-        return new(Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed), Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed, level: 0.9), error, n - 1, method);
+        return new(Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed), Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed, level: 0.9), error, n - 1, $"{n} questions, one run");
     }
+
+    // Of a share: its p-value is that of the score test, of which Wilson's interval is the inverse.
+    private int Questions { get; init; }
 
     /// <summary>One-sided p-value against the hypothesis that the number is at most (sign +1) or at least (sign -1) <paramref name="bound"/>.</summary>
     public double P(double bound, int sign)
     {
+        if (Questions > 0) return Normal.CDF(0, 1, -sign * (Value - bound) / Math.Sqrt(bound * (1 - bound) / Questions));
         if (double.IsNaN(StandardError) || DegreesOfFreedom < 1) return 1;
         var distance = sign * (Value - bound);
         return StandardError == 0 ? (distance > 0 ? 0 : 1) : StudentT.CDF(0, 1, DegreesOfFreedom, -distance / StandardError);

@@ -4,14 +4,15 @@ namespace Slick.Analysis;
 
 /// <summary>
 /// Table 1: accuracy = b0 + b_kn N_kn / |D| + b_unk N_unk / |D|, N the fitted examples of each kind; one row for every
-/// epoch of every D. The paper fits one base model; here each cluster (<see cref="StudyData"/>) is fitted apart, and the
+/// epoch of every D whose percentage all clusters have. The paper fits one base model; here each cluster (<see cref="StudyData"/>) is fitted apart, and the
 /// intervals are t over these fits. One fit to the rows of all clusters stands beside it: base models start from different
 /// levels, which its R2 counts as unexplained.
 /// </summary>
 /// <param name="Coefficients">b0, b_kn, b_unk as shares (not points): mean of the clusters' fits.</param>
 /// <param name="R2">R2: mean of the clusters' fits.</param>
 /// <param name="Pooled">One fit to all rows, with errors clustered.</param>
-public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate R2, LinearFit Pooled)
+/// <param name="Percents">% Unknown of the sets.</param>
+public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate R2, LinearFit Pooled, IReadOnlyList<int> Percents)
 {
     /// <summary>Fits the model; null where no cluster has fitted anything that tells its coefficients.</summary>
     /// <param name="data">The study.</param>
@@ -22,8 +23,9 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
         {
             try
             {
-                return LinearModel.Fit([[.. rows.Select(Known)], [.. rows.Select(Unknown)]],
+                var fit = LinearModel.Fit([[.. rows.Select(Known)], [.. rows.Select(Unknown)]],
                     [.. rows.Select(r => outOfDistribution ? r.OodAccuracy : r.TestAccuracy)], [.. rows.Select(data.Cluster)]);
+                return fit.DegreesOfFreedom > 0 ? fit : null;
             }
             catch (SlickException)
             {
@@ -31,10 +33,13 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
             }
         }
         var rows = data.Epochs.Where(e => e.Kind == ArmKind.Ratio && e.Epoch > 0).ToList();
+        var percents = rows.GroupBy(data.Cluster).Select(g => g.Select(r => r.UnknownPercent).ToHashSet()).ToList() is { Count: > 0 } sets
+            ? sets.Aggregate((a, b) => [.. a.Intersect(b)]).Order().ToList() : [];
+        rows = [.. rows.Where(r => percents.Contains(r.UnknownPercent))];
         var fits = rows.GroupBy(data.Cluster).OrderBy(g => g.Key).Select(g => Of([.. g])).OfType<LinearFit>().ToList();
         if (fits.Count == 0 || Of(rows) is not { } pooled) return null;
         Estimate Over(Func<LinearFit, double> value) => Estimate.OverClusters([.. fits.Select(value).Where(v => !double.IsNaN(v))], data.Unit); // a constant accuracy has no R2
-        return new([.. Enumerable.Range(0, 3).Select(i => Over(f => f.Coefficients[i]))], Over(f => f.R2), pooled);
+        return new([.. Enumerable.Range(0, 3).Select(i => Over(f => f.Coefficients[i]))], Over(f => f.R2), pooled, percents);
     }
 
     // The share of D that is a fitted Known, or a fitted Unknown example.

@@ -5,7 +5,7 @@ namespace Slick.Analysis;
 
 /// <summary>
 /// Ordinary least squares with three kinds of standard errors: the paper's Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D|
-/// (Table 1), where rows of one seed are not independent and the clustered errors are the ones to trust.
+/// (Table 1), where rows of one seed are not independent: of one fit to all of them the clustered errors are the ones to trust.
 /// </summary>
 public static class LinearModel
 {

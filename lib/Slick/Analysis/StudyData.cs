@@ -81,7 +81,7 @@ public sealed class StudyData
 
     /// <summary>
     /// A weighted sum of accuracies: t over the clusters. An arm that was drawn once on one base model takes a paired
-    /// bootstrap over its test questions, and the estimate says so; one of several seeds alone has no bounds.
+    /// bootstrap over its test questions (its accuracy alone: Wilson's interval), and the estimate says so; one of several seeds alone has no bounds.
     /// </summary>
     /// <param name="terms">The sum of a cluster; empty to leave the cluster out.</param>
     /// <param name="questions">Which test questions count, by their category for the base model; null for all.</param>
@@ -89,6 +89,7 @@ public sealed class StudyData
     {
         var values = new List<double>();
         double[]? single = null;
+        var share = false; // one accuracy, of one run
         foreach (var cluster in Clusters)
         {
             var sum = terms(cluster);
@@ -97,8 +98,10 @@ public sealed class StudyData
             if (perQuestion.Length == 0) continue;
             values.Add(perQuestion.Average());
             single = perQuestion;
+            share = sum is [{ Weight: 1 } term] && Of(term.Arm, term.Stop, cluster).Count() == 1;
         }
-        return values.Count == 1 && !SeveralBases ? Estimate.OverQuestions(single!) : Estimate.OverClusters(values, Unit);
+        if (values.Count != 1 || SeveralBases) return Estimate.OverClusters(values, Unit);
+        return share ? Estimate.OfShare(single!.Count(right => right > 0.5), single!.Length) : Estimate.OverQuestions(single!);
     }
 
     /// <summary>What the clusters are, in a word: seeds or draws.</summary>

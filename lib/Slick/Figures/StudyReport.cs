@@ -63,9 +63,10 @@ public static class StudyReport
             ]);
     }
 
-    /// <summary>Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged.</summary>
+    /// <summary>Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged, none where every run of D did.</summary>
     public static IReadOnlyList<Figure> PaperFigures(StudyResult result)
     {
+        if (!result.Epochs.Any(r => r.Kind == ArmKind.Ratio)) return [];
         IReadOnlyList<Figure> ratios = [UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result)];
         return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50) ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
     }

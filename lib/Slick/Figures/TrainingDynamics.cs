@@ -24,7 +24,7 @@ public static class TrainingDynamics
     {
         var data = new StudyData(result.Epochs, result.Answers);
         var rows = result.Epochs.Where(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == unknownPercent).ToList();
-        if (rows.Count == 0) throw new SlickException($"The study has no D with {unknownPercent}% Unknown; it has 0, 25, 50, 75 and 100%.");
+        if (rows.Count == 0) throw new SlickException($"The study has no D with {unknownPercent}% Unknown; it has {string.Join(", ", result.Epochs.Where(r => r.Kind == ArmKind.Ratio).Select(r => r.UnknownPercent).Distinct().Order())}%.");
         var stop = rows.Where(r => r.EarlyStop).Select(r => r.Epoch).Order().ToList();
         return new Figure
         {

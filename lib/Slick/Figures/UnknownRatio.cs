@@ -6,7 +6,7 @@ namespace Slick.Figures;
 /// <summary>Figures 3 and 4: what more and more Unknown examples do.</summary>
 public static class UnknownRatio
 {
-    private const string Paired = "Differences between lines are surer than their bands look: the claims take them within each seed.";
+    private static string Paired(StudyData data) => data.SeveralBases ? "Differences between lines are surer than their bands look: the claims take them within each seed." : "";
 
     // What fine-tuning starts from, beside what it leaves.
     private static Series Base(StudyData data, IEnumerable<EpochRow> rows) =>
@@ -17,13 +17,14 @@ public static class UnknownRatio
     {
         var data = new StudyData(result.Epochs, result.Answers);
         var ratio = result.Epochs.Where(r => r.Kind == ArmKind.Ratio).ToList();
+        if (ratio.Count == 0) throw new SlickException("Every run of D diverged, and there is nothing to show; lower fineTuning.learningRate.");
         var last = ratio.Max(r => r.Epoch);
         var epochs = new[] { 5, 10, 20, last }.Where(e => e <= last).Distinct().ToList();
         return new Figure
         {
             Id = "figure-3a",
             Title = "Figure 3a. Test accuracy by the share of Unknown and the duration of training",
-            Note = Curves.Note(result, data, Paired),
+            Note = Curves.Note(result, data, Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series = [Base(data, ratio), Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
@@ -45,7 +46,7 @@ public static class UnknownRatio
         {
             Id = "figure-3b",
             Title = "Figure 3b. D with and without its Unknown examples",
-            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired),
+            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series =

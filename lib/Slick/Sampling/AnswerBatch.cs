@@ -61,6 +61,7 @@ internal sealed class AnswerBatch : IDisposable
         }
         var owners = Rows == Questions ? [] : Array.ConvertAll(rows, r => (long)r.Question);
         sizes = [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length];
+        using var scope = NewDisposeScope();
         packed = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(device).DetachFromDisposeScope();
     }
 

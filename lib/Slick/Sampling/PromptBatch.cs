@@ -105,7 +105,11 @@ public sealed class PromptBatch : IDisposable
     }
 
     /// <summary>The ids of the shared tokens on a device, int64 [1, P].</summary>
-    internal static Tensor Upload(PromptTokens tokens, Device device) => tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count);
+    internal static Tensor Upload(PromptTokens tokens, Device device)
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        return tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Encodes the questions and computes the shared part.</summary>
     /// <param name="decoder">The model.</param>

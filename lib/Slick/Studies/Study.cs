@@ -25,7 +25,9 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
 
     /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Preset.StartsWith("smoke", StringComparison.Ordinal)
+    public string Source => Basis + (Failures.Count == 0 ? "" : FormattableString.Invariant($" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
+
+    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"Preset {Preset}: numbers without meaning, only that it works."
         : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
         : $"Preset {Preset}: one base model, intervals over D and its order only.";

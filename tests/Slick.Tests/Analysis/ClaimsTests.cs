@@ -125,6 +125,23 @@ public sealed class ClaimsTests
         var part = Evaluate(Make(harm: 0.4, seeds: 1, unknownAccuracy: 0))[5].Parts[0];
         Assert.Equal(0, part.Value.Estimate);
         Assert.Equal(3.7, part.Value.High, 1); // Wilson: z^2 / (n + z^2) of 100 questions
+        // The score test of 0 of 100 against 10%: z = 10 / 3; and 0 of 20 decides nothing.
+        Assert.Equal(2 * 0.000429, part.P, 5);
+        Assert.InRange(Estimate.OfShare(0, 20).P(0.1, -1), 0.068, 0.069);
+        Assert.InRange(Estimate.OfShare(0, 20).Value95.High, 0.16, 0.17);
+    }
+
+    [Fact]
+    public void DifferenceOfOneRun_IsNoShare()
+    {
+        // Alike at both stops: nothing lost, and nothing like a share's interval.
+        var (epochs, answers) = Make(harm: 0.4, seeds: 1);
+        var same = answers.Select(a => a with { EarlyStop = a.FactId % 2 == 0, Convergence = a.FactId % 2 == 0 }).ToList();
+        Interval Loss(IReadOnlyList<AnswerRow> of, double sign) => new StudyData(epochs, of).Contrast(_ => [new(new(ArmKind.Natural), Stop.EarlyStop, sign), new(new(ArmKind.Natural), Stop.Convergence, -sign)]).Value95;
+        Assert.Equal(new Interval(0, 0, 0), Loss(same, 1));
+        var gained = answers.Select(a => a with { EarlyStop = a.FactId % 10 == 0, Convergence = false }).ToList();
+        var (loss, gain) = (Loss(gained, 1), Loss(gained, -1));
+        Assert.Equal((-loss.High, -loss.Low), (gain.Low, gain.High));
     }
 
     [Fact]

@@ -100,6 +100,42 @@ public sealed class ArchitectureTests
 
     [Theory]
     [MemberData(nameof(Models))]
+    public void Inference_OverwritesNothingThatIsReadAgain(string type, string settings)
+    {
+        var folder = new TinyModel(type, JsonNode.Parse(settings)!.AsObject()).Write();
+        foreach (var format in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+        {
+            using var scope = NewDisposeScope();
+            using var weights = Checkpoint.Load(folder, CPU, trainable: true, format);
+            using var decoder = new Decoder(weights);
+            var random = new Random(4);
+            var ids = tensor([.. Enumerable.Range(0, 36).Select(_ => (long)random.Next(2, 101))], ScalarType.Int64).view(2, 18);
+            var before = (Ids: ids.clone(), Flat: weights.Flat.detach().clone());
+            static bool Same(Tensor a, Tensor b) => a.eq(b).all().item<bool>();
+            float[] Ask(bool trains)
+            {
+                using var mode = set_grad_enabled(trains);
+                using var _ = NewDisposeScope();
+                var (_, present) = decoder.Forward(ids.narrow(0, 0, 1).narrow(1, 0, 9), keep: true);
+                using var shared = present!.AsShared();
+                var kept = shared.Keys.Concat(shared.Values).Select(t => t.detach().clone()).ToList();
+                var (hidden, _) = decoder.Forward(ids.narrow(1, 9, 9), shared, padding: tensor([2L, 0L]));
+                Assert.All(shared.Keys.Concat(shared.Values).Zip(kept), p => Assert.True(Same(p.First, p.Second)));
+                var (places, real) = RaggedRows.Layout([7, 9], left: false);
+                var rows = new RaggedRows(2, 9, tensor(places), tensor(real), tensor([6L, 15L]));
+                var (last, _) = decoder.Forward(cat([ids.select(0, 0).narrow(0, 9, 7), ids.select(0, 1).narrow(0, 9, 9)], 0), shared, ragged: rows);
+                return [.. cat([hidden.view(-1), last.view(-1)]).to(ScalarType.Float32).detach().data<float>().ToArray()];
+            }
+            var expected = Ask(trains: true);
+            Assert.All(expected, v => Assert.True(float.IsFinite(v)));
+            for (var time = 0; time < 2; time++) Assert.Equal(expected, Ask(trains: false));
+            Assert.True(Same(ids, before.Ids));
+            Assert.True(Same(weights.Flat.detach(), before.Flat));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
     public void Decoder_GivesTheLogitsOfTheStraightLine(string type, string settings)
     {
         var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
