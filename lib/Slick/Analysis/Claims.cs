@@ -36,17 +36,22 @@ public sealed record ClaimPart(string Statistic, string Test, Interval Value, st
 /// <param name="Source">Figure or table of the paper.</param>
 /// <param name="Paper">The paper's numbers.</param>
 /// <param name="Parts">The statistics that decide.</param>
-public sealed record Claim(int Number, string Sentence, string Source, string Paper, Func<StudyData, IReadOnlyList<ClaimPart>> Parts);
+public sealed record Claim(int Number, string Sentence, string Source, string Paper, Func<StudyData, IReadOnlyList<ClaimPart>> Parts)
+{
+    /// <summary>A statistic that is shown beside the claim and decides nothing; null where there is none.</summary>
+    public Func<StudyData, ClaimPart>? Beside { get; init; }
+}
 
 /// <summary>A claim and this study's answer.</summary>
 /// <param name="Claim">The claim.</param>
 /// <param name="Parts">Its parts.</param>
+/// <param name="Beside">What is shown beside them and decides nothing, or null.</param>
 /// <param name="Verdict">Holds when all parts hold, contradicted when one is.</param>
 /// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over all claims.</param>
-public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, Verdict Verdict, double HolmP)
+public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, ClaimPart? Beside, Verdict Verdict, double HolmP)
 {
     /// <summary>The numbers on one line.</summary>
-    public string Numbers => string.Join("; ", Parts.Select(p => p.Numbers));
+    public string Numbers => string.Join("; ", Parts.Select(p => p.Numbers)) + (Beside is null ? "" : $"; beside it, deciding nothing: {Beside.Numbers}");
 }
 
 /// <summary>The registered claims. Accuracies are in points (0 to 100).</summary>
@@ -55,14 +60,13 @@ public static class Claims
     private const double Margin = 2;
     private const double Low = 10;
     private static readonly Arm[] Single = [new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100)];
-    private static readonly int[] Percents = [0, 25, 50, 75, 100];
 
     /// <summary>Claims 1 to 6 of measurement.md.</summary>
     public static IReadOnlyList<Claim> All { get; } =
     [
         new(1, "Unknown facts are fitted later than Known facts.", "Fig. 1, 4", "at EARLY_STOP most Known and few Unknown are fitted", FittedLater),
         new(2, "Accuracy at CONVERGENCE falls as % Unknown rises, and the fall since EARLY_STOP grows with it.", "Fig. 3a", "up to 14 points lost", UnknownHarms),
-        new(3, "D and D_Known are equal at EARLY_STOP; at CONVERGENCE D is below.", "Fig. 3b", "equal, then below", HarmIsUnknowns),
+        new(3, "D and D_Known are equal at EARLY_STOP; at CONVERGENCE D is below.", "Fig. 3b", "equal, then below", HarmIsUnknowns) { Beside = SameUpdates },
         new(4, "Fitting Known examples raises accuracy, fitting Unknown ones lowers it.", "Table 1", "b_kn +7.3, b_unk -8.3, R2 0.86", Linear),
         new(5, "MaybeKnown is the best single category at EARLY_STOP; Unknown and WeaklyKnown lose the most of what was known; D_Natural falls.", "Table 2", "43.6 against 40.5, 39.2, 37.5; HighlyKnown questions fall by 39.8 (Unknown), 21.5 (WeaklyKnown), 0.9, 0.3; Natural falls by 1.7", SingleCategories),
         new(6, "Accuracy on Unknown test questions stays low whatever is trained.", "Table 2", "0.4 to 3.2", UnknownStaysLow),
@@ -74,7 +78,7 @@ public static class Claims
         var data = new StudyData(epochs, answers);
         var parts = All.Select(c => c.Parts(data)).ToList();
         var adjusted = HypothesisTests.Holm([.. parts.Select(p => Math.Min(1, p.Max(x => x.P)))]);
-        return [.. All.Select((c, i) => new ClaimResult(c, parts[i],
+        return [.. All.Select((c, i) => new ClaimResult(c, parts[i], c.Beside?.Invoke(data),
             parts[i].All(p => p.Verdict == Verdict.Holds) ? Verdict.Holds : parts[i].Any(p => p.Verdict == Verdict.Contradicted) ? Verdict.Contradicted : Verdict.Undecided,
             adjusted[i]))];
     }
@@ -95,8 +99,8 @@ public static class Claims
         ClaimPart Slope(string statistic, int sign, params (Stop Stop, double Weight)[] of)
         {
             bool All(int cluster, int percent) => of.All(s => data.Has(new(ArmKind.Ratio, percent), s.Stop, cluster));
-            var x = Shared(data, All);
-            if (x.Length < 2) return Missing(statistic);
+            var x = data.Shared(All);
+            if (x.Count < 2) return Missing(statistic);
             List<Term> Terms(int cluster)
             {
                 if (!x.All(p => All(cluster, p))) return [];
@@ -105,7 +109,7 @@ public static class Claims
                 // Least squares, per 100% Unknown.
                 return [.. x.SelectMany(p => of.Select(s => new Term(new(ArmKind.Ratio, p), s.Stop, s.Weight * 100 * (p - mean) / square)))];
             }
-            return Difference(statistic + Over(x, Percents), data.Contrast(Terms), sign, 100);
+            return Difference(statistic + Over(x, StudyData.Percents), data.Contrast(Terms), sign, 100);
         }
         return [Slope("slope at CONVERGENCE", -1, (Stop.Convergence, 1)), Slope("slope of the fall", 1, (Stop.EarlyStop, 1), (Stop.Convergence, -1))];
     }
@@ -122,11 +126,8 @@ public static class Claims
         ];
     }
 
-    /// <summary>
-    /// D below D_Known trained for as many updates as D, at CONVERGENCE, in points: beside claim 3, since D_Known's fewer
-    /// updates flatter it.
-    /// </summary>
-    public static ClaimPart SameUpdates(StudyData data)
+    // Beside claim 3, since D_Known's fewer updates flatter it: D below D_Known trained for as many updates as D.
+    private static ClaimPart SameUpdates(StudyData data)
     {
         var (difference, over) = AgainstKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence);
         return Difference($"D - D_Known with D's updates, at CONVERGENCE{over}", difference, -1, 100);
@@ -136,20 +137,13 @@ public static class Claims
     private static (Estimate Difference, string Over) AgainstKnownOnly(StudyData data, ArmKind other, Stop stop)
     {
         bool Both(int c, int p) => data.Has(new(ArmKind.Ratio, p), stop, c) && data.Has(new(other, p), stop, c);
-        var x = Shared(data, Both);
-        return (data.Contrast(c => x.All(p => Both(c, p)) ? [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Length), new(new(other, p), stop, -1.0 / x.Length) })] : []),
-            Over(x, Percents[1..4]));
+        var x = data.Shared(Both);
+        return (data.Contrast(c => x.All(p => Both(c, p)) ? [.. x.SelectMany(p => new Term[] { new(new(ArmKind.Ratio, p), stop, 1.0 / x.Count), new(new(other, p), stop, -1.0 / x.Count) })] : []),
+            Over(x, [25, 50, 75]));
     }
 
     // Runs that diverged or did not converge are missing: the number is then another one, and says so.
     private static string Over(IReadOnlyList<int> found, IReadOnlyList<int> all) => found.Count == 0 || found.Count == all.Count ? "" : $" (over {string.Join(", ", found)}% Unknown)";
-
-    // The percentages that every cluster has, of those clusters that have any: all then estimate the same number.
-    private static int[] Shared(StudyData data, Func<int, int, bool> has)
-    {
-        var clusters = data.Clusters.Where(c => Percents.Any(p => has(c, p))).ToList();
-        return [.. Percents.Where(p => clusters.Count > 0 && clusters.All(c => has(c, p)))];
-    }
 
     private static IReadOnlyList<ClaimPart> Linear(StudyData data)
     {
@@ -157,7 +151,7 @@ public static class Claims
         if (fit is null) return [Missing("b_kn"), Missing("b_unk")];
         return
         [
-            Difference("b_kn" + Over(fit.Percents, Percents), fit.Coefficients[1], 1, 100),
+            Difference("b_kn" + Over(fit.Percents, StudyData.Percents), fit.Coefficients[1], 1, 100),
             Difference(double.IsNaN(fit.R2.Value) ? "b_unk" : string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"), fit.Coefficients[2], -1, 100),
         ];
     }

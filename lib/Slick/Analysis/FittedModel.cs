@@ -33,8 +33,7 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
             }
         }
         var rows = data.Epochs.Where(e => e.Kind == ArmKind.Ratio && e.Epoch > 0).ToList();
-        var percents = rows.GroupBy(data.Cluster).Select(g => g.Select(r => r.UnknownPercent).ToHashSet()).ToList() is { Count: > 0 } sets
-            ? sets.Aggregate((a, b) => [.. a.Intersect(b)]).Order().ToList() : [];
+        var percents = data.Shared((cluster, percent) => data.Has(new(ArmKind.Ratio, percent), Stop.EarlyStop, cluster));
         rows = [.. rows.Where(r => percents.Contains(r.UnknownPercent))];
         var fits = rows.GroupBy(data.Cluster).OrderBy(g => g.Key).Select(g => Of([.. g])).OfType<LinearFit>().ToList();
         if (fits.Count == 0 || Of(rows) is not { } pooled) return null;

@@ -104,6 +104,17 @@ public sealed class StudyData
         return share ? Estimate.OfShare(single!.Count(right => right > 0.5), single!.Length) : Estimate.OverQuestions(single!);
     }
 
+    /// <summary>% Unknown of the sets D.</summary>
+    internal static IReadOnlyList<int> Percents { get; } = [0, 25, 50, 75, 100];
+
+    /// <summary>The percentages that every cluster has, of those clusters that have any: all then estimate the same number.</summary>
+    /// <param name="has">Whether a cluster has a percentage.</param>
+    internal IReadOnlyList<int> Shared(Func<int, int, bool> has)
+    {
+        var clusters = Clusters.Where(c => Percents.Any(p => has(c, p))).ToList();
+        return [.. Percents.Where(p => clusters.Count > 0 && clusters.All(c => has(c, p)))];
+    }
+
     /// <summary>What the clusters are, in a word: seeds or draws.</summary>
     public string Unit => SeveralBases ? "seeds" : "draws";
 

@@ -23,7 +23,7 @@ public static class PaperTables
                 yield return [name, .. Enumerable.Repeat("?", 5), paper];
                 yield break;
             }
-            yield return [name, .. fit.Coefficients.Select(c => WithInterval(c.Value95)), Number(fit.R2.Value, "F2"), $"the rows of {(fit.Pooled.Clusters > 1 ? $"each of {fit.Coefficients[0].Method}" : fit.Coefficients[0].Method)}", paper];
+            yield return [name, .. fit.Coefficients.Select(c => WithInterval(c.Value95)), Number(fit.R2.Value, "F2"), $"the rows of {(fit.Pooled.Clusters > 1 ? "each of " : "")}{fit.Coefficients[0].Method}", paper];
             // With one cluster it is the same fit.
             if (fit.Pooled.Clusters > 1) yield return [name, .. Enumerable.Range(0, 3).Select(i => WithInterval(LinearModel.CoefficientInterval(fit.Pooled, i))), Number(fit.Pooled.R2, "F2"), $"all {fit.Pooled.Observations} rows", ""];
         }
@@ -31,7 +31,7 @@ public static class PaperTables
         {
             Id = "table-1",
             Title = "Table 1. Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (N: examples fitted)",
-            Note = $"{result.Source} Points; one row for every epoch of every D that all {data.Unit} have. 95% intervals: t over the fits of the {data.Unit}; for the one fit to all rows, standard errors clustered by {data.Unit.TrimEnd('s')}.",
+            Note = $"{result.Source} Points; one row for every epoch of every D that all {data.Unit} have. 95% intervals: t over the fits of the {data.Unit}; of the one fit to all rows, standard errors clustered by {data.Unit}.",
             Columns = ["test questions", "b0", "b_kn", "b_unk", "R2", "fitted to", "paper"],
             Rows = [.. Rows("in distribution", FittedModel.Fit(data, false), "36.9, +7.3, -8.3, R2 0.86"), .. Rows("out of distribution", FittedModel.Fit(data, true), "36.2, +3.2, -3.0, R2 0.95")],
         };

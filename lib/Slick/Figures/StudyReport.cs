@@ -75,14 +75,14 @@ public static class StudyReport
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
         [PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)];
 
-    /// <summary>The claims as rows; beside claim 3, deciding nothing, D against D_Known with D's updates.</summary>
+    /// <summary>The claims as rows.</summary>
     public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>
     [.. Claims.Evaluate(result.Epochs, result.Answers).Select(c => new ClaimRow
     {
         Number = c.Claim.Number,
         Claim = c.Claim.Sentence,
         Paper = $"{c.Claim.Paper} ({c.Claim.Source})",
-        Here = c.Claim.Number == 3 ? $"{c.Numbers}; beside it, deciding nothing: {Claims.SameUpdates(new StudyData(result.Epochs, result.Answers)).Numbers}" : c.Numbers,
+        Here = c.Numbers,
         HolmP = c.HolmP,
         Verdict = PaperTables.Word(c.Verdict),
     })];

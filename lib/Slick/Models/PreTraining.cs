@@ -120,9 +120,7 @@ public static class PreTraining
             if (step % 10 == 9 || step == steps - 1)
             {
                 var loss = HostTransfer.Read<float>(losses).Sum();
-                // A guess among all words costs ln V; a model that does twice as badly has lost its way.
-                if (!float.IsFinite(loss) || loss > 2 * Math.Log(vocabularySize))
-                    throw new DivergedException(FormattableString.Invariant($"Pre-training diverged at step {step + 1} (loss {loss:G3}); lower preTraining.learningRate = {options.LearningRate}."));
+                DivergedException.ThrowIf(loss, vocabularySize, $"Pre-training diverged at step {step + 1}", "preTraining.learningRate", options.LearningRate);
                 var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
                 progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
             }

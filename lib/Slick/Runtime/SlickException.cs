@@ -25,4 +25,17 @@ public sealed class DivergedException : SlickException
 {
     /// <summary>Makes the error from its one-line message.</summary>
     public DivergedException(string message) : base(message) { }
+
+    /// <summary>Stops training whose loss is no number, or above twice ln V, the loss of a guess among all words.</summary>
+    /// <param name="loss">Mean loss of a token, in nats.</param>
+    /// <param name="vocabularySize">V.</param>
+    /// <param name="where">What diverged and when, to begin a sentence with.</param>
+    /// <param name="option">The option that holds the learning rate.</param>
+    /// <param name="rate">Its value.</param>
+    /// <exception cref="DivergedException">It has lost its way.</exception>
+    internal static void ThrowIf(double loss, int vocabularySize, string where, string option, double rate)
+    {
+        if (!double.IsFinite(loss) || loss > 2 * Math.Log(vocabularySize))
+            throw new DivergedException(FormattableString.Invariant($"{where} (loss {loss:G3}); lower {option} = {rate}."));
+    }
 }

@@ -54,19 +54,11 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="cancellation">Checked before each batch.</param>
     /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer (estimators.md, Exact).</returns>
     public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
-        Joined(Batches(questions, shared?.Tokens ?? 0).Select(part =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            return ScoreBatch([.. questions.Take(part)], shared, sampled);
-        }));
+        Each(Batches(questions, shared?.Tokens ?? 0), part => ScoreBatch([.. questions.Take(part)], shared, sampled), cancellation);
 
     /// <summary>The same for rows that are on the device already, because they are scored again and again.</summary>
     internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
-        Joined(batches.Select(batch =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            return ScoreBatch(batch, shared, sampled);
-        }));
+        Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
 
     /// <summary>Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.</summary>
     /// <param name="questions">Rows, best sorted by length.</param>
@@ -74,11 +66,16 @@ public sealed class AnswerScorer : IDisposable
     internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
         [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], decoder.Device))];
 
-    private Tensor Joined(IEnumerable<Tensor> parts)
+    private Tensor Each<T>(IEnumerable<T> batches, Func<T, Tensor> score, CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();
-        var all = parts.ToList();
-        return (all.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(all, 1)).MoveToOuterDisposeScope();
+        var parts = new List<Tensor>();
+        foreach (var batch in batches)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            parts.Add(score(batch));
+        }
+        return (parts.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(parts, 1)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.</summary>

@@ -11,8 +11,8 @@ namespace Slick.Text;
 /// </summary>
 internal sealed class OnigurumaExpression
 {
-    // Oniguruma's \w inside a class; by itself it has six numbers more.
-    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    /// <summary>Oniguruma's <c>\w</c> inside a class; by itself it has six numbers more.</summary>
+    internal const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
     private const string WordAlone = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
     private static readonly string[] Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');

@@ -46,7 +46,7 @@ internal sealed class TextPattern
     /// A pattern with Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) written as <c>WORD</c>, to stand in a class.
     /// </summary>
     public static TextPattern OfRust(string expression) =>
-        new(Compile(expression.Replace("WORD", @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9", StringComparison.Ordinal)));
+        new(Compile(expression.Replace("WORD", OnigurumaExpression.Word + @"\u200C\u200D", StringComparison.Ordinal)));
 
     private static (Regex Regex, char[] Stands) Expression(string text)
     {

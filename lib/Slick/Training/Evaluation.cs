@@ -20,7 +20,12 @@ internal sealed class Evaluation : IDisposable
     private readonly List<Part> parts; // of each relation
     private readonly int count;
 
-    /// <summary>Encodes the questions and brings them to the model's device.</summary>
+    /// <summary>Encodes the questions and brings them to the model's device, one transfer a batch.</summary>
+    /// <param name="decoder">The model; its weights may change between calls of <see cref="Ask"/>.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="format">How questions are written.</param>
+    /// <param name="questions">The questions, of any relations.</param>
+    /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
     public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
     {
         (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions()));
@@ -31,7 +36,8 @@ internal sealed class Evaluation : IDisposable
         })];
     }
 
-    /// <summary>For each question, whether the greedy answer is the gold answer.</summary>
+    /// <summary>For each question, in the order given, whether the greedy answer is the gold answer: exact match.</summary>
+    /// <param name="cancellation">Checked before each batch.</param>
     public bool[] Ask(CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();

@@ -102,9 +102,7 @@ public static class FineTuning
             }
             packed?.Dispose();
             var loss = HostTransfer.Read<float>(total)[0] / epochUpdates;
-            // A guess among all words costs ln V; a model that does twice as badly has lost its way.
-            if (!double.IsFinite(loss) || loss > 2 * Math.Log(decoder.Config.VocabularySize))
-                throw new DivergedException(FormattableString.Invariant($"Fine-tuning diverged in epoch {epoch} (loss {loss:G3}); lower fineTuning.learningRate = {options.LearningRate}."));
+            DivergedException.ThrowIf(loss, decoder.Config.VocabularySize, $"Fine-tuning diverged in epoch {epoch}", "fineTuning.learningRate", options.LearningRate);
             Done(new EpochResult(epoch, optimizer.Steps, loss, asked.Ask(cancellation)));
             if (file is not null && epoch < options.Epochs && checkpoints.IsDue) checkpoints.Save(() => Save(file, weights, optimizer, history));
         }

@@ -165,7 +165,7 @@ public sealed class PaperTablesTests
     [Fact]
     public void SameUpdates_IsTheDifferenceAtConvergence()
     {
-        var part = Claims.SameUpdates(new StudyData(Study.Epochs, Study.Answers));
+        var part = Claims.Evaluate(Study.Epochs, Study.Answers)[2].Beside!;
         // Of 40 questions: 5 + 3 + 1 + 0 of D 50%, 5 + 7 + 5 + 0 of D_Known.
         Assert.Equal(-20, part.Value.Estimate, 9);
         Assert.Equal("D - D_Known with D's updates, at CONVERGENCE (over 50% Unknown)", part.Statistic);
