@@ -186,7 +186,9 @@ public static class Claims
         var (name, estimate) = above.Count > 0 ? above[0] : known[0];
         var value = Scale(estimate.Value95, 100);
         var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low && known.Count == all.Count ? Verdict.Holds : Verdict.Undecided;
-        return [new($"highest of {known.Count} ({name})", "upper bound at most 10", value, estimate.Method, verdict, Math.Min(1, 2 * known.Max(p => p.Estimate.P(Low / 100, -1))))];
+        // Of a run that is missing nothing is known: it may be the highest.
+        var (counted, p) = known.Count == all.Count ? ($"{all.Count}", Math.Min(1, 2 * known.Max(k => k.Estimate.P(Low / 100, -1)))) : ($"{known.Count} of {all.Count}", 1);
+        return [new($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p)];
     }
 
     private static string Name(Arm arm) => arm == Single[3] ? "Unknown" : arm.Kind is ArmKind.HighlyKnown or ArmKind.MaybeKnown or ArmKind.WeaklyKnown ? arm.Kind.ToString() : arm.ToString();

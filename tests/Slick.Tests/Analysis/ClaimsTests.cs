@@ -112,6 +112,17 @@ public sealed class ClaimsTests
     }
 
     [Fact]
+    public void SetThatDidNotConverge_LeavesClaim6Open()
+    {
+        var (epochs, answers) = Make(harm: 0.4, seeds: 5);
+        epochs = [.. epochs.Select(e => e.Kind == ArmKind.Natural && e.Epoch == Epochs ? e with { Fitted = 0.98 } : e)];
+        var result = Evaluate((epochs, answers))[5];
+        Assert.Equal((Verdict.Undecided, 1.0), (result.Verdict, result.Parts[0].P));
+        Assert.StartsWith("highest of 29 of 30 (", result.Parts[0].Statistic, StringComparison.Ordinal);
+        Assert.StartsWith("highest of 30 (", Evaluate(Make(harm: 0.4, seeds: 5))[5].Parts[0].Statistic, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void OneSeed_TakesABootstrapOverQuestionsAndSaysSo()
     {
         var part = Evaluate(Make(harm: 0.4, seeds: 1))[1].Parts[0];
