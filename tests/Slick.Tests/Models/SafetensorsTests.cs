@@ -85,7 +85,8 @@ public sealed class SafetensorsTests : IDisposable
 
     private void AssertNamed(SlickException error)
     {
-        Assert.Contains(Path, error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(Path, error.Message, StringComparison.Ordinal);
+        Assert.Contains($"delete its folder {_folder} and run again", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
 }
