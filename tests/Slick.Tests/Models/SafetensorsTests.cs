@@ -44,7 +44,9 @@ public sealed class SafetensorsTests : IDisposable
         Write();
         var bytes = File.ReadAllBytes(Path);
         File.WriteAllBytes(Path, bytes[..(keep >= 0 ? keep : bytes.Length + keep)]);
-        AssertNamed(Assert.Throws<SlickException>(() => Safetensors.Open(Path)));
+        var error = Assert.Throws<SlickException>(() => Safetensors.Open(Path));
+        AssertNamed(error);
+        Assert.Contains($"delete its folder {_folder} and run again", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -86,7 +88,6 @@ public sealed class SafetensorsTests : IDisposable
     private void AssertNamed(SlickException error)
     {
         Assert.StartsWith(Path, error.Message, StringComparison.Ordinal);
-        Assert.Contains($"delete its folder {_folder} and run again", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
 }
