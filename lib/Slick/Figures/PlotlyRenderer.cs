@@ -13,7 +13,8 @@ public static class PlotlyRenderer
 
     private static readonly Lazy<string> Script = new(() =>
     {
-        var assembly = System.Reflection.Assembly.Load("Plotly.NET");
+        // Not by name: a notebook kernel refuses Assembly.Load with a partial name.
+        var assembly = typeof(Plotly.NET.GenericChart).Assembly;
         var name = assembly.GetManifestResourceNames().Single(n => n.EndsWith("plotly-2.28.0.min.js", StringComparison.Ordinal));
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
         return reader.ReadToEnd().Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase).Replace("<!--", "<\\!--", StringComparison.Ordinal);
@@ -99,9 +100,14 @@ public static class PlotlyRenderer
     }
 
     // plotly.js would hand itself to a module loader that the front-end happens to have; the parameters hide that.
-    private static string Loader() =>
-        !FirstFigureBringsPlotly || Interlocked.Exchange(ref _loaderGiven, 1) == 1 ? ""
-        : LoaderStart + "if (!window.Plotly) (function (define, module, exports) {\n" + PlotlyScript() + "\n}).call(window);" + LoaderEnd;
+    private static string Loader()
+    {
+        if (!FirstFigureBringsPlotly || Volatile.Read(ref _loaderGiven) == 1) return "";
+        // The script is read before the loader counts as given: after a failure the next figure tries again.
+        var script = PlotlyScript();
+        return Interlocked.Exchange(ref _loaderGiven, 1) == 1 ? ""
+            : LoaderStart + "if (!window.Plotly) (function (define, module, exports) {\n" + script + "\n}).call(window);" + LoaderEnd;
+    }
 
     // Plotly.NET writes NaN and infinities as strings.
     private static void NumbersOnly(JsonNode? node)

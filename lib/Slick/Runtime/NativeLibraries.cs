@@ -26,8 +26,24 @@ public static partial class NativeLibraries
     internal static void Initialise()
     {
         AssemblyLoadContext.Default.Resolving += LoadedFSharpCore;
-        AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => Find(name) is { } path && NativeLibrary.TryLoad(path, out var handle) ? handle : 0;
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += LoadFromFolder;
+        // A kernel of .NET Interactive loads every referenced assembly into a load context of its own, and a failed look-up
+        // of a native library is reported to the context of the assembly that asked: SkiaSharp's, not this library's.
+        AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => AnswerFor(loaded.LoadedAssembly);
+        foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies()) AnswerFor(assembly);
     }
+
+    // Answers the failed look-ups of native libraries in the load context of an assembly that lies beside this library.
+    private static void AnswerFor(Assembly assembly)
+    {
+        if (assembly.IsDynamic || Path.GetDirectoryName(assembly.Location) != Folder
+            || AssemblyLoadContext.GetLoadContext(assembly) is not { } context || context == AssemblyLoadContext.Default) return;
+        context.ResolvingUnmanagedDll -= LoadFromFolder;
+        context.ResolvingUnmanagedDll += LoadFromFolder;
+    }
+
+    private static nint LoadFromFolder(Assembly asking, string name) =>
+        Find(name) is { } path && NativeLibrary.TryLoad(path, out var handle) ? handle : 0;
 
     /// <summary>Loads libtorch by path and sets the allocator up; the first call does the work.</summary>
     /// <exception cref="SlickException">A native library is absent or does not load here.</exception>
