@@ -195,7 +195,8 @@ public sealed class Notebook
         while (reader.Read())
         {
             if (!inCells)
-                inCells = reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueSpan.SequenceEqual("cells"u8);
+                inCells = reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName
+                    && reader.ValueSpan.SequenceEqual("cells"u8);
             else if (reader.CurrentDepth == 2 && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && ++element == index)
                 return 1 + bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n');
         }

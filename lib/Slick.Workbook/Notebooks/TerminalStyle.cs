@@ -86,7 +86,7 @@ internal readonly record struct TerminalStyle
         if (ground is { } on)
         {
             classes.Add("ansi-ground");
-            css = $"background:{Hex(on.Mixed)};color:{Hex(Readable(text?.Mixed ?? on.Mixed, on.Mixed))}";
+            css = $"background:{Hex(on.Mixed)};color:{Hex(text is { } over ? Readable(over.Mixed, on.Mixed) : Furthest(on.Mixed))}";
         }
         else if (inverse)
         {
@@ -152,12 +152,14 @@ internal readonly record struct TerminalStyle
     // WCAG 2.2 asks for a contrast of 4.5; a colour with less goes towards black or white, whichever is further from the ground.
     private static Color Readable(Color text, Color ground)
     {
-        var end = Contrast(Color.Black, ground) > Contrast(Color.White, ground) ? Color.Black : Color.White;
         var color = text;
         for (var part = 0.1f; Contrast(color, ground) < 4.5 && part < 1.05f; part += 0.1f)
-            color = text.Blend(end, Math.Min(part, 1));
+            color = text.Blend(Furthest(ground), Math.Min(part, 1));
         return color;
     }
+
+    private static Color Furthest(Color ground) =>
+        Contrast(Color.Black, ground) > Contrast(Color.White, ground) ? Color.Black : Color.White;
 
     private static double Luminance(Color color)
     {

@@ -20,6 +20,9 @@ internal static class FigureStyle
         .slick-table.slick-table table .long { white-space: normal; min-width: 11rem; }
         .slick-table.slick-table table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; white-space: normal; }
         .slick-table.slick-table table .num { text-align: right; }
+        @media print { .slick-table { overflow: visible; } .modebar { display: none; }
+          .slick-table.slick-table table { font-size: .8em; } .slick-table.slick-table table .long { min-width: 5rem; }
+          .slick-table.slick-table table th, .slick-table.slick-table table td { white-space: normal; } }
 
         """;
 

@@ -28,8 +28,9 @@ public sealed class TableViewTests
         var parser = new CssSelectorParser();
         using var page = new HtmlParser().ParseDocument($"<div class=\"jp-RenderedHTMLCommon rendered_html\">{Samples.Table.Html()}</div>");
         var rules = Regex.Matches(page.QuerySelector("style")!.TextContent, "([^{}]+)\\{([^}]*)\\}")
-            .SelectMany(rule => Regex.Replace(rule.Groups[1].Value, "/\\*.*?\\*/", "").Split(',').Select(selector => (Selector: parser.ParseSelector(selector.Trim())!, Css: rule.Groups[2].Value)))
-            .Where(rule => rule.Css.Contains("text-align", StringComparison.Ordinal)).ToList();
+            .Select(rule => (Selectors: Regex.Replace(rule.Groups[1].Value, "/\\*.*?\\*/", "").Split(','), Css: rule.Groups[2].Value))
+            .Where(rule => rule.Css.Contains("text-align", StringComparison.Ordinal))
+            .SelectMany(rule => rule.Selectors.Select(selector => (Selector: parser.ParseSelector(selector.Trim())!, rule.Css))).ToList();
         foreach (var cell in page.QuerySelectorAll("td, th"))
         {
             var strongest = rules.Where(rule => rule.Selector.Match(cell, null)).MaxBy(rule => rule.Selector.Specificity);

@@ -112,11 +112,14 @@ public sealed class HtmlExportTests : IDisposable
 
     [Theory]
     [InlineData("shot.svg", "image/svg+xml", "AQID", "data:image/svg+xml;base64,AQID")]
-    [InlineData("shot.svg", "image/svg+xml", "<svg/>", "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=")]
+    [InlineData("shot.svg", "image/svg+xml", "<svg/>",
+        "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=")]
     [InlineData("shot.webp", "image/webp", "AQID", "data:image/webp;base64,AQID")]
     [InlineData("shot.tif", "image/tiff", "AQID", "data:image/tiff;base64,AQID")]
     public void AttachedPictures_MayHaveManyTypes(string name, string mime, string value, string url) =>
-        Assert.Contains($"src=\"{url}\"", Export($"![a](attachment:{name})", new JsonObject { [name] = new JsonObject { [mime] = value } }).Html, StringComparison.Ordinal);
+        Assert.Contains(
+            $"src=\"{url}\"",
+            Export($"![a](attachment:{name})", new JsonObject { [name] = new JsonObject { [mime] = value } }).Html, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("attachment:gone.png", "is not among the cell's attachments")]
@@ -173,7 +176,8 @@ public sealed class HtmlExportTests : IDisposable
     [Fact]
     public void PictureOnTheNetwork_StaysALink_AndARemarkSaysSo()
     {
-        var (html, remarks) = Export("![far](https://example.org/a.png) <img src=\"//example.org/b.png\"> [![badge](http://example.org/c.svg)](https://example.org)");
+        var (html, remarks) = Export("![far](https://example.org/a.png) <img src=\"//example.org/b.png\"> "
+            + "[![badge](http://example.org/c.svg)](https://example.org)");
         Assert.Contains("<a class=\"no-picture\" href=\"https://example.org/a.png\"", html, StringComparison.Ordinal);
         Assert.Matches("<a class=\"no-picture\" href=\"//example.org/b.png\"[^>]*>b.png</a>", html);
         Assert.Matches("<a href=\"https://example.org\"><span class=\"no-picture\"[^>]*>badge</span></a>", html);
@@ -187,7 +191,9 @@ public sealed class HtmlExportTests : IDisposable
     {
         File.WriteAllBytes(Path.Combine(_books.Folder, "talk.mp4"), [1, 2, 3]);
         var (html, remarks) = Export(null, Shown("""
-            {"output_type": "display_data", "data": {"text/html": "<base href='https://example.org/'><script src='https://example.org/d3.js'></script><video src='talk.mp4'></video><p style=\"background: url('tile.png')\">x</p><svg><use href='#a'/></svg>"}}
+            {"output_type": "display_data", "data": {"text/html": [
+                "<base href='https://example.org/'><script src='https://example.org/d3.js'></script><video src='talk.mp4'></video>",
+                "<p style=\"background: url('tile.png')\">x</p><svg><use href='#a'/></svg>"]}}
             """));
         Assert.Contains("<video src=\"data:video/mp4;base64,AQID\"", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<base", html, StringComparison.Ordinal);
@@ -224,8 +230,10 @@ public sealed class HtmlExportTests : IDisposable
             """{"output_type": "execute_result", "data": {"text/plain": ""}}""",
             "7"));
         Assert.Equal(
-            ["An output that is no JSON object", "An output of the type application/x-far", "An output of the unknown type \"pyout\"", "A damaged picture (image/png, not base64)"],
-            remarks.Select(remark => char.ToUpperInvariant(remark["page.ipynb: cell 1: ".Length]) + remark["page.ipynb: cell 1: ".Length..][1..^" is not shown.".Length]));
+            ["page.ipynb: cell 1: an output that is no JSON object is not shown.",
+             "page.ipynb: cell 1: an output of the type application/x-far is not shown.",
+             "page.ipynb: cell 1: an output of the unknown type \"pyout\" is not shown.",
+             "page.ipynb: cell 1: a damaged picture (image/png, not base64) is not shown."], remarks);
         Assert.Equal(4, html.Split("is not shown.").Length - 1);
         Assert.Contains("<pre class=\"output\">{\n  \"a\": 1\n}</pre>", html, StringComparison.Ordinal);
         Assert.Contains("<pre class=\"output\">$x$</pre>", html, StringComparison.Ordinal);
@@ -266,19 +274,25 @@ public sealed class HtmlExportTests : IDisposable
     [Fact]
     public void SameHeadings_AreCounted_AndAllContentsLead()
     {
-        var (html, remarks) = Export(null, NotebookCell.Markdown("a", "# Usage\n\n[first](#usage) [third](#usage-2)"), NotebookCell.Markdown("b", "## Usage\n\n## Usage-1"),
-            NotebookCell.Markdown("c", "<a id=\"notes\"></a>\n\n## Notes\n\n### Usage\n\ntext[^1]\n\n[^1]: one"), NotebookCell.Markdown("d", "text[^1]\n\n[^1]: two"));
+        var (html, remarks) = Export(null,
+            NotebookCell.Markdown("a", "# Usage\n\n[first](#usage) [third](#usage-2)"),
+            NotebookCell.Markdown("b", "## Usage\n\n## Usage-1"),
+            NotebookCell.Markdown("c", "<a id=\"notes\"></a>\n\n## Notes\n\n### Usage\n\ntext[^1]\n\n[^1]: one"),
+            NotebookCell.Markdown("d", "text[^1]\n\n[^1]: two"));
         Assert.Empty(remarks);
         using var page = new HtmlParser().ParseDocument(html);
-        Assert.Equal(["usage", "usage-1", "usage-1-1", "notes-heading", "usage-2"], page.QuerySelectorAll("h1, h2, h3").Select(heading => heading.Id));
-        Assert.Equal(page.QuerySelectorAll("h1, h2, h3").Select(heading => "#" + heading.Id), page.QuerySelectorAll("nav li a").Select(link => link.GetAttribute("href")));
-        Assert.All(page.QuerySelectorAll("a[href^='#']"), link => Assert.Single(page.All, element => element.Id == link.GetAttribute("href")![1..]));
+        var ids = page.QuerySelectorAll("h1, h2, h3").Select(heading => heading.Id).ToList();
+        Assert.Equal(["usage", "usage-1", "usage-1-1", "notes-heading", "usage-2"], ids);
+        Assert.Equal(ids.Select(id => "#" + id), page.QuerySelectorAll("nav li a").Select(link => link.GetAttribute("href")));
+        foreach (var link in page.QuerySelectorAll("a[href^='#']"))
+            Assert.Single(page.All, element => element.Id == link.GetAttribute("href")![1..]);
     }
 
     [Fact]
     public void DeadLink_IsARemark()
     {
-        var (html, remarks) = Export("[a](#nowhere) [b](gone.csv) [c](gone.ipynb) [d](mailto:a@b.c) [e](https://example.org/gone.ipynb) [f](/root.txt) [g](#)");
+        var (html, remarks) = Export("[a](#nowhere) [b](gone.csv) [c](gone.ipynb) [d](mailto:a@b.c) "
+            + "[e](https://example.org/gone.ipynb) [f](/root.txt) [g](#)");
         Assert.Equal(
             ["page.ipynb: cell 2: the link gone.csv leads nowhere: there is no " + Path.Combine(_books.Folder, "gone.csv") + ".",
              "page.ipynb: cell 2: the link #nowhere leads nowhere: the page has no such heading or anchor."], remarks);
@@ -290,7 +304,8 @@ public sealed class HtmlExportTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(_books.Folder, "my data"));
         File.WriteAllText(Path.Combine(_books.Folder, "my data", "a#b.csv"), "");
-        var (html, remarks) = Export("[a](my%20data/a%23b.csv) [b](<my data/>) [c](attachment:notes.txt) <a href='my data/a%23b.csv#row=3'>d</a>",
+        var (html, remarks) = Export(
+            "[a](my%20data/a%23b.csv) [b](<my data/>) [c](attachment:notes.txt) <a href='my data/a%23b.csv#row=3'>d</a>",
             new JsonObject { ["notes.txt"] = new JsonObject { ["text/plain"] = "AQID" } });
         Assert.Empty(remarks);
         Assert.Contains("<a href=\"../my%20data/a%23b.csv\">a</a>", html, StringComparison.Ordinal);
@@ -310,8 +325,14 @@ public sealed class HtmlExportTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_books.Folder, "pages"));
         File.WriteAllText(Path.Combine(_books.Folder, "pages", "earlier.html"), "");
         string In(string name) => Path.Combine(_books.Folder, name);
-        var cell = NotebookCell.Markdown("m", "[a](<02 next.ipynb>) [b](./02%20next.ipynb#Some-Heading) [c](alone.ipynb) [d](earlier.ipynb) [e](sub/deep.ipynb) [f](gone.ipynb)");
-        var (html, remarks) = Export(new() { [In("02 next.ipynb")] = In("pages/02 next.html"), [In("sub/deep.ipynb")] = In("pages/deep.html") }, cell);
+        var cell = NotebookCell.Markdown("m", "[a](<02 next.ipynb>) [b](./02%20next.ipynb#Some-Heading) [c](alone.ipynb) "
+            + "[d](earlier.ipynb) [e](sub/deep.ipynb) [f](gone.ipynb)");
+        Dictionary<string, string> pages = new()
+        {
+            [In("02 next.ipynb")] = In("pages/02 next.html"),
+            [In("sub/deep.ipynb")] = In("pages/deep.html"),
+        };
+        var (html, remarks) = Export(pages, cell);
         string[] expected = ["02%20next.html", "02%20next.html#Some-Heading", "../alone.ipynb", "earlier.html", "deep.html"];
         foreach (var (url, i) in expected.Select((url, i) => (url, i)))
             Assert.Contains($"<a href=\"{url}\">{"abcde"[i]}</a>", html, StringComparison.Ordinal);
@@ -330,9 +351,13 @@ public sealed class HtmlExportTests : IDisposable
             cell.Json["metadata"] = JsonNode.Parse(metadata);
             return cell;
         }
-        var (html, _) = Export(null, Raw("raw *text* <b>here</b>", """{"format": "text/restructuredtext"}"""), Raw("<i>html</i>", """{"raw_mimetype": "text/html"}"""),
+        var (html, _) = Export(null,
+            Raw("raw *text* <b>here</b>", """{"format": "text/restructuredtext"}"""),
+            Raw("<i>html</i>", """{"raw_mimetype": "text/html"}"""),
             Raw("*markdown*", """{"format": "text/markdown"}"""), Raw("<i>plain</i>", "{}"), Raw("x", """{"format": 7}"""));
-        Assert.Contains("<p class=\"label\">raw, text/restructuredtext</p>\n<pre class=\"raw\">raw *text* &lt;b&gt;here&lt;/b&gt;</pre>", html, StringComparison.Ordinal);
+        Assert.Contains(
+            "<p class=\"label\">raw, text/restructuredtext</p>\n<pre class=\"raw\">raw *text* &lt;b&gt;here&lt;/b&gt;</pre>",
+            html, StringComparison.Ordinal);
         Assert.Contains("<i>html</i>", html, StringComparison.Ordinal);
         Assert.Contains("<em>markdown</em>", html, StringComparison.Ordinal);
         Assert.Contains("<p class=\"label\">raw</p>\n<pre class=\"raw\">&lt;i&gt;plain&lt;/i&gt;</pre>", html, StringComparison.Ordinal);
@@ -347,18 +372,24 @@ public sealed class HtmlExportTests : IDisposable
             """{"output_type": "stream", "name": "stderr", "text": "\n\u001b]0;title\u0007warn\n"}""",
             """{"output_type": "execute_result", "data": {"text/plain": "\u001b[1mbold\u001b[0m"}}""",
             """{"output_type": "error", "ename": "E", "evalue": "\u001b[31mno\u001b[0m", "traceback": ["\u001b[0;32mat x\u001b[0m"]}"""));
-        Assert.Contains("<pre class=\"output\">100%\n<span class=\"ansi-red-fg\">red</span> &lt;x&gt;\n</pre>", html, StringComparison.Ordinal);
+        Assert.Contains(
+            "<pre class=\"output\">100%\n<span class=\"ansi-red-fg\">red</span> &lt;x&gt;\n</pre>",
+            html, StringComparison.Ordinal);
         // The first line feed after a tag is dropped by browsers.
         Assert.Contains("<pre class=\"output stderr\">\n\nwarn\n</pre>", html, StringComparison.Ordinal);
         Assert.Contains("<pre class=\"output\"><span class=\"ansi-bold\">bold</span></pre>", html, StringComparison.Ordinal);
-        Assert.Contains("<pre class=\"output error\">E: <span class=\"ansi-red-fg\">no</span>\n<span class=\"ansi-green-fg\">at x</span></pre>", html, StringComparison.Ordinal);
+        Assert.Contains(
+            "<pre class=\"output error\">E: <span class=\"ansi-red-fg\">no</span>\n<span class=\"ansi-green-fg\">at x</span></pre>",
+            html, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', html);
     }
 
     [Fact]
     public void OpenTags_EndWithTheirCell()
     {
-        var (html, _) = Export(null, NotebookCell.Markdown("a", "<div><b>open <!-- comment"), Shown("""{"output_type": "display_data", "data": {"text/html": "<table><tr><td>1"}}"""),
+        var (html, _) = Export(null,
+            NotebookCell.Markdown("a", "<div><b>open <!-- comment"),
+            Shown("""{"output_type": "display_data", "data": {"text/html": "<table><tr><td>1"}}"""),
             NotebookCell.Markdown("b", "after {braces} and {x=1}"));
         using var page = new HtmlParser().ParseDocument(html);
         Assert.Equal(3, page.QuerySelectorAll("main > section").Length);

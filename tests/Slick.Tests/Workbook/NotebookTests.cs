@@ -51,7 +51,8 @@ public sealed class NotebookTests
     [InlineData("[]", ":1: not a notebook")]
     [InlineData("{\"cells\": []}", "nbformat")]
     [InlineData("{\n\"cells\": [],\n\"nbformat\": 3}", ":3: not a notebook: nbformat is 3")]
-    [InlineData("{\"nbformat\": 4,\n\"cells\": [\n{\"cell_type\": \"code\", \"source\": \"\"},\n{\"cell_type\": \"code\"}]}", ":4: not a notebook: cell 2")]
+    [InlineData("{\"nbformat\": 4,\n\"cells\": [\n{\"cell_type\": \"code\", \"source\": \"\"},\n{\"cell_type\": \"code\"}]}",
+        ":4: not a notebook: cell 2")]
     public void NotANotebook_SaysWhatIsMissing(string json, string expected)
     {
         var error = Assert.Throws<SlickException>(() => Notebook.Parse(json, "x.ipynb"));
@@ -91,7 +92,8 @@ public sealed class NotebookTests
     public void HalfACharacterElsewhere_IsKept()
     {
         const string Half = """
-            {"cells": [{"cell_type": "code", "execution_count": 1, "id": "a\udc00", "metadata": {"k\ud83d": "\\ud83d \ud83d\n 가\uAC01"}, "source": ["1 // 😀 \ud83d\ude00"],
+            {"cells": [{"cell_type": "code", "execution_count": 1, "id": "a\udc00",
+             "metadata": {"k\ud83d": "\\ud83d \ud83d\n 가\uAC01"}, "source": ["1 // 😀 \ud83d\ude00"],
              "outputs": [{"output_type": "stream", "name": "stdout", "text": ["x \ud83d", "\ude00 y \ud83d"]},
                          {"output_type": "display_data", "data": {"text/\udfff": "\ud83d", "text/plain": "z"}, "metadata": {}}]}],
              "metadata": {"\ud83d": {"\ud83d\ud83d\ude00": ["\ud83d", 1.50, null]}}, "nbformat": 4, "nbformat_minor": 5}
@@ -132,7 +134,8 @@ public sealed class NotebookTests
     [InlineData("{\"nbformat\": 4, \"cells\": [\n{\"cell_type\": \"heading\", \"source\": \"\"}]}", ":2: not a notebook: cell 1")]
     [InlineData("{\"nbformat\": 4, \"cells\": [\n{\"cell_type\": \"code\", \"source\": [1]}]}", ":2: not a notebook: cell 1")]
     [InlineData("{\"nbformat\": 4,\n \"cells\": [],\n \"nbformat\": 4}", ":3: not a notebook: the key \"nbformat\" stands twice")]
-    [InlineData("{\"nbformat\": 4, \"\\ud83d\": 1, \"cells\": [\n{\"cell_type\": \"\\ud83d\", \"source\": \"\"}]}", ":2: not a notebook: cell 1")]
+    [InlineData("{\"nbformat\": 4, \"\\ud83d\": 1, \"cells\": [\n{\"cell_type\": \"\\ud83d\", \"source\": \"\"}]}",
+        ":2: not a notebook: cell 1")]
     public void DamagedNotebook_IsOneLineWithTheFile(string json, string expected)
     {
         var error = Assert.Throws<SlickException>(() => Notebook.Parse(json, "x.ipynb"));
@@ -153,7 +156,9 @@ public sealed class NotebookTests
             File.WriteAllText(path, Small, Encoding.Unicode);
             Assert.Equal(2, Notebook.Load(path).Cells.Count);
             File.WriteAllText(path, Small, Encoding.Latin1);
-            Assert.Contains($"{path}:6: not UTF-8", Assert.Throws<SlickException>(() => Notebook.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"{path}:6: not UTF-8",
+                Assert.Throws<SlickException>(() => Notebook.Load(path)).Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -183,5 +188,6 @@ public sealed class NotebookTests
         Assert.Equal(["a\n20%", "no", "1"], cell.PlainOutputs());
     }
 
-    private static string Cell(string type, string source) => $"{{\"cell_type\": \"{type}\", \"metadata\": {{}}, \"source\": \"{source}\"}}";
+    private static string Cell(string type, string source) =>
+        $"{{\"cell_type\": \"{type}\", \"metadata\": {{}}, \"source\": \"{source}\"}}";
 }

@@ -57,7 +57,8 @@ public sealed class TerminalTextTests
 
     [Theory]
     [InlineData("\u001b[31mred\u001b[0m plain", "<span class=\"ansi-red-fg\">red</span> plain")]
-    [InlineData("\u001b[1;32m<g>\u001b[22mx\u001b[39my", "<span class=\"ansi-green-fg ansi-bold\">&lt;g&gt;</span><span class=\"ansi-green-fg\">x</span>y")]
+    [InlineData("\u001b[1;32m<g>\u001b[22mx\u001b[39my",
+        "<span class=\"ansi-green-fg ansi-bold\">&lt;g&gt;</span><span class=\"ansi-green-fg\">x</span>y")]
     [InlineData("\u001b[94mx\u001b[m", "<span class=\"ansi-blue-intense-fg\">x</span>")]
     [InlineData("\u001b[38;5;1mx", "<span class=\"ansi-red-fg\">x</span>")]
     [InlineData("\u001b[3;4;9mx\u001b[23;24;29my", "<span class=\"ansi-italic ansi-underline ansi-strike\">x</span>y")]
@@ -73,13 +74,15 @@ public sealed class TerminalTextTests
     [Fact]
     public void MixedColours_CanBeReadOnLightAndDarkPages_AndOnTheirGround()
     {
-        var colours = Enumerable.Range(16, 240).Select(n => $"5;{n}").Concat(["2;255;255;255", "2;0;0;0", "2;255;255;0", "2;0;0;255", "2;128;128;128"]).ToList();
+        string[] mixed = ["2;255;255;255", "2;0;0;0", "2;255;255;0", "2;0;0;255", "2;128;128;128"];
+        var colours = Enumerable.Range(16, 240).Select(n => $"5;{n}").Concat(mixed).ToList();
         foreach (var colour in colours)
         {
             var html = TerminalText.Html($"\u001b[38;{colour}mx");
             Assert.True(TerminalStyle.Contrast(Of(html, "--l"), Of(PageStyle.Css, "--page")) >= 4.5, html);
             Assert.True(TerminalStyle.Contrast(Of(html, "--d"), Of(DarkCss, "--page")) >= 4.5, html);
-            foreach (var ground in (string[])["\u001b[48;5;238m", "\u001b[48;2;255;255;0m", "\u001b[41m", "\u001b[7m", $"\u001b[48;{colour}m"])
+            string[] grounds = ["\u001b[48;5;238m", "\u001b[48;2;255;255;0m", "\u001b[41m", "\u001b[7m", $"\u001b[48;{colour}m"];
+            foreach (var ground in grounds)
             {
                 html = TerminalText.Html($"\u001b[38;{colour}m{ground}x");
                 Assert.True(TerminalStyle.Contrast(Of(html, "background"), Of(html, ";color")) >= 4.5, html);
@@ -104,5 +107,6 @@ public sealed class TerminalTextTests
 
     private static string DarkCss => PageStyle.Css[PageStyle.Css.IndexOf("prefers-color-scheme: dark", StringComparison.Ordinal)..];
 
-    private static Color Of(string css, string name) => Color.FromHex(Regex.Match(css, Regex.Escape(name) + ":\\s*(#[0-9a-f]{6})").Groups[1].Value);
+    private static Color Of(string css, string name) =>
+        Color.FromHex(Regex.Match(css, Regex.Escape(name) + ":\\s*(#[0-9a-f]{6})").Groups[1].Value);
 }
