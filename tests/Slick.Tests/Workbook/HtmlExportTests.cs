@@ -119,7 +119,8 @@ public sealed class HtmlExportTests : IDisposable
     public void AttachedPictures_MayHaveManyTypes(string name, string mime, string value, string url) =>
         Assert.Contains(
             $"src=\"{url}\"",
-            Export($"![a](attachment:{name})", new JsonObject { [name] = new JsonObject { [mime] = value } }).Html, StringComparison.Ordinal);
+            Export($"![a](attachment:{name})", new JsonObject { [name] = new JsonObject { [mime] = value } }).Html,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("attachment:gone.png", "is not among the cell's attachments")]
@@ -133,7 +134,8 @@ public sealed class HtmlExportTests : IDisposable
     public void MissingPicture_LeavesItsText_AndARemark(string url, string why)
     {
         File.WriteAllText(Path.Combine(_books.Folder, "pointer.png"), "version https://git-lfs.github.com/spec/v1\n");
-        var (html, remarks) = Export($"![the *plot*]({url})", new JsonObject { ["bad.png"] = new JsonObject { ["image/png"] = "no base64!" } });
+        var (html, remarks) = Export($"![the *plot*]({url})",
+            new JsonObject { ["bad.png"] = new JsonObject { ["image/png"] = "no base64!" } });
         Assert.Matches("<span class=\"no-picture\" title=\"[^\"]+\">the plot</span>", html);
         Assert.StartsWith($"page.ipynb: cell 2: the picture {url} {why}", Assert.Single(remarks), StringComparison.Ordinal);
     }
@@ -269,6 +271,18 @@ public sealed class HtmlExportTests : IDisposable
         var place = Assert.Single(page.All, element => element.Id == name || element.GetAttribute("name") == name);
         Assert.True(place.Closest("section") == page.QuerySelectorAll("section")[1], place.OuterHtml);
         Assert.All(page.All.Where(element => element.Id is { Length: > 0 }).GroupBy(element => element.Id), same => Assert.Single(same));
+    }
+
+    // A link from another page cannot be mended: the names must be there.
+    [Theory]
+    [InlineData("# 1. First *Section*", "1-first-section", "1.-First-Section")]
+    [InlineData("# Ergebnisse für `D`", "ergebnisse-für-d", "Ergebnisse-für-D")]
+    public void Heading_HasGitHubsAndJupytersName(string markdown, string gitHub, string jupyter)
+    {
+        using var page = new HtmlParser().ParseDocument(Export(null, NotebookCell.Markdown("a", markdown)).Html);
+        var heading = page.QuerySelector("h1")!;
+        Assert.Equal(gitHub, heading.Id);
+        Assert.Equal(jupyter, Assert.Single(heading.QuerySelectorAll("[id]")).Id);
     }
 
     [Fact]
