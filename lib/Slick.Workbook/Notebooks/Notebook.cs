@@ -1,9 +1,9 @@
-using Slick.Runtime;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Slick.Runtime;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -29,14 +29,22 @@ public sealed class Notebook
     /// <summary>The cells in order.</summary>
     public List<NotebookCell> Cells { get; }
 
-    /// <summary>Reads a file.</summary>
-    /// <exception cref="SlickException">The file is missing, is not JSON, or is not a notebook of nbformat 4.</exception>
+    /// <summary>What is odd about the file and does no harm, a line each that names the file: ids that two cells share.</summary>
+    public IReadOnlyList<string> Remarks { get; private init; } = [];
+
+    /// <summary>Reads a file of UTF-8 (or, with a byte order mark, UTF-16 or UTF-32).</summary>
+    /// <exception cref="SlickException">The file is missing, is not text, or is what <see cref="Parse"/> refuses.</exception>
     public static Notebook Load(string path)
     {
         path = System.IO.Path.GetFullPath(path);
         try
         {
-            return Parse(File.ReadAllText(path), path);
+            using var reader = new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return Parse(reader.ReadToEnd(), path);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new SlickException($"{path}:{LineOfWrongByte(path)}: not UTF-8, so not a notebook; save the file again as UTF-8.", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -49,17 +57,28 @@ public sealed class Notebook
     }
 
     /// <summary>Reads a notebook's text; <paramref name="path"/> says where it comes from.</summary>
-    /// <exception cref="SlickException">The text is not JSON or not a notebook of nbformat 4.</exception>
+    /// <remarks>Half of a surrogate pair, which JSON can hold, is kept as it is everywhere but in a cell's source.</remarks>
+    /// <exception cref="SlickException">
+    /// The text is not JSON, names a key twice, is not a notebook of nbformat 4, or half of a surrogate pair stands in a cell's source.
+    /// </exception>
     public static Notebook Parse(string json, string path)
     {
+        ArgumentNullException.ThrowIfNull(json);
         path = System.IO.Path.GetFullPath(path);
+        json = json.TrimStart('\ufeff');
+        if (string.IsNullOrWhiteSpace(json))
+            throw new SlickException($"{path}: the file is empty, so not a notebook; restore it.");
+        if (json.StartsWith("version https://git-lfs", StringComparison.Ordinal))
+            throw new SlickException($"{path}: a Git LFS pointer, not the notebook itself; run git lfs pull.");
         JsonNode? root;
         try
         {
-            root = JsonNode.Parse(json, null, Reading);
+            root = HalfCharacters.Parse(json, Reading);
         }
         catch (JsonException e)
         {
+            if (SecondKey(json) is { } second)
+                throw NotANotebook(path, second.Line, $"the key \"{second.Key}\" stands twice in one object; delete one of the two");
             throw new SlickException($"{path}:{(e.LineNumber ?? 0) + 1}: not JSON, so not a notebook; restore the file or save it again from an editor.", e);
         }
         if (root is not JsonObject top)
@@ -75,11 +94,18 @@ public sealed class Notebook
         {
             if (array[i] is not JsonObject cell || Text(cell["cell_type"]) is not ("code" or "markdown" or "raw") || !HasSource(cell))
                 throw NotANotebook(path, CellLine(json, i), string.Create(CultureInfo.InvariantCulture, $"cell {i + 1} needs a \"cell_type\" (code, markdown or raw) and a \"source\" (text or a list of lines)"));
+            var source = NotebookCell.JoinedText(cell["source"]);
+            if (HalfCharacters.IndexIn(source) is var half and >= 0)
+            {
+                var place = FormattableString.Invariant($"{path}:{CellLine(json, i)}: cell {i + 1}, line {LineAt(source, half)}");
+                throw new SlickException($"{place}: half of a character stands there (\\u{(int)source[half]:x4}, one of a surrogate pair "
+                    + "without the other), and no file can hold that; type the character again.");
+            }
             cells.Add(new NotebookCell((JsonObject)cell.DeepClone(), i + 1));
         }
         if (Integer(top["nbformat_minor"]) is not >= 5)
             top["nbformat_minor"] = 5;
-        return new Notebook(path, top, cells);
+        return new Notebook(path, top, cells) { Remarks = [.. SharedIds(path, cells)] };
     }
 
     /// <summary>A copy that can be changed without changing this notebook.</summary>
@@ -93,10 +119,7 @@ public sealed class Notebook
         foreach (var cell in Cells)
             cells.Add(cell.Json.DeepClone());
         _root["cells"] = cells;
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, Writing))
-            _root.WriteTo(writer);
-        return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
+        return HalfCharacters.ToJson(_root, Writing) + "\n";
     }
 
     /// <summary>Writes the notebook aside and renames it to <paramref name="path"/>.</summary>
@@ -119,6 +142,49 @@ public sealed class Notebook
 
     private static int LineAt(string json, int position) => 1 + json.AsSpan(0, position).Count('\n');
 
+    // Nothing here looks a cell up by its id, so this does no harm.
+    private static IEnumerable<string> SharedIds(string path, List<NotebookCell> cells) =>
+        from cell in cells.Select((cell, i) => (cell.Id, Number: i + 1))
+        group cell.Number by cell.Id into same
+        where same.Count() > 1
+        select $"{path}: cells {string.Join(" and ", same)} have the same id \"{NotebookCell.WellFormed(same.Key)}\"; "
+            + "an editor will give all but one of them another.";
+
+    private static int LineOfWrongByte(string path)
+    {
+        // A line feed is never part of a longer character, so each line can be looked at for itself.
+        var bytes = File.ReadAllBytes(path).AsSpan();
+        var line = 1;
+        for (int end; (end = bytes.IndexOf((byte)'\n')) >= 0 && System.Text.Unicode.Utf8.IsValid(bytes[..end]); line++)
+            bytes = bytes[(end + 1)..];
+        return line;
+    }
+
+    private static (string Key, int Line)? SecondKey(string json)
+    {
+        var bytes = Encoding.UTF8.GetBytes(json);
+        var reader = new Utf8JsonReader(bytes);
+        var open = new Stack<HashSet<string>>();
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.StartObject)
+                    open.Push(new HashSet<string>(StringComparer.Ordinal));
+                else if (reader.TokenType == JsonTokenType.EndObject)
+                    open.Pop();
+                else if (reader.TokenType == JsonTokenType.PropertyName && Encoding.UTF8.GetString(reader.ValueSpan) is var key
+                    && !open.Peek().Add(key))
+                    return (key, 1 + bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n'));
+            }
+        }
+        catch (JsonException)
+        {
+            // The caller has the place of this error.
+        }
+        return null;
+    }
+
     // The reader tells where an element of the list "cells" starts; a parsed tree no longer does.
     private static int CellLine(string json, int index)
     {
@@ -129,7 +195,8 @@ public sealed class Notebook
         while (reader.Read())
         {
             if (!inCells)
-                inCells = reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("cells"u8);
+                inCells = reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName
+                    && reader.ValueSpan.SequenceEqual("cells"u8);
             else if (reader.CurrentDepth == 2 && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && ++element == index)
                 return 1 + bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n');
         }

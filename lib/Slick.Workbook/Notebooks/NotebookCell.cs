@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Slick.Workbook.Notebooks;
@@ -56,9 +57,51 @@ public sealed class NotebookCell
         set => Json["execution_count"] = value;
     }
 
+    /// <summary>
+    /// What the cell showed as text, an element for each output that has text: for the terminal, so without colours and
+    /// other control characters (<see cref="TerminalText.Plain"/>).
+    /// </summary>
+    public IEnumerable<string> PlainOutputs() =>
+        JoinedOutputs()
+            .Select(output => TerminalText.Plain(JoinedText(output["text"] ?? (output["data"] as JsonObject)?["text/plain"])))
+            .Where(text => text.Length > 0);
+
+    /// <summary>The outputs with neighbouring writes to one stream as one; what is no JSON object is left out.</summary>
+    internal IReadOnlyList<JsonObject> JoinedOutputs()
+    {
+        var joined = new List<JsonObject>();
+        var written = new StringBuilder();
+        foreach (var output in Outputs.OfType<JsonObject>())
+        {
+            var goesOn = joined.Count > 0 && IsStream(joined[^1]) && IsStream(output)
+                && Notebook.Text(joined[^1]["name"]) == Notebook.Text(output["name"]);
+            if (!goesOn)
+            {
+                Finish();
+                joined.Add(IsStream(output) ? (JsonObject)output.DeepClone() : output);
+            }
+            if (IsStream(output))
+                written.Append(JoinedText(output["text"]));
+        }
+        Finish();
+        return joined;
+
+        static bool IsStream(JsonObject output) => Notebook.Text(output["output_type"]) == "stream";
+        void Finish()
+        {
+            if (joined.Count > 0 && IsStream(joined[^1]))
+                joined[^1]["text"] = written.ToString();
+            written.Clear();
+        }
+    }
+
     /// <summary>The text of a field that nbformat allows to be one string or a list of lines.</summary>
     internal static string JoinedText(JsonNode? node) =>
         node is JsonArray lines ? string.Concat(lines.Select(Notebook.Text)) : Notebook.Text(node) ?? "";
+
+    /// <summary>A text whose halves of surrogate pairs are U+FFFD: what an encoder makes of them.</summary>
+    internal static string WellFormed(string text) =>
+        HalfCharacters.IndexIn(text) < 0 ? text : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
     /// <summary>The list of lines, each but the last with its '\n', that Jupyter writes for a text.</summary>
     internal static JsonArray Lines(string text)

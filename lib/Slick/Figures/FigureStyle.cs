@@ -13,11 +13,16 @@ internal static class FigureStyle
         .slick-plot .barlayer .errorbar path { stroke: currentColor !important; }
         .slick-plot .hoverlayer text { fill: #1d2129 !important; }
         .slick-table { overflow-x: auto; }
-        .slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em; color: inherit; }
-        .slick-table th, .slick-table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4); padding: .25rem .5rem; text-align: left; vertical-align: top; font-weight: normal; white-space: nowrap; }
-        .slick-table .long { white-space: normal; min-width: 11rem; }
-        .slick-table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; white-space: normal; }
-        .slick-table .num { text-align: right; }
+        /* The class is said twice: JupyterLab's rules for all tables of outputs are more specific than one class and a name. */
+        .slick-table.slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em; color: inherit; }
+        .slick-table.slick-table table th, .slick-table.slick-table table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4);
+          padding: .25rem .5rem; text-align: left; vertical-align: top; font-weight: normal; white-space: nowrap; }
+        .slick-table.slick-table table .long { white-space: normal; min-width: 11rem; }
+        .slick-table.slick-table table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; white-space: normal; }
+        .slick-table.slick-table table .num { text-align: right; }
+        @media print { .slick-table { overflow: visible; } .modebar { display: none; }
+          .slick-table.slick-table table { font-size: .8em; } .slick-table.slick-table table .long { min-width: 5rem; }
+          .slick-table.slick-table table th, .slick-table.slick-table table td { white-space: normal; } }
 
         """;
 

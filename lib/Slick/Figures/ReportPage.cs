@@ -15,7 +15,7 @@ public static class ReportPage
         a { color: #0b57b0; } img, svg { max-width: 100%; }
         pre { overflow-x: auto; padding: .7rem .9rem; background: rgba(128, 128, 128, .12); border-radius: 4px; font: 13.5px/1.45 ui-monospace, Consolas, Menlo, monospace; }
         @media screen and (prefers-color-scheme: dark) { body { background: #16181c; color: #e3e5e8; } a { color: #7ab5ff; } }
-        @media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } .slick-table { overflow: visible; } .modebar { display: none; } }
+        @media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } }
 
         """;
 

@@ -1,3 +1,7 @@
+using System.Text.RegularExpressions;
+using AngleSharp.Css.Parser;
+using AngleSharp.Dom;
+using AngleSharp.Html.Parser;
 using Slick.Figures;
 
 namespace Slick.Tests.Figures;
@@ -13,6 +17,27 @@ public sealed class TableViewTests
         Assert.Contains("<th scope=\"col\" class=\"num\">Early stop</th>", html, StringComparison.Ordinal);
         Assert.Contains("<td>&lt;none&gt;</td>", html, StringComparison.Ordinal);
         Assert.Contains("Five seeds.", html, StringComparison.Ordinal);
+    }
+
+    // JupyterLab and nbconvert align every cell of an output's table right, centre it and give it no border.
+    [Theory]
+    [InlineData(":not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td, :not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon th")]
+    [InlineData(".jp-RenderedHTMLCommon tbody tr td, .rendered_html th")]
+    public void Html_IsAligned_WhateverTheFrontEndsRulesAre(string foreign)
+    {
+        var parser = new CssSelectorParser();
+        using var page = new HtmlParser().ParseDocument($"<div class=\"jp-RenderedHTMLCommon rendered_html\">{Samples.Table.Html()}</div>");
+        var rules = Regex.Matches(page.QuerySelector("style")!.TextContent, "([^{}]+)\\{([^}]*)\\}")
+            .Select(rule => (Selectors: Regex.Replace(rule.Groups[1].Value, "/\\*.*?\\*/", "").Split(','), Css: rule.Groups[2].Value))
+            .Where(rule => rule.Css.Contains("text-align", StringComparison.Ordinal))
+            .SelectMany(rule => rule.Selectors.Select(selector => (Selector: parser.ParseSelector(selector.Trim())!, rule.Css))).ToList();
+        foreach (var cell in page.QuerySelectorAll("td, th"))
+        {
+            var strongest = rules.Where(rule => rule.Selector.Match(cell, null)).MaxBy(rule => rule.Selector.Specificity);
+            foreach (var other in foreign.Split(',').Select(selector => parser.ParseSelector(selector.Trim())!))
+                Assert.True(strongest.Selector.Specificity > other.Specificity, $"{other.Text} beats {strongest.Selector.Text}");
+            Assert.Contains(cell.ClassName == "num" ? "text-align: right" : "text-align: left", strongest.Css, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

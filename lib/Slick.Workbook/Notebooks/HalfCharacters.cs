@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Slick.Workbook.Notebooks;
+
+/// <summary>
+/// JSON whose texts hold half of a surrogate pair, such as <c>"\ud83d"</c>: RFC 8259 (section 8.2) allows it and Python writes it,
+/// System.Text.Json throws when it reads one and writes U+FFFD instead. Here each half stays what it is.
+/// </summary>
+internal static partial class HalfCharacters
+{
+    /// <summary>The place of the first half in a text; -1 where there is none.</summary>
+    public static int IndexIn(string text)
+    {
+        for (var i = text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff'); i >= 0 && i < text.Length; i++)
+        {
+            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+                i++;
+            else if (char.IsSurrogate(text[i]))
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>Reads JSON; its texts and keys have the halves that the JSON has.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
+    public static JsonNode? Parse(string json, JsonDocumentOptions options)
+    {
+        if (!json.Contains("\\ud", StringComparison.OrdinalIgnoreCase))
+            return JsonNode.Parse(json, null, options);
+        var mark = Unused(c => json.Contains(c, StringComparison.Ordinal)
+            || json.Contains($"\\u{(int)c:x4}", StringComparison.OrdinalIgnoreCase));
+        // A pair, or any other escape, is passed over as a whole; what is left is a half.
+        var marked = Escape().Replace(json, escape => escape.Groups["half"].Success ? mark + escape.Groups["half"].Value : escape.Value);
+        var root = JsonNode.Parse(marked, null, options);
+        return marked.Contains(mark, StringComparison.Ordinal) ? WithTexts(root, text => Unmark(text, mark)) : root;
+    }
+
+    /// <summary>Writes JSON that <see cref="Parse"/> reads as the same tree.</summary>
+    public static string ToJson(JsonNode root, JsonWriterOptions options)
+    {
+        var texts = Texts(root).ToList();
+        if (texts.TrueForAll(text => IndexIn(text) < 0))
+            return Write(root, options);
+        var mark = Unused(c => texts.Exists(text => text.Contains(c, StringComparison.Ordinal)));
+        var marked = WithTexts(root, text =>
+        {
+            for (int half; (half = IndexIn(text)) >= 0;)
+                text = $"{text.AsSpan(0, half)}{mark}{(int)text[half]:x4}{text.AsSpan(half + 1)}";
+            return text;
+        })!;
+        return Write(marked, options).Replace(mark.ToString(), "\\u", StringComparison.Ordinal);
+    }
+
+    private static string Write(JsonNode root, JsonWriterOptions options)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, options))
+            root.WriteTo(writer);
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static string Unmark(string text, char mark)
+    {
+        for (int at; (at = text.IndexOf(mark, StringComparison.Ordinal)) >= 0;)
+        {
+            var half = (char)ushort.Parse(text.AsSpan(at + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            text = text[..at] + half + text[(at + 5)..];
+        }
+        return text;
+    }
+
+    private static IEnumerable<string> Texts(JsonNode? node) => node switch
+    {
+        JsonObject members => members.SelectMany(member => Texts(member.Value).Prepend(member.Key)),
+        JsonArray items => items.SelectMany(Texts),
+        JsonValue value when value.TryGetValue<string>(out var text) => [text],
+        _ => [],
+    };
+
+    // A copy of a tree with other keys and texts.
+    private static JsonNode? WithTexts(JsonNode? node, Func<string, string> change) => node switch
+    {
+        JsonObject members =>
+            new JsonObject(members.Select(member => KeyValuePair.Create(change(member.Key), WithTexts(member.Value, change)))),
+        JsonArray items => new JsonArray([.. items.Select(item => WithTexts(item, change))]),
+        JsonValue value when value.TryGetValue<string>(out var text) => JsonValue.Create(change(text)),
+        _ => node?.DeepClone(),
+    };
+
+    // One of the 11,172 Hangul syllables, which every encoder of JSON writes as they are.
+    private static char Unused(Func<char, bool> isUsed)
+    {
+        var mark = '\uac00';
+        while (isUsed(mark))
+            mark++;
+        return mark;
+    }
+
+    [GeneratedRegex(@"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u(?<half>d[89a-f][0-9a-f]{2})|.)",
+        RegexOptions.Singleline | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Escape();
+}
