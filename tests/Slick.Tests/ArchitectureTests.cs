@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Slick.Tests;
 
 /// <summary>Data flows in one direction through the folders of the library.</summary>
-public sealed class ArchitectureTests
+public sealed partial class ArchitectureTests
 {
     // Each folder, and what it may use beside Runtime, on which all may stand (design: Runtime knows of nothing). Training uses
     // Sampling, an arrow more than in the design: exact match after an epoch is the teacher forcing of Exact, and is not written twice.
@@ -83,4 +83,25 @@ public sealed class ArchitectureTests
     [Fact]
     public void OnlyFigures_KnowAChartLibrary() =>
         Assert.Empty(Uses.Keys.Where(f => f != "Figures").SelectMany(Files).Where(f => Regex.IsMatch(File.ReadAllText(f), @"using (Plotly|ScottPlot|SkiaSharp)")).Select(Path.GetFileName));
+
+    // TorchSharp makes every Generator on the CPU, whichever device it is asked for, and a draw that another thread or device makes
+    // differently is no function of the seed. The meta device takes a generator of the CPU without complaint, so this looks at the text.
+    [Fact]
+    public void NothingDrawsFromTorchsGenerators() =>
+        Assert.Empty(from folder in Uses.Keys
+                     from file in Files(folder)
+                     from Match match in Draws().Matches(File.ReadAllText(file))
+                     select $"{Path.GetFileName(file)}: {match.Value}");
+
+    [Theory]
+    [InlineData("using var generator = new Generator(1, CPU);")]
+    [InlineData("record Dropout(double Rate, Generator Generator)")]
+    [InlineData("torch.manual_seed(1);")]
+    [InlineData("view.copy_(randn(shape))")]
+    [InlineData("x.bernoulli_(0.5)")]
+    [InlineData("nn.functional.dropout(x, 0.5)")]
+    public void ADraw_IsSeen(string code) => Assert.Matches(Draws(), code);
+
+    [GeneratedRegex(@"\bGenerator\b|\b(manual_seed\w*|randn?(_like)?|randint(_like)?|randperm|bernoulli_?|multinomial|normal_?|uniform_|exponential_|dropout\w*)\(")]
+    private static partial Regex Draws();
 }

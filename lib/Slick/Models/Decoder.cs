@@ -65,19 +65,6 @@ public sealed record RaggedRows(int Rows, int Tokens, Tensor Places, Tensor Real
     }
 }
 
-/// <summary>Drops units of each block's two outputs, as in Vaswani et al. 2017, with random numbers of the run's own generator.</summary>
-/// <param name="Rate">Share of the units that are dropped.</param>
-/// <param name="Generator">Where the masks come from.</param>
-public sealed record Dropout(double Rate, Generator Generator)
-{
-    internal Tensor Apply(Tensor x)
-    {
-        if (Rate <= 0) return x;
-        using var mask = empty_like(x).detach().bernoulli_(1 - Rate, Generator).div_(Scalars.Of(1 - Rate));
-        return x * mask;
-    }
-}
-
 /// <summary>
 /// A decoder over <see cref="DecoderWeights"/>, configured as its config.json says. Letters: B rows, T tokens of a row, P
 /// shared tokens before them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of
@@ -121,12 +108,12 @@ public sealed class Decoder : IDisposable
     /// <param name="prefix">Keys and values that come before every row's own tokens, or null.</param>
     /// <param name="past">Keys and values of each row's earlier tokens, or null.</param>
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
-    /// <param name="dropout">Dropout of training, or null.</param>
+    /// <param name="dropout">Dropout of a training step, or null.</param>
     /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are padding; positions count real tokens.</param>
-    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are padded on the left. Not with past.</param>
+    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are padded on the left. Not with past or dropout.</param>
     /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
-    /// <exception cref="ArgumentException">Ragged rows with a past.</exception>
+    /// <exception cref="ArgumentException">Ragged rows with a past or with dropout.</exception>
     public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
         long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
@@ -134,6 +121,7 @@ public sealed class Decoder : IDisposable
         if (first + tokens > Config.MaxPositions)
             throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
         if (ragged is not null && past is not null) throw new ArgumentException("Ragged rows have no past.", nameof(past));
+        if (ragged is not null && dropout is not null) throw new ArgumentException("Ragged rows have no dropout.", nameof(dropout));
         EnsureRotations(first + (int)tokens);
         using var scope = NewDisposeScope();
         var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
@@ -151,6 +139,8 @@ public sealed class Decoder : IDisposable
         if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
         if (Weights.Positions is { } table)
             x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
+        var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device); // of attention and MLP, layer by layer
+        Tensor Added(Tensor to, Tensor output, int site) => kept is null ? to.add(output, Scalars.One) : to.add(output * kept[site], dropout!.Scale);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             // One layer's intermediates at a time; what training needs of them is held by autograd.
@@ -163,9 +153,9 @@ public sealed class Decoder : IDisposable
             if (keep) (keys![layer], values![layer]) = (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
             if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
             attended = Normed(attended, block.AttentionOutNorm);
-            var joined = x.add(dropout?.Apply(attended) ?? attended, Scalars.One);
+            var joined = Added(x, attended, 2 * layer);
             var down = Normed(Mlp(block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
-            x = joined.add(dropout?.Apply(down) ?? down, Scalars.One).MoveToOuterDisposeScope();
+            x = Added(joined, down, 2 * layer + 1).MoveToOuterDisposeScope();
             before.Dispose();
         }
         var hidden = Normed(x, Weights.FinalNorm);

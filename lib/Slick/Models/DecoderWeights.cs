@@ -55,6 +55,7 @@ public sealed class DecoderWeights : IDisposable
         layout.AddRange(parts);
 
         using var noGrad = no_grad();
+        using var scope = NewDisposeScope(); // frees what was made where memory does not suffice for the rest
         Flat = shared ?? zeros(size, dtype, device);
         if (trainable) FlatGradient = zeros(size, dtype, device);
         Tensor? LeafOrNull(string name)
@@ -68,7 +69,6 @@ public sealed class DecoderWeights : IDisposable
                 leaf.requires_grad_(true);
                 leaf.grad = FlatGradient.narrow(0, offset, Product(shape)).view(shape);
             }
-            leaf.DetachFromDisposeScope();
             owned.Add(leaf);
             return leaf;
         }
@@ -83,16 +83,9 @@ public sealed class DecoderWeights : IDisposable
             LinearOf(p + family.Down), NormOf(p, family.MlpOutNorm)))];
         FinalNorm = NormOf("", Named(config, family.FinalNorm))!.Value;
         Head = config.TiedEmbeddings ? Embedding : Leaf(family.Head);
-        if (shared is null)
-        {
-            Flat.DetachFromDisposeScope();
-            owned.Add(Flat);
-        }
-        if (FlatGradient is not null)
-        {
-            FlatGradient.DetachFromDisposeScope();
-            owned.Add(FlatGradient);
-        }
+        if (shared is null) owned.Add(Flat);
+        if (FlatGradient is not null) owned.Add(FlatGradient);
+        scope.Detach(owned);
     }
 
     /// <summary>The parameters of a decoder of this shape, without making them: name, first element in one flat tensor, shape.</summary>
@@ -177,17 +170,26 @@ public sealed class DecoderWeights : IDisposable
         return copy;
     }
 
-    /// <summary>Hugging Face's initialisation: normal with the config's range, norms 1. The values depend on the seed alone, not on the device.</summary>
+    /// <summary>
+    /// Hugging Face's initialisation: normal with the config's range, norms 1. A value is a function of the seed and of its place
+    /// in <see cref="Flat"/>, computed on the host in double precision (<see cref="Seeds.Normal"/>): the same on every device.
+    /// </summary>
     public void Initialize(int seed)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var generator = new Generator((ulong)seed, CPU);
-        foreach (var (name, _, shape) in layout)
+        var stream = Seeds.Next((uint)seed);
+        foreach (var (name, offset, shape) in layout)
         {
             var view = this[name];
-            if (name.EndsWith("norm.weight", StringComparison.Ordinal)) view.fill_(Scalars.One);
-            else view.copy_(randn(shape, dtype: ScalarType.Float32, generator: generator).mul_(Scalars.Of(Config.InitializerRange)));
+            if (name.EndsWith("norm.weight", StringComparison.Ordinal))
+            {
+                view.fill_(Scalars.One);
+                continue;
+            }
+            var values = new float[Product(shape)];
+            for (var i = 0; i < values.Length; i++) values[i] = (float)(Config.InitializerRange * Seeds.Normal(stream, offset + i));
+            view.copy_(tensor(values, shape));
         }
     }
 

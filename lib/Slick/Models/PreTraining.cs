@@ -84,57 +84,86 @@ public static class PreTraining
         string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
     {
         var weights = new DecoderWeights(options.Shape(vocabularySize), device, trainable: true);
-        weights.Initialize(seed);
+        try
+        {
+            weights.Initialize(seed);
+            Train(weights, options, epoch, scratch, stage, progress, cancellation);
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
+    {
+        var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
         var file = Path.Combine(scratch, "pretraining.safetensors");
-        if (File.Exists(file)) Restore(file, weights, optimizer);
+        if (File.Exists(file)) Restore(file, optimizer);
 
-        var shards = Enumerable.Range(0, options.Shards).Select(i => i == 0 ? weights : weights.ShareParameters()).ToArray();
-        var decoders = shards.Select(w => new Decoder(w)).ToArray();
-        var stepTokens = options.BatchRows * options.ContextTokens;
-        var stream = Upload(epoch(0), device);
-        var epochSteps = (int)(stream.size(0) - 1) / stepTokens;
-        if (epochSteps < 1) throw new SlickException($"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
-        var steps = epochSteps * options.Epochs;
-        var loaded = 0;
-        var clock = Stopwatch.StartNew();
-        var checkpoints = new CheckpointClock();
-        var begun = optimizer.Steps;
-        using var losses = zeros(options.Shards, device: device);
-        for (var step = optimizer.Steps; step < steps; step++)
+        var (shards, decoders, stream) = (new List<DecoderWeights>(), new List<Decoder>(), (Tensor?)null);
+        try
         {
-            if (step / epochSteps != loaded)
+            for (var i = 0; i < options.Shards; i++)
             {
-                stream.Dispose();
-                stream = Upload(epoch(loaded = step / epochSteps), device);
+                shards.Add(i == 0 ? weights : weights.ShareParameters());
+                decoders.Add(new Decoder(shards[i]));
             }
-            var offset = step % epochSteps * stepTokens;
-            SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None, options.Shards);
-            using (no_grad())
-                foreach (var other in shards.Skip(1))
+            var stepTokens = options.BatchRows * options.ContextTokens;
+            stream = Upload(epoch(0), device);
+            var epochSteps = (int)(stream.size(0) - 1) / stepTokens;
+            if (epochSteps < 1) throw new SlickException($"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
+            var steps = epochSteps * options.Epochs;
+            var loaded = 0;
+            var clock = Stopwatch.StartNew();
+            var checkpoints = new CheckpointClock();
+            var begun = optimizer.Steps;
+            using var losses = zeros(options.Shards, device: device);
+            for (var step = optimizer.Steps; step < steps; step++)
+            {
+                if (step / epochSteps != loaded)
                 {
-                    weights.FlatGradient!.add_(other.FlatGradient!, Scalars.One);
-                    other.FlatGradient!.zero_();
+                    stream.Dispose();
+                    stream = Upload(epoch(loaded = step / epochSteps), device);
                 }
-            optimizer.Step(LearningRate(options, step, steps));
-            if (step % 10 == 9 || step == steps - 1)
-            {
-                var loss = HostTransfer.Read<float>(losses).Sum();
-                DivergedException.ThrowIf(loss, vocabularySize, $"Pre-training diverged at step {step + 1}", "preTraining.learningRate", options.LearningRate);
-                var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
-                progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
+                var offset = step % epochSteps * stepTokens;
+                SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None, options.Shards);
+                using (no_grad())
+                using (NewDisposeScope())
+                    foreach (var other in shards.Skip(1))
+                    {
+                        weights.FlatGradient!.add_(other.FlatGradient!, Scalars.One);
+                        other.FlatGradient!.zero_();
+                    }
+                optimizer.Step(LearningRate(options, step, steps));
+                if (step % 10 == 9 || step == steps - 1)
+                {
+                    var loss = HostTransfer.Read<float>(losses).Sum();
+                    DivergedException.ThrowIf(loss, weights.Config.VocabularySize, $"Pre-training diverged at step {step + 1}", "preTraining.learningRate", options.LearningRate);
+                    var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
+                    progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
+                }
+                if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, optimizer));
+                cancellation.ThrowIfCancellationRequested();
             }
-            if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, weights, optimizer));
-            cancellation.ThrowIfCancellationRequested();
         }
-        stream.Dispose();
-        foreach (var decoder in decoders) decoder.Dispose();
-        foreach (var other in shards.Skip(1)) other.Dispose();
-        return weights;
+        finally
+        {
+            stream?.Dispose();
+            foreach (var decoder in decoders) decoder.Dispose();
+            foreach (var other in shards.Skip(1)) other.Dispose();
+        }
     }
 
     // An epoch's token ids, int64 [tokens], once on the device: the steps take slices of it.
-    private static Tensor Upload(int[] tokens, Device device) => tensor(tokens, ScalarType.Int64).to(device).DetachFromDisposeScope();
+    private static Tensor Upload(int[] tokens, Device device)
+    {
+        using var scope = NewDisposeScope();
+        return tensor(tokens, ScalarType.Int64).to(device).DetachFromDisposeScope();
+    }
 
     private static void Backward(Decoder decoder, Tensor stream, int offset, int shard, PreTrainingOptions options, Tensor losses)
     {
@@ -158,20 +187,16 @@ public static class PreTraining
         return options.LearningRate * (0.1 + 0.45 * (1 + Math.Cos(Math.PI * done)));
     }
 
-    private static void Save(string file, DecoderWeights weights, AdamW optimizer)
+    private static void Save(string file, AdamW optimizer)
     {
         using var scope = NewDisposeScope();
-        Safetensors.Write(file, [("weights", weights.Flat), ("mean", optimizer.Mean), ("variance", optimizer.Variance), ("steps", tensor((long)optimizer.Steps))]);
+        Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance), ("steps", tensor((long)optimizer.Steps))]);
     }
 
-    private static void Restore(string file, DecoderWeights weights, AdamW optimizer)
+    private static void Restore(string file, AdamW optimizer)
     {
         using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
         var saved = Safetensors.Open(file);
-        weights.Flat.copy_(saved.Read("weights"));
-        optimizer.Mean.copy_(saved.Read("mean"));
-        optimizer.Variance.copy_(saved.Read("variance"));
-        optimizer.Steps = (int)saved.Read("steps").item<long>();
+        optimizer.Restore(saved.Read("weights"), saved.Read("mean"), saved.Read("variance"), (int)saved.Read("steps").item<long>());
     }
 }

@@ -9,7 +9,11 @@ namespace Slick.Runtime;
 /// <param name="DType">The format of weights and activations.</param>
 public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
-    /// <summary>Chooses the device and number format, and loads libtorch.</summary>
+    /// <summary>
+    /// Chooses the device and number format, and loads libtorch. Where a CUDA device is chosen, products of fp32 numbers stay in
+    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time; where torch has none, it warns
+    /// on the error stream and goes on. On the CPU nothing is set.
+    /// </summary>
     /// <param name="device">auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:n.</param>
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="say">Is told what auto chose.</param>
@@ -33,11 +37,23 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         if (device == "auto")
         {
             say?.Invoke(count > 0 ? "Device: cuda:0 (chosen by auto)." : "Device: cpu (auto found no CUDA device).");
-            return new Compute(count > 0 ? new torch.Device(DeviceType.CUDA, 0) : torch.CPU, format);
+            if (count == 0) return new Compute(torch.CPU, format);
         }
-        if (index >= count)
+        else if (index >= count)
+        {
             throw new SlickException($"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an NVIDIA GPU, or use cpu.");
+        }
+        if (!Repeatable.Ask()) say?.Invoke("This build of libtorch cannot be asked for repeatable operations: results may differ in their last digits from run to run.");
         return new Compute(new torch.Device(DeviceType.CUDA, index), format);
+    }
+
+    /// <summary>
+    /// Waits until a device has done what it was asked for: a GPU works on after a call has returned, and a clock that is read
+    /// then has measured how fast work is asked for. On other devices there is nothing to wait for.
+    /// </summary>
+    internal static void Finish(torch.Device device)
+    {
+        if (device.type == DeviceType.CUDA) torch.cuda.synchronize(device);
     }
 
     /// <summary>Whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX); null where that cannot be told (no x86).</summary>

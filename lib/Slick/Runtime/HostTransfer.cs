@@ -18,7 +18,8 @@ internal static class HostTransfer
     public static T[] Read<T>(torch.Tensor tensor) where T : unmanaged
     {
         _count++;
-        using var host = tensor.detach().cpu();
+        using var detached = tensor.detach();
+        using var host = detached.cpu();
         using var values = host.contiguous();
         return values.data<T>().ToArray();
     }

@@ -71,6 +71,9 @@ public static partial class NativeLibraries
         }
     }
 
+    /// <summary>libtorch's main library, once <see cref="Load"/> has loaded it.</summary>
+    internal static bool TryTorch(out nint library) => NativeLibrary.TryLoad(FileName("torch_cpu"), out library);
+
     private static void Open(string path)
     {
         try

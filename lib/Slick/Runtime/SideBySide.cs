@@ -8,10 +8,15 @@ namespace Slick.Runtime;
 /// </summary>
 public static class SideBySide
 {
+    private static readonly Lock Gate = new();
+    private static int _running;
+    private static int _before; // torch's threads before the first of those that run
+
     /// <summary>How many pieces run at once: the number of cores.</summary>
     public static int Width => Environment.ProcessorCount;
 
-    /// <summary>Calls <paramref name="work"/> for 0 .. count - 1, at most <paramref name="width"/> (default: <see cref="Width"/>) at once.</summary>
+    /// <summary>Calls <paramref name="work"/> for 0 .. count - 1, at most <paramref name="width"/> (default: <see cref="Width"/>) at once.
+    /// Afterwards, however it ends, torch uses as many threads as before.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled; no new piece is begun.</exception>
     public static void For(int count, Action<int> work, CancellationToken cancellation = default, int? width = null)
     {
@@ -38,9 +43,31 @@ public static class SideBySide
             }
         }
         var threads = Enumerable.Range(0, Math.Min(count, width ?? Width)).Select(_ => new Thread(Loop) { IsBackground = true }).ToList();
-        foreach (var thread in threads) thread.Start();
-        foreach (var thread in threads) thread.Join();
+        Enter();
+        try
+        {
+            foreach (var thread in threads) thread.Start();
+            foreach (var thread in threads) thread.Join();
+        }
+        finally
+        {
+            Leave();
+        }
         cancellation.ThrowIfCancellationRequested();
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+    }
+
+    // torch's number of threads is each thread's own, but a new thread begins with the number that any thread set last. Pieces may
+    // run pieces side by side themselves, and two callers may be here at once: the last one out restores what the first one found.
+    private static void Enter()
+    {
+        lock (Gate)
+            if (_running++ == 0) _before = torch.get_num_threads();
+    }
+
+    private static void Leave()
+    {
+        lock (Gate)
+            if (--_running == 0) torch.set_num_threads(_before);
     }
 }

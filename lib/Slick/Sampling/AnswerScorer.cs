@@ -31,16 +31,14 @@ public sealed class AnswerScorer : IDisposable
     }
 
     /// <summary>By token: it ends an answer, for it begins with a line feed or is EOS.</summary>
-    internal static bool[] Ends(Decoder decoder, ITokenizer tokenizer)
-    {
-        var ends = decoder.Config.EosIds.Append(tokenizer.EosId ?? -1).ToHashSet();
-        return [.. Enumerable.Range(0, decoder.Config.VocabularySize).Select(id => ends.Contains(id) || (id < tokenizer.VocabularySize && tokenizer.StartsWithLineFeed(id)))];
-    }
+    internal static bool[] Ends(Decoder decoder, ITokenizer tokenizer) =>
+        [.. Enumerable.Range(0, decoder.Config.VocabularySize).Select(id => AnswerTokens.Ends(decoder.Config, tokenizer, id))];
 
     /// <summary>1 for every token that ends an answer, else 0: [V] in fp32 on the model's device.</summary>
     internal static Tensor EndTokens(Decoder decoder, ITokenizer tokenizer)
     {
         float[] isEnd = [.. Ends(decoder, tokenizer).Select(e => e ? 1f : 0f)];
+        using var scope = NewDisposeScope();
         return tensor(isEnd).to(decoder.Device).DetachFromDisposeScope();
     }
 

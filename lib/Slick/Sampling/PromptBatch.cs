@@ -13,7 +13,7 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 {
     /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
     public int Key { get; init; }
-    /// <summary>The gold answer where the tokenizer joins its end with the line feed (".\n" is one token of many models): its tokens up to that one; null where it does not.</summary>
+    /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/> (<see cref="AnswerTokens.Joined"/>); else null.</summary>
     public int[]? Joined { get; init; }
     /// <summary>True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where the two part, or it has <see cref="Joined"/>.</summary>
     public bool Moved { get; init; }
@@ -41,43 +41,13 @@ public sealed class PromptTokens
     public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
-        var prompts = new int[questions.Count][];
-        var golds = new int[questions.Count][];
-        var joined = new int[]?[questions.Count];
-        var moved = new bool[questions.Count];
-        for (var i = 0; i < questions.Count; i++)
-        {
-            var prompt = shots + format.Prompt(questions[i].Question);
-            prompts[i] = tokenizer.EncodePrompt(prompt);
-            var whole = tokenizer.EncodePrompt(prompt + " " + questions[i].Answer);
-            var line = tokenizer.EncodePrompt(prompt + " " + questions[i].Answer + "\n");
-            if (Math.Max(whole.Length, line.Length) > config.MaxPositions)
-                throw new SlickException($"A prompt of {exemplars.Count} exemplars with the question '{questions[i].Question}' ({questions[i].Relation}) and its answer has {Math.Max(whole.Length, line.Length)} tokens, the model {config.MaxPositions} positions; use a model with a longer context.");
-            if (whole.Concat(line).FirstOrDefault(id => id >= config.VocabularySize) is > 0 and var id)
-                throw new SlickException($"The question '{questions[i].Question}' ({questions[i].Relation}) with its answer has the token {id}, for which the model has no embedding (vocab_size = {config.VocabularySize}); the tokenizer is of another model.");
-            // Where the tokenizer joins the end of the prompt with the answer, what is scored begins where the two part.
-            var kept = Common(prompts[i], whole, prompts[i].Length);
-            var differs = Common(whole, line, whole.Length) < whole.Length; // the end of the answer joined with the line's
-            if (differs) kept = Math.Min(kept, Common(prompts[i], line, prompts[i].Length));
-            moved[i] = differs || kept < prompts[i].Length;
-            if (forDrawing) kept = prompts[i].Length;
-            else prompts[i] = prompts[i][..kept];
-            golds[i] = forDrawing ? [] : whole[kept..];
-            if (differs && !forDrawing) joined[i] = line[kept..];
-        }
+        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
+        var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
-        foreach (var prompt in prompts) shared = Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
+        foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
         Shared = questions.Count == 0 ? [] : prompts[0][..shared];
-        Questions = [.. Enumerable.Range(0, questions.Count)
-            .Select(i => new PromptedQuestion(i, prompts[i][shared..], golds[i]) { Key = questions[i].Id, Joined = joined[i], Moved = moved[i] })
+        Questions = [.. encoded.Select((e, i) => new PromptedQuestion(i, prompts[i][shared..], forDrawing ? [] : e.Gold) { Key = questions[i].Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
-    }
-
-    private static int Common(int[] a, int[] b, int most)
-    {
-        var n = 0;
-        while (n < most && n < b.Length && a[n] == b[n]) n++;
-        return n;
     }
 }
 

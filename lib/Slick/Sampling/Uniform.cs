@@ -1,3 +1,5 @@
+using Slick.Runtime;
+
 namespace Slick.Sampling;
 
 /// <summary>
@@ -10,21 +12,9 @@ internal static class Uniform
     public const int Bits = 24;
 
     /// <summary>The stream of one question.</summary>
-    public static ulong Stream(int seed, int question) => Mix(Mix((uint)seed) + (uint)question);
+    public static ulong Stream(int seed, int question) => Seeds.Next(Seeds.Next((uint)seed) + (uint)question);
 
     /// <summary>The number of a sample's token, from 0 to 2^<see cref="Bits"/> - 1.</summary>
     public static long At(ulong stream, int sample, int position) =>
-        (long)(Mix(unchecked(stream + ((ulong)(uint)sample << 32 | (uint)position))) >> (64 - Bits));
-
-    // SplitMix64 (Steele et al. 2014): the state's step and its finaliser.
-    private static ulong Mix(ulong z)
-    {
-        unchecked
-        {
-            z += 0x9E3779B97F4A7C15UL;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-            return z ^ (z >> 31);
-        }
-    }
+        (long)(Seeds.Next(unchecked(stream + ((ulong)(uint)sample << 32 | (uint)position))) >> (64 - Bits));
 }

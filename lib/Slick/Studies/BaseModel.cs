@@ -10,7 +10,7 @@ namespace Slick.Studies;
 public sealed class BaseModel : IDisposable
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     private readonly Lazy<DecoderWeights> weights;
 

@@ -15,7 +15,7 @@ public sealed record Run(Arm Arm, int Seed);
 public static class FineTuningRuns
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Does the runs that the store does not have, side by side, and reads all of them.</summary>
     /// <param name="model">The base model.</param>
@@ -61,7 +61,7 @@ public static class FineTuningRuns
             {
                 var set = Set(run);
                 var updates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
-                    ? (Set(run, ArmKind.Ratio).Count + options.FineTuning.BatchExamples - 1) / options.FineTuning.BatchExamples : 0;
+                    ? FineTuning.Updates(Set(run, ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0;
                 var results = new List<EpochResult>();
                 FineTuning.Run(weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, [.. questions.All, .. set],
                     Seeds.Mix(Seeds.Mix(model.Seed, run.Seed), run.Arm.ToString()), updates, scratch, result =>

@@ -46,6 +46,7 @@ public static class Forecast
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)
     {
         var (clock, steps) = (Stopwatch.StartNew(), 0);
+        // A step counts when the device has done it.
         SideBySide.For(options.Shards, _ =>
         {
             using var weights = new DecoderWeights(options.Shape(700), device, trainable: true);
@@ -56,6 +57,7 @@ public static class Forecast
                 using var scope = torch.NewDisposeScope();
                 var ids = torch.zeros([options.BatchRows / options.Shards, options.ContextTokens], torch.ScalarType.Int64, device);
                 decoder.Logits(decoder.Forward(ids).Hidden).sum().backward();
+                Compute.Finish(device);
                 Interlocked.Increment(ref steps);
             }
         }, default, options.Shards);

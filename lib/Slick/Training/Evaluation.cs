@@ -17,7 +17,7 @@ internal sealed class Evaluation : IDisposable
 
     private readonly Decoder decoder;
     private readonly AnswerScorer scorer;
-    private readonly List<Part> parts; // of each relation
+    private readonly List<Part> parts = []; // of each relation
     private readonly int count;
 
     /// <summary>Encodes the questions and brings them to the model's device, one transfer a batch.</summary>
@@ -29,11 +29,22 @@ internal sealed class Evaluation : IDisposable
     public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
     {
         (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions()));
-        parts = [.. questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(relation =>
+        try
         {
-            var tokens = new PromptTokens(decoder.Config, tokenizer, format, [], [.. relation.Select(p => p.fact)]);
-            return new Part([.. relation.Select(p => p.index)], tokens, PromptBatch.Upload(tokens, decoder.Device).DetachFromDisposeScope(), scorer.Upload(tokens.Questions, tokens.Shared.Count));
-        })];
+            foreach (var relation in questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation))
+            {
+                var tokens = new PromptTokens(decoder.Config, tokenizer, format, [], [.. relation.Select(p => p.fact)]);
+                var shared = PromptBatch.Upload(tokens, decoder.Device).DetachFromDisposeScope();
+                var batches = new List<AnswerBatch>();
+                parts.Add(new([.. relation.Select(p => p.index)], tokens, shared, batches));
+                batches.AddRange(scorer.Upload(tokens.Questions, tokens.Shared.Count));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>For each question, in the order given, whether the greedy answer is the gold answer: exact match.</summary>

@@ -24,7 +24,7 @@ public sealed class SmallModel : IDisposable
         var options = new PreTrainingOptions { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 32, Epochs = 6 };
         World = SyntheticWorld.Create(new WorldOptions
         {
-            TrainFacts = 26, TestFacts = 8, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20,
+            TrainFacts = 26, TestFacts = 10, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20,
             NeverSeenShare = 0, PoolScale = 0.5, QuestionAnswerShare = 0.6, SameObjectPageShare = 0.3,
         }, seed: 1);
         Tokenizer = WordLevelTokenizer.Train(World.Documents.Concat(World.Dataset.Facts.Select(f => $"{f.Question} {f.Answer} {f.Rival} Q: A:")));

@@ -41,14 +41,12 @@ public sealed class MetaDeviceTests
         NativeLibraries.Load();
         using var weights = new DecoderWeights(Config, new Device(DeviceType.META), trainable: true);
         using var decoder = new Decoder(weights);
-        using var generator = new Generator(1, CPU);
         var before = HostTransfer.Count;
-        PromptedQuestion[] examples = [new(0, [4, 5, 6], [7]), new(1, [4, 5], [8, 9]), new(2, [4], [5])];
-        var (batches, packed) = FineTuning.Pack(examples, 2, lineEnd: 3, decoder.Device);
+        FineTuning.Example[] examples = [new([4, 5, 6], [7, 3]), new([4, 5], [8, 9, 3]), new([4], [5, 3])];
+        using var pass = new FineTuning.Pass(examples, 2, decoder.Device);
         using var total = zeros(1, device: decoder.Device);
-        foreach (var batch in batches) FineTuning.Step(decoder, packed, batch, new Dropout(0, generator), total);
-        packed.Dispose();
-        Assert.Equal(2, batches.Length);
+        foreach (var batch in pass.Batches) FineTuning.Step(decoder, pass, batch, new Dropout(0.05, 1, 0), total);
+        Assert.Equal(2, pass.Batches.Count);
         Assert.Equal(0, HostTransfer.Count - before);
     }
 

@@ -1,10 +1,44 @@
+using System.Runtime.InteropServices;
 using Slick.Runtime;
 using TorchSharp;
 
 namespace Slick.Tests.Runtime;
 
-public class ComputeTests
+public partial class ComputeTests
 {
+    [LibraryImport("libc", EntryPoint = "getenv", StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial nint NativeVariable(string name);
+
+    [Fact]
+    public void Variable_IsSeenByNativeCode_AndAUsersOwnIsKept()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("getenv of libc is not here");
+        const string Name = "SLICK_TEST_OF_A_NATIVE_VARIABLE";
+        Assert.Equal(0, NativeVariable(Name));
+        Repeatable.SetVariable(Name, ":4096:8");
+        Assert.Equal(":4096:8", Marshal.PtrToStringUTF8(NativeVariable(Name)));
+        Repeatable.SetVariable(Name, "other");
+        Assert.Equal(":4096:8", Marshal.PtrToStringUTF8(NativeVariable(Name)));
+    }
+
+    [Fact]
+    public void RepeatableOperations_AreTurnedOnInLibtorch_AndStayOffOnTheCpu()
+    {
+        Compute.Choose("cpu");
+        Assert.False(Repeatable.Algorithms);
+        try
+        {
+            Assert.True(Repeatable.SetAlgorithms(true));
+            Assert.True(Repeatable.Algorithms);
+        }
+        finally
+        {
+            Repeatable.SetAlgorithms(false);
+        }
+        Assert.False(Repeatable.Algorithms);
+    }
+
     [Fact]
     public void CudaWhereThereIsNone_NamesTheBuildProperty()
     {
