@@ -259,7 +259,7 @@ public sealed class Decoder : IDisposable
         }
         else
         {
-            var flat = query.view(kvHeads, rows * tokens * group, width);
+            var flat = query.reshape(kvHeads, rows * tokens * group, width); // of rows of one token the query lies in the order of the projection
             var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
             if (before + earlier + tokens > layer.Window) prior = Plus(prior, padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value));
             var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
