@@ -10,7 +10,7 @@ namespace Slick.Knowledge;
 public static class Annotator
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Labels the questions of one relation; all of them see the same N_ex prompts.</summary>
     /// <param name="decoder">The model.</param>

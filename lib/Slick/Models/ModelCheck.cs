@@ -101,7 +101,7 @@ public static class ModelCheck
                 var before = past;
                 (var hidden, past) = decoder.Forward(next, past: before, keep: true);
                 before?.Dispose();
-                next = decoder.Logits(hidden.select(1, hidden.size(1) - 1)).argmax(-1).view(1, 1);
+                next = Decoder.Greedy(decoder.Logits(hidden.select(1, hidden.size(1) - 1))).unsqueeze(1);
                 drawn.Add(HostTransfer.Read<long>(next)[0]);
             }
             past?.Dispose();

@@ -28,7 +28,7 @@ internal sealed class Evaluation : IDisposable
     /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
     public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
     {
-        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions()));
+        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue })); // exact match of whole answers: none is cut
         parts = [.. questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation).Select(relation =>
         {
             var tokens = new PromptTokens(decoder.Config, tokenizer, format, [], [.. relation.Select(p => p.fact)]);
