@@ -19,7 +19,7 @@ internal static class CheckCommand
     {
         var folder = new Argument<string>("folder") { Description = "A checkpoint with golden.safetensors and golden.json beside it." };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => int.MaxValue - 1, HelpName = "n", Description = "AdamW steps to make; 0 for none. Default: all that the golden file has." };
-        var (device, dtype) = (DeviceOption(), DTypeOption());
+        var (device, dtype) = (DeviceOption(), DTypeOption("Number format of the computation; each has limits of its own."));
         var command = new Command("model", "Logits, gradients and AdamW steps of a checkpoint.") { folder, steps, device, dtype };
         command.SetAction((parsed, cancel) => Background.Run(() =>
         {
@@ -42,7 +42,7 @@ internal static class CheckCommand
         var file = new Argument<string>("file") { Description = "An annotation as JSON: protocol, exemplars, questions, greedy answers, probabilities." };
         var model = new Option<string>("--model") { Required = true, HelpName = "folder", Description = "The checkpoint that was annotated." };
         var relations = new Option<string[]>("--relations") { HelpName = "id", AllowMultipleArgumentsPerToken = true, Description = "Only these relations." };
-        var (device, dtype) = (DeviceOption(), DTypeOption());
+        var (device, dtype) = (DeviceOption(), DTypeOption("Number format of the computation; the limits are those of fp32, but for near ties of greedy answers."));
         var command = new Command("annotation", "SliCK by both estimators against another program's.") { file, model, relations, device, dtype };
         command.SetAction((parsed, cancel) => Background.Run(() =>
         {
@@ -58,7 +58,7 @@ internal static class CheckCommand
 
     private static Option<string> DeviceOption() => new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
 
-    private static Option<string> DTypeOption() => new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16", Description = "Number format of the computation; the limits are those of fp32." };
+    private static Option<string> DTypeOption(string limits) => new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16", Description = limits };
 
     private static int Print(IReadOnlyList<Comparison> comparisons)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Slick.Runtime;
 
 namespace Slick.Facts;
 
@@ -15,6 +16,7 @@ internal static class QuestionFile
     /// <exception cref="SlickException">Names file, line and record (from 1) of the first thing that is wrong.</exception>
     public static List<QuestionRecord> Read(string path, string template)
     {
+        StandIn.Refuse(path);
         var bytes = File.ReadAllBytes(path).AsSpan();
         if (bytes.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
         var gap = template.IndexOf("[X]", StringComparison.Ordinal);

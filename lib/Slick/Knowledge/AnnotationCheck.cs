@@ -72,7 +72,7 @@ public static class AnnotationCheck
             var sampled = new PromptEstimate[prompts.Length][];
             for (var j = 0; j < prompts.Length; j++)
             {
-                var seed = Seeds.Mix(Seeds.Mix(Seed, name), j);
+                var seed = Annotator.DrawSeed(Seed, name, j);
                 exact[j] = new ExactEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
                 sampled[j] = new SampledEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
                 for (var i = 0; i < facts.Length; i++)

@@ -10,7 +10,7 @@ namespace Slick.Knowledge;
 public static class Annotator
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Labels the questions of one relation; all of them see the same N_ex prompts.</summary>
     /// <param name="decoder">The model.</param>
@@ -42,7 +42,7 @@ public static class Annotator
         if (questions.Count == 0) return [];
         var prompts = Exemplars(dev, options, questions[0].Relation, seed);
         for (var j = 0; j < prompts.Count; j++)
-            estimator.Estimate(decoder, tokenizer, prompts[j], questions, Seeds.Mix(Seeds.Mix(seed, questions[0].Relation), j), estimates[j], () => batchDone?.Invoke(j), cancellation);
+            estimator.Estimate(decoder, tokenizer, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j], () => batchDone?.Invoke(j), cancellation);
         return [.. questions.Select((fact, i) => Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }
 
@@ -53,6 +53,12 @@ public static class Annotator
     /// <summary>The exemplars of each of a relation's prompts.</summary>
     internal static IReadOnlyList<IReadOnlyList<Fact>> Exemplars(IReadOnlyList<Fact> dev, SamplingOptions options, string relation, int seed) =>
         PromptBatch.DrawExemplars(dev, options, Seeds.Mix(seed, relation));
+
+    /// <summary>The seed of the draws behind one of a relation's prompts; each question's draws follow from it and the fact's id alone (<see cref="AnswerTree"/>).</summary>
+    /// <param name="seed">The seed that the labels are made with.</param>
+    /// <param name="relation">The relation.</param>
+    /// <param name="prompt">The prompt's number, from 0.</param>
+    internal static int DrawSeed(int seed, string relation, int prompt) => Seeds.Mix(Seeds.Mix(seed, relation), prompt);
 
     private static LabelRow Row(Fact fact, PromptEstimate[] prompts, bool exact, int samples)
     {

@@ -82,12 +82,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
             var rows = sorted[part];
             using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
             var values = HostTransfer.Read<float>(scores);
-            for (var i = 0; i < rows.Length; i++)
-            {
-                // The protocol cuts answers off: a longer one is never right.
-                var fits = Math.Max(rows[i].Gold.Length, rows[i].Joined?.Length ?? 0) <= options.MaxAnswerTokens;
-                estimates[rows[i].Index] = new(fits && values[i] > 0, fits ? values[rows.Length + i] : 0, "", rows[i].Moved);
-            }
+            for (var i = 0; i < rows.Length; i++) estimates[rows[i].Index] = new(values[i] > 0, values[rows.Length + i], "", rows[i].Moved);
             batchDone?.Invoke();
         }
     }

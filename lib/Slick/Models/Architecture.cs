@@ -67,8 +67,8 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string Down { get; init; } = "mlp.down_proj";
     public string FinalNorm { get; init; } = "model.norm";
     public string Head { get; init; } = "lm_head";
-    /// <summary>A prefix of all names but the head's that some files leave out.</summary>
-    public string OptionalPrefix { get; init; } = "";
+    /// <summary>A prefix of all names but the head's (transformers' base_model_prefix) that the files of a model saved without its head leave out.</summary>
+    public string OptionalPrefix { get; init; } = "model.";
 
     // Structure.
     public Norm Norm { get; init; }
@@ -282,6 +282,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
             Inner = ["mlp.dense_h_to_4h"],
             Down = "mlp.dense_4h_to_h",
             FinalNorm = "gpt_neox.final_layer_norm",
+            OptionalPrefix = "gpt_neox.",
             Head = "embed_out",
             Norm = Norm.Layer,
             Gated = false,

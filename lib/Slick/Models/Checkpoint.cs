@@ -27,7 +27,7 @@ public static class Checkpoint
         var config = DecoderConfig.Read(path);
         var tensors = Files(folder);
         var family = config.Architecture;
-        if (family.OptionalPrefix.Length > 0 && !tensors.ContainsKey(family.Embedding + ".weight"))
+        if (!tensors.ContainsKey(family.Embedding + ".weight"))
             config = config with { OmitsPrefix = tensors.ContainsKey(family.Embedding[family.OptionalPrefix.Length..] + ".weight") };
         // All names and shapes first: a number that is wrong in config.json is then an error, rather than a memory that is full.
         if (config.Layers > tensors.Count)
@@ -35,7 +35,7 @@ public static class Checkpoint
         var layout = DecoderWeights.LayoutOf(config);
         foreach (var (name, _, shape) in layout)
         {
-            if (!tensors.TryGetValue(name, out var file)) throw new SlickException($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.");
+            if (!tensors.TryGetValue(name, out var file)) throw Missing(folder, config, configFile, name, tensors.ContainsKey);
             if (!file.Shape(name).SequenceEqual(shape))
                 throw new SlickException($"{folder}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], {configFile} asks for [{string.Join(", ", shape)}].");
         }
@@ -90,7 +90,7 @@ public static class Checkpoint
         if (tokenizer.TextVocabularySize > config.VocabularySize || config.VocabularySize - tokenizer.VocabularySize > MostPadding)
             throw new SlickException($"{folder}: tokenizer.json has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {config.VocabularySize}; the two are not of one model.");
         if (tokenizer.EosId is null && config.EosIds.Count == 0)
-            throw new SlickException($"{folder}: neither tokenizer_config.json (eos_token) nor config.json (eos_token_id) names the token that ends a text.");
+            throw new SlickException($"{folder}: neither tokenizer_config.json (eos_token) nor generation_config.json or config.json (eos_token_id) names the token that ends a text.");
     }
 
     private const int MostPadding = 1024;
@@ -102,6 +102,7 @@ public static class Checkpoint
         using var scope = NewDisposeScope();
         var dtype = weights.Flat.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), weights.Config.ToJson(dtype).ToJsonString(Indented) + "\n");
+        if (weights.Config.GenerationSource is { } generation) AtomicFile.WriteText(Path.Combine(folder, GenerationFile.Name), generation + "\n");
         Safetensors.Write(Path.Combine(folder, "model.safetensors"), weights.Layout.Select(p => (p.Name, weights[p.Name])).OrderBy(p => p.Name, StringComparer.Ordinal));
     }
 
@@ -158,9 +159,20 @@ public static class Checkpoint
             throw new SlickException($"{Path.Combine(folder, pickle)}: a pickle can run code when it is read and is refused; convert it once in Python: AutoModelForCausalLM.from_pretrained('{folder}').save_pretrained('NEW', safe_serialization=True).");
     }
 
+    private static SlickException Missing(string folder, DecoderConfig config, string configFile, string name, Predicate<string> isThere)
+    {
+        var (family, prefix) = (config.Architecture, config.Architecture.OptionalPrefix);
+        var other = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : prefix + name;
+        if (isThere(other))
+            return new($"{folder}: the tensor '{other}' is there instead of '{name}': some of its names begin with '{prefix}' and some do not; save the model again with transformers, which gives all of them one form.");
+        var headless = name == family.Head + ".weight" && config.OmitsPrefix
+            ? $" The names are those of a model that was saved without its output layer: save it as {family.ClassName}, or set tie_word_embeddings to true where the output layer is the embeddings." : "";
+        return new($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.{headless}");
+    }
+
     // Tables that older files keep beside the weights.
     private static bool IsTable(Architecture family, string name) =>
-        name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
         || family.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
             || name.EndsWith(".attention.bias", StringComparison.Ordinal) || name.EndsWith(".attention.masked_bias", StringComparison.Ordinal));
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Slick.Runtime;
 
 namespace Slick.Models;
 
@@ -41,6 +42,7 @@ internal sealed class ConfigFile
 
     public static DecoderConfig Read(string path)
     {
+        StandIn.Refuse(path);
         JsonObject json;
         try
         {

@@ -42,7 +42,7 @@ public sealed record DecoderConfig
     public bool TiedEmbeddings { get; init; } = true;
     /// <summary>Standard deviation of fresh weights.</summary>
     public double InitializerRange { get; init; } = 0.02;
-    /// <summary>Ids of the tokens that end a text; empty where config.json names none.</summary>
+    /// <summary>Ids of the tokens that end an answer: those of generation_config.json where that file names some, else of config.json; empty where neither does.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
     /// <summary>The token that fills rows up: where it stands in an input, its embedding gets no gradient (transformers' padding_idx); null for none.</summary>
@@ -58,14 +58,18 @@ public sealed record DecoderConfig
     internal bool OmitsPrefix { get; init; }
     /// <summary>The settings as they were read; null for a model that was made here.</summary>
     internal JsonObject? Source { get; init; }
+    /// <summary>generation_config.json as it was read; null where it names no end.</summary>
+    internal string? GenerationSource { get; init; }
+    /// <summary>A sentence for the user on settings of generate that SliCK's protocol does not use; empty where there are none.</summary>
+    internal string UnusedGeneration { get; init; } = "";
 
     /// <summary>Floating-point operations of one token's forward pass, without attention over the context: 2 a weight.</summary>
     public long FlopsPerToken =>
         2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads) + (Architecture.Gated ? 3L : 2L) * HiddenSize * IntermediateSize);
 
-    /// <summary>Reads <c>config.json</c> as transformers 4 and 5 write it.</summary>
+    /// <summary>Reads <c>config.json</c> as transformers 4 and 5 write it, and the ends of answers from <c>generation_config.json</c> beside it.</summary>
     /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have; the message names the key.</exception>
-    public static DecoderConfig Read(string path) => ConfigFile.Read(path);
+    public static DecoderConfig Read(string path) => GenerationFile.Apply(ConfigFile.Read(path), path);
 
     /// <summary>The settings as Hugging Face's <c>config.json</c>: as they were read, or in the form of transformers 5.</summary>
     /// <param name="dtype">The number format that the weights are stored in, as PyTorch names it.</param>

@@ -34,6 +34,7 @@ public sealed class Safetensors
 
     internal static Safetensors Open(string path, int window)
     {
+        StandIn.Refuse(path);
         var file = new Safetensors(path) { Window = window };
         try
         {
@@ -175,7 +176,7 @@ public sealed class Safetensors
         entries.TryGetValue(name, out var entry) ? entry : throw new SlickException($"{path}: the tensor '{name}' is missing.");
 
     private static SlickException Damaged(string path, string what) =>
-        new($"{path}: not a readable safetensors file: {what}; copy or make it again, and where it is a result in a store, delete its folder {Path.GetDirectoryName(Path.GetFullPath(path))} and run again.");
+        new($"{path}: not a readable safetensors file: {what}; {StoredResult.Cure(path)}.");
 
     /// <summary>Writes tensors, aside first and then renamed; the same tensors give the same bytes.</summary>
     public static void Write(string path, IEnumerable<(string Name, Tensor Tensor)> tensors)

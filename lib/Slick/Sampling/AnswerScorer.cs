@@ -15,7 +15,8 @@ public sealed class AnswerScorer : IDisposable
 {
     private readonly Decoder decoder;
     private readonly SamplingOptions options;
-    private readonly Tensor ends; // [V], 1 where a token ends an answer
+    private readonly Tensor ends;   // [V], 1 where a token ends an answer
+    private readonly Tensor endIds; // int64, the tokens that end one
 
     /// <summary>For a test that shows what the line's end is for: true leaves its probability out.</summary>
     internal bool LeaveOutEnd { get; init; }
@@ -28,6 +29,8 @@ public sealed class AnswerScorer : IDisposable
     {
         (this.decoder, this.options) = (decoder, options);
         ends = EndTokens(decoder, tokenizer);
+        long[] ids = [.. Ends(decoder, tokenizer).Index().Where(t => t.Item).Select(t => (long)t.Index)];
+        endIds = tensor(ids, ScalarType.Int64).to(decoder.Device).DetachFromDisposeScope();
     }
 
     /// <summary>By token: it ends an answer, for it begins with a line feed or is EOS.</summary>
@@ -43,7 +46,11 @@ public sealed class AnswerScorer : IDisposable
     }
 
     /// <summary>Frees what was made for the tokenizer.</summary>
-    public void Dispose() => ends.Dispose();
+    public void Dispose()
+    {
+        ends.Dispose();
+        endIds.Dispose();
+    }
 
     /// <summary>Scores answers behind an optional shared prompt.</summary>
     /// <param name="questions">Rows, best sorted by length.</param>
@@ -62,7 +69,7 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="questions">Rows, best sorted by length.</param>
     /// <param name="shared">Number of tokens that stand before every row.</param>
     internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
-        [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], decoder.Device))];
+        [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], options.MaxAnswerTokens, decoder.Device))];
 
     private Tensor Each<T>(IEnumerable<T> batches, Func<T, Tensor> score, CancellationToken cancellation)
     {
@@ -87,7 +94,7 @@ public sealed class AnswerScorer : IDisposable
             int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
             for (; end < questions.Count; end++)
             {
-                var paths = AnswerBatch.Paths(questions[end]);
+                var paths = AnswerBatch.Paths(questions[end], options.MaxAnswerTokens);
                 var (length, answer) = (longest, positions);
                 foreach (var path in paths)
                 {
@@ -105,7 +112,7 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>One of <see cref="Batches"/> in one pass: [2, rows], as for all of them.</summary>
     internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
     {
-        using var batch = new AnswerBatch(rows, decoder.Device);
+        using var batch = new AnswerBatch(rows, options.MaxAnswerTokens, decoder.Device);
         return ScoreBatch(batch, shared, sampled);
     }
 
@@ -122,22 +129,20 @@ public sealed class AnswerScorer : IDisposable
         var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
         var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
         var (target, place) = (all[4], all[5]);
-        var one = ones(1, device: decoder.Device);
-        Tensor ByRow(Tensor factors) => cat([factors, one], 0).Take(0, place).view(batch.Rows, batch.Answers).prod(1); // padding counts as 1
+        var (one, zero) = (ones(1, device: decoder.Device), zeros(1, device: decoder.Device));
+        Tensor ByRow(Tensor factors) => cat([factors, one, zero], 0).Take(0, place).view(batch.Rows, batch.Answers).prod(1);
         var isEnd = target.eq(Scalars.Of(AnswerBatch.End));
-        var best = logits.argmax(-1);
+        var best = Decoder.Greedy(logits);
         var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
         // An answer is written in one way or the other: what the two give adds up.
-        Tensor ByQuestion(Tensor found) => batch.Rows == batch.Questions ? found : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
+        Tensor ByQuestion(Tensor found) => batch.OneRowEach ? found : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
         var greedy = ByRow(right.to(ScalarType.Float32));
         if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
 
-        var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
-        var probabilities = values.div_(Scalars.Of(options.Temperature)).softmax(-1);             // [R, k]
-        var goldMass = (probabilities * tokens.eq(target.unsqueeze(-1))).sum(-1);
-        var endMass = (probabilities * ends.Take(0, tokens.view(-1)).view_as(tokens)).sum(-1);
-        // No token has the number of an end, so the gold mass is 0 there. (`where` has no meta kernel.)
-        var factor = goldMass.add(endMass * isEnd, Scalars.One);
+        var top = new TopTokens(logits, options);
+        var goldMass = top.Probability(logits.gather(1, target.clamp_min(Scalars.Of(0L)).unsqueeze(-1))).select(1, 0); // of a token where an end is asked for: any
+        var endMass = top.Probability(logits.Take(1, endIds)).sum(-1);
+        var factor = goldMass.masked_fill(isEnd, Scalars.Of(0L)).add(endMass * isEnd, Scalars.One); // (`where` has no meta kernel.)
         return ByQuestion(stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]));
     }
 }

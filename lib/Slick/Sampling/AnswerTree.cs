@@ -9,7 +9,7 @@ namespace Slick.Sampling;
 /// <summary>
 /// Greedy and sampled answers of all questions behind one prompt, drawn together. The greedy answer and the samples of a
 /// question begin at the same node and part where they differ: a node is computed once, however many samples are at it.
-/// The samples are those of independent draws. Cost: one token's forward pass a node; one transfer to the device and
+/// The samples are those of independent draws. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node; one transfer to the device and
 /// one back for each pass. The same seed gives the same answers, whatever else is in the batch (up to rounding).
 /// </summary>
 public sealed class AnswerTree
@@ -155,13 +155,10 @@ public sealed class AnswerTree
             : decoder.Forward(all[0].view(rows, 1), drawing.Shared, past, keep: true, padding: leftPadding);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
         var logits = decoder.Logits(hidden.view(rows, -1)).to(ScalarType.Float32); // [rows, V]
-        var (values, tokens) = logits.topk(Math.Min(options.TopK, decoder.Config.VocabularySize), -1);
-        var greedy = tokens.narrow(1, 0, 1);
+        var greedy = Decoder.Greedy(logits).unsqueeze(1);
         if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
-        var cumulative = values.div_(Scalars.Of(options.Temperature)).softmax(-1).cumsum(-1);
         var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
-        var drawn = searchsorted(cumulative, uniform, right: true).clamp_max_(Scalars.Of(values.size(-1) - 1));
-        return new(HostTransfer.Read<long>(cat([greedy, tokens.gather(1, drawn)], 1)), width, present!);
+        return new(HostTransfer.Read<long>(cat([greedy, new TopTokens(logits, options).Draw(uniform)], 1)), width, present!);
     }
 
     // Of rows that lie behind each other, each one's last token.

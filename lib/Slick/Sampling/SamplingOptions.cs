@@ -20,7 +20,11 @@ public sealed record SamplingOptions
     /// <summary>Tokens that a draw chooses from: the most probable ones.</summary>
     [Range(1, 1_000_000)]
     public int TopK { get; init; } = 40;
-    /// <summary>Longest answer, in tokens; one that has not ended by then is cut there.</summary>
+    /// <summary>
+    /// Longest answer, in tokens. An answer is what stands before its first end; where none of its first MaxAnswerTokens tokens is
+    /// an end, the answer is those tokens. So a gold answer of fewer tokens needs its end, one of exactly as many needs none, and
+    /// one of more is never right. Greedy and drawn answers, Exact and Sampled, and both ways to write an answer's end go by it.
+    /// </summary>
     [Range(1, 1024)]
     public int MaxAnswerTokens { get; init; } = 16;
     /// <summary>Rows (questions, or nodes of the answer tree) of a batch times tokens of a row: bounds the memory.</summary>

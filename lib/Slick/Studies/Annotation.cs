@@ -85,6 +85,7 @@ public static class Annotation
         {
             var (loaded, tokenizer) = Checkpoint.Open(model, compute);
             using var weights = loaded;
+            if (weights.Config.UnusedGeneration.Length > 0) progress.Say(weights.Config.UnusedGeneration);
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
                 ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
                 : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes };

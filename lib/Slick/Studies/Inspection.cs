@@ -122,16 +122,16 @@ public static class Inspection
     }
 
     private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
-        PromptBatch.DrawExemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, Seeds.Mix(labelled.Model.Seed, relation));
+        Annotator.Exemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, relation, labelled.Model.Seed);
 
-    // The answers to facts of one relation: [facts][prompts].
+    // The answers to facts of one relation: [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
     private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
         var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
         {
             using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts, forDrawing: true);
-            return tree.Draw(batch, Seeds.Mix(labelled.Model.Seed, j), Host.Cancellation);
+            return tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), Host.Cancellation);
         }).ToList();
         return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
     }

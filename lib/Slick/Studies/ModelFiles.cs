@@ -2,16 +2,17 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Slick.Models;
+using Slick.Runtime;
 
 namespace Slick.Studies;
 
 /// <summary>The files that make a model's folder the model that it is.</summary>
 internal static class ModelFiles
 {
-    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"];
+    private static readonly string[] Settings = ["config.json", GenerationFile.Name, "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"];
 
     /// <summary>
-    /// The hash of config, tokenizer and weights: 32 hexadecimal digits. Where the folder lies and what else is in it does
+    /// The hash of configs, tokenizer and weights: 32 hexadecimal digits. Where the folder lies and what else is in it does
     /// not matter. Reads every byte, which loading would do as well.
     /// </summary>
     /// <exception cref="SlickException">The folder is missing or a file cannot be read. A file that is missing is for its reader to name.</exception>
@@ -25,6 +26,7 @@ internal static class ModelFiles
             var buffer = new byte[1 << 20];
             foreach (var name in Settings.Where(n => File.Exists(Path.Combine(folder, n))).Concat(weights))
             {
+                StandIn.Refuse(Path.Combine(folder, name));
                 using var stream = new FileStream(Path.Combine(folder, name), FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
                 hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name} {stream.Length}\n")));
                 for (int read; (read = stream.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);

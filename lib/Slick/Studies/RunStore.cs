@@ -99,7 +99,7 @@ public sealed class RunStore
         }
     }
 
-    private string Description => Path.Combine(Folder, "store.json");
+    private string Description => Path.Combine(Folder, StoredResult.Description);
 
     private void CheckFormat()
     {

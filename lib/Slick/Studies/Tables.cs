@@ -47,6 +47,7 @@ public static class Tables
     /// <exception cref="SlickException">The file is missing, truncated, or lacks a column.</exception>
     public static IReadOnlyList<T> Read<T>(string path) where T : class
     {
+        StandIn.Refuse(path);
         var columns = Columns<T>();
         try
         {
@@ -63,7 +64,7 @@ public static class Tables
                     foreach (var column in columns.Where(c => c.Set is not null))
                     {
                         if (!fields.TryGetValue(column.Name, out var field))
-                            throw new SlickException($"{path}: the column '{column.Name}' is missing; the file was written by another version: {Cure(path)}");
+                            throw new SlickException($"{path}: the column '{column.Name}' is missing; the file was written by another version: {StoredResult.Cure(path)}.");
                         var values = await ReadColumn(group, field, block.Length, Stored(column.Type));
                         for (var i = 0; i < block.Length; i++)
                             column.Set!(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!) : values.GetValue(i));
@@ -77,12 +78,9 @@ public static class Tables
         {
             // Whatever a damaged file makes the reader throw, it is the file that is at fault.
             var what = e is FileNotFoundException or DirectoryNotFoundException ? "the file is missing" : $"damaged or truncated ({e.Message.ReplaceLineEndings(" ")})";
-            throw new SlickException($"{path}: not a readable table: {what}; {Cure(path)}", e);
+            throw new SlickException($"{path}: not a readable table: {what}; {StoredResult.Cure(path)}.", e);
         }
     }
-
-    // A stage of a store is finished where its folder is.
-    private static string Cure(string path) => $"where it is a result in a store, delete its folder {Path.GetDirectoryName(Path.GetFullPath(path))} and run again.";
 
     private static async Task<Array> ReadColumn(ParquetRowGroupReader group, DataField field, int count, Type type)
     {

@@ -28,7 +28,8 @@ internal sealed class Evaluation : IDisposable
     /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
     public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
     {
-        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions()));
+        // Exact match of whole answers: none is cut.
+        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
         try
         {
             foreach (var relation in questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation))

@@ -156,7 +156,7 @@ public sealed class EntityQuestionsTests : IDisposable
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}\n\n{\"question\"", ":3: malformed JSON after record 1")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}\n", ":2: malformed JSON after record 1")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}]\n]", ":2: malformed JSON after record 1")]
-    [InlineData("", ":1: malformed JSON")]
+    [InlineData("", ": the file is empty")]
     [InlineData("{}", ":1: the file is not a list")]
     [InlineData("[\n{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was C born?\", \"answers\": []}]", ":3: record 2: the list of answers is empty")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\" \"]}]", ":1: record 1: an answer is empty")]

@@ -81,9 +81,9 @@ public sealed class CheckpointTests : IDisposable
     public void FolderThatIsNotThere_IsNamed() => Refused(Path.Combine(Path.GetTempPath(), "slick-no-such-model"));
 
     // Two shards of a model, and what their index says.
-    private string Sharded(Action<JsonObject>? change = null)
+    private string Sharded(Action<JsonObject>? change = null, Action<TinyModel>? model = null)
     {
-        var folder = Llama();
+        var folder = Llama(model);
         using var scope = NewDisposeScope();
         var whole = Safetensors.Open(Path.Combine(folder, "model.safetensors"));
         var map = new JsonObject();
@@ -97,6 +97,184 @@ public sealed class CheckpointTests : IDisposable
         change?.Invoke(map);
         File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
         return folder;
+    }
+
+    private static string Prefix(string type) => type switch { "gpt2" => "transformer.", "gpt_neox" => "gpt_neox.", _ => "model." };
+
+    // As a model that was saved without its head: no name has the prefix.
+    private static void LeaveOut(TinyModel model, string prefix)
+    {
+        foreach (var name in model.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToList())
+        {
+            model.Tensors[name[prefix.Length..]] = model.Tensors[name];
+            model.Tensors.Remove(name);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(ArchitectureTests.Models), MemberType = typeof(ArchitectureTests))]
+    public void NamesWithoutTheModelsPrefix_AreTheSameModel(string type, string settings)
+    {
+        TinyModel Make() => new(type, JsonNode.Parse(type == "gpt2" ? """{"_prefix": "transformer."}""" : settings)!.AsObject());
+        var (full, bare) = (Make(), Make());
+        LeaveOut(bare, Prefix(type));
+        // A table of older files.
+        if (type != "gpt2") bare.Tensors["rotary_emb.inv_freq"] = ([4], new float[4]);
+        folders.AddRange([full.Write(), bare.Write()]);
+        using var expected = Checkpoint.Load(folders[^2], CPU, trainable: true);
+        using var found = Checkpoint.Load(folders[^1], CPU, trainable: true);
+        Assert.True(expected.Flat.equal(found.Flat).all().item<bool>());
+        // In memory a parameter is found under its full name.
+        using var scope = NewDisposeScope();
+        Assert.All(full.Tensors, t => Assert.Equal(t.Value.Shape, found.Gradient(t.Key).shape));
+        folders.Add(Directory.CreateTempSubdirectory("slick").FullName);
+        Checkpoint.Save(folders[^1], found);
+        Assert.Equal(bare.Tensors.Keys.Where(n => n != "rotary_emb.inv_freq").Order(StringComparer.Ordinal), TinyModel.Read(Path.Combine(folders[^1], "model.safetensors")).Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void ShardsWithoutTheModelsPrefix_AreTheSameModel()
+    {
+        using var whole = Checkpoint.Load(Llama(), CPU, trainable: false);
+        using var parts = Checkpoint.Load(Sharded(model: m => LeaveOut(m, "model.")), CPU, trainable: false);
+        Assert.True(whole.Flat.equal(parts.Flat).all().item<bool>());
+    }
+
+    [Theory]
+    [InlineData("model.layers.1.")]
+    [InlineData("model.norm.")]
+    [InlineData("model.embed_tokens.")]
+    public void NamesOfTwoForms_AreRefused(string some)
+    {
+        var message = Refused(Llama(m =>
+        {
+            foreach (var name in m.Tensors.Keys.Where(n => n.StartsWith(some, StringComparison.Ordinal)).ToList())
+            {
+                m.Tensors[name["model.".Length..]] = m.Tensors[name];
+                m.Tensors.Remove(name);
+            }
+        }));
+        Assert.Contains("some of its names begin with 'model.' and some do not", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ModelWithoutItsHead_IsNamed()
+    {
+        var message = Refused(Llama(m =>
+        {
+            LeaveOut(m, "model.");
+            m.Tensors.Remove("lm_head.weight");
+        }));
+        Assert.Contains("'lm_head.weight'", message, StringComparison.Ordinal);
+        Assert.Contains("saved without its output layer: save it as LlamaForCausalLM", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void NamesWithoutTheModelsPrefix_MeetTheirGoldenFiles()
+    {
+        var results = ModelCheck.Run(Shared.Require("cases/names-without-model-prefix/base-model-names"), Compute.Choose("cpu"), 3, Progress.None, TestContext.Current.CancellationToken);
+        Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
+        Assert.Equal(29, results.Count);
+    }
+
+    private const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+
+    [Theory]
+    [InlineData("model.safetensors")]
+    [InlineData("config.json")]
+    [InlineData("generation_config.json")]
+    [InlineData("tokenizer.json")]
+    [InlineData("tokenizer_config.json")]
+    [InlineData("model.safetensors.index.json")]
+    [InlineData("model-00002-of-00002.safetensors")]
+    [InlineData("golden.json")]
+    [InlineData("golden.safetensors")]
+    public void WhatLiesInAFilesPlace_IsNamed(string file)
+    {
+        foreach (var (content, what, todo) in ((string, string, string)[])[(Pointer, "a pointer of Git LFS", "git lfs pull"), ("<!DOCTYPE html>\n<html>", "a web page", "download"),
+            ("\uFEFF\n <HTML><body>", "a web page", "download"), ("Entry not found", "a server's error message", "download"), ("", "the file is empty", "copy or make it again")])
+        {
+            var folder = file.Contains("index", StringComparison.Ordinal) || file.Contains("-of-", StringComparison.Ordinal) ? Sharded() : Llama();
+            WordLevelTokenizer.Train(["a b"]).Save(folder);
+            File.WriteAllText(Path.Combine(folder, file), content);
+            void Names(Action read)
+            {
+                var message = Assert.Throws<SlickException>(read).Message;
+                Assert.StartsWith(Path.Combine(folder, file), message, StringComparison.Ordinal);
+                Assert.Contains(what, message, StringComparison.Ordinal);
+                Assert.Contains(todo, message, StringComparison.Ordinal);
+                Assert.DoesNotContain("delete", message, StringComparison.Ordinal);
+                Assert.DoesNotContain('\n', message);
+            }
+            Names(() => ModelCheck.Run(folder, Compute.Choose("cpu"), 0, Progress.None, CancellationToken.None));
+            if (file.StartsWith("golden", StringComparison.Ordinal)) continue;
+            Names(() => Slick.Studies.ModelFiles.Hash(folder));
+            if (file.StartsWith("tokenizer", StringComparison.Ordinal)) Names(() => Checkpoint.OpenTokenizer(folder));
+            else Names(() => Checkpoint.Load(folder, CPU, trainable: false));
+        }
+    }
+
+    [Theory]
+    [InlineData("5", """{"eos_token_id": 7}""", "7")]
+    [InlineData("5", """{"eos_token_id": [7, 9]}""", "7,9")]
+    [InlineData("[5, 6]", """{"eos_token_id": [9, 5]}""", "9,5")]
+    [InlineData("5", """{"eos_token_id": []}""", "")]
+    [InlineData("5", """{"bos_token_id": 7}""", "5")]
+    [InlineData("5", """{"eos_token_id": null}""", "5")]
+    [InlineData("null", """{"eos_token_id": 7}""", "7")]
+    [InlineData("[5, 6]", null, "5,6")]
+    public void EndsOfAnswers_AreThoseOfGenerationConfig_WhereItNamesSome(string config, string? generation, string expected)
+    {
+        var folder = Llama(m => m.Config["eos_token_id"] = JsonNode.Parse(config));
+        var before = Slick.Studies.ModelFiles.Hash(folder);
+        if (generation is not null) File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation);
+        Assert.Equal(generation is null, before == Slick.Studies.ModelFiles.Hash(folder));
+        using var weights = Checkpoint.Load(folder, CPU, trainable: false);
+        Assert.Equal(expected, string.Join(',', weights.Config.EosIds));
+        // What is saved has the same ends.
+        folders.Add(Directory.CreateTempSubdirectory("slick").FullName);
+        Checkpoint.Save(folders[^1], weights);
+        Assert.Equal(expected, string.Join(',', DecoderConfig.Read(Path.Combine(folders[^1], "config.json")).EosIds));
+    }
+
+    [Theory]
+    [InlineData("""{"eos_token_id": "</s>"}""", "eos_token_id")]
+    [InlineData("""{"eos_token_id": [1, "2"]}""", "eos_token_id[1]")]
+    [InlineData("""{"eos_token_id": -1}""", "eos_token_id = -1")]
+    [InlineData("""{"eos_token_id": 1.5}""", "eos_token_id = 1.5")]
+    [InlineData("""{"eos_token_id": {"id": 1}}""", "eos_token_id")]
+    [InlineData("[1, 2]", "expected is an object")]
+    [InlineData("""{"eos_token_id": 1""", "generation_config.json")]
+    public void BadGenerationConfig_IsNamed(string generation, string key)
+    {
+        var folder = Llama();
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation);
+        var message = Refused(folder);
+        Assert.StartsWith(Path.Combine(folder, "generation_config.json"), message, StringComparison.Ordinal);
+        Assert.Contains(key, message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"repetition_penalty": 1.1, "top_p": 0.9}""", "repetition_penalty = 1.1, top_p = 0.9")]
+    [InlineData("""{"suppress_tokens": [1, 2], "forced_eos_token_id": 0, "bad_words_ids": [[3]]}""", "bad_words_ids = [1 entry], suppress_tokens = [2 entries], forced_eos_token_id = 0")]
+    [InlineData("""{"no_repeat_ngram_size": 3, "min_length": 2}""", "no_repeat_ngram_size = 3, min_length = 2")]
+    [InlineData("""{"repetition_penalty": 1.0, "top_p": 1, "no_repeat_ngram_size": 0, "suppress_tokens": [], "forced_bos_token_id": null, "num_beams": 1, "do_sample": true, "temperature": 0.6, "top_k": 20, "max_length": 9}""", null)]
+    public void SettingsOfGenerate_ThatTheProtocolDoesNotUse_AreNamed(string generation, string? named)
+    {
+        var folder = Llama();
+        void Says(string file)
+        {
+            var said = DecoderConfig.Read(Path.Combine(folder, "config.json")).UnusedGeneration;
+            if (named is null) Assert.Empty(said);
+            else Assert.StartsWith($"{Path.Combine(folder, file)} sets {named}. ", said, StringComparison.Ordinal);
+        }
+        // Without the file, generate goes by config.json.
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject();
+        foreach (var (key, value) in JsonNode.Parse(generation)!.AsObject()) config[key] = value?.DeepClone();
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+        Says("config.json");
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation);
+        Says("generation_config.json");
     }
 
     [Fact]

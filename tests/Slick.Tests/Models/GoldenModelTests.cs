@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Slick.Models;
 using Slick.Runtime;
+using Slick.Tests.Models.StraightLine;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,6 +25,85 @@ public sealed class GoldenModelTests
         var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu, int.MaxValue - 1, Progress.None, TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
         Assert.Equal(comparisons, results.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Checkpoint_InBf16_MeetsItsGoldenFiles(string name, int comparisons)
+    {
+        var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu with { DType = ScalarType.BFloat16 }, int.MaxValue - 1, Progress.None, TestContext.Current.CancellationToken);
+        Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
+        Assert.Equal(comparisons, results.Count);
+    }
+
+    // A tiny model with the logits and greedy tokens that the straight line computes from its weights.
+    private static string Golden(string type, string settings, Action<TinyModel>? change = null)
+    {
+        var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
+        var decoder = new StraightLineDecoder(model.Config, model.Tensors.ToDictionary());
+        var random = new Random(5);
+        int[] ids = [.. Enumerable.Range(0, 24).Select(_ => random.Next(2, 101))];
+        var logits = decoder.Logits(ids);
+        var greedy = new List<int>();
+        for (var i = 0; i < 4; i++)
+        {
+            var next = decoder.Logits([.. ids, .. greedy])[^1];
+            greedy.Add(Array.IndexOf(next, next.Max()));
+        }
+        change?.Invoke(model);
+        var folder = model.Write();
+        using var scope = NewDisposeScope();
+        Safetensors.Write(Path.Combine(folder, "golden.safetensors"), [("input_ids", tensor(ids, ScalarType.Int64).view(1, -1)),
+            ("logits", tensor(logits.SelectMany(r => r).Select(v => (float)v).ToArray()).view(1, 24, 101)), ("greedy", tensor(greedy.ToArray(), ScalarType.Int64).view(1, -1))]);
+        File.WriteAllText(Path.Combine(folder, "golden.json"), "{}");
+        return folder;
+    }
+
+    public static TheoryData<string, string> Families() => ArchitectureTests.Models();
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void RightModel_PassesInBothFormats(string type, string settings)
+    {
+        var folder = Golden(type, settings);
+        foreach (var format in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+        {
+            var results = ModelCheck.Run(folder, Cpu with { DType = format }, 0, Progress.None, TestContext.Current.CancellationToken);
+            Assert.Equal(2, results.Count);
+            Assert.All(results, r => Assert.True(r.Ok, $"{format}: {r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("model.layers.3.mlp.down_proj.weight", 1.25f)]
+    [InlineData("model.layers.0.self_attn.o_proj.weight", 0.75f)]
+    [InlineData("model.layers.1.self_attn.q_proj.weight", 1.5f)]
+    [InlineData("model.layers.2.input_layernorm.weight", 1.25f)]
+    [InlineData("lm_head.weight", 1.1f)]
+    public void PerturbedWeight_DiffersInBf16(string name, float factor)
+    {
+        var folder = Golden("llama", "{}", m => m.Tensors[name] = (m.Tensors[name].Shape, [.. m.Tensors[name].Values.Select(v => v * factor)]));
+        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None, TestContext.Current.CancellationToken), r => !r.Ok);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("rope_theta", "1000.0")]
+    [InlineData("num_key_value_heads", "4")]
+    [InlineData("hidden_act", "\"gelu\"")]
+    public void WrongSetting_DiffersInBf16(string key, string value)
+    {
+        var folder = Golden("llama", "{}", m =>
+        {
+            m.Config[key] = JsonNode.Parse(value);
+            if (key != "num_key_value_heads") return;
+            // Each head its own, where two share one.
+            foreach (var name in m.Tensors.Keys.Where(n => n.Contains("k_proj", StringComparison.Ordinal) || n.Contains("v_proj", StringComparison.Ordinal)).ToList())
+                m.Tensors[name] = ([32, 32], [.. m.Tensors[name].Values, .. m.Tensors[name].Values]);
+        });
+        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None, TestContext.Current.CancellationToken), r => !r.Ok);
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -46,7 +46,27 @@ public sealed class SafetensorsTests : IDisposable
         File.WriteAllBytes(Path, bytes[..(keep >= 0 ? keep : bytes.Length + keep)]);
         var error = Assert.Throws<SlickException>(() => Safetensors.Open(Path));
         AssertNamed(error);
-        Assert.Contains($"delete its folder {_folder} and run again", error.Message, StringComparison.Ordinal);
+        Assert.Contains("copy or make it again", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("delete", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("model-0123456789abcdef", "")]
+    [InlineData("partial-run-0123456789abcdef", "")]
+    [InlineData("partial-model-0123456789abcdef", "done-1")]
+    public void DamagedResultOfAStore_IsToBeDeleted(string stage, string below)
+    {
+        Write();
+        var folder = System.IO.Path.Combine(_folder, "store", stage);
+        var path = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(folder, below)).FullName, "model.safetensors");
+        File.WriteAllBytes(path, File.ReadAllBytes(Path)[..20]);
+        Assert.DoesNotContain("delete", Assert.Throws<SlickException>(() => Safetensors.Open(path)).Message, StringComparison.Ordinal);
+        File.WriteAllText(System.IO.Path.Combine(_folder, "store", "store.json"), """{"format":1}""");
+        Assert.Contains($"delete its folder {folder} and run again", Assert.Throws<SlickException>(() => Safetensors.Open(path)).Message, StringComparison.Ordinal);
+        // A user's own folder in the same place.
+        var own = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(_folder, "store", "my-model")).FullName, "model.safetensors");
+        File.Copy(path, own);
+        Assert.DoesNotContain("delete", Assert.Throws<SlickException>(() => Safetensors.Open(own)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -85,6 +85,54 @@ public sealed class AnnotationTests : IDisposable
     }
 
     [Fact]
+    public void ShownSamples_AreThoseBehindTheLabel()
+    {
+        var options = Options with { Estimator = EstimatorKind.Sampled, Relations = ["P17", "P19"], Questions = 6, Seed = 3 };
+        var result = Run(options);
+        var known = Annotation.Known(result, Model, World(), Fp32);
+        Assert.Contains(result.Labels, l => l.SampledCorrect is > 0 and < 1);
+        foreach (var label in result.Labels)
+        {
+            var shown = Inspection.Answers(known, label.FactId);
+            Assert.Equal(label.SampledCorrect, shown.Average(a => a.SampledCorrect), 1e-12);
+            Assert.Equal(label.GreedyCorrect, shown.Average(a => a.GreedyCorrect ? 1.0 : 0), 1e-12);
+            Assert.Equal(label.GreedyAnswers.Split(" | ", StringSplitOptions.RemoveEmptyEntries), shown.Select(a => a.Greedy).Where(a => a.Length > 0).Distinct());
+            // Prompt by prompt.
+            using var decoder = new Decoder(known.Model.Weights);
+            var facts = known.Model.Dataset.Facts.Where(f => result.Labels.Any(l => l.FactId == f.Id) && f.Relation == label.Relation).ToList();
+            var prompts = Annotator.Exemplars(known.Model.Dataset.Of(label.Relation, Split.Dev), options.Sampling, label.Relation, options.Seed);
+            for (var j = 0; j < prompts.Count; j++)
+            {
+                var seed = Seeds.Mix(Seeds.Mix(options.Seed, label.Relation), j);
+                var estimate = new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer).Estimate(decoder, known.Model.Tokenizer, prompts[j], facts, seed, CancellationToken.None);
+                Assert.Equal(estimate[facts.FindIndex(f => f.Id == label.FactId)].SampledCorrect, shown[j].SampledCorrect);
+            }
+        }
+        // What is published, too: the most frequent answers of an example with their counts.
+        var draws = options.Sampling.Prompts * options.Sampling.Samples;
+        foreach (var example in Inspection.Examples(known, perCategory: 12))
+        {
+            var label = result.Labels.Single(l => l.Question == example.Question && l.Relation == example.Relation);
+            var count = Math.Round(label.SampledCorrect * draws);
+            if (count > draws / 4) Assert.Contains(FormattableString.Invariant($"{example.Gold} ({count})"), example.Sampled, StringComparison.Ordinal);
+            if (count == 0) Assert.DoesNotContain($"{example.Gold} (", example.Sampled.Split(", "), StringComparer.Ordinal);
+        }
+        known.Model.Dispose();
+    }
+
+    [Fact]
+    public void SettingsOfGenerate_AreNamedOnce()
+    {
+        var copy = Path.Combine(_folder, "copy");
+        Directory.CreateDirectory(copy);
+        foreach (var file in Directory.GetFiles(Model)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(copy, "generation_config.json"), """{"eos_token_id": 2, "repetition_penalty": 1.3}""");
+        var watch = new Watch();
+        Run(Options with { Relations = ["P17", "P19"], Questions = 3 }, model: copy, progress: watch);
+        Assert.Single(watch.Said, line => line.Contains("generation_config.json sets repetition_penalty = 1.3", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void WithoutAModel_TheLabsStandsIn()
     {
         var (result, known) = Annotation.Open("", "nowhere", questions: 3, preset: "smoke", device: "cpu", store: SmokeStudy.Store);
