@@ -34,6 +34,7 @@ public sealed record AnnotationOptions
     public void Check()
     {
         OptionRanges.Check(this);
+        if (Relations is null) throw new UsageException("relations is missing; leave it out for the 12 in distribution.");
         if (Questions < 1) throw new UsageException($"--questions {Questions}: at least one question a relation is needed.");
         StudyOptions.CheckNormaliser(Estimator, Normaliser);
     }

@@ -97,6 +97,7 @@ public static class Study
     {
         var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
+        options.Check();
         var store = RunStore.Open(folder);
         if (preset == "smoke" || isThere(options, seed, store)) return (string.Join(", ", settings.Prepend(preset)), options, store);
         Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");

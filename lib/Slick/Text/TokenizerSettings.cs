@@ -21,8 +21,8 @@ internal sealed partial class TokenizerSettings
     // The order in which transformers adds them.
     private static readonly string[] Named = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "additional_special_tokens", "extra_special_tokens"];
 
-    // Classes that take tokenizer.json as it is; the others may build their parts themselves.
-    private static readonly string[] GenericClasses = ["", "PreTrainedTokenizerFast", "TokenizersBackend"];
+    // Classes that take tokenizer.json as it is. The others, which config.json chooses where none is named, may build their parts themselves.
+    private static readonly string[] GenericClasses = ["PreTrainedTokenizerFast", "TokenizersBackend"];
 
     private readonly JsonPlace top;
     private readonly JsonPlace map;    // special_tokens_map.json
@@ -165,7 +165,7 @@ internal sealed partial class TokenizerSettings
         }
         var name = top["tokenizer_class"].Text("");
         if (!GenericClasses.Contains(name) && space != (PreTokenizers.PrependsSpace(place) || Normalizers.Prepends(normalizer)))
-            throw top["add_prefix_space"].Wrong($"tokenizer.json puts {(space ? "no space" : "a space")} before a text, and transformers' {name} may make another tokenizer of the two; "
+            throw top["add_prefix_space"].Wrong($"tokenizer.json puts {(space ? "no space" : "a space")} before a text, and transformers may make another tokenizer of the two{(name.Length > 0 ? $" ({name})" : "")}; "
                 + $"write {(space ? "false" : "true")} if tokenizer.json is what the model was trained with, else save the tokenizer anew with transformers' save_pretrained");
         return place;
     }

@@ -55,6 +55,7 @@ public sealed class TokenizerSettingsTests : IDisposable
     [Theory]
     [InlineData(Sequence, "PreTrainedTokenizerFast", "true", "0")] // no part of it says add_prefix_space: passed over there
     [InlineData(Sequence, "Qwen2Tokenizer", "false", "0")]
+    [InlineData(Sequence, "", "true", null)]
     [InlineData(Sequence, "Qwen2Tokenizer", "true", null)]
     [InlineData(Metaspace, "LlamaTokenizer", "true", "4 0")]
     [InlineData(Metaspace, "LlamaTokenizer", "false", null)]
