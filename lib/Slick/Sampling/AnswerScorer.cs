@@ -26,7 +26,7 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>A scorer for a model and its tokenizer.</summary>
     public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
-        (this.decoder, this.options) = (decoder, OptionRanges.Check(options, "sampling"));
+        (this.decoder, this.options) = (decoder, options);
         ends = EndTokens(decoder, tokenizer);
     }
 

@@ -43,7 +43,7 @@ public sealed class AnswerTree
     /// <summary>A tree for a model and its tokenizer.</summary>
     public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
-        (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, OptionRanges.Check(options, "sampling"));
+        (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
         ends = AnswerScorer.Ends(decoder, tokenizer);
     }
 
