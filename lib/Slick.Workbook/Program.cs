@@ -28,10 +28,16 @@ public static class Program
             RunCommand.Create(),
             CheckCommand.Create(),
         };
-        var parsed = root.Parse(args);
+        // A name that begins with @ is a name: no file of further words is read.
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             await errors.WriteLineAsync($"slick: {await WhatIsWrong(parsed)}");
+            return 2;
+        }
+        if (parsed.CommandResult.Children.FirstOrDefault(c => c.Tokens.Any(t => string.IsNullOrWhiteSpace(t.Value))) is { } empty)
+        {
+            await errors.WriteLineAsync($"slick: {(empty is OptionResult option ? option.Option.Name : ((ArgumentResult)empty).Argument.Name)} has an empty value. See {Path(parsed)} --help.");
             return 2;
         }
         try
@@ -71,9 +77,15 @@ public static class Program
             // A sentence about the word, then a guess a line.
             guesses = string.Join(" or ", said.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1).TakeWhile(line => !line.Contains(' ', StringComparison.Ordinal)));
         }
+        return $"{wrong}{(guesses.Length > 0 ? $" Did you mean {guesses}?" : "")} See {Path(parsed)} --help.";
+    }
+
+    // The command that the words mean, as it is typed.
+    private static string Path(ParseResult parsed)
+    {
         var path = "slick";
         for (var at = parsed.CommandResult; at.Command is not RootCommand; at = (CommandResult)at.Parent!) path = path.Insert("slick".Length, " " + at.Command.Name);
-        return $"{wrong}{(guesses.Length > 0 ? $" Did you mean {guesses}?" : "")} See {path} --help.";
+        return path;
     }
 
     // Kept apart so that starting up does not load the library.

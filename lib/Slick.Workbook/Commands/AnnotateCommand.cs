@@ -5,6 +5,7 @@ using Slick.Facts;
 using Slick.Figures;
 using Slick.Runtime;
 using Slick.Studies;
+using Slick.Text;
 using TorchSharp;
 
 namespace Slick.Workbook.Commands;
@@ -19,6 +20,7 @@ internal sealed class AnnotateCommand
     private readonly Option<int?> _questions = new("--questions") { HelpName = "n", Description = "Questions of a relation, drawn with the seed; all by default." };
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of questions, exemplars and draws." };
     private readonly Option<string> _estimator = new("--estimator") { DefaultValueFactory = _ => "exact", HelpName = "exact|sampled", Description = "exact (closed form) or sampled (the paper's 16 draws a prompt)." };
+    private readonly Option<string> _normaliser = new("--normaliser") { DefaultValueFactory = _ => "none", HelpName = "none|squad", Description = "What is made equal before a drawn answer is compared (with --estimator sampled): nothing, or what SQuAD's official rule does." };
     private readonly Option<string> _dtype = new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16", Description = "Number format of weights and activations." };
     private readonly Option<string?> _csv = new("--csv") { HelpName = "file", Description = "Also write the labels as CSV." };
 
@@ -33,7 +35,7 @@ internal sealed class AnnotateCommand
         var command = new Command("annotate", "Sort the questions of EntityQuestions by what a model knows (SliCK), and print its Table 3.")
         {
             arguments._model, arguments._data, arguments._relations, arguments._split, arguments._questions, arguments._seed,
-            arguments._estimator, arguments._dtype, arguments._device, arguments._store, arguments._csv, arguments._publish,
+            arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._store, arguments._csv, arguments._publish,
         };
         command.SetAction((parsed, cancel) => Background.Run(() => arguments.Run(parsed, cancel), cancel));
         return command;
@@ -49,6 +51,7 @@ internal sealed class AnnotateCommand
             Questions = parsed.GetValue(_questions),
             Seed = parsed.GetValue(_seed),
             Estimator = Named<EstimatorKind>("--estimator", parsed.GetValue(_estimator)!),
+            Normaliser = Named<AnswerNormaliser>("--normaliser", parsed.GetValue(_normaliser)!),
         };
         options.Check();
         // Before hours of work, not after.

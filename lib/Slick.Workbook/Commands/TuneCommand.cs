@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Slick.Analysis;
 using Slick.Figures;
@@ -15,13 +16,7 @@ internal static class TuneCommand
 
     public static Command Create()
     {
-        var rates = new Option<double[]>("--rates") { DefaultValueFactory = _ => [2e-5, 3e-5, 5e-5, 7e-5, 1e-4, 1.5e-4], AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try." };
-        rates.Validators.Add(result =>
-        {
-            foreach (var token in result.Tokens)
-                if (!double.TryParse(token.Value, CultureInfo.InvariantCulture, out var rate) || rate is < 1e-8 or > 1)
-                    result.AddError($"--rates takes numbers between 1e-8 and 1, not '{token.Value}'.");
-        });
+        var rates = new Option<double[]>("--rates") { DefaultValueFactory = _ => [2e-5, 3e-5, 5e-5, 7e-5, 1e-4, 1.5e-4], AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try.", CustomParser = Rates };
         var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1, Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
         var command = new Command("tune", "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
         var arguments = new StudyArguments(command);
@@ -29,9 +24,18 @@ internal static class TuneCommand
         return command;
     }
 
+    private static double[] Rates(ArgumentResult result)
+    {
+        var rates = new List<double>();
+        foreach (var token in result.Tokens)
+            if (double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is >= 1e-8 and <= 1) rates.Add(rate);
+            else result.AddError($"--rates takes numbers between 1e-8 and 1, not '{token.Value}'.");
+        return [.. rates];
+    }
+
     private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, CancellationToken cancel)
     {
-        if (seeds < 1) throw new UsageException($"--seeds {seeds}: at least one base model is needed.");
+        if (seeds is < 1 or > 1000) throw new UsageException($"--seeds {seeds}: between 1 and 1000 base models are possible.");
         var (name, options, _) = arguments.Study(parsed);
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         var compute = arguments.Compute(parsed);

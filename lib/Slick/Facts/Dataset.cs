@@ -5,6 +5,9 @@ namespace Slick.Facts;
 /// <param name="Facts">All facts; a fact's Id is its position.</param>
 public sealed record Dataset(IReadOnlyList<Relation> Relations, IReadOnlyList<Fact> Facts)
 {
+    /// <summary>Sentences about what was changed when the dataset was read; empty where nothing was.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+
     /// <summary>The facts of one relation and split, in order.</summary>
     public IReadOnlyList<Fact> Of(string relation, Split split) => [.. Facts.Where(f => f.Relation == relation && f.Split == split)];
 }

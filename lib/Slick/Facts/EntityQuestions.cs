@@ -22,12 +22,13 @@ public static class EntityQuestions
     /// order of the paper's Tables 3 and 5. Two filters apply: (1) a question with more than one correct answer is
     /// dropped, in every split; (2) a train question is dropped if its subject is a subject of a test question of any
     /// of the 24 relations, test questions with several answers included. Exposures are not known: -1.
+    /// White space around a question or an answer is left out, and <see cref="Dataset.Remarks"/> says so.
     /// </summary>
     /// <param name="folder">The folder that holds <c>dataset/</c>, or <c>dataset/</c> itself; the templates may lie in either.</param>
     /// <returns>The dataset; facts are in the order of relation, split, file.</returns>
     /// <exception cref="SlickException">
     /// A folder or file is missing, a file of an unknown relation is there, or a record is damaged: malformed JSON, a
-    /// missing key, no answer, a question that does not fit its relation's template.
+    /// missing key, no answer, a question or an answer of several lines, a question that does not fit its relation's template.
     /// </exception>
     public static Dataset Read(string folder)
     {
@@ -49,7 +50,8 @@ public static class EntityQuestions
         CheckFiles(data, known);
         var templates = ReadTemplates(data, known);
 
-        List<QuestionRecord> Records(string relation, Split split) => QuestionFile.Read(PathOf(data, relation, split), templates[relation]);
+        var outer = new OuterWhiteSpace();
+        List<QuestionRecord> Records(string relation, Split split) => QuestionFile.Read(PathOf(data, relation, split), templates[relation], outer);
 
         var test = known.ToDictionary(id => id, id => Records(id, Split.Test));
         var tested = test.Values.SelectMany(records => records).Select(r => r.Subject).ToHashSet(StringComparer.Ordinal);
@@ -71,7 +73,7 @@ public static class EntityQuestions
                         Answer = record.Answers[0],
                     });
                 }
-        return new Dataset([.. WorldRelation.All.Select(r => new Relation(r.Id, templates[r.Id], r.InDistribution))], facts);
+        return new Dataset([.. WorldRelation.All.Select(r => new Relation(r.Id, templates[r.Id], r.InDistribution))], facts) { Remarks = outer.Remarks };
     }
 
     private static Split[] SplitsOf(WorldRelation relation) =>

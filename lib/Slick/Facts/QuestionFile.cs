@@ -5,16 +5,35 @@ namespace Slick.Facts;
 
 /// <summary>A record of an EntityQuestions file.</summary>
 /// <param name="Subject">What the relation's template leaves over of the question.</param>
-/// <param name="Question">The question as it stands in the file.</param>
-/// <param name="Answers">The correct answers, at least one, none empty.</param>
+/// <param name="Question">The question without outer white space, in one line.</param>
+/// <param name="Answers">The correct answers, at least one, none empty, without outer white space, in one line each.</param>
 internal readonly record struct QuestionRecord(string Subject, string Question, IReadOnlyList<string> Answers);
+
+/// <summary>Questions and answers with outer white space, which is left out when they are read: how many, and where the first stands.</summary>
+internal sealed class OuterWhiteSpace
+{
+    private int count;
+    private string first = "";
+
+    public void Add(Func<string> place)
+    {
+        if (count++ == 0) first = place();
+    }
+
+    /// <summary>A sentence about them, or none.</summary>
+    public IReadOnlyList<string> Remarks => count == 0 ? [] :
+        [FormattableString.Invariant($"White space around {count} question{(count == 1 ? "" : "s")} or answer{(count == 1 ? "" : "s")} is left out, as it is around the model's answers; the first: {first}.")];
+}
 
 /// <summary>One file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
 internal static class QuestionFile
 {
+    // What may end a line: an answer that goes on behind one is never given.
+    private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
+
     /// <summary>Reads every record; <paramref name="template"/> is a question with one [X].</summary>
     /// <exception cref="SlickException">Names file, line and record (from 1) of the first thing that is wrong.</exception>
-    public static List<QuestionRecord> Read(string path, string template)
+    public static List<QuestionRecord> Read(string path, string template, OuterWhiteSpace outer)
     {
         StandIn.Refuse(path);
         var bytes = File.ReadAllBytes(path).AsSpan();
@@ -25,6 +44,18 @@ internal static class QuestionFile
         var records = new List<QuestionRecord>();
         var reader = new Utf8JsonReader(bytes);
         var begun = 0; // records begun
+
+        string Inner(string text, string key)
+        {
+            var inner = text.Trim();
+            if (inner.AsSpan().ContainsAny(LineEnds)) throw new FormatException($"'{inner.ReplaceLineEndings(" ")}' in '{key}' goes on behind the end of a line, and no answer of a model does");
+            if (inner.Length < text.Length)
+            {
+                var record = begun;
+                outer.Add(() => FormattableString.Invariant($"{path}: record {record}, '{key}'"));
+            }
+            return inner;
+        }
         try
         {
             reader.Read();
@@ -37,8 +68,8 @@ internal static class QuestionFile
                 List<string>? answers = null;
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
-                    if (reader.ValueTextEquals("question"u8)) question = Text(ref reader, "question");
-                    else if (reader.ValueTextEquals("answers"u8)) answers = Texts(ref reader);
+                    if (reader.ValueTextEquals("question"u8)) question = Inner(Text(ref reader, "question"), "question");
+                    else if (reader.ValueTextEquals("answers"u8)) answers = [.. Texts(ref reader).Select(a => Inner(a, "answers"))];
                     else reader.Skip();
                 }
                 if (question is null) throw new FormatException("the key 'question' is missing");

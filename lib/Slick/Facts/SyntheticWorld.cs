@@ -1,3 +1,5 @@
+using Slick.Runtime;
+
 namespace Slick.Facts;
 
 /// <summary>
@@ -31,7 +33,8 @@ public sealed class SyntheticWorld
     }
 
     /// <summary>Makes the world. The same options and seed give the same facts and documents.</summary>
-    public static SyntheticWorld Create(WorldOptions options, int seed) => new(options, seed);
+    /// <exception cref="UsageException">An option is out of its range, or the names or objects do not suffice for the facts.</exception>
+    public static SyntheticWorld Create(WorldOptions options, int seed) => new(OptionRanges.Check(options, "world"), seed);
 
     private Random Part(int number) => new(unchecked(seed * 1_000_003 + number));
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Slick.Facts;
 using Slick.Runtime;
 using Slick.Studies;
@@ -23,6 +24,8 @@ public static class AnnotationReport
         public required int? Questions { get; init; }
         public required int Seed { get; init; }
         public required string Estimator { get; init; }
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // as files without it were always written
+        public string? Normaliser { get; init; }
         public required int MovedBoundaries { get; init; }
         public required string Prompt { get; init; }
     }
@@ -53,6 +56,7 @@ public static class AnnotationReport
             Questions = result.Options.Questions,
             Seed = result.Options.Seed,
             Estimator = result.Options.Estimator.ToString(),
+            Normaliser = result.Options.Normaliser == default ? null : result.Options.Normaliser.ToString(),
             MovedBoundaries = result.MovedBoundaries,
             Prompt = Inspection.PromptText(known, first.FactId),
         }, Indented) + "\n");
@@ -70,7 +74,14 @@ public static class AnnotationReport
         try
         {
             var about = JsonSerializer.Deserialize<About>(File.ReadAllText(path))!;
-            var options = new AnnotationOptions { Split = Enum.Parse<Split>(about.Split), Questions = about.Questions, Seed = about.Seed, Estimator = Enum.Parse<EstimatorKind>(about.Estimator) };
+            var options = new AnnotationOptions
+            {
+                Split = Enum.Parse<Split>(about.Split),
+                Questions = about.Questions,
+                Seed = about.Seed,
+                Estimator = Enum.Parse<EstimatorKind>(about.Estimator),
+            };
+            if (about.Normaliser is { } normaliser) options = NamedOptions.Set(options, $"normaliser={normaliser}");
             return new(new(about.Model, options, about.NumberFormat, Tables.Read<Knowledge.LabelRow>(labels), about.MovedBoundaries, labels),
                 Tables.Read<ExampleRow>(Path.Combine(folder, "examples.parquet")), about.Prompt);
         }

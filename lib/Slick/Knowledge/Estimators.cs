@@ -61,8 +61,13 @@ public static class Estimators
 /// The closed form: teacher forcing gives the probability that a sample under the protocol's temperature and top-k is
 /// the gold answer. It is a lower bound where the same string has tokenisations beside the tokenizer's own.
 /// </summary>
+/// <param name="options">The protocol.</param>
+/// <param name="format">How questions are written.</param>
+/// <exception cref="UsageException">An option is out of its range.</exception>
 public sealed class ExactEstimator(SamplingOptions options, PromptFormat format) : IEstimator
 {
+    private readonly SamplingOptions options = OptionRanges.Check(options, "sampling");
+
     /// <inheritdoc />
     public string Name => "exact";
 
@@ -92,8 +97,11 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
 /// <param name="options">The protocol.</param>
 /// <param name="format">How questions are written.</param>
 /// <param name="normaliser">What is made equal before answers are compared.</param>
+/// <exception cref="UsageException">An option is out of its range.</exception>
 public sealed class SampledEstimator(SamplingOptions options, PromptFormat format, AnswerNormaliser normaliser = AnswerNormaliser.None) : IEstimator
 {
+    private readonly SamplingOptions options = OptionRanges.Check(options, "sampling");
+
     /// <inheritdoc />
     public string Name => "sampled";
 

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 
 namespace Slick.Models;
@@ -9,20 +10,28 @@ namespace Slick.Models;
 public sealed record DecoderConfig
 {
     /// <summary>Entries of the vocabulary.</summary>
+    [Range(1, int.MaxValue)]
     public required int VocabularySize { get; init; }
     /// <summary>Width of the residual stream.</summary>
+    [Range(1, int.MaxValue)]
     public required int HiddenSize { get; init; }
     /// <summary>Number of blocks.</summary>
+    [Range(1, int.MaxValue)]
     public required int Layers { get; init; }
     /// <summary>Query heads.</summary>
+    [Range(1, int.MaxValue)]
     public required int Heads { get; init; }
     /// <summary>Key and value heads; divides <see cref="Heads"/>.</summary>
+    [Range(1, int.MaxValue)]
     public required int KeyValueHeads { get; init; }
     /// <summary>Width of one head.</summary>
+    [Range(1, int.MaxValue)]
     public required int HeadDim { get; init; }
     /// <summary>Inner width of the MLP.</summary>
+    [Range(1, int.MaxValue)]
     public required int IntermediateSize { get; init; }
     /// <summary>Longest sequence, in tokens.</summary>
+    [Range(1, int.MaxValue)]
     public required int MaxPositions { get; init; }
     /// <summary>What each layer's attention sees, by layer.</summary>
     public IReadOnlyList<LayerAttention> LayerAttentions
@@ -37,10 +46,12 @@ public sealed record DecoderConfig
     /// <summary>The same for the logits.</summary>
     public double? FinalSoftCap { get; init; }
     /// <summary>Added to the mean square (or variance) before its root is taken.</summary>
+    [Range(0.0, 1.0)]
     public double NormEpsilon { get; init; } = 1e-6;
     /// <summary>True where the output layer is the embedding matrix.</summary>
     public bool TiedEmbeddings { get; init; } = true;
     /// <summary>Standard deviation of fresh weights.</summary>
+    [Range(0.0, 100.0)]
     public double InitializerRange { get; init; } = 0.02;
     /// <summary>Ids of the tokens that end an answer: those of generation_config.json where that file names some, else of config.json; empty where neither does.</summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];

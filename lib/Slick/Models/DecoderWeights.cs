@@ -49,7 +49,7 @@ public sealed class DecoderWeights : IDisposable
     private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, bool trainable, ScalarType dtype)
     {
         Slick.Runtime.NativeLibraries.Load();
-        Config = config;
+        Config = Slick.Runtime.OptionRanges.Check(config, "config");
         var family = config.Architecture;
         var (parts, fused, size) = Plan(config);
         layout.AddRange(parts);

@@ -79,10 +79,12 @@ public static class PreTraining
     /// <param name="stage">The stage's name in progress reports.</param>
     /// <param name="progress">Told tokens, tokens/s and loss.</param>
     /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
         string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
     {
+        OptionRanges.Check(options, "preTraining");
         var weights = new DecoderWeights(options.Shape(vocabularySize), device, trainable: true);
         try
         {

@@ -94,8 +94,10 @@ public sealed class PromptBatch : IDisposable
 
     /// <summary>Draws the exemplars of each prompt: N_ex different ordered lists of dev facts of one relation.</summary>
     /// <exception cref="SlickException">The relation has too few dev facts.</exception>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
     public static IReadOnlyList<IReadOnlyList<Fact>> DrawExemplars(IReadOnlyList<Fact> dev, SamplingOptions options, int seed)
     {
+        Slick.Runtime.OptionRanges.Check(options, "sampling");
         if (dev.Count < options.Shots + 1)
             throw new SlickException($"The relation {(dev.Count > 0 ? dev[0].Relation : "?")} has {dev.Count} dev facts; a prompt of {options.Shots} exemplars needs {options.Shots + 1}.");
         var different = Enumerable.Range(0, options.Shots).Aggregate(1.0, (n, i) => n * (dev.Count - i));

@@ -80,6 +80,7 @@ public static class Annotation
         store.Device = compute.Device.ToString();
         // The questions first: the hash reads all of the model.
         var dataset = EntityQuestions.Read(data);
+        foreach (var remark in dataset.Remarks) progress.Say(remark);
         var parts = Parts(name, ModelFiles.Hash(model), dataset, options, format, store, progress);
         if (parts.Any(p => !p.Stage.IsComplete))
         {
@@ -88,7 +89,7 @@ public static class Annotation
             if (weights.Config.UnusedGeneration.Length > 0) progress.Say(weights.Config.UnusedGeneration);
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
                 ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
-                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes };
+                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = options.Bytes };
             if (tokenizer.UnknownId is { } unknown)
             {
                 var ids = parts.SelectMany(p => p.Questions).SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
@@ -154,10 +155,10 @@ public static class Annotation
     /// <param name="data">The dataset's folder.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
-        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling }, BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
+        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser }, BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
 
     private static string Described(AnnotationOptions options) =>
-        string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {options.Seed}");
+        string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}{(options.Normaliser == AnswerNormaliser.None ? "" : $" ({options.Normaliser})")}, seed {options.Seed}");
 
     private static Action<string> Work(Part part, string stage, string scratch, Decoder decoder, ITokenizer tokenizer, IEstimator estimator,
         AnnotationOptions options, IProgressReport progress, CancellationToken cancellation)
@@ -229,7 +230,9 @@ public static class Annotation
                 questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
             }
             var stage = store.Stage(format, "relation", Version, $"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
-                new { Annotator = Annotator.Version, options.Estimator, options.Sampling }, options.Seed, [modelHash, Hash(dev, questions)]);
+                // A normaliser is named only where there is one: labels without keep the keys that they always had.
+                options.Normaliser == AnswerNormaliser.None ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
+                    : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed, [modelHash, Hash(dev, questions)]);
             parts.Add(new(relation.Id, questions, dev, stage));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");

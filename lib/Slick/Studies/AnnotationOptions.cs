@@ -1,5 +1,7 @@
 using Slick.Facts;
+using Slick.Runtime;
 using Slick.Sampling;
+using Slick.Text;
 
 namespace Slick.Studies;
 
@@ -19,6 +21,8 @@ public sealed record AnnotationOptions
     public int Seed { get; init; } = 1;
     /// <summary>How P_Correct is found.</summary>
     public EstimatorKind Estimator { get; init; }
+    /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
+    public AnswerNormaliser Normaliser { get; init; }
     /// <summary>SliCK's protocol.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
@@ -26,9 +30,12 @@ public sealed record AnnotationOptions
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
     /// <summary>Checks what the types cannot.</summary>
-    /// <exception cref="UsageException">A number of questions below 1.</exception>
+    /// <exception cref="UsageException">A number out of range, or a normaliser that the estimator has no use for.</exception>
     public void Check()
     {
+        OptionRanges.Check(this);
+        if (Relations is null) throw new UsageException("relations is missing; leave it out for the 12 in distribution.");
         if (Questions < 1) throw new UsageException($"--questions {Questions}: at least one question a relation is needed.");
+        StudyOptions.CheckNormaliser(Estimator, Normaliser);
     }
 }

@@ -32,12 +32,11 @@ public static class FineTuningRuns
         StudyOptions options, IReadOnlyList<Run> runs, RunStore store, IProgressReport progress, CancellationToken cancellation)
     {
         var name = $"fine-tuning (seed {model.Seed})";
-        IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) => FineTuningSets.Make(run.Arm with { Kind = kind ?? run.Arm.Kind }, model.Dataset.Facts, labels, options.Size, Seeds.Mix(model.Seed, run.Seed));
-        var empty = runs.Where(r => Set(r).Count == 0).Select(r => r.Arm).Distinct().ToList();
+        IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) => SetOf(run with { Arm = run.Arm with { Kind = kind ?? run.Arm.Kind } }, model.Dataset.Facts, labels, options, model.Seed);
+        (runs, var empty) = NotEmpty(runs, model.Dataset.Facts, labels, options, model.Seed);
         if (empty.Any(a => a.Kind == ArmKind.Ratio))
             throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed{(options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown" : " or a larger world")}.");
         if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
-        runs = [.. runs.Where(r => !empty.Contains(r.Arm))];
         var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
         var diverged = new List<string>();
@@ -81,6 +80,17 @@ public static class FineTuningRuns
         stages = [.. stages.Where(s => s.IsComplete)];
         return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))],
             [.. diverged.Order(StringComparer.Ordinal)]);
+    }
+
+    // Both take the facts and the labels of a base model, and its seed.
+    private static IReadOnlyList<Fact> SetOf(Run run, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed) =>
+        FineTuningSets.Make(run.Arm, facts, labels, options.Size, Seeds.Mix(baseSeed, run.Seed));
+
+    /// <summary>The runs whose sets have facts, and the kinds of set that have none.</summary>
+    internal static (IReadOnlyList<Run> Runs, IReadOnlyList<Arm> Empty) NotEmpty(IReadOnlyList<Run> runs, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed)
+    {
+        List<Arm> empty = [.. runs.Where(r => SetOf(r, facts, labels, options, baseSeed).Count == 0).Select(r => r.Arm).Distinct()];
+        return ([.. runs.Where(r => !empty.Contains(r.Arm))], empty);
     }
 
     internal static Stage StageOf(Run run, string modelKey, string labelsKey, int baseSeed, StudyOptions options, RunStore store) =>

@@ -1,7 +1,7 @@
 using System.Collections;
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using Slick.Runtime;
 
 namespace Slick.Studies;
 
@@ -56,16 +56,15 @@ public static class NamedOptions
         var type = property.PropertyType;
         object? value = null;
         if (type == typeof(string)) value = text;
-        else if (type == typeof(int) && int.TryParse(text, NumberStyles.Integer | NumberStyles.AllowThousands, culture, out var whole)) value = whole;
+        else if (type == typeof(int) && int.TryParse(text, NumberStyles.AllowLeadingSign, culture, out var whole)) value = whole;
         else if (type == typeof(double) && double.TryParse(text, NumberStyles.Float, culture, out var number) && double.IsFinite(number)) value = number;
         else if (type == typeof(bool) && bool.TryParse(text, out var truth)) value = truth;
         else if (type.IsEnum && Enum.GetNames(type).FirstOrDefault(n => string.Equals(n, text.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)) is { } member) value = Enum.Parse(type, member);
         if (value is null)
             throw new UsageException(type.IsEnum
                 ? $"'{text}' is no value of {name}; it is one of {string.Join(", ", Enum.GetNames(type).Select(Camel))}."
-                : $"'{text}' is no value of {name}; it takes {(type == typeof(int) ? "a whole number" : type == typeof(double) ? "a number" : "true or false")}.");
-        if (property.GetCustomAttribute<RangeAttribute>() is { } range && !range.IsValid(value))
-            throw new UsageException(string.Create(culture, $"{name} = {text} is out of range; it lies between {range.Minimum} and {range.Maximum}."));
+                : $"'{text}' is no value of {name}; it takes {(type == typeof(int) ? "a whole number, without separators" : type == typeof(double) ? "a number, such as 0.5 or 3e-5" : "true or false")}.");
+        OptionRanges.CheckValue(property, name, value);
         return value;
     }
 

@@ -48,7 +48,7 @@ public static class Study
     {
         progress ??= Progress.None;
         options.Check();
-        var runs = options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d))).ToList();
+        var runs = Runs(options);
         var (bases, epochs, answers, failures) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
         for (var b = 0; b < options.Bases; b++)
         {
@@ -97,6 +97,7 @@ public static class Study
     {
         var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
+        options.Check();
         var store = RunStore.Open(folder);
         if (preset == "smoke" || isThere(options, seed, store)) return (string.Join(", ", settings.Prepend(preset)), options, store);
         Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");
@@ -104,14 +105,22 @@ public static class Study
     }
 
     /// <summary>True where the store has the labels and every run of a study, those that diverged included: nothing is left to do.</summary>
-    public static bool IsComplete(StudyOptions options, int seed, RunStore store) => Enumerable.Range(seed, options.Bases).All(s =>
+    public static bool IsComplete(StudyOptions options, int seed, RunStore store)
     {
-        var model = BaseModel.StageOf(options, s, store);
-        var labels = Labels.StageOf(model.Key, s, options, store);
-        // The sets that no fact belongs to have no run: they are known only with the labels.
-        return model.IsComplete && labels.IsComplete && options.Arms().All(a => Enumerable.Range(1, a.Draws).All(d =>
-            FineTuningRuns.StageOf(new(a.Arm, d), model.Key, labels.Key, s, options, store).IsSettled || a.Arm.UnknownPercent < 0 && a.Arm.Kind != ArmKind.Natural));
-    });
+        options.Check();
+        return Enumerable.Range(seed, options.Bases).All(s =>
+        {
+            var model = BaseModel.StageOf(options, s, store);
+            var labels = Labels.StageOf(model.Key, s, options, store);
+            if (!model.IsComplete || !labels.IsComplete) return false;
+            // A set that no fact belongs to has no run, which the labels tell.
+            var (facts, rows) = (Tables.Read<Fact>(model.File("facts.parquet")), Tables.Read<LabelRow>(labels.File("labels.parquet")));
+            var (runs, empty) = FineTuningRuns.NotEmpty(Runs(options), facts, rows, options, s);
+            return !empty.Any(a => a.Kind == ArmKind.Ratio) && runs.All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
+        });
+    }
+
+    private static List<Run> Runs(StudyOptions options) => [.. options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d)))];
 }
 
 /// <summary>A base model and what it knows.</summary>

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Slick.Facts;
 using Slick.Models;
+using Slick.Runtime;
 using Slick.Sampling;
 using Slick.Text;
 using Slick.Training;
@@ -79,18 +80,26 @@ public sealed record StudyOptions
     public static StudyOptions Preset(string name) =>
         Presets.TryGetValue(name ?? "", out var options) ? options : throw new UsageException($"There is no preset '{name}'; it is one of {string.Join(", ", Presets.Keys)}.");
 
-    /// <summary>Checks what one option alone cannot tell.</summary>
-    /// <exception cref="UsageException">Two options contradict each other.</exception>
+    /// <summary>Checks each option's range, and what one option alone cannot tell.</summary>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     public void Check()
     {
+        OptionRanges.Check(this);
         if (PreTraining.HiddenSize % (2 * PreTraining.Heads) != 0) throw new UsageException($"preTraining.hiddenSize = {PreTraining.HiddenSize} is no multiple of twice preTraining.heads = {PreTraining.Heads}.");
         if (PreTraining.Heads % PreTraining.KeyValueHeads != 0) throw new UsageException($"preTraining.keyValueHeads = {PreTraining.KeyValueHeads} does not divide preTraining.heads = {PreTraining.Heads}.");
         if (PreTraining.BatchRows % PreTraining.Shards != 0) throw new UsageException($"preTraining.batchRows = {PreTraining.BatchRows} is no multiple of preTraining.shards = {PreTraining.Shards}.");
         if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException($"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, world.oodDevFacts = {World.OodDevFacts}.");
         if (Enumerable.Range(0, Sampling.Shots).Aggregate(1.0, (n, i) => n * (World.DevFacts - i)) < Sampling.Prompts) throw new UsageException($"{World.DevFacts} dev facts do not make sampling.prompts = {Sampling.Prompts} different prompts of {Sampling.Shots} exemplars.");
-        if (Estimator == EstimatorKind.Exact && Normaliser != AnswerNormaliser.None) throw new UsageException("normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
+        CheckNormaliser(Estimator, Normaliser);
         // Four exemplars and a question: about 16 words each.
         if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException($"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = {PreTraining.ContextTokens} positions.");
+    }
+
+    internal static void CheckNormaliser(EstimatorKind estimator, AnswerNormaliser normaliser)
+    {
+        // Exact's closed form is the probability of one string.
+        if (estimator == EstimatorKind.Exact && normaliser != AnswerNormaliser.None)
+            throw new UsageException("normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
     }
 
     /// <summary>The sets that are fine-tuned on, and how often each is drawn.</summary>

@@ -24,10 +24,14 @@ internal sealed class AddedTokens
 
     private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // the longest first
     private readonly SearchValues<char> firsts;
+    private readonly bool splitsSpecial;
 
-    /// <summary>A finder of tokens by what their content looks like in the text that is searched.</summary>
-    public AddedTokens(IEnumerable<(string Content, AddedToken Token)> tokens)
+    /// <summary>A finder of tokens.</summary>
+    /// <param name="tokens">What each token's content looks like in the text that is searched.</param>
+    /// <param name="splitsSpecial">Special tokens are text like any other.</param>
+    public AddedTokens(IEnumerable<(string Content, AddedToken Token)> tokens, bool splitsSpecial)
     {
+        this.splitsSpecial = splitsSpecial;
         byFirst = tokens.Where(t => t.Content.Length > 0).GroupBy(t => t.Content[0])
             .ToDictionary(g => g.Key, g => g.OrderByDescending(t => t.Content.Length).ToArray());
         firsts = SearchValues.Create([.. byFirst.Keys]);
@@ -75,6 +79,7 @@ internal sealed class AddedTokens
             }
             int begin = at, end = at + content.Length;
             at = end;
+            if (splitsSpecial && token.Special) continue;
             if (token.SingleWord && (EndsWithWord(text.AsSpan(0, begin)) || BeginsWithWord(text.AsSpan(end)))) continue;
             if (token.StripLeft)
             {

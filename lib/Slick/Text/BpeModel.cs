@@ -22,15 +22,18 @@ internal sealed class BpeModel
     private readonly HashSet<int> neighbours = []; // two UTF-16 units that stand next to each other in something merged
     private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
     private readonly bool unknownWaits; // behind another unknown or behind bytes
+    private readonly bool opens; // a character that is not there is no wall: it is left out and its neighbours meet, or merges go on with the unknown token
     private readonly int unknown = -1;
-    private readonly string? unknownIsMissing; // what is wrong where a text needs it
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private int cached;
 
     /// <summary>Token to id.</summary>
     public IReadOnlyDictionary<string, int> Vocabulary => vocabulary;
 
-    public BpeModel(JsonPlace model)
+    /// <summary>Reads the model.</summary>
+    /// <param name="model">Its place in tokenizer.json.</param>
+    /// <param name="readsBytes">Every piece is made of the characters of <see cref="ByteAlphabet"/>.</param>
+    public BpeModel(JsonPlace model, bool readsBytes)
     {
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
             if (!model[name].IsNothing && model[name].Text().Length > 0) throw model[name].Wrong("it is not supported");
@@ -46,12 +49,14 @@ internal sealed class BpeModel
             if (!ids.Add(place.Id())) throw place.Wrong("the id stands twice");
         }
         lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        if (!model["unk_token"].IsNothing)
-        {
-            unknown = vocabulary.GetValueOrDefault(model["unk_token"].Text(), -1);
-            if (unknown < 0) unknownIsMissing = model["unk_token"].Wrong("the token is not in the vocabulary, and a text needs it").Message;
-        }
+        if (!model["unk_token"].IsNothing) unknown = vocabulary.GetValueOrDefault(model["unk_token"].Text(), -1);
         for (var b = 0; b < 256; b++) bytes[b] = vocabulary.TryGetValue(FormattableString.Invariant($"<0x{b:X2}>"), out var id) ? id : -1;
+        int[] inTexts = [.. Enumerable.Range(0, 256).Where(b => b is not (0xC0 or 0xC1 or >= 0xF5))]; // the bytes of UTF-8
+        var wholeAlphabet = (byteFallback && inTexts.All(b => bytes[b] >= 0))
+            || (readsBytes && inTexts.All(b => vocabulary.ContainsKey(ByteAlphabet.Of((byte)b).ToString())));
+        if (!model["unk_token"].IsNothing && unknown < 0 && !wholeAlphabet)
+            throw model["unk_token"].Wrong("the token is not in the vocabulary, and a text with a character that is not there needs it");
+        opens = unknown < 0 && !wholeAlphabet;
         unknownWaits = unknown >= 0 && (byteFallback ? Array.IndexOf(bytes, -1) >= 0 : fuseUnknown);
         var rank = 0;
         foreach (var merge in model["merges"].Items())
@@ -62,6 +67,7 @@ internal sealed class BpeModel
                 throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
             merges[Key(a, b)] = (rank++, joined); // of two equal merges the later counts
             neighbours.Add(left[^1] << 16 | right[0]);
+            opens |= unknown >= 0 && (a == unknown || b == unknown);
             mergesBytes |= Array.IndexOf(bytes, a) >= 0 || Array.IndexOf(bytes, b) >= 0;
         }
     }
@@ -90,8 +96,9 @@ internal sealed class BpeModel
         var begin = 0;
         for (var i = 1; i < piece.Length; i++)
         {
-            if (neighbours.Contains(piece[i - 1] << 16 | piece[i]) || char.IsLowSurrogate(piece[i])
-                || (unknownWaits && !lookup.ContainsKey(piece[(i - 1)..i]) && !lookup.ContainsKey(piece[i..(i + 1)]))) continue;
+            if (neighbours.Contains(piece[i - 1] << 16 | piece[i]) || char.IsLowSurrogate(piece[i])) continue;
+            if (unknownWaits && !lookup.ContainsKey(piece[(i - 1)..i]) && !lookup.ContainsKey(piece[i..(i + 1)])) continue;
+            if (opens && (!lookup.ContainsKey(piece[(i - 1)..i]) || !lookup.ContainsKey(piece[i..(i + 1)]))) continue;
             EncodeUncut(piece[begin..i], into);
             begin = i;
         }
@@ -183,7 +190,6 @@ internal sealed class BpeModel
                     continue;
                 }
             }
-            if (unknownIsMissing is not null) throw new SlickException(unknownIsMissing);
             if (unknown < 0) continue; // the character is left out
             if (waits && !fuseUnknown) symbols.Add(unknown);
             waits = true;

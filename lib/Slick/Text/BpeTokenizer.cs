@@ -17,19 +17,26 @@ internal sealed class BpeTokenizer : ITokenizer
 
     public BpeTokenizer(JsonPlace json, TokenizerSettings settings)
     {
-        model = new BpeModel(json["model"]);
+        var cuts = settings.PreTokenizer(json);
+        model = new BpeModel(json["model"], PreTokenizers.EndsInBytes(cuts));
         normalizer = Normalizers.Read(json["normalizer"]);
-        preTokenizer = PreTokenizers.Read(json["pre_tokenizer"]);
-        // Hugging Face tokenizers looks for the beginning in the text before it was normalised.
-        if (Normalizers.RemovesBeginning(json["normalizer"]) && PreTokenizers.MarksBeginning(json["pre_tokenizer"]))
-            throw json["normalizer"].Wrong("one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
+        preTokenizer = PreTokenizers.Read(cuts);
         decoder = TokenDecoders.Read(json["decoder"]);
-        var found = AddedTokens.Read(json["added_tokens"], model.Vocabulary);
+        var found = settings.AddedTokens(AddedTokens.Read(json["added_tokens"], model.Vocabulary), model.Vocabulary);
+        if (PreTokenizers.MarksBeginning(cuts))
+        {
+            // Hugging Face tokenizers looks for the beginning in the text before it was normalised.
+            if (Normalizers.RemovesBeginning(json["normalizer"]))
+                throw json["normalizer"].Wrong("one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
+            // There all that a normalizer makes of the first character, or puts before it, stands at the beginning.
+            if (Normalizers.LengthensBeginning(json["normalizer"]) && (PreTokenizers.CutsBeforeItMarks(cuts) || found.Any(t => t.Normalized)))
+                throw json["normalizer"].Wrong("one that can lengthen what a text begins with is not supported where the text is cut before Metaspace with its prepend_scheme first");
+        }
         tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(), found.Select(t => t.Id).DefaultIfEmpty(-1).Max())];
         foreach (var (token, id) in model.Vocabulary) tokens[id] = token;
         foreach (var token in found) tokens[token.Id] = token.Content;
-        if (found.Any(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)));
-        if (found.Any(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)));
+        if (found.Any(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)), settings.SplitsSpecial);
+        if (found.Any(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)), settings.SplitsSpecial);
         texts = [.. tokens];
         foreach (var token in found.Where(t => t.Normalized)) texts[token.Id] = normalizer?.Invoke(token.Content) ?? token.Content;
         (before, after) = PostProcessor.Read(json["post_processor"]);
@@ -64,6 +71,7 @@ internal sealed class BpeTokenizer : ITokenizer
 
     private int[] Encode(string text, int[] before, int[] after)
     {
+        text = WellFormed(text);
         var ids = new List<int>(text.Length / 3 + 4);
         var pieces = new List<string>();
         ids.AddRange(before);
@@ -77,6 +85,10 @@ internal sealed class BpeTokenizer : ITokenizer
         ids.AddRange(after);
         return [.. ids];
     }
+
+    // Unpaired surrogates have no UTF-8: they become U+FFFD before anything looks at them.
+    private static string WellFormed(string text) =>
+        text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? string.Concat(text.EnumerateRunes().Select(r => r.ToString())) : text;
 
     private void EncodePart(string text, bool first, List<int> ids, List<string> pieces)
     {

@@ -20,6 +20,9 @@ internal static class ByteAlphabet
         return characters;
     }
 
+    /// <summary>The character of a byte.</summary>
+    public static char Of(byte value) => Characters[value];
+
     /// <summary>The UTF-8 bytes of a text, one character each.</summary>
     public static string FromText(string text)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Slick.Text;
@@ -33,19 +32,26 @@ internal static class Normalizers
                 return text => text.Length == 0 ? text : before + text;
             case "Replace":
                 var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
-                // Hugging Face tokenizers replaces nothing by something twice where a text begins.
-                var nothing = place["pattern"].Wrong("a pattern that matches a text of no length is not supported");
-                if (pattern.IsIn("")) throw nothing;
-                return text => pattern.Matches(text).Any(m => m.Begin == m.End) ? throw new SlickException(nothing.Message) : pattern.Replace(text, content);
+                // What Hugging Face tokenizers puts before a text in this way stands there twice, or ends the process.
+                if (pattern.MayTakeNothing) throw place["pattern"].Wrong("a pattern that may match a text of no length where a text begins is not supported");
+                return text => pattern.Replace(text, content);
             case "Strip":
                 var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));
                 return text => left ? right ? text.Trim() : text.TrimStart() : right ? text.TrimEnd() : text;
             case "StripAccents":
-                return StripAccents;
+                return UnicodeForms.WithoutMarks;
             case var other:
                 throw place["type"].Wrong($"the normalizer '{other}' is not supported");
         }
     }
+
+    /// <summary>True where one puts something before every text.</summary>
+    public static bool Prepends(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["normalizers"].Items().Any(Prepends),
+        "Prepend" => true,
+        _ => false,
+    };
 
     /// <summary>True where one can take away what a text begins with.</summary>
     public static bool RemovesBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
@@ -57,6 +63,15 @@ internal static class Normalizers
         _ => false,
     };
 
+    /// <summary>True where one can make several characters of the one that a text begins with, or put some before it.</summary>
+    public static bool LengthensBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
+    {
+        "Sequence" => place["normalizers"].Items().Any(LengthensBeginning),
+        "Strip" or "StripAccents" => false,
+        "Replace" => place["content"].Text().Length > 1 || place["pattern"]["String"].Text("").Length != 1,
+        _ => true,
+    };
+
     // Character by character, without the rule for a final sigma.
     private static string Lowercase(string text)
     {
@@ -64,14 +79,6 @@ internal static class Normalizers
         foreach (var rune in text.EnumerateRunes())
             if (rune.Value == 0x130) result.Append("i\u0307");
             else result.Append(Rune.ToLowerInvariant(rune));
-        return result.ToString();
-    }
-
-    private static string StripAccents(string text)
-    {
-        var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-            if (Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)) result.Append(rune);
         return result.ToString();
     }
 }

@@ -6,14 +6,16 @@ namespace Slick.Text;
 
 /// <summary>
 /// Translates a regular expression of Oniguruma (Ruby's syntax), which Hugging Face tokenizers use, to one of .NET that
-/// matches the same texts of characters up to U+FFFF. What the two read differently is rewritten where that is exact;
-/// all else is refused.
+/// matches the same texts of characters up to U+FFFF. What it names beyond U+FFFF is left to the caller, who has a
+/// character up to U+FFFF stand for it. What the two read differently is rewritten where that is exact; all else is refused.
 /// </summary>
 internal sealed class OnigurumaExpression
 {
     /// <summary>Oniguruma's <c>\w</c> inside a class; by itself it has six numbers more.</summary>
     internal const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
-    private const string WordAlone = Word + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
+    private const string NumbersOfWordAlone = @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
+    /// <summary>Letters in circles and squares beyond U+FFFF, symbols that <c>\w</c> has in Oniguruma and in Rust.</summary>
+    internal static readonly IReadOnlyList<(int First, int Last)> WordBeyond = [(0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189)];
 
     private static readonly string[] Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
     private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
@@ -23,23 +25,29 @@ internal sealed class OnigurumaExpression
 
     private readonly string pattern;
     private readonly StringBuilder result = new();
-    private readonly Stack<(int Begin, bool Folds, bool Behind, bool Atomic)> groups = new();
-    private readonly List<(char First, char Last)> named = [];
+    private readonly Stack<(int Begin, bool Folds, bool Behind, bool Atomic, string Kind, bool Takes, bool AllTake)> groups = new();
+    private readonly List<(int First, int Last)> named = [];
+    private readonly Func<int, int, string> beyond;
     private bool folds;  // inside (?i:
     private bool behind; // inside (?<=, which .NET reads from right to left
     private bool atomic; // something in this group keeps what it took
+    private bool takes;  // this alternative takes a character, or looks behind at one
+    private bool allTake = true; // so do those before it in this group
     private char letter; // the last atom where it is one character
     private int at;
 
-    private OnigurumaExpression(string pattern) => this.pattern = pattern;
+    private OnigurumaExpression(string pattern, Func<int, int, string> beyond) => (this.pattern, this.beyond) = (pattern, beyond);
 
     /// <summary>The expression for <see cref="RegexOptions.Multiline"/>, and the characters that it names itself, as ranges.</summary>
+    /// <param name="pattern">Oniguruma's expression.</param>
+    /// <param name="beyond">What stands in a class for the characters of a range beyond U+FFFF.</param>
+    /// <returns>The last: true where it may match nothing where a text begins.</returns>
     /// <exception cref="ArgumentException">The expression is damaged, or something in it is not supported.</exception>
-    public static (string Expression, IReadOnlyList<(char First, char Last)> Named) Translate(string pattern)
+    public static (string Expression, IReadOnlyList<(int First, int Last)> Named, bool MayTakeNothing) Translate(string pattern, Func<int, int, string> beyond)
     {
-        var expression = new OnigurumaExpression(pattern);
+        var expression = new OnigurumaExpression(pattern, beyond);
         expression.Read();
-        return (expression.result.ToString(), expression.named);
+        return (expression.result.ToString(), expression.named, !(expression.takes && expression.allTake));
     }
 
     private static ArgumentException Refused(string what) => new($"{what} is not supported");
@@ -51,7 +59,7 @@ internal sealed class OnigurumaExpression
         while (at < pattern.Length)
         {
             var begin = result.Length;
-            var (before, keeps) = (letter, false);
+            var (before, keeps, taken) = (letter, false, true);
             letter = default;
             switch (pattern[at])
             {
@@ -61,12 +69,15 @@ internal sealed class OnigurumaExpression
                 case ')':
                     if (groups.Count == 0) throw Refused("a ')' without its '('");
                     keeps = atomic;
-                    (begin, folds, behind, atomic) = groups.Pop();
+                    var inside = takes && allTake;
+                    (begin, folds, behind, atomic, var kind, takes, allTake) = groups.Pop();
+                    taken = inside && kind is not ("(?=" or "(?!" or "(?<!");
                     atomic |= keeps;
                     result.Append(pattern[at++]);
                     break;
                 case '|':
                     result.Append(pattern[at++]);
+                    (takes, allTake) = (false, allTake && takes);
                     continue;
                 case '[':
                     Class();
@@ -74,8 +85,10 @@ internal sealed class OnigurumaExpression
                 case '^': // not behind a line feed that ends the text
                     result.Append(@"(?:\A|^(?!\z))");
                     at++;
+                    taken = false;
                     break;
                 case '.' or '$':
+                    taken = pattern[at] == '.';
                     result.Append(pattern[at++]);
                     break;
                 case '?' or '*' or '+':
@@ -83,20 +96,27 @@ internal sealed class OnigurumaExpression
                 case '\\' when Follows(@"\A") || Follows(@"\z") || Follows(@"\Z"):
                     result.Append(pattern, at, 2);
                     at += 2;
+                    taken = false;
                     break;
                 case '\\' when Follows(@"\w") || Follows(@"\W"):
-                    result.Append(Follows(@"\w") ? "[" : "[^").Append(WordAlone).Append(']');
+                    result.Append(Follows(@"\w") ? "[" : "[^").Append(NumbersOfWordAlone).Append(OfWord()).Append(']');
                     at += 2;
                     break;
                 default:
                     if (Interval.IsMatch(pattern, at)) throw Refused("a '{' that follows nothing or another quantifier");
                     var (character, set) = Next();
-                    if (set is null) Literal(character, before);
+                    if (set is null && character > 0xFFFF)
+                    {
+                        result.Append('[');
+                        Member(character, character);
+                        result.Append(']');
+                    }
+                    else if (set is null) Literal((char)character, before);
                     else result.Append('[').Append(set).Append(']');
                     break;
             }
             var written = result.Length;
-            Quantifier(begin);
+            takes |= Quantifier(begin) && taken;
             // .NET does not find every match of (?:a?+)*a.
             if (keeps && result.Length > written) throw Refused("a quantifier of a group with something possessive or atomic in it");
         }
@@ -105,7 +125,7 @@ internal sealed class OnigurumaExpression
 
     private void Open()
     {
-        var outside = (result.Length, folds, behind, atomic);
+        var outside = (Begin: result.Length, folds, behind, atomic, Kind: "", takes, allTake);
         if (result.Length == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
         {
             result.Append("(?i)");
@@ -120,12 +140,14 @@ internal sealed class OnigurumaExpression
         if (group is "(?i:" or "(?-i:") folds = group == "(?i:";
         result.Append(group ?? "(?:"); // nothing refers to a group
         at += group?.Length ?? 1;
-        groups.Push(outside);
+        groups.Push(outside with { Kind = group ?? "(" });
+        (takes, allTake) = (false, true);
         atomic = group == "(?>";
     }
 
     // X?+ is (?>X?). An interval has no such form: X{1,3}+ is (?:X{1,3})+, and X{2}? is (?:X{2})?.
-    private void Quantifier(int begin)
+    // True where what it follows is there at least once.
+    private bool Quantifier(int begin)
     {
         bool Takes(char character)
         {
@@ -133,9 +155,11 @@ internal sealed class OnigurumaExpression
             at++;
             return true;
         }
-        if (at == pattern.Length) return;
+        if (at == pattern.Length) return true;
+        var once = true;
         if (pattern[at] is '?' or '*' or '+')
         {
+            once = pattern[at] == '+';
             result.Append(pattern[at++]);
             if (Takes('?')) result.Append('?');
             else if (Takes('+'))
@@ -150,11 +174,13 @@ internal sealed class OnigurumaExpression
             var (low, comma, high) = (interval.Groups["low"].Value, interval.Groups["comma"].Value, interval.Groups["high"].Value);
             result.Append('{').Append(low.Length > 0 ? low : "0").Append(comma).Append(high).Append('}');
             at += interval.Length;
+            once = low.Any(digit => digit != '0') && !(comma.Length == 0 && Follows("?"));
             if (Takes('+')) result.Insert(begin, "(?:").Append(")+");
             else if (Takes('?')) _ = comma.Length > 0 ? result.Append('?') : result.Insert(begin, "(?:").Append(")?");
         }
-        else return;
+        else return true;
         if (Interval.IsMatch(pattern, at)) throw Refused("a '{' that follows nothing or another quantifier");
+        return once;
     }
 
     private void Literal(char character, char before)
@@ -171,11 +197,24 @@ internal sealed class OnigurumaExpression
         at++;
         result.Append('[');
         if (Follows("^")) result.Append(pattern[at++]);
+        Members();
+        result.Append(']');
+    }
+
+    // What stands in a class, and the bracket that ends it. The members of a class inside it are its members too.
+    private void Members()
+    {
         for (var begin = at; ; )
         {
             if (at >= pattern.Length) throw Refused("a '[' without its ']'");
             if (pattern[at] == ']' && at > begin) break;
-            if (pattern[at] is '[' or ']') throw Refused($"a '{pattern[at]}' without a backslash inside a class");
+            if (pattern[at] == '[' && !Follows("[:") && !Follows("[^"))
+            {
+                at++;
+                Members();
+                continue;
+            }
+            if (pattern[at] is '[' or ']') throw Refused($"'{pattern.AsSpan(at, Math.Min(2, pattern.Length - at))}' inside a class");
             if (Follows("&&")) throw Refused("'&&' inside a class");
             if (pattern[at] == '-' && at > begin && !Follows("-]")) throw Refused("a '-' without a backslash in the midst of a class");
             var plain = pattern[at] == '-';
@@ -193,21 +232,27 @@ internal sealed class OnigurumaExpression
                 (last, set) = Next();
                 if (set is not null || last < first) throw Refused("such a range");
             }
-            Name(first, last);
-            result.Append(Written(first)).Append('-').Append(Written(last));
-            if (folds && (first <= 's' && last >= 's' || first <= 'S' && last >= 'S')) result.Append(@"\u017F");
+            Member(first, last);
         }
         at++;
-        result.Append(']');
+    }
+
+    private void Member(int first, int last)
+    {
+        Name(first, last);
+        if (first <= 0xFFFF) result.Append(Written((char)first)).Append('-').Append(Written((char)Math.Min(last, 0xFFFF)));
+        if (last > 0xFFFF) result.Append(beyond(Math.Max(first, 0x10000), last));
+        if (folds && (first <= 's' && last >= 's' || first <= 'S' && last >= 'S')) result.Append(@"\u017F");
     }
 
     // A character, or a set that can stand inside a class.
-    private (char Character, string? Set) Next()
+    private (int Character, string? Set) Next()
     {
-        var character = pattern[at++];
-        if (character != '\\') return (character, null);
+        if (!Rune.TryGetRuneAt(pattern, at, out var rune)) throw Refused("half of a surrogate pair");
+        at += rune.Utf16SequenceLength;
+        if (rune.Value != '\\') return (rune.Value, null);
         if (at == pattern.Length) throw Refused("a '\\' at the end");
-        character = pattern[at++];
+        var character = pattern[at++];
         switch (character)
         {
             case 'n': return ('\n', null);
@@ -222,12 +267,13 @@ internal sealed class OnigurumaExpression
                 // Beyond \x7F it is a byte, not a character.
                 if (!ushort.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
                     || digits.Length < (character == 'x' ? 2 : 4) || (character == 'x' && code > 0x7F)) throw Refused($"'\\{character}{digits}'");
+                if (char.IsSurrogate((char)code)) throw Refused("half of a surrogate pair");
                 at += digits.Length;
-                return ((char)code, null);
+                return (code, null);
             case 's' or 'S' or 'd' or 'D':
                 return (default, $"\\{character}");
             case 'w':
-                return (default, Word);
+                return (default, OfWord());
             case 'p' or 'P':
                 var end = pattern.IndexOf('}', at);
                 var name = end > at && pattern[at] == '{' ? pattern[(at + 1)..end] : "";
@@ -239,11 +285,16 @@ internal sealed class OnigurumaExpression
         }
     }
 
-    private void Name(char first, char last)
+    private string OfWord()
     {
-        if (first <= '\uDFFF' && last >= '\uD800') throw Refused("a character beyond U+FFFF");
-        for (var c = (int)first; folds && c <= last; c++)
-            if (c > 0x7F && (char.IsLetter((char)c) || char.IsSymbol((char)c) || char.GetUnicodeCategory((char)c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.LetterNumber))
+        named.AddRange(WordBeyond);
+        return Word + string.Concat(WordBeyond.Select(range => beyond(range.First, range.Last)));
+    }
+
+    private void Name(int first, int last)
+    {
+        for (var c = Math.Max(first, 0x80); folds && c <= last; c++)
+            if (Rune.IsValid(c) && new Rune(c) is var rune && (Rune.IsLetter(rune) || Rune.IsSymbol(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.LetterNumber))
                 throw Refused($"U+{c:X4} without regard to case");
         named.Add((first, last));
     }

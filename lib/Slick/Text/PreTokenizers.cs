@@ -50,6 +50,23 @@ internal static class PreTokenizers
         _ => false,
     };
 
+    /// <summary>True where something cuts the text before the one that marks the piece at its beginning.</summary>
+    public static bool CutsBeforeItMarks(JsonPlace place) => Flat(place).FindIndex(MarksBeginning) > 0;
+
+    /// <summary>True where every piece ends as bytes that are written as characters (<see cref="ByteAlphabet"/>).</summary>
+    public static bool EndsInBytes(JsonPlace place) => Flat(place) is [.., var last] && last["type"].Text() == "ByteLevel";
+
+    /// <summary>True where one puts a space, or a sign for it, before a text.</summary>
+    public static bool PrependsSpace(JsonPlace place) => Flat(place).Any(p => p["type"].Text() switch
+    {
+        "ByteLevel" => p["add_prefix_space"].Flag(true),
+        "Metaspace" => p["prepend_scheme"].Text(p["add_prefix_space"].Flag(true) ? "always" : "never") != "never",
+        _ => false,
+    });
+
+    private static List<JsonPlace> Flat(JsonPlace place) =>
+        place.IsNothing ? [] : place["type"].Text() == "Sequence" ? [.. place["pretokenizers"].Items().SelectMany(Flat)] : [place];
+
     private static PreTokenizer Sequence(PreTokenizer[] all) => (piece, first, into) =>
     {
         List<string> pieces = [piece];

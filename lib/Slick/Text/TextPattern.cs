@@ -6,31 +6,30 @@ namespace Slick.Text;
 
 /// <summary>
 /// A pattern of tokenizer.json: a literal, or a regular expression as Oniguruma reads it. .NET's expressions look at
-/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category, one that the
-/// expression does not name, and the places found are translated back.
+/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category (<see cref="StandIns"/>),
+/// and the places found are translated back.
 /// </summary>
 internal sealed class TextPattern
 {
-    // The circled letters beyond U+FFFF are symbols that Oniguruma and Rust count among the characters of words.
-    private const char CircledLetter = '\u24B6';
-
-    private static readonly char[] UsualStands = [.. Enum.GetValues<UnicodeCategory>().Select(Stand)];
-
     private readonly string? literal;
     private readonly Regex? regex;
-    private readonly char[] stands = UsualStands; // by category
+    private readonly StandIns stands = StandIns.Usual;
+
+    /// <summary>True where the pattern may match a text of no length at the beginning of a text.</summary>
+    public bool MayTakeNothing { get; }
 
     public TextPattern(JsonPlace place)
     {
         if (!place["String"].IsNothing)
         {
             literal = place["String"].Text();
+            MayTakeNothing = literal.Length == 0;
             return;
         }
         var text = place["Regex"].Text();
         try
         {
-            (regex, stands) = Expression(text);
+            (regex, stands, MayTakeNothing) = Expression(text);
         }
         catch (ArgumentException e)
         {
@@ -38,22 +37,25 @@ internal sealed class TextPattern
         }
     }
 
-    public TextPattern(string expression) => (regex, stands) = Expression(expression);
+    public TextPattern(string expression) => (regex, stands, MayTakeNothing) = Expression(expression);
 
-    private TextPattern(Regex regex) => this.regex = regex;
+    private TextPattern(Regex regex, StandIns stands) => (this.regex, this.stands) = (regex, stands);
 
     /// <summary>
     /// A pattern with Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) written as <c>WORD</c>, to stand in a class.
     /// </summary>
-    public static TextPattern OfRust(string expression) =>
-        new(Compile(expression.Replace("WORD", OnigurumaExpression.Word + @"\u200C\u200D", StringComparison.Ordinal)));
-
-    private static (Regex Regex, char[] Stands) Expression(string text)
+    public static TextPattern OfRust(string expression)
     {
-        var (expression, named) = OnigurumaExpression.Translate(text);
-        bool Named(char character) => named.Any(n => n.First <= character && n.Last >= character);
-        if (Named(CircledLetter)) throw new ArgumentException($"U+{(int)CircledLetter:X4} is not supported");
-        return (Compile(expression), Array.Exists(UsualStands, Named) ? [.. UsualStands.Select(s => Named(s) ? Another(s, Named) : s)] : UsualStands);
+        var stands = new StandIns(OnigurumaExpression.WordBeyond);
+        var word = OnigurumaExpression.Word + @"\u200C\u200D" + string.Concat(OnigurumaExpression.WordBeyond.Select(range => stands.Of(range.First, range.Last)));
+        return new(Compile(expression.Replace("WORD", word, StringComparison.Ordinal)), stands);
+    }
+
+    private static (Regex Regex, StandIns Stands, bool MayTakeNothing) Expression(string text)
+    {
+        var (plain, named, nothing) = OnigurumaExpression.Translate(text, (_, _) => "");
+        var stands = new StandIns(named);
+        return (Compile(stands.HasNamed ? OnigurumaExpression.Translate(text, stands.Of).Expression : plain), stands, nothing);
     }
 
     private static Regex Compile(string expression) => new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
@@ -108,58 +110,17 @@ internal sealed class TextPattern
     // One UTF-16 unit a character, and where each character begins in the original; no list where nothing changed.
     private (string Text, int[]? Starts) SingleUnits(string text)
     {
-        if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) return (text, null);
+        if (!stands.IsIn(text)) return (text, null);
         var single = new StringBuilder(text.Length);
         var starts = new List<int>(text.Length + 1);
         var at = 0;
         foreach (var rune in text.EnumerateRunes())
         {
             starts.Add(at);
-            single.Append(rune.IsBmp ? (char)rune.Value : IsCircledLetter(rune.Value) ? CircledLetter : stands[(int)Rune.GetUnicodeCategory(rune)]);
+            single.Append(stands.Of(rune));
             at += rune.Utf16SequenceLength;
         }
         starts.Add(at);
         return (single.ToString(), [.. starts]);
     }
-
-    private static bool IsCircledLetter(int character) => character is >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
-
-    // Another character of its category; the numbers and symbols that Oniguruma's \w has are left out.
-    private static char Another(char stand, Func<char, bool> named)
-    {
-        var category = char.GetUnicodeCategory(stand);
-        for (var c = '\u00C0'; c < '\uFFFF'; c++)
-            if (char.GetUnicodeCategory(c) == category && c is not (>= '\u24B6' and <= '\u24E9') && !named(c)) return c;
-        throw new ArgumentException($"an expression that names every character of the category {category} is not supported");
-    }
-
-    // A rare character of the category.
-    private static char Stand(UnicodeCategory category) => category switch
-    {
-        UnicodeCategory.UppercaseLetter => '\u0531',
-        UnicodeCategory.LowercaseLetter => '\u0561',
-        UnicodeCategory.TitlecaseLetter => '\u01C5',
-        UnicodeCategory.ModifierLetter => '\u02B0',
-        UnicodeCategory.OtherLetter => '\u05D0',
-        UnicodeCategory.NonSpacingMark => '\u0300',
-        UnicodeCategory.SpacingCombiningMark => '\u0903',
-        UnicodeCategory.EnclosingMark => '\u0488',
-        UnicodeCategory.DecimalDigitNumber => '\u0660',
-        UnicodeCategory.LetterNumber => '\u16EE',
-        UnicodeCategory.OtherNumber => '\u2460',
-        UnicodeCategory.ConnectorPunctuation => '\u203F',
-        UnicodeCategory.DashPunctuation => '\u058A',
-        UnicodeCategory.OpenPunctuation => '\u0F3A',
-        UnicodeCategory.ClosePunctuation => '\u0F3B',
-        UnicodeCategory.InitialQuotePunctuation => '\u00AB',
-        UnicodeCategory.FinalQuotePunctuation => '\u00BB',
-        UnicodeCategory.OtherPunctuation => '\u00B7',
-        UnicodeCategory.MathSymbol => '\u00B1',
-        UnicodeCategory.CurrencySymbol => '\u00A2',
-        UnicodeCategory.ModifierSymbol => '\u00A8',
-        UnicodeCategory.OtherSymbol => '\u00A6',
-        UnicodeCategory.Format => '\u00AD',
-        UnicodeCategory.PrivateUse => '\uE000',
-        _ => '\u0378', // not assigned
-    };
 }

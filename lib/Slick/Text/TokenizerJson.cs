@@ -2,7 +2,7 @@ namespace Slick.Text;
 
 /// <summary>
 /// The reader of Hugging Face's <c>tokenizer.json</c>. Models known: <c>BPE</c> (GPT-2, Pythia, Llama, Mistral, Qwen, Gemma
-/// and their like) and <c>WordLevel</c> with the lab's splits. BOS and EOS come from <c>tokenizer_config.json</c> beside it.
+/// and their like) and <c>WordLevel</c> with the lab's splits. The files beside it are read as transformers reads them (BOS, EOS, added tokens, <c>add_prefix_space</c>).
 /// </summary>
 public static class TokenizerJson
 {
@@ -42,6 +42,10 @@ public static class TokenizerJson
         var tokenizer = new WordLevelTokenizer(vocabulary, unknown.Text());
         var (before, after) = PostProcessor.Read(top["post_processor"]);
         if (!before.SequenceEqual(tokenizer.BosId is { } bos ? [bos] : []) || after.Length > 0) throw top["post_processor"].Wrong("with WordLevel expected is <s> before the text and nothing behind it");
+        AddedToken[] special = [.. WordLevelTokenizer.Special.Where(vocabulary.ContainsKey).Select(t => WordLevelTokenizer.AddedSpecial(t, vocabulary[t]))];
+        if (settings.AddedTokens(special, vocabulary).FirstOrDefault(t => !special.Contains(t)) is { } other)
+            throw new SlickException($"{settings.File}: '{other.Content}' with these flags: with WordLevel no added tokens are supported but those of tokenizer.json.");
+        if (settings.SplitsSpecial) throw new SlickException($"{settings.File}: split_special_tokens: with WordLevel it is not supported.");
         if (settings.AddBos is not null || settings.AddEos is not null) throw new SlickException($"{settings.File}: add_bos_token or add_eos_token: with WordLevel neither is supported.");
         return tokenizer;
     }

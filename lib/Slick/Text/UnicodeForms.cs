@@ -4,8 +4,9 @@ using System.Text;
 namespace Slick.Text;
 
 /// <summary>
-/// Unicode's normalization forms (Unicode Standard Annex 15). .NET's own need ICU, which not every Linux has; here they
-/// come from a table, and every machine gives the same.
+/// Unicode's normalization forms (Unicode Standard Annex 15) as Hugging Face tokenizers has them: those of Unicode 9.0, in
+/// which a later character has neither a decomposition nor a combining class. .NET's own forms are newer and need ICU,
+/// which not every Linux has. The table is UnicodeForms.txt; its head says how it was made.
 /// </summary>
 internal static class UnicodeForms
 {
@@ -14,7 +15,8 @@ internal static class UnicodeForms
 
     private static readonly Lazy<Tables> Data = new(Load);
 
-    private sealed record Tables(Dictionary<int, byte> Classes, Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<(int, int), int> Pairs);
+    private sealed record Tables(Dictionary<int, byte> Classes, Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible,
+        Dictionary<(int, int), int> Pairs, HashSet<int> Marks);
 
     /// <summary>The text in one of the four forms. Unpaired surrogates become U+FFFD.</summary>
     /// <param name="text">Any text.</param>
@@ -30,6 +32,17 @@ internal static class UnicodeForms
         if (compose) Compose(characters, data);
         var result = new StringBuilder(characters.Count);
         foreach (var character in characters) result.Append(new Rune(character));
+        return result.ToString();
+    }
+
+    /// <summary>The text without the marks that Unicode 9.0 has: general category M.</summary>
+    /// <param name="text">Any text; unpaired surrogates become U+FFFD.</param>
+    public static string WithoutMarks(string text)
+    {
+        if (Ascii.IsValid(text)) return text;
+        var result = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+            if (!Data.Value.Marks.Contains(rune.Value)) result.Append(rune);
         return result.ToString();
     }
 
@@ -93,7 +106,7 @@ internal static class UnicodeForms
 
     private static Tables Load()
     {
-        var tables = new Tables([], [], [], []);
+        var tables = new Tables([], [], [], [], []);
         using var reader = new StreamReader(typeof(UnicodeForms).Assembly.GetManifestResourceStream("UnicodeForms.txt")!);
         static int Hex(ReadOnlySpan<char> text) => int.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
         while (reader.ReadLine() is { } line)
@@ -104,7 +117,9 @@ internal static class UnicodeForms
                 foreach (var range in ranges.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 {
                     var ends = range.Split('-');
-                    for (var c = Hex(ends[0]); c <= Hex(ends[^1]); c++) tables.Classes[c] = byte.Parse(mark, CultureInfo.InvariantCulture);
+                    for (var c = Hex(ends[0]); c <= Hex(ends[^1]); c++)
+                        if (mark == "marks") tables.Marks.Add(c);
+                        else tables.Classes[c] = byte.Parse(mark, CultureInfo.InvariantCulture);
                 }
                 continue;
             }

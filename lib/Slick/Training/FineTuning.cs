@@ -59,10 +59,12 @@ public static class FineTuning
     /// <param name="epochDone">Called after each epoch, those before a resumed checkpoint included.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <exception cref="SlickException">As <see cref="PromptTokens"/>; or the tokenizer has nothing that ends an answer.</exception>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static void Run(DecoderWeights start, ITokenizer tokenizer, PromptFormat format, FineTuningOptions options,
         IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch, Action<EpochResult> epochDone, CancellationToken cancellation)
     {
+        OptionRanges.Check(options, "fineTuning");
         using var weights = start.CopyTrainable();
         using var decoder = new Decoder(weights);
         using var optimizer = new AdamW(weights) { WeightDecay = options.WeightDecay };

@@ -151,6 +151,19 @@ public sealed class EntityQuestionsTests : IDisposable
         Assert.Equal(("Jürgen's ", "Köln"), (fact.Subject, fact.Answer));
     }
 
+    [Fact]
+    public void OuterWhiteSpace_IsLeftOutAndSaidOnce()
+    {
+        WriteAll();
+        Assert.Empty(EntityQuestions.Read(folder).Remarks);
+        Write("P19", "train", Record("Where was A1 born?", "Rome"), Record("Where was A2 born?", "Rome "), Record(" Where was A3 born?\t", "\u00A0Rome"), Record("Where was A4 born?", "Rome\n"));
+        Write("P19", "dev", Record("Where was B1 born?", " Rome"), Record("Where was B2 born?", "Rome\r\n"));
+        var dataset = EntityQuestions.Read(folder);
+        Assert.All(dataset.Of("P19", Split.Train).Concat(dataset.Of("P19", Split.Dev)), f => Assert.Equal("Rome", f.Answer));
+        Assert.Equal(["Where was A1 born?", "Where was A2 born?", "Where was A3 born?", "Where was A4 born?"], dataset.Of("P19", Split.Train).Select(f => f.Question));
+        Assert.Equal($"White space around 6 questions or answers is left out, as it is around the model's answers; the first: {PathOf("P19", "train")}: record 2, 'answers'.", Assert.Single(dataset.Remarks));
+    }
+
     [Theory]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was", ":2: malformed JSON in record 2")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}\n\n{\"question\"", ":3: malformed JSON after record 1")]
@@ -160,6 +173,9 @@ public sealed class EntityQuestionsTests : IDisposable
     [InlineData("{}", ":1: the file is not a list")]
     [InlineData("[\n{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was C born?\", \"answers\": []}]", ":3: record 2: the list of answers is empty")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\" \"]}]", ":1: record 1: an answer is empty")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\nYork\"]}]", ":1: record 1: 'New York' in 'answers' goes on behind the end of a line")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\u2028York\"]}]", ":1: record 1: 'New York' in 'answers' goes on")]
+    [InlineData("[{\"question\": \"Where was\\rA born?\", \"answers\": [\"B\"]}]", ":1: record 1: 'Where was A born?' in 'question' goes on")]
     [InlineData("[{\"answers\": [\"B\"]}]", ":1: record 1: the key 'question' is missing")]
     [InlineData("[{\"question\": \"Where was A born?\"}]", ":1: record 1: the key 'answers' is missing")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": \"B\"}]", ":1: record 1: 'answers' is not a list")]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
@@ -68,6 +69,35 @@ public sealed class AnnotationTests : IDisposable
                 if (Done.Count == at) then!();
             }
         }
+    }
+
+    [Fact]
+    public void Normaliser_ReachesTheDrawnAnswers_AndIsPartOfAKeyOnlyWhereThereIsOne()
+    {
+        // The same questions, their gold answers in capitals: only a normaliser sees that they are the same.
+        var data = World();
+        var (train, other) = (Path.Combine(data, "dataset", "train", "P17.train.json"), Path.Combine(_folder, "capitals"));
+        foreach (var file in Directory.GetFiles(data, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(other, Path.GetRelativePath(data, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            var records = file == train ? JsonNode.Parse(File.ReadAllText(file))!.AsArray() : null;
+            foreach (var record in records ?? []) record!["answers"]![0] = $" {record["answers"]![0]!.GetValue<string>().ToUpperInvariant()}! ";
+            File.WriteAllText(target, records?.ToJsonString() ?? File.ReadAllText(file));
+        }
+        var options = Options with { Relations = ["P17"], Estimator = EstimatorKind.Sampled };
+        double Known(AnnotationResult result) => result.Labels.Count(l => l.Category != Category.Unknown) / (double)result.Labels.Count;
+        string Identity(AnnotationResult result, string store) =>
+            string.Concat(Directory.GetFiles(Path.Combine(_folder, store), "options.json", SearchOption.AllDirectories).Where(f => f.Contains("relation-", StringComparison.Ordinal)).Select(File.ReadAllText));
+        var plain = Run(options, "plain", data);
+        Assert.True(Known(plain) > 0);
+        Assert.DoesNotContain("normaliser", Identity(plain, "plain"), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, Known(Run(options, "capitals", other)));
+        var said = new Watch();
+        var squad = Run(options with { Normaliser = AnswerNormaliser.Squad }, "squad", other, progress: said);
+        Assert.Equal(Known(plain), Known(squad), 0.1);
+        Assert.Contains("\"normaliser\": \"squad\"", Identity(squad, "squad"), StringComparison.Ordinal);
+        Assert.Single(said.Said, line => line.StartsWith($"White space around {plain.Labels.Count} questions or answers is left out", StringComparison.Ordinal));
     }
 
     [Fact]

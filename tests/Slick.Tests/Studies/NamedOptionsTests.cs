@@ -1,5 +1,11 @@
+using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Sampling;
 using Slick.Studies;
+using Slick.Text;
+using Slick.Training;
 
 namespace Slick.Tests.Studies;
 
@@ -38,6 +44,15 @@ public sealed class NamedOptionsTests
     [InlineData("estimator=guess", "exact, sampled")]
     [InlineData("fineTuning.learningRate=NaN", "a number")]
     [InlineData("bases", "name=value")]
+    [InlineData("", "name=value")]
+    [InlineData("bases=", "a whole number")]
+    [InlineData("bases=1,5", "a whole number")]
+    [InlineData("bases=1_5", "a whole number")]
+    [InlineData("bases=99999999999", "a whole number")]
+    [InlineData("fineTuning.learningRate=1,5", "a number")]
+    [InlineData("fineTuning.learningRate=", "a number")]
+    [InlineData("fineTuning.learningRate=Infinity", "a number")]
+    [InlineData("fineTuning.learningRate=-\u221E", "a number")]
     public void WrongValue_SaysWhatItTakes(string setting, string says) =>
         Assert.Contains(says, Assert.Throws<UsageException>(() => NamedOptions.Set(StudyOptions.Quick, setting)).Message, StringComparison.Ordinal);
 
@@ -55,6 +70,36 @@ public sealed class NamedOptionsTests
     [InlineData("sampling.shots=25")]
     public void OptionsThatContradictEachOther_AreRefused(string setting) =>
         Assert.Throws<UsageException>(NamedOptions.Set(StudyOptions.Quick, setting).Check);
+
+    // The same sentence wherever a record of options is used: a notebook makes it without NamedOptions.
+    [Fact]
+    public void OptionOutOfItsRange_IsNamedWithItsPathAndRange_WhereverItIsUsed()
+    {
+        void Says(string expected, Action use) => Assert.StartsWith(expected, Assert.Throws<UsageException>(use).Message, StringComparison.Ordinal);
+        Says("bases = 0 is out of range; it lies between 1 and 1000.", (StudyOptions.Smoke with { Bases = 0 }).Check);
+        Says("world.rivalShare = 0.7 is out of range; it lies between 0 and 0.5.", (StudyOptions.Smoke with { World = new() { RivalShare = 0.7 } }).Check);
+        Says("sampling.temperature = NaN is out of range", (StudyOptions.Smoke with { Sampling = new() { Temperature = double.NaN } }).Check);
+        Says("estimator = 7 is no value; it is one of Exact, Sampled", (StudyOptions.Smoke with { Estimator = (EstimatorKind)7 }).Check);
+        Says("fineTuning is missing", (StudyOptions.Smoke with { FineTuning = null! }).Check);
+        Says("sampling.samples = 0 is out of range; it lies between 1 and 10000.", new AnnotationOptions { Sampling = new() { Samples = 0 } }.Check);
+        Says("world.trainFacts = 0 is out of range", () => SyntheticWorld.Create(new() { TrainFacts = 0 }, 1));
+        Says("sampling.samples = 0 is out of range", () => _ = new ExactEstimator(new SamplingOptions { Samples = 0 }, PromptFormat.QuestionAnswer));
+        Says("sampling.topK = 0 is out of range", () => _ = new SampledEstimator(new SamplingOptions { TopK = 0 }, PromptFormat.QuestionAnswer));
+        Says("sampling.shots = -1 is out of range", () => PromptBatch.DrawExemplars([], new SamplingOptions { Shots = -1 }, 1));
+        var none = CancellationToken.None;
+        Says("preTraining.layers = 0 is out of range", () => PreTraining.Run(new() { Layers = 0 }, 9, _ => [], 1, TorchSharp.torch.CPU, "", "", Progress.None, none));
+        Says("fineTuning.epochs = 0 is out of range", () => FineTuning.Run(null!, null!, PromptFormat.QuestionAnswer, new() { Epochs = 0 }, [], [], 1, 0, null, _ => { }, none));
+        var shape = new PreTrainingOptions().Shape(9);
+        Says("config.heads = 0 is out of range", () => _ = new DecoderWeights(shape with { Heads = 0 }, TorchSharp.torch.CPU, trainable: false));
+    }
+
+    [Fact]
+    public void NormaliserWithExact_IsRefused()
+    {
+        Assert.Contains("estimator=sampled", Assert.Throws<UsageException>(new AnnotationOptions { Normaliser = AnswerNormaliser.Squad }.Check).Message, StringComparison.Ordinal);
+        Assert.Contains("estimator=sampled", Assert.Throws<UsageException>((StudyOptions.Smoke with { Normaliser = AnswerNormaliser.Squad }).Check).Message, StringComparison.Ordinal);
+        new AnnotationOptions { Normaliser = AnswerNormaliser.Squad, Estimator = EstimatorKind.Sampled }.Check();
+    }
 
     [Fact]
     public void Presets_AreConsistent()

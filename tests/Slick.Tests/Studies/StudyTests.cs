@@ -80,6 +80,45 @@ public sealed class StudyTests
     }
 
     [Fact]
+    public void StudyWithoutOneOfItsRuns_IsNotComplete()
+    {
+        var (options, folder) = (StudyOptions.Smoke, Directory.CreateTempSubdirectory("slick-incomplete-").FullName);
+        try
+        {
+            Copy(SmokeStudy.Store, folder);
+            var store = RunStore.Open(folder);
+            Assert.True(Study.IsComplete(options, 1, store));
+            // A set of one category has a run where it has facts; which have, the study's rows say.
+            var kinds = SmokeStudy.Result.Epochs.Select(e => e.Kind).Distinct().ToList();
+            Assert.Contains(ArmKind.WeaklyKnown, kinds);
+            var modelKey = BaseModel.StageOf(options, 1, store).Key;
+            var labelsKey = Labels.StageOf(modelKey, 1, options, store).Key;
+            foreach (var kind in kinds.Where(k => k is not (ArmKind.Ratio or ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates)))
+            {
+                var run = FineTuningRuns.StageOf(new(new Arm(kind), 1), modelKey, labelsKey, 1, options, store).Folder;
+                Directory.Move(run, folder + "-aside");
+                Assert.False(Study.IsComplete(options, 1, store), $"{kind}");
+                Directory.Move(folder + "-aside", run);
+            }
+            Assert.True(Study.IsComplete(options, 1, store));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static void Copy(string from, string to)
+        {
+            foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+            {
+                var target = Path.Combine(to, Path.GetRelativePath(from, file));
+                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                File.Copy(file, target);
+            }
+        }
+    }
+
+    [Fact]
     public void Report_HoldsEveryFigureAndTableAndOnePlotly()
     {
         var html = StudyReport.Html(SmokeStudy.Result, 1);

@@ -16,6 +16,14 @@ public sealed class GoldenTokenizerTests
     public void EveryGoldenLine_IsMet(string folder) =>
         Assert.All(TokenizerCheck.Run(Shared.Require("reference/" + folder)), c => Assert.True(c.Ok, $"{c.What}: {c.Detail}"));
 
+    [Theory]
+    [InlineData("tokenizer-config-prefix-space")]
+    [InlineData("tokenizer-deepseek-coder-pattern")]
+    [InlineData("tokenizer-dropped-characters")]
+    [InlineData("tokenizer-late-refusal")]
+    public void EveryGoldenLineOfACase_IsMet(string folder) =>
+        Assert.All(TokenizerCheck.Run(Shared.Require("cases/" + folder)), c => Assert.True(c.Ok, $"{c.What}: {c.Detail}"));
+
     [Fact]
     public void Difference_IsNamedByItsLine()
     {

@@ -121,6 +121,53 @@ public sealed class ProgramTests : IDisposable
         Assert.DoesNotContain("   at ", output + errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("slick: Required argument missing for option: '--seed'. See slick reproduce --help.", "reproduce", "--seed")]
+    [InlineData("slick: Required argument missing for option: '--set'. See slick reproduce --help.", "reproduce", "--set")]
+    [InlineData("slick: --set has an empty value. See slick reproduce --help.", "reproduce", "--set", "")]
+    [InlineData("slick: --csv has an empty value. See slick annotate --help.", "annotate", "--model", "x", "--data", "x", "--csv", " ")]
+    [InlineData("slick: folder has an empty value. See slick check tokenizer --help.", "check", "tokenizer", "")]
+    [InlineData("slick: --rates takes numbers between 1e-8 and 1, not 'NaN'. See slick tune --help.", "tune", "--rates", "1e-4", "NaN")]
+    [InlineData("slick: --rates takes numbers between 1e-8 and 1, not 'Infinity'. See slick tune --help.", "tune", "--rates", "Infinity")]
+    [InlineData("slick: --rates takes numbers between 1e-8 and 1, not '0,1'. See slick tune --help.", "tune", "--rates", "0,1")]
+    [InlineData("slick: 'NaN' is no value of fineTuning.learningRate; it takes a number, such as 0.5 or 3e-5.", "reproduce", "--set", "fineTuning.learningRate=NaN")]
+    [InlineData("slick: '1,5' is no value of bases; it takes a whole number, without separators.", "reproduce", "--set", "bases=1,5")]
+    [InlineData("slick: --normaliser 'Squad!' is unknown: use none or squad.", "annotate", "--model", "x", "--data", "x", "--normaliser", "Squad!")]
+    [InlineData("slick: normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.", "annotate", "--model", "x", "--data", "x", "--normaliser", "squad")]
+    [InlineData("slick: --seeds 2000000000: between 1 and 1000 base models are possible.", "tune", "--seeds", "2000000000")]
+    public async Task ValueThatIsMissingEmptyOrNoNumber_Is2InOneLine(string expected, params string[] args)
+    {
+        var (code, output, errors) = await Slick(args);
+        Assert.Equal((2, "", expected), (code, output, errors.TrimEnd()));
+    }
+
+    [Theory]
+    [InlineData("@n.ipynb")]
+    [InlineData("a name.ipynb")]
+    [InlineData("it's.ipynb")]
+    [InlineData("@.ipynb")]
+    public async Task FileAndValue_MayBeginWithAnAtOrHoldSpacesAndQuotes(string name)
+    {
+        var path = _books.Write(name, NotebookCell.Code("c", "var n = \"\";", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"<{n}>\");"));
+        var before = Environment.CurrentDirectory;
+        try
+        {
+            Environment.CurrentDirectory = _books.Folder; // the word itself begins with @
+            foreach (var value in (string[])["@x", "a b", "'a' \"b\""])
+            {
+                var (code, output, errors) = await Slick("run", name, "--set", $"n={value}");
+                Assert.Equal((0, ""), (code, errors));
+                Assert.Contains($"<{value}>", output, StringComparison.Ordinal);
+            }
+            Assert.Contains("@nowhere", (await Slick("annotate", "--model", "@nowhere", "--data", "@nowhere", "--store", "@store")).Errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.CurrentDirectory = before;
+        }
+        Assert.True(File.Exists(path));
+    }
+
     [Fact]
     public async Task Reproduce_EndsWithAClaimALineAndTheReportsPath()
     {
