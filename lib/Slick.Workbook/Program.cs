@@ -27,6 +27,7 @@ public static class Program
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),
+            JupyterCommand.Create(),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
