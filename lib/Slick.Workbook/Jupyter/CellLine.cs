@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.DotNet.Interactive;
 using Microsoft.DotNet.Interactive.Events;
@@ -6,8 +7,9 @@ using Microsoft.DotNet.Interactive.Formatting;
 namespace Slick.Workbook.Jupyter;
 
 /// <summary>
-/// One line of text below a running cell; each line that is written takes the place of the one before. A cell that is
-/// done within two seconds, such as one that reads a finished study, shows none.
+/// One line of text below a running cell; each line that is written takes the place of the one before, and the end of the
+/// cell that of the last. A cell that is done within two seconds, such as one that reads a finished study, shows none;
+/// below a cell that failed stays how far it was.
 /// </summary>
 internal sealed class CellLine(KernelInvocationContext cell, TimeProvider clock) : TextWriter
 {
@@ -25,5 +27,13 @@ internal sealed class CellLine(KernelInvocationContext cell, TimeProvider clock)
         FormattedValue[] text = [new("text/plain", value ?? "")];
         cell.Publish(_shown ? new DisplayedValueUpdated(value, _id, cell.Command, text) : new DisplayedValueProduced(value, cell.Command, text, _id));
         _shown = true;
+    }
+
+    // What is published after a cell's failure reaches nobody.
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && _shown)
+            WriteLine(string.Create(CultureInfo.InvariantCulture, $"Done in {clock.GetElapsedTime(_start).TotalSeconds:F0} s."));
+        base.Dispose(disposing);
     }
 }

@@ -30,10 +30,10 @@ public static class NotebookKernel
         Host.CellCancellation = static () => KernelInvocationContext.Current is null ? CancellationToken.None : Volatile.Read(ref _cell).Token;
         Host.ShowsMessagesOnly = IsTool;
         CellStarts(cell);
-        kernel.AddMiddleware((command, context, next) =>
+        kernel.AddMiddleware(async (command, context, next) =>
         {
-            if (command is SubmitCode { Parent: null }) CellStarts(context);
-            return next(command, context);
+            using var line = command is SubmitCode { Parent: null } ? CellStarts(context) : null;
+            await next(command, context);
         });
         if (IsTool && InterruptListener.ConnectionFile(Environment.GetCommandLineArgs()) is { } file)
             InterruptListener.Start(file, static () => Volatile.Read(ref _cell).Cancel());
@@ -42,9 +42,12 @@ public static class NotebookKernel
     private static bool IsTool => Assembly.GetEntryAssembly()?.GetName().Name == "Microsoft.DotNet.Interactive.App";
 
     // The kernel signals its own token where a front end asks it to cancel without Jupyter, as Polyglot Notebooks does.
-    private static void CellStarts(KernelInvocationContext cell)
+    private static CellLine? CellStarts(KernelInvocationContext cell)
     {
         Volatile.Write(ref _cell, CancellationTokenSource.CreateLinkedTokenSource(cell.CancellationToken));
-        if (IsTool) Host.Progress = new ProgressLines(new CellLine(cell, TimeProvider.System), TimeProvider.System);
+        if (!IsTool) return null;
+        var line = new CellLine(cell, TimeProvider.System);
+        Host.Progress = new ProgressLines(line, TimeProvider.System);
+        return line;
     }
 }
