@@ -159,7 +159,9 @@ const button = (page, name) => until(`the button ${name}`, () => page.evaluate(n
 
 async function save(page, name) {
   const before = fs.statSync(path.join(work, 'notebooks', name)).mtimeMs;
-  await menu(page, 'File: Save');
+  await page.keyboard.down('Control');
+  await page.keyboard.press('KeyS');
+  await page.keyboard.up('Control');
   await until(`${name} on the disk`, () => fs.statSync(path.join(work, 'notebooks', name)).mtimeMs > before);
 }
 

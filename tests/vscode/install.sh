@@ -42,7 +42,7 @@ make_programs() {
 
 # VS Code's own packages. Its lists take one of them from GitHub: the registry's release serves as well.
 make_editor() {
-  local code=$folder/node_modules/code-server/lib/vscode module
+  local code=$folder/node_modules/code-server/lib/vscode module main
   node "$repository/tests/vscode/registry-only.cjs" "$code" "$code/extensions"
   (cd "$code" && packages --omit=dev && ln -sfn node_modules node_modules.asar)
   (cd "$code/extensions" && packages --omit=dev)
@@ -53,10 +53,10 @@ make_editor() {
   mkdir -p "$code/node_modules/@vscode/ripgrep/bin"
   ln -sfn "$(command -v rg)" "$code/node_modules/@vscode/ripgrep/bin/rg"
   # argon2 hashes passwords, and check.mjs starts the server without one.
-  find node_modules/argon2 node_modules/code-server/node_modules/argon2 -maxdepth 1 -name package.json 2>/dev/null | while read -r package; do
-    main=$(node -p "require('$folder/$package').main || 'index.js'")
-    echo 'exports.hash = async () => ""; exports.verify = async () => false;' >"$(dirname "$package")/$main"
-    node -e "const fs = require('fs'), p = JSON.parse(fs.readFileSync('$package')); delete p.type; fs.writeFileSync('$package', JSON.stringify(p));"
+  for module in node_modules/argon2 node_modules/code-server/node_modules/argon2; do
+    [ -f "$module/package.json" ] || continue
+    main=$(node -p "require('$folder/$module/package.json').main || 'index.js'")
+    echo 'exports.hash = async () => ""; exports.verify = async () => false; exports.argon2i = 0; exports.argon2id = 2;' >"$module/$main"
   done
 }
 
