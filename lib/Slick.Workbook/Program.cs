@@ -27,6 +27,7 @@ public static class Program
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),
+            JupyterCommand.Create(),
         };
         // A name that begins with @ is a name: no file of further words is read.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

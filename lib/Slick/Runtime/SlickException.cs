@@ -11,6 +11,12 @@ public class SlickException : Exception
 
     /// <summary>Makes the error from its one-line message and what caused it.</summary>
     public SlickException(string message, Exception inner) : base(message, inner) { }
+
+    /// <summary>The calls that led there; empty in a kernel that would show them (<see cref="Runtime.Host.ShowsMessagesOnly"/>).</summary>
+    public override string? StackTrace => Runtime.Host.ShowsMessagesOnly ? "" : base.StackTrace;
+
+    /// <summary>The message alone in such a kernel, else type, message and stack trace.</summary>
+    public override string ToString() => Runtime.Host.ShowsMessagesOnly ? Message : base.ToString();
 }
 
 /// <summary>The words of a command or the value of an option are wrong: the program ends with 2.</summary>

@@ -145,7 +145,9 @@ public static class Annotation
             return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0, "") { Source = "the lab's invented world" }, lab);
         }
         var compute = Compute.Choose(device, dtype);
-        var result = Run(Path.GetFullPath(model), Path.GetFullPath(data), new AnnotationOptions { Questions = questions, Seed = seed }, RunStore.Open(store), compute, Host.Progress, Host.Cancellation);
+        var options = new AnnotationOptions { Questions = questions, Seed = seed };
+        var result = Host.Run((progress, cancellation) =>
+            Run(Path.GetFullPath(model), Path.GetFullPath(data), options, RunStore.Open(store), compute, progress, cancellation));
         return (result, Known(result, Path.GetFullPath(model), Path.GetFullPath(data), compute));
     }
 

@@ -79,7 +79,7 @@ public static class Inspection
             GreedyCorrect = ExactMatch.IsCorrect(drawn.Greedy, fact.Answer, labelled.Options.Normaliser),
             Sampled = Counts(drawn.Sampled),
             SampledCorrect = drawn.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
-            Probability = exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, Host.Cancellation)[0].SampledCorrect,
+            Probability = Host.Run((_, cancellation) => exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, cancellation))[0].SampledCorrect,
         })];
     }
 
@@ -131,7 +131,7 @@ public static class Inspection
         var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
         {
             using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts, forDrawing: true);
-            return tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), Host.Cancellation);
+            return Host.Run((_, cancellation) => tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), cancellation));
         }).ToList();
         return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
     }

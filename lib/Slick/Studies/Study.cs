@@ -76,7 +76,7 @@ public static class Study
     public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
         var (name, options, opened) = Choose(preset, seed, store, set, IsComplete);
-        return Run(name, options, seed, opened, Compute.Choose(device), Host.Progress, Host.Cancellation);
+        return Host.Run((progress, cancellation) => Run(name, options, seed, opened, Compute.Choose(device), progress, cancellation));
     }
 
     /// <summary>The first base model of a study and its labels, chosen as by <see cref="Open"/>.</summary>
@@ -89,8 +89,11 @@ public static class Study
     public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
         var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) => Labels.StageOf(BaseModel.StageOf(o, s, opened).Key, s, o, opened).IsComplete);
-        var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, Host.Progress, Host.Cancellation);
-        return new(name, options, model, Labels.Ensure(model, options, opened, Host.Progress, Host.Cancellation).Rows);
+        return Host.Run((progress, cancellation) =>
+        {
+            var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, progress, cancellation);
+            return new LabelledModel(name, options, model, Labels.Ensure(model, options, opened, progress, cancellation).Rows);
+        });
     }
 
     private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder, string set, Func<StudyOptions, int, RunStore, bool> isThere)

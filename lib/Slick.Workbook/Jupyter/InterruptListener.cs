@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using NetMQ;
+using NetMQ.Sockets;
+
+namespace Slick.Workbook.Jupyter;
+
+/// <summary>
+/// Hears Jupyter's <c>interrupt_request</c> in the process of <c>dotnet-interactive jupyter</c>, which does not act on it
+/// (version 1.0.712001, <c>Shell.cs</c>). For every request, that one too, the tool publishes the status "busy" with
+/// the request's header as parent; the listener subscribes to the process's own iopub socket and waits for such a message.
+/// </summary>
+internal static class InterruptListener
+{
+    private static readonly byte[] Delimiter = "<IDS|MSG>"u8.ToArray();
+
+    /// <summary>The connection file on the command line of <c>dotnet-interactive jupyter</c>; null in the tool's other modes.</summary>
+    public static string? ConnectionFile(string[] words) =>
+        words.Contains("jupyter") ? words.FirstOrDefault(w => w.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && File.Exists(w)) : null;
+
+    /// <summary>Calls <paramref name="interrupted"/> for each interrupt, on a thread that does not keep the process alive.</summary>
+    /// <param name="connectionFile">Jupyter's description of the kernel's sockets; they must be open.</param>
+    /// <param name="interrupted">Must not throw.</param>
+    public static void Start(string connectionFile, Action interrupted)
+    {
+        using var connection = JsonDocument.Parse(File.ReadAllText(connectionFile));
+        string Text(string name) => connection.RootElement.GetProperty(name).GetString()!;
+        var ip = Text("ip") is var given and not ("*" or "0.0.0.0") ? given : "127.0.0.1";
+        var address = FormattableString.Invariant($"{Text("transport")}://{ip}:{connection.RootElement.GetProperty("iopub_port").GetInt32()}");
+        var key = Text("key");
+        new Thread(() => Listen(address, key, interrupted)) { IsBackground = true, Name = "interrupts" }.Start();
+    }
+
+    /// <summary>True for a message that a kernel publishes on behalf of an <c>interrupt_request</c>, signed with the connection's key.</summary>
+    /// <param name="frames">Topics, delimiter, signature, header, parent's header, metadata, content.</param>
+    /// <param name="key">The connection's key; empty where messages are not signed.</param>
+    public static bool IsInterrupt(IReadOnlyList<byte[]> frames, string key)
+    {
+        var at = 0;
+        while (at < frames.Count && !frames[at].AsSpan().SequenceEqual(Delimiter)) at++;
+        if (frames.Count < at + 6) return false;
+        var (signature, parent) = (frames[at + 1], frames[at + 3]);
+        // Nearly all messages are a cell's: a look at the text spares the signature of megabytes of figures.
+        if (parent.AsSpan().IndexOf("interrupt_request"u8) < 0) return false;
+        try
+        {
+            using var header = JsonDocument.Parse(parent);
+            if (!header.RootElement.TryGetProperty("msg_type", out var type) || !type.ValueEquals("interrupt_request"u8)) return false;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+        if (key.Length == 0) return true;
+        var signed = frames.Skip(at + 2).Take(4).SelectMany(f => f).ToArray();
+        var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), signed));
+        return CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), signature);
+    }
+
+    private static void Listen(string address, string key, Action interrupted)
+    {
+        try
+        {
+            using var socket = new SubscriberSocket();
+            socket.Connect(address);
+            socket.SubscribeToAnyTopic();
+            var frames = new List<byte[]>();
+            while (true)
+            {
+                socket.ReceiveMultipartBytes(ref frames!);
+                if (IsInterrupt(frames, key)) interrupted();
+            }
+        }
+        catch (NetMQException)
+        {
+            // The kernel ends; an error on this thread would take the cells with it.
+        }
+    }
+}

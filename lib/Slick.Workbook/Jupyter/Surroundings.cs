@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+
+namespace Slick.Workbook.Jupyter;
+
+/// <summary>What differs from machine to machine: the system, the environment and the folders that count.</summary>
+/// <param name="System">The operating system.</param>
+/// <param name="Variable">An environment variable; null where it is not set.</param>
+/// <param name="Home">The person's own folder.</param>
+/// <param name="Current">The current folder.</param>
+/// <param name="DotnetRoot">The folder of the .NET that this program runs with.</param>
+internal sealed record Surroundings(OSPlatform System, Func<string, string?> Variable, string Home, string Current, string DotnetRoot)
+{
+    /// <summary>Those of this process.</summary>
+    public static Surroundings Here { get; } = new(
+        OperatingSystem.IsWindows() ? OSPlatform.Windows : OperatingSystem.IsMacOS() ? OSPlatform.OSX : OSPlatform.Linux,
+        name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+        Environment.CurrentDirectory,
+        // .../shared/Microsoft.NETCore.App/10.0.0/
+        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")).TrimEnd(Path.DirectorySeparatorChar));
+
+    /// <summary>A program's file name on the system.</summary>
+    public string Program(string name) => System == OSPlatform.Windows ? name + ".exe" : name;
+
+    /// <summary>The folder that holds a person's own Jupyter data (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).</summary>
+    public string JupyterData =>
+        Variable("JUPYTER_DATA_DIR")
+        ?? (System == OSPlatform.Windows ? Path.Combine(Variable("APPDATA") ?? Path.Combine(Home, "AppData", "Roaming"), "jupyter")
+        : System == OSPlatform.OSX ? Path.Combine(Home, "Library", "Jupyter")
+        : Path.Combine(Variable("XDG_DATA_HOME") ?? Path.Combine(Home, ".local", "share"), "jupyter"));
+
+    /// <summary>Whether the small program that starts a tool finds .NET by itself.</summary>
+    public bool DotnetIsInADefaultPlace
+    {
+        get
+        {
+            string[] places = System == OSPlatform.Windows ? [Path.Combine(Variable("ProgramFiles") ?? @"C:\Program Files", "dotnet")]
+                : System == OSPlatform.OSX ? ["/usr/local/share/dotnet"] : ["/usr/share/dotnet", "/usr/lib/dotnet"];
+            return places.Contains(DotnetRoot, System == OSPlatform.Linux ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase);
+        }
+    }
+}

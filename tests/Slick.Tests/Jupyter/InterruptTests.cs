@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Slick.Workbook.Jupyter;
+
+namespace Slick.Tests.Jupyter;
+
+/// <summary>An interrupt in the tool dotnet-interactive, asked for as VS Code and Jupyter do.</summary>
+public sealed class InterruptTests : IDisposable
+{
+    private readonly string _store = Directory.CreateTempSubdirectory("slick-interrupt-").FullName;
+
+    public void Dispose() => Directory.Delete(_store, recursive: true);
+
+    [Fact]
+    public async Task Interrupt_EndsALongCall_AndTheKernelLivesWithItsVariables()
+    {
+        JupyterHere.Require();
+        // Some hours of fine-tuning.
+        var study = $"Slick.Studies.Study.Open(\"smoke\", device: \"cpu\", store: {Quoted(_store)}, set: \"fineTuning.epochs=5000\")";
+        var cells = await Talk(
+            ("#load \"setup.csx\"\nvar kept = \"still here\";", null),
+            ($"var study = {study};", "display"),
+            ("kept", null),
+            // Interrupted before the call begins, and between two calls of one cell.
+            ($"System.Threading.Thread.Sleep(3000);\n{study}", 1),
+            // Nothing stops code that does not ask.
+            ("System.Threading.Thread.Sleep(3000);\nConsole.Write(\"slept\");", 1),
+            ("throw new Slick.UsageException(\"there is no such thing.\");", null),
+            ("kept", null));
+        var (first, progress) = (cells[1], cells[1]["outputs"]![0]!);
+        Assert.Equal("display_data", (string)progress["type"]!);
+        Assert.Contains("(seed 1)", (string)progress["data"]!["text/plain"]!, StringComparison.Ordinal);
+        Assert.InRange((double)first["seconds"]!, 0, 10);
+        const string Sentence = "Interrupted. What is finished is kept in the store; run the cell again, and it goes on from there.";
+        Assert.Equal(("error", Sentence), Last(first));
+        Assert.Equal(Sentence, (string)Assert.Single(first["outputs"]!.AsArray().Last()!["traceback"]!.AsArray())!);
+        Assert.Equal(("execute_result", "still here"), Last(cells[2]));
+        Assert.Equal(("error", Sentence), Last(cells[3]));
+        Assert.Equal(("stream", "slept"), Last(cells[4]));
+        Assert.InRange((double)cells[4]["seconds"]!, 1, 60);
+        Assert.Equal(("error", "there is no such thing."), Last(cells[5]));
+        Assert.Equal(("execute_result", "still here"), Last(cells[6]));
+    }
+
+    [Theory]
+    [InlineData("interrupt_request", "key", "key", true)]
+    [InlineData("interrupt_request", "", "", true)]
+    [InlineData("interrupt_request", "key", "another", false)]
+    [InlineData("execute_request", "key", "key", false)]
+    public void Message_IsAnInterrupt_WhenItsParentIs_AndItsSignatureFits(string parent, string key, string signedWith, bool expected)
+    {
+        string[] parts = ["{\"msg_type\": \"status\"}", $"{{\"msg_type\": \"{parent}\"}}", "{}", "{\"execution_state\": \"busy\"}"];
+        var signature = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(signedWith), Encoding.UTF8.GetBytes(string.Concat(parts))));
+        List<byte[]> frames = [.. new[] { "topic", "<IDS|MSG>", signature }.Concat(parts).Select(Encoding.UTF8.GetBytes)];
+        Assert.Equal(expected, InterruptListener.IsInterrupt(frames, key));
+        Assert.False(InterruptListener.IsInterrupt(frames[..^1], key));
+    }
+
+    [Fact]
+    public void OtherText_IsNoInterrupt()
+    {
+        string[] parts = ["topic", "<IDS|MSG>", "", "{}", "interrupt_request", "{}", "{}"];
+        Assert.False(InterruptListener.IsInterrupt([.. parts.Select(Encoding.UTF8.GetBytes)], ""));
+        parts[4] = "{\"msg_type\": \"execute_request\", \"username\": \"interrupt_request\"}";
+        Assert.False(InterruptListener.IsInterrupt([.. parts.Select(Encoding.UTF8.GetBytes)], ""));
+    }
+
+    [Fact]
+    public void ConnectionFile_IsFoundOnTheCommandLineOfTheJupyterModeOnly()
+    {
+        var file = Path.Combine(_store, "kernel-1.json");
+        File.WriteAllText(file, "{}");
+        Assert.Equal(file, InterruptListener.ConnectionFile(["tool.dll", "jupyter", "--default-kernel", "csharp", file]));
+        Assert.Null(InterruptListener.ConnectionFile(["tool.dll", "stdio", file]));
+        Assert.Null(InterruptListener.ConnectionFile(["tool.dll", "jupyter", Path.Combine(_store, "gone.json")]));
+    }
+
+    private static (string Type, string Text) Last(JsonNode cell)
+    {
+        var output = cell["outputs"]!.AsArray().Last()!;
+        return ((string)output["type"]!, (string?)(output["evalue"] ?? output["text"] ?? output["data"]?["text/plain"]) ?? "");
+    }
+
+    private static string Quoted(string path) => "@\"" + path + "\"";
+
+    private static async Task<List<JsonNode>> Talk(params (string Code, object? Interrupt)[] cells)
+    {
+        var input = new JsonArray([.. cells.Select(c => new JsonObject { ["code"] = c.Code, ["interrupt"] = JsonValue.Create(c.Interrupt) })]);
+        var (code, output, errors) = await JupyterHere.Client("talk", Path.Combine(Shared.Repository, "notebooks"), "", input.ToJsonString(), TestContext.Current.CancellationToken);
+        Assert.True(code == 0, errors);
+        // The kernel writes to the same console; the answer is its last line.
+        return [.. JsonNode.Parse(output[output.LastIndexOf("[{\"seconds", StringComparison.Ordinal)..])!.AsArray().Select(c => c!)];
+    }
+}
