@@ -27,6 +27,7 @@ public static class Program
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),
+            NotebookWorker.Create(),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
@@ -36,7 +37,7 @@ public static class Program
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
         }
         catch (OperationCanceledException)
         {

@@ -1,0 +1,135 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace Slick.Workbook.Notebooks;
+
+/// <summary>
+/// In which language each cell of a notebook is written: as the cell's metadata say, else as the notebook's, else C#.
+/// Their names differ by the program that wrote the file: Jupyter, .NET Interactive, VS Code's Polyglot Notebooks.
+/// </summary>
+internal static partial class Languages
+{
+    /// <summary>The kernel that runs C#.</summary>
+    public const string CSharp = "csharp";
+
+    private const string Known = "it runs C#, HTML, Markdown, SQL and #!value";
+
+    // What slick run has a kernel for, under the names that files use.
+    private static readonly Dictionary<string, string> Run = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["csharp"] = CSharp,
+        ["c#"] = CSharp,
+        ["cs"] = CSharp,
+        [".net-csharp"] = CSharp,
+        ["html"] = "html",
+        ["markdown"] = "markdown",
+        ["sql"] = "sql",
+        ["value"] = "value",
+    };
+
+    private static readonly Dictionary<string, string> Others = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["fsharp"] = "F#",
+        ["f#"] = "F#",
+        [".net-fsharp"] = "F#",
+        ["pwsh"] = "PowerShell",
+        ["powershell"] = "PowerShell",
+        [".net-powershell"] = "PowerShell",
+        ["javascript"] = "JavaScript",
+        ["js"] = "JavaScript",
+        ["typescript"] = "TypeScript",
+        ["mermaid"] = "Mermaid",
+        ["kql"] = "KQL",
+        ["http"] = "HTTP",
+        ["python"] = "Python",
+        ["python3"] = "Python",
+        ["ipython"] = "Python",
+        ["r"] = "R",
+        ["ir"] = "R",
+        ["bash"] = "Bash",
+        ["shellscript"] = "Bash",
+    };
+
+    /// <summary>The kernel of each cell, in the cells' order; that of prose means nothing.</summary>
+    /// <param name="notebook">The notebook.</param>
+    /// <param name="refused">The index of the first cell that is in a language that is not run, and a sentence about it; null where there is none.</param>
+    public static string[] Of(Notebook notebook, out (int Cell, CodeError Error)? refused)
+    {
+        refused = null;
+        var (whole, source) = OfNotebook(notebook);
+        var kernels = new string[notebook.Cells.Count];
+        for (var i = 0; i < kernels.Length; i++)
+        {
+            kernels[i] = CSharp;
+            var cell = notebook.Cells[i];
+            if (!cell.IsCode || string.IsNullOrWhiteSpace(cell.Source) || cell.Tags.Contains("injected-parameters"))
+                continue;
+            var own = OfCell(cell);
+            var name = own ?? whole ?? CSharp;
+            if (Run.TryGetValue(name, out var kernel))
+                kernels[i] = kernel;
+            // A first line such as #!csharp or #!html chooses for itself.
+            else if (!Run.ContainsKey(Magic.NameIn(cell.Source.TrimStart().Split('\n')[0])?[2..] ?? ""))
+                refused ??= (i, new CodeError(0, $"{(own is null ? $"the notebook is in {Display(name)} ({source})" : $"the cell is in {Display(name)}")}, which slick run does not run; {Known}."));
+            refused ??= InCell(cell.Source, kernels[i]) is { } error ? (i, error) : null;
+        }
+        return kernels;
+    }
+
+    /// <summary>A language's name for a reader.</summary>
+    private static string Display(string name) => Others.GetValueOrDefault(name, name);
+
+    // Lines that change the language or the program inside a cell.
+    private static CodeError? InCell(string source, string kernel)
+    {
+        var lines = source.Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (Magic.NameIn(lines[i]) is not { } magic)
+                continue;
+            if (Others.TryGetValue(magic[2..], out var language))
+                return new CodeError(i + 1, $"{magic} begins {language}, which slick run does not run; {Known}.");
+            if (Magic.IsOfOtherPrograms(magic))
+                return new CodeError(i + 1, Magic.NotSupported(magic));
+        }
+        return kernel == CSharp ? OfIPython(source, lines) : null;
+    }
+
+    // %%bash, %matplotlib inline, !pip install: what IPython takes for a command is for C# a syntax error in that very line.
+    private static CodeError? OfIPython(string source, string[] lines)
+    {
+        if (!lines.Any(line => IPython().IsMatch(line)))
+            return null;
+        var wrong = CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetDiagnostics()
+            .Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.Location.GetLineSpan()).SelectMany(span => new[] { span.StartLinePosition.Line, span.EndLinePosition.Line })
+            .Where(line => line < lines.Length && IPython().IsMatch(lines[line])).ToList();
+        return wrong.Count == 0 ? null : new CodeError(wrong.Min() + 1, $"{lines[wrong.Min()].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
+    }
+
+    private static string? OfCell(NotebookCell cell)
+    {
+        var metadata = cell.Json["metadata"];
+        return Name(metadata, "polyglot_notebook", "kernelName") ?? Name(metadata, "dotnet_interactive", "language") ?? Name(metadata, "vscode", "languageId");
+    }
+
+    private static (string? Name, string Source) OfNotebook(Notebook notebook)
+    {
+        var metadata = notebook.Metadata;
+        var kernel = Name(metadata, "kernelspec", "name");
+        // A kernel that nobody knows is in the language that it says.
+        var named = kernel is not null && (Run.ContainsKey(kernel) || Others.ContainsKey(kernel)) ? kernel : Name(metadata, "kernelspec", "language") ?? Name(metadata, "language_info", "name") ?? kernel;
+        var polyglot = (metadata?["polyglot_notebook"] as JsonObject)?["kernelInfo"] is JsonObject info ? Notebook.Text(info["defaultKernelName"]) : null;
+        if (polyglot is not null && (named is null || Run.GetValueOrDefault(named) == CSharp))
+            return (polyglot, "its default kernel");
+        return (named, kernel is null ? "language_info" : $"kernelspec {kernel}");
+    }
+
+    // "polyglot-notebook" says only that each cell has a language of its own.
+    private static string? Name(JsonNode? metadata, string group, string key) =>
+        (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name && name is not "polyglot-notebook" ? name : null;
+
+    [GeneratedRegex(@"^\s*(%%?|!)\s*[A-Za-z./~]")]
+    private static partial Regex IPython();
+}
