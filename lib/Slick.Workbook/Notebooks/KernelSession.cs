@@ -136,6 +136,7 @@ internal sealed class KernelSession : IDisposable
     {
         (_askedForInput, _references.Refusal, _files.Refusal) = (false, null, null);
         UseOwnFiles(path);
+        cancel.ThrowIfCancellationRequested();
         // On a thread of the pool: the command takes the console of the thread that sends it.
         var sent = Task.Run(() => _root.SendAsync(command), CancellationToken.None);
         try

@@ -58,6 +58,7 @@ internal static partial class Languages
     public static string[] Of(Notebook notebook, out (int Cell, CodeError Error)? refused)
     {
         refused = null;
+        var all = string.Join('\n', notebook.Cells.Where(cell => cell.IsCode).Select(cell => cell.Source));
         var (whole, source) = OfNotebook(notebook);
         var kernels = new string[notebook.Cells.Count];
         for (var i = 0; i < kernels.Length; i++)
@@ -73,7 +74,7 @@ internal static partial class Languages
             // A first line such as #!csharp or #!html chooses for itself.
             else if (!Run.ContainsKey(Magic.NameIn(cell.Source.TrimStart().Split('\n')[0])?[2..] ?? ""))
                 refused ??= (i, new CodeError(0, $"{(own is null ? $"the notebook is in {Display(name)} ({source})" : $"the cell is in {Display(name)}")}, which slick run does not run; {Known}."));
-            refused ??= InCell(cell.Source, kernels[i]) is { } error ? (i, error) : null;
+            refused ??= InCell(cell.Source, kernels[i], all) is { } error ? (i, error) : null;
         }
         return kernels;
     }
@@ -82,7 +83,7 @@ internal static partial class Languages
     private static string Display(string name) => Others.GetValueOrDefault(name, name);
 
     // Lines that change the language or the program inside a cell.
-    private static CodeError? InCell(string source, string kernel)
+    private static CodeError? InCell(string source, string kernel, string all)
     {
         var lines = source.Split('\n');
         for (var i = 0; i < lines.Length; i++)
@@ -94,18 +95,24 @@ internal static partial class Languages
             if (Magic.IsOfOtherPrograms(magic))
                 return new CodeError(i + 1, Magic.NotSupported(magic));
         }
-        return kernel == CSharp ? OfIPython(source, lines) : null;
+        return kernel == CSharp ? OfIPython(source, lines, all) : null;
     }
 
-    // %%bash, %matplotlib inline, !pip install: what IPython takes for a command is for C# a syntax error in that very line.
-    private static CodeError? OfIPython(string source, string[] lines)
+    // %%bash, %matplotlib inline, !pip install: what IPython takes for a command is for C# a syntax error in that very line. Only
+    // "!ls -l" is an expression for both: there the word decides, where the notebook has it nowhere else.
+    private static CodeError? OfIPython(string source, string[] lines, string all)
     {
         if (!lines.Any(line => IPython().IsMatch(line)))
             return null;
-        var wrong = CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetDiagnostics()
-            .Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.Location.GetLineSpan()).SelectMany(span => new[] { span.StartLinePosition.Line, span.EndLinePosition.Line })
-            .Where(line => line < lines.Length && IPython().IsMatch(lines[line])).ToList();
-        return wrong.Count == 0 ? null : new CodeError(wrong.Min() + 1, $"{lines[wrong.Min()].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
+        var root = CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(kind: SourceCodeKind.Script));
+        var wrong = root.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.Location.GetLineSpan())
+            .SelectMany(span => new[] { span.StartLinePosition.Line, span.EndLinePosition.Line }).ToHashSet();
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (IPython().IsMatch(lines[i]) && (wrong.Contains(i) || (Shell().Match(lines[i]) is { Success: true } shell && Regex.Count(all, $@"\b{shell.Groups["word"].Value}\b") == 1)))
+                return new CodeError(i + 1, $"{lines[i].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
+        }
+        return null;
     }
 
     private static string? OfCell(NotebookCell cell)
@@ -132,4 +139,7 @@ internal static partial class Languages
 
     [GeneratedRegex(@"^\s*(%%?|!)\s*[A-Za-z./~]")]
     private static partial Regex IPython();
+
+    [GeneratedRegex(@"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|apt|brew|git|curl|wget|tar|unzip|dotnet|df|du|free|top|ps|whoami|uname)\b", RegexOptions.ExplicitCapture)]
+    private static partial Regex Shell();
 }

@@ -122,12 +122,20 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>What is shown under a name changes, wherever it is shown.</summary>
+    /// <summary>
+    /// What is shown under a name changes, wherever it is shown. A name that nothing is shown under is a display of its own:
+    /// .NET Interactive's <c>x.Display()</c> shows the value under one name and returns an object that updates another.
+    /// </summary>
     public void Update(string display, JsonObject data)
     {
         lock (_gate)
         {
-            foreach (var (cell, at) in _displays.GetValueOrDefault(display) ?? [])
+            if (!_displays.ContainsKey(display))
+            {
+                Add(new JsonObject { ["data"] = data, ["metadata"] = new JsonObject(), ["output_type"] = "display_data" }, display);
+                return;
+            }
+            foreach (var (cell, at) in _displays[display])
                 Notebook.Cells[cell].Outputs[at]!["data"] = data.DeepClone();
             Changed?.Invoke(new JsonObject { ["update"] = display, ["data"] = data.DeepClone() });
         }
