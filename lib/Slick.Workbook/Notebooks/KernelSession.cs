@@ -104,8 +104,10 @@ internal sealed class KernelSession : IDisposable
                     continue;
                 if (Send(new SubmitCode(code, kernel), isCSharp, path, cancel) is not { } error)
                     continue;
-                // SQL counts its lines from the first behind the magic command.
-                return error.Line > 0 && !isCSharp ? error with { Line = error.Line + line - (part.Name.Length > 0 ? 0 : 1) } : error.Line == 0 && part.Name.Length > 0 ? error with { Line = line } : error;
+                // SQL counts its lines from the first one behind the magic command that is not blank.
+                if (error.Line > 0 && !isCSharp)
+                    return error with { Line = error.Line + line - 1 + (part.Name.Length > 0 ? 1 + code.Split('\n').Skip(1).TakeWhile(string.IsNullOrWhiteSpace).Count() : 0) };
+                return error.Line == 0 && part.Name.Length > 0 ? error with { Line = line } : error;
             }
         }
         finally

@@ -109,10 +109,17 @@ internal static partial class Languages
             .SelectMany(span => new[] { span.StartLinePosition.Line, span.EndLinePosition.Line }).ToHashSet();
         for (var i = 0; i < lines.Length; i++)
         {
-            if (IPython().IsMatch(lines[i]) && (wrong.Contains(i) || (Shell().Match(lines[i]) is { Success: true } shell && Regex.Count(all, $@"\b{shell.Groups["word"].Value}\b") == 1)))
+            if (IPython().Match(lines[i]) is { Success: true } match && IsCode(root, i, match) && (wrong.Contains(i) || (Shell().Match(lines[i]) is { Success: true } shell && Regex.Count(all, $@"\b{shell.Groups["word"].Value}\b") == 1)))
                 return new CodeError(i + 1, $"{lines[i].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
         }
         return null;
+    }
+
+    // Not a line of a comment or of a long string.
+    private static bool IsCode(SyntaxTree tree, int line, Match match)
+    {
+        var at = tree.GetText().Lines[line].Start + match.Groups["command"].Index;
+        return tree.GetRoot().FindToken(at).SpanStart == at || tree.GetRoot().FindTrivia(at).IsKind(SyntaxKind.SkippedTokensTrivia);
     }
 
     private static string? OfCell(NotebookCell cell)
@@ -137,7 +144,7 @@ internal static partial class Languages
     private static string? Name(JsonNode? metadata, string group, string key) =>
         (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name && name is not "polyglot-notebook" ? name : null;
 
-    [GeneratedRegex(@"^\s*(%%?|!)\s*[A-Za-z./~]")]
+    [GeneratedRegex(@"^\s*(?<command>%%?|!)\s*[A-Za-z./~]", RegexOptions.ExplicitCapture)]
     private static partial Regex IPython();
 
     [GeneratedRegex(@"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|apt|brew|git|curl|wget|tar|unzip|dotnet|df|du|free|top|ps|whoami|uname)\b", RegexOptions.ExplicitCapture)]

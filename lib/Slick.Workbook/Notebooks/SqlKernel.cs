@@ -134,8 +134,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     {
         null or JsonValueKind.Null => null,
         JsonValueKind.String => node.GetValue<string>(),
-        JsonValueKind.True or JsonValueKind.False => node.GetValue<bool>(),
-        JsonValueKind.Number => node.AsValue().TryGetValue<long>(out var whole) ? whole : node.GetValue<double>(),
+        JsonValueKind.True or JsonValueKind.False => (object)node.GetValue<bool>(),
+        JsonValueKind.Number => node.AsValue().TryGetValue<long>(out var whole) ? (object)whole : node.GetValue<double>(),
         _ => node,
     };
 
@@ -158,7 +158,30 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             if (_database.State != System.Data.ConnectionState.Open)
                 _database.Open();
             Refresh(sql);
-            using var command = Command(Readable(sql));
+            try
+            {
+                return Run(Command(Readable(sql, Simple())), cancel);
+            }
+            catch (Exception e) when (e is InvalidOperationException or ArgumentOutOfRangeException && !cancel.IsCancellationRequested)
+            {
+                // Times that .NET has no value for, such as infinity.
+                return Run(Command(Readable(sql, WithoutTimes())), cancel);
+            }
+        }
+        catch (Exception e) when (cancel.IsCancellationRequested && e is DuckDBException or InvalidOperationException)
+        {
+            throw new OperationCanceledException("The query was interrupted.", e, cancel);
+        }
+        catch (DuckDBException e)
+        {
+            throw Describe(e.Message, sql);
+        }
+    }
+
+    private static DataFrame? Run(DuckDBCommand command, CancellationToken cancel)
+    {
+        using (command)
+        {
             using var stop = cancel.Register(command.Cancel);
             using var reader = command.ExecuteReader();
             DataFrame? frame = null;
@@ -169,14 +192,6 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             }
             while (reader.NextResult());
             return frame;
-        }
-        catch (Exception e) when (cancel.IsCancellationRequested && e is DuckDBException or InvalidOperationException)
-        {
-            throw new OperationCanceledException("The query was interrupted.", e, cancel);
-        }
-        catch (DuckDBException e)
-        {
-            throw Describe(e.Message, sql);
         }
     }
 
@@ -200,9 +215,9 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     // A data frame has columns of text, numbers, true or false, and times: DuckDB writes everything else as text. Where there is
     // nothing else, or the statement is none that can be looked at before it runs, it runs as it is.
-    private string Readable(string sql)
+    private string Readable(string sql, Regex simple)
     {
-        var query = sql.TrimEnd().TrimEnd(';');
+        var query = LastSemicolon().Replace(sql, "");
         var types = new List<(string Name, string Type)>();
         try
         {
@@ -215,9 +230,9 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         {
             return sql;
         }
-        if (types.All(t => Simple().IsMatch(t.Type)) || !Query().IsMatch(EmptyOrComments().Replace(query, "")))
+        if (types.All(t => simple.IsMatch(t.Type)) || !Query().IsMatch(EmptyOrComments().Replace(query, "")))
             return sql;
-        var columns = types.Select((t, i) => FormattableString.Invariant($"c{i}{(Simple().IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
+        var columns = types.Select((t, i) => FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
         return FormattableString.Invariant($"select {string.Join(", ", columns)} from ({query}\n) as t({string.Join(", ", types.Select((_, i) => FormattableString.Invariant($"c{i}")))})");
     }
 
@@ -242,16 +257,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     private static object Value(DuckDBDataReader reader, int i)
     {
-        try
-        {
-            var value = reader.GetValue(i);
-            return value is System.Numerics.BigInteger whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : whole.ToString(CultureInfo.InvariantCulture) : value;
-        }
-        catch (Exception e) when (e is InvalidOperationException or InvalidCastException or ArgumentException or OverflowException)
-        {
-            // Infinite times, for example: .NET has none.
-            return reader.GetProviderSpecificValue(i).ToString() ?? "";
-        }
+        var value = reader.GetValue(i);
+        return value is System.Numerics.BigInteger whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : whole.ToString(CultureInfo.InvariantCulture) : value;
     }
 
     private static DataFrameColumn Column(string name, List<object?> values)
@@ -335,6 +342,12 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|TIMESTAMP(_S|_MS|_NS)?|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
     private static partial Regex Simple();
+
+    [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
+    private static partial Regex WithoutTimes();
+
+    [GeneratedRegex(@";\s*((--[^\n]*|/\*.*?\*/)\s*)*$", RegexOptions.Singleline)]
+    private static partial Regex LastSemicolon();
 
     [GeneratedRegex(@"^\s*(select|with|from|values|table|pivot|unpivot|\()", RegexOptions.IgnoreCase)]
     private static partial Regex Query();

@@ -10,7 +10,7 @@ internal sealed class StandardInput : TextReader
 
     /// <summary>True where the console has no keys to give because its input is redirected.</summary>
     public static bool IsAskedBy(Exception error) => error is InvalidOperationException
-        && new StackTrace(error).GetFrames().Any(f => f.GetMethod() is { Name: nameof(Console.ReadKey) or "get_KeyAvailable" } method && method.DeclaringType == typeof(Console));
+        && new StackTrace(error).GetFrames().Any(f => f.GetMethod() is { Name: nameof(Console.ReadKey) or "get_KeyAvailable" } method && method.DeclaringType?.Assembly == typeof(Console).Assembly);
 
     public override int Peek() => throw new SlickException(NotAvailable);
 

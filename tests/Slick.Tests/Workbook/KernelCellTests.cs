@@ -135,7 +135,7 @@ public sealed class KernelCellTests : IDisposable
     [Fact]
     public void ChartOfPlotlyNet_DrawsWithoutANetwork()
     {
-        var cell = Cells("Plotly.NET.Chart2D_Scatter.Chart.Point<int, int, string>(new[] { Tuple.Create(1, 3), Tuple.Create(2, 4) })")[0];
+        var cell = Cells("var trace = new Plotly.NET.Trace(\"scatter\");\ntrace.SetProperty(\"y\", new[] { 3.0, 4.0 });\nPlotly.NET.GenericChart.ofTraceObject(true, trace)")[0];
         var html = string.Concat(Workbooks.Value(cell)!["text/html"]!.AsArray().Select(l => (string?)l));
         Assert.Contains("Plotly.newPlot", html, StringComparison.Ordinal);
         Assert.DoesNotContain("http", html, StringComparison.Ordinal);
