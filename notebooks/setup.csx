@@ -6,3 +6,4 @@
 #r "../lib/Slick.Workbook/bin/Release/Microsoft.Data.Analysis.dll"
 Slick.Figures.NotebookFormatters.Register();
 Slick.Workbook.Jupyter.NotebookKernel.Attach();
+Slick.Workbook.Notebooks.SqlKernel.AddTo(Microsoft.DotNet.Interactive.Kernel.Root);

@@ -28,6 +28,7 @@ public static class Program
             RunCommand.Create(),
             CheckCommand.Create(),
             JupyterCommand.Create(),
+            NotebookWorker.Create(),
         };
         // A name that begins with @ is a name: no file of further words is read.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -43,7 +44,7 @@ public static class Program
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
         }
         catch (OperationCanceledException)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using Slick.Runtime;
 using Slick.Workbook.Notebooks;
@@ -8,6 +9,9 @@ namespace Slick.Workbook.Commands;
 /// <summary><c>slick run</c>: notebooks from the command line.</summary>
 internal static class RunCommand
 {
+    // The process of the cells gets three seconds of it; pages are written after that.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
+
     public static Command Create()
     {
         var notebooks = new Argument<string[]>("notebooks") { Arity = ArgumentArity.OneOrMore, Description = "Notebook files, folders of them, or patterns such as notebooks/*.ipynb." };
@@ -25,7 +29,7 @@ internal static class RunCommand
                 result.AddError($"run has no option '{token.Value}'; it has --html and --set.");
         });
         var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, set };
-        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel));
+        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel, Grace));
         return command;
     }
 
@@ -39,23 +43,35 @@ internal static class RunCommand
         if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
         IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error);
+        var notebooks = files.Select(Notebook.Load).ToList();
+        using var process = new NotebookProcess(progress);
+        // All of them before the first is run: a wrong word costs no time.
+        var records = notebooks.Select(notebook => new NotebookRecord(notebook, values)).ToList();
         var failed = 0;
-        foreach (var notebook in files.Select(Notebook.Load).ToList())
+        foreach (var (notebook, record) in notebooks.Zip(records))
         {
-            var run = NotebookRunner.Run(notebook, values, (cell, cells) => Status(notebook, cell, cells), progress, cancel);
-            Status(notebook, 0, 0);
-            if (pages is null)
-                Print(run.Notebook);
-            else
-                HtmlExport.Save(run.Notebook, Path.Combine(pages, notebook.Name + ".html"));
-            if (run.Failure is { } failure)
+            var clock = Stopwatch.StartNew();
+            try
+            {
+                process.Run(notebook, values, record, (cell, cells) => Status(notebook, cell, cells), cancel);
+            }
+            finally
+            {
+                Status(notebook, 0, 0);
+                // Also what was done before an interrupt.
+                if (pages is null)
+                    Print(record.Notebook);
+                else
+                    HtmlExport.Save(record.Notebook, Path.Combine(pages, notebook.Name + ".html"));
+            }
+            if (record.Failure is { } failure)
             {
                 failed++;
                 Console.Error.WriteLine($"slick: {failure}");
             }
             else
             {
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {run.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + Path.Combine(pages, notebook.Name + ".html"))}"));
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + Path.Combine(pages, notebook.Name + ".html"))}"));
             }
         }
         return failed == 0 ? 0 : 1;

@@ -20,6 +20,9 @@ public sealed class Notebook
     /// <summary>The file, as a full path.</summary>
     public string Path { get; }
 
+    /// <summary>What the file says of itself: its kernel, its language.</summary>
+    internal JsonObject? Metadata => _root["metadata"] as JsonObject;
+
     /// <summary>The file's name without folder and ending.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(Path);
 

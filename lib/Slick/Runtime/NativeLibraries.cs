@@ -16,8 +16,8 @@ public static partial class NativeLibraries
     private static string Folder => Path.GetDirectoryName(typeof(NativeLibraries).Assembly.Location) is { Length: > 0 } folder
         ? folder : AppContext.BaseDirectory;
 
-    private static string Platform =>
-        OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
+    private static string Platform => (OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux")
+        + (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "-arm64" : "-x64");
 
     /// <summary>Answers a host's failed look-ups; libtorch itself is left for <see cref="Load"/>, so that starting stays cheap.</summary>
 #pragma warning disable CA2255 // the library must work in hosts that never call it explicitly

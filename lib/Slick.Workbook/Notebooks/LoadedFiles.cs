@@ -1,0 +1,26 @@
+using System.Collections.Immutable;
+using System.Text;
+using Microsoft.CodeAnalysis;
+
+namespace Slick.Workbook.Notebooks;
+
+/// <summary>The files that <c>#load</c> names. The compiler would pass over a magic command in their first line as over a shebang.</summary>
+internal sealed class LoadedFiles(string folder) : SourceFileResolver(ImmutableArray<string>.Empty, folder)
+{
+    /// <summary>Why a file was refused; the compiler only says that it cannot be opened.</summary>
+    public string? Refusal { get; set; }
+
+    public override Stream OpenRead(string resolvedPath)
+    {
+        var lines = File.ReadAllText(resolvedPath).Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (Magic.NameIn(lines[i]) is not { } name)
+                continue;
+            if (!Magic.SelectsCSharp(name))
+                throw new IOException(Refusal = FormattableString.Invariant($"{resolvedPath}:{i + 1}: the magic command {name} does not work in a file that #load names; put it into a cell."));
+            lines[i] = "";
+        }
+        return new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines)));
+    }
+}

@@ -1,0 +1,366 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using DuckDB.NET.Data;
+using Microsoft.Data.Analysis;
+using Microsoft.DotNet.Interactive;
+using Microsoft.DotNet.Interactive.Commands;
+using Microsoft.DotNet.Interactive.CSharp;
+using Microsoft.DotNet.Interactive.Directives;
+using Microsoft.DotNet.Interactive.Events;
+using Microsoft.DotNet.Interactive.Formatting;
+using Microsoft.DotNet.Interactive.ValueSharing;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Studies;
+
+namespace Slick.Workbook.Notebooks;
+
+/// <summary>An error of a query.</summary>
+/// <param name="message">One line, DuckDB's.</param>
+/// <param name="line">The line of the query, from 1; 0 where it is not known.</param>
+internal sealed class SqlException(string message, int line) : SlickException(message)
+{
+    /// <summary>The line of the query, from 1; 0 where it is not known.</summary>
+    public int Line => line;
+}
+
+/// <summary>
+/// SQL over the store: cells that begin with <c>#!sql</c>, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB
+/// reads the Parquet files where they lie. Views: <c>runs</c> (a row a stage), <c>facts</c>, <c>labels</c>, <c>scores</c> (a row
+/// an epoch of each run), <c>answers</c>; each row says which <c>Run</c> and <c>Preset</c> it belongs to.
+/// </summary>
+/// <remarks>
+/// The result is a <see cref="DataFrame"/>, also for C#: <c>#!set --byref --name frame --value @sql:last</c>; behind
+/// <c>#!sql --name rows</c> it is <c>@sql:rows</c> too. A value that another kernel sends (<c>#!set</c> in the SQL cell) is
+/// <c>$name</c> in the query. The store is that of the C# variable <c>store</c>, else <see cref="RunStore.Locate"/>'s.
+/// </remarks>
+public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode>, IKernelCommandHandler<RequestValue>, IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>
+{
+    private const string Last = "last";
+
+    // View, file, the rows' record, and what tells the stages apart.
+    private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
+    [
+        ("facts", "facts.parquet", ["model"], typeof(Fact), ["Run", "Preset", "Seed as BaseSeed"]),
+        ("labels", "labels.parquet", ["labels", "table"], typeof(LabelRow), ["Run", "Preset", "Seed as BaseSeed"]),
+        ("scores", "epochs.parquet", ["run"], typeof(EpochRow), ["Run", "Preset", "Arm"]),
+        ("answers", "answers.parquet", ["run"], typeof(AnswerRow), ["Run", "Preset", "Arm"]),
+    ];
+
+    private readonly string? _store;
+    private readonly DuckDBConnection _database = new("DataSource=:memory:");
+    private readonly Dictionary<string, DataFrame> _results = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, object?> _values = new(StringComparer.Ordinal);
+    private IReadOnlyList<StoredRun>? _runs;
+
+    /// <summary>Makes a kernel named <c>sql</c>.</summary>
+    /// <param name="store">The store's folder; null: that of the C# variable <c>store</c>, else the default.</param>
+    public SqlKernel(string? store = null) : base("sql")
+    {
+        (_store, KernelInfo.LanguageName) = (store, "SQL");
+        KernelInfo.Description = "SQL over the store: runs, facts, labels, scores, answers";
+        RegisterForDisposal(_database);
+    }
+
+    /// <summary>Adds a kernel <c>#!sql</c>, unless there is one.</summary>
+    /// <param name="root">A notebook's root kernel: <c>Kernel.Root</c> in a cell.</param>
+    public static void AddTo(Kernel root)
+    {
+        if (root is CompositeKernel kernels && kernels.ChildKernels.All(k => k.Name != "sql"))
+            kernels.Add(new SqlKernel().UseValueSharing().UseWho());
+    }
+
+    /// <summary><c>#!sql</c>, with <c>--name</c> for the result.</summary>
+    public override KernelSpecifierDirective KernelSpecifierDirective
+    {
+        get
+        {
+            var directive = base.KernelSpecifierDirective;
+            if (!directive.Parameters.Any(p => p.Name == "--name"))
+                directive.Parameters.Add(new("--name") { Description = "The name under which other kernels find the result." });
+            return directive;
+        }
+    }
+
+    Task IKernelCommandHandler<SubmitCode>.HandleAsync(SubmitCode command, KernelInvocationContext context)
+    {
+        try
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, Runtime.Host.Cancellation);
+            if (Run(command.Code, stop.Token) is { } frame)
+            {
+                _results[Last] = frame;
+                if (command.Parameters.TryGetValue("--name", out var name) && !string.IsNullOrWhiteSpace(name))
+                    _results[name] = frame;
+                context.Publish(new ReturnValueProduced(frame, command, FormattedValue.CreateManyFromObject(frame)));
+            }
+        }
+        catch (Exception e) when (e is SlickException or OperationCanceledException)
+        {
+            context.Fail(command, e, e.Message);
+        }
+        return Task.CompletedTask;
+    }
+
+    Task IKernelCommandHandler<RequestValue>.HandleAsync(RequestValue command, KernelInvocationContext context)
+    {
+        if (_results.TryGetValue(command.Name, out var frame))
+            context.Publish(new ValueProduced(frame, command.Name, Format(frame, command.MimeType), command));
+        else
+            context.Fail(command, message: $"There is no result '{command.Name}' of #!sql{(_results.Count == 0 ? "; no query has run" : $"; there is {string.Join(", ", _results.Keys)}")}.");
+        return Task.CompletedTask;
+    }
+
+    Task IKernelCommandHandler<RequestValueInfos>.HandleAsync(RequestValueInfos command, KernelInvocationContext context)
+    {
+        context.Publish(new ValueInfosProduced([.. _results.Select(r => new KernelValueInfo(r.Key, Format(r.Value, command.MimeType), typeof(DataFrame)))], command));
+        return Task.CompletedTask;
+    }
+
+    Task IKernelCommandHandler<SendValue>.HandleAsync(SendValue command, KernelInvocationContext context)
+    {
+        var value = command.Value ?? (command.FormattedValue is { MimeType: "application/json" } json ? Plain(JsonNode.Parse(json.Value)) : command.FormattedValue?.Value);
+        if (value is null or string or bool or int or long or float or double or decimal or DateTime)
+            _values[command.Name] = value;
+        else
+            context.Fail(command, message: $"'{command.Name}' is a {value.GetType().Name}; a query takes text, numbers, true and false, and times.");
+        return Task.CompletedTask;
+    }
+
+    private static object? Plain(JsonNode? node) => node?.GetValueKind() switch
+    {
+        null or JsonValueKind.Null => null,
+        JsonValueKind.String => node.GetValue<string>(),
+        JsonValueKind.True or JsonValueKind.False => (object)node.GetValue<bool>(),
+        JsonValueKind.Number => node.AsValue().TryGetValue<long>(out var whole) ? (object)whole : node.GetValue<double>(),
+        _ => node,
+    };
+
+    private static FormattedValue Format(DataFrame frame, string mimeType) => mimeType != "application/json"
+        ? FormattedValue.CreateSingleFromObject(frame, mimeType)
+        : new FormattedValue(mimeType, new JsonArray([.. frame.Rows.Select(row => new JsonObject(frame.Columns.Select((column, i) =>
+            KeyValuePair.Create(column.Name, row[i] is double or float && !double.IsFinite(Convert.ToDouble(row[i], CultureInfo.InvariantCulture)) ? null : JsonSerializer.SerializeToNode(row[i])))))]).ToJsonString());
+
+    /// <summary>Runs statements.</summary>
+    /// <param name="sql">One or more statements.</param>
+    /// <param name="cancel">Interrupts the query that runs.</param>
+    /// <returns>The last statement's table; null where it gives none.</returns>
+    /// <exception cref="SlickException">A statement is wrong, or the store cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    internal DataFrame? Run(string sql, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        try
+        {
+            if (_database.State != System.Data.ConnectionState.Open)
+                _database.Open();
+            Refresh(sql);
+            try
+            {
+                return Run(Command(Readable(sql, Simple())), cancel);
+            }
+            catch (Exception e) when (e is InvalidOperationException or ArgumentOutOfRangeException && !cancel.IsCancellationRequested)
+            {
+                // Times that .NET has no value for, such as infinity.
+                return Run(Command(Readable(sql, WithoutTimes())), cancel);
+            }
+        }
+        catch (Exception e) when (cancel.IsCancellationRequested && e is DuckDBException or InvalidOperationException)
+        {
+            throw new OperationCanceledException("The query was interrupted.", e, cancel);
+        }
+        catch (DuckDBException e)
+        {
+            throw Describe(e.Message, sql);
+        }
+    }
+
+    private static DataFrame? Run(DuckDBCommand command, CancellationToken cancel)
+    {
+        using (command)
+        {
+            using var stop = cancel.Register(command.Cancel);
+            using var reader = command.ExecuteReader();
+            DataFrame? frame = null;
+            do
+            {
+                if (reader.FieldCount > 0)
+                    frame = Read(reader, cancel);
+            }
+            while (reader.NextResult());
+            return frame;
+        }
+    }
+
+    // DuckDB says the place behind an empty line, with a picture of it.
+    private static SqlException Describe(string message, string sql)
+    {
+        if (string.IsNullOrWhiteSpace(EmptyOrComments().Replace(sql, "")))
+            return new SqlException("there is no statement behind #!sql.", 0);
+        var place = Place().Match(message);
+        return new SqlException(CodeError.OneLine(place.Success ? message[..place.Index] : message), place.Success ? int.Parse(place.Groups["line"].Value, CultureInfo.InvariantCulture) : 0);
+    }
+
+    private DuckDBCommand Command(string sql)
+    {
+        var command = _database.CreateCommand();
+        command.CommandText = sql;
+        foreach (var name in Parameter().Matches(sql).Select(m => m.Groups["name"].Value).Distinct().Where(_values.ContainsKey))
+            command.Parameters.Add(new DuckDBParameter(name, _values[name]));
+        return command;
+    }
+
+    // A data frame has columns of text, numbers, true or false, and times: DuckDB writes everything else as text. Where there is
+    // nothing else, or the statement is none that can be looked at before it runs, it runs as it is.
+    private string Readable(string sql, Regex simple)
+    {
+        var query = LastSemicolon().Replace(sql, "");
+        var types = new List<(string Name, string Type)>();
+        try
+        {
+            using var command = Command("describe " + query);
+            using var reader = command.ExecuteReader();
+            while (reader.Read())
+                types.Add((reader.GetString(0), reader.GetString(1)));
+        }
+        catch (Exception e) when (e is DuckDBException or InvalidOperationException)
+        {
+            return sql;
+        }
+        if (types.All(t => simple.IsMatch(t.Type)) || !Query().IsMatch(EmptyOrComments().Replace(query, "")))
+            return sql;
+        var columns = types.Select((t, i) => FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
+        return FormattableString.Invariant($"select {string.Join(", ", columns)} from ({query}\n) as t({string.Join(", ", types.Select((_, i) => FormattableString.Invariant($"c{i}")))})");
+    }
+
+    private static DataFrame Read(DuckDBDataReader reader, CancellationToken cancel)
+    {
+        var values = Enumerable.Range(0, reader.FieldCount).Select(_ => new List<object?>()).ToList();
+        while (reader.Read())
+        {
+            cancel.ThrowIfCancellationRequested();
+            for (var i = 0; i < values.Count; i++)
+                values[i].Add(reader.IsDBNull(i) ? null : Value(reader, i));
+        }
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        return new DataFrame(values.Select((column, i) =>
+        {
+            // A data frame tells columns apart by their names.
+            var name = reader.GetName(i);
+            for (var n = 2; !names.Add(name); n++) name = FormattableString.Invariant($"{reader.GetName(i)} {n}");
+            return Column(name, column);
+        }));
+    }
+
+    private static object Value(DuckDBDataReader reader, int i)
+    {
+        var value = reader.GetValue(i);
+        return value is System.Numerics.BigInteger whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : whole.ToString(CultureInfo.InvariantCulture) : value;
+    }
+
+    private static DataFrameColumn Column(string name, List<object?> values)
+    {
+        var types = values.Where(v => v is not null).Select(v => v!.GetType()).Distinct().ToList();
+        T?[] Of<T>() where T : struct => [.. values.Select(v => (T?)v)];
+        return (types.Count == 1 ? Type.GetTypeCode(types[0]) : TypeCode.String) switch
+        {
+            TypeCode.Boolean => new BooleanDataFrameColumn(name, Of<bool>()),
+            TypeCode.SByte => new SByteDataFrameColumn(name, Of<sbyte>()),
+            TypeCode.Byte => new ByteDataFrameColumn(name, Of<byte>()),
+            TypeCode.Int16 => new Int16DataFrameColumn(name, Of<short>()),
+            TypeCode.UInt16 => new UInt16DataFrameColumn(name, Of<ushort>()),
+            TypeCode.Int32 => new Int32DataFrameColumn(name, Of<int>()),
+            TypeCode.UInt32 => new UInt32DataFrameColumn(name, Of<uint>()),
+            TypeCode.Int64 => new Int64DataFrameColumn(name, Of<long>()),
+            TypeCode.UInt64 => new UInt64DataFrameColumn(name, Of<ulong>()),
+            TypeCode.Single => new SingleDataFrameColumn(name, Of<float>()),
+            TypeCode.Double => new DoubleDataFrameColumn(name, Of<double>()),
+            TypeCode.Decimal => new DecimalDataFrameColumn(name, Of<decimal>()),
+            TypeCode.DateTime => new DateTimeDataFrameColumn(name, Of<DateTime>()),
+            _ => new StringDataFrameColumn(name, values.Select(v => v is null ? null : Convert.ToString(v, CultureInfo.InvariantCulture))),
+        };
+    }
+
+    // The views say what lies in the store now: a cell before this one may have computed something.
+    private void Refresh(string sql)
+    {
+        var folder = _store ?? ((RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault() is { } csharp && csharp.TryGetValue<object>("store", out var value) ? value as string : null);
+        var runs = StoredRuns.Read(folder);
+        if (_runs is not null && _runs.SequenceEqual(runs))
+            return;
+        Execute($"create or replace table runs({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))}); create or replace table stage_files(Path varchar, Run varchar)");
+        using (var appender = _database.CreateAppender("runs"))
+        {
+            foreach (var run in runs)
+                appender.CreateRow().AppendValue(run.Run).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm).AppendValue(run.Seed).AppendValue(run.Title).AppendValue(run.State).AppendValue(run.Seconds).AppendValue(run.Folder).EndRow();
+        }
+        foreach (var (view, file, stages, row, of) in Views)
+        {
+            var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage)).Select(r => (Path: Path.Combine(r.Folder, file), r.Run)).Where(f => File.Exists(f.Path)).ToList();
+            try
+            {
+                CreateView(view, files, row, of);
+            }
+            // A damaged file stops those who ask for its rows.
+            catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase)) { }
+        }
+        _runs = runs;
+    }
+
+    private void CreateView(string view, List<(string Path, string Run)> files, Type row, string[] of)
+    {
+        Execute($"drop view if exists {view}");
+        if (files.Count == 0)
+        {
+            var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer" : "varchar")).Concat(Columns(row));
+            Execute($"create view {view} as select {string.Join(", ", columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}"))} where false");
+            return;
+        }
+        using (var appender = _database.CreateAppender("stage_files"))
+        {
+            foreach (var (path, run) in files)
+                appender.CreateRow().AppendValue(path).AppendValue(run).EndRow();
+        }
+        var paths = string.Join(", ", files.Select(f => $"'{Glob().Replace(f.Path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'"));
+        Execute($"create view {view} as select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) from read_parquet([{paths}], union_by_name = true, filename = 'stage_file') t join stage_files f on f.Path = t.stage_file join runs r on r.Run = f.Run");
+    }
+
+    private void Execute(string sql)
+    {
+        using var command = _database.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static IEnumerable<(string Name, string Type)> Columns(Type row) => row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => (p.Name,
+        p.PropertyType == typeof(int) ? "integer" : p.PropertyType == typeof(double) ? "double" : p.PropertyType == typeof(bool) ? "boolean" : "varchar"));
+
+    private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|TIMESTAMP(_S|_MS|_NS)?|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
+    private static partial Regex Simple();
+
+    [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
+    private static partial Regex WithoutTimes();
+
+    [GeneratedRegex(@";\s*((--[^\n]*|/\*.*?\*/)\s*)*$", RegexOptions.Singleline)]
+    private static partial Regex LastSemicolon();
+
+    [GeneratedRegex(@"^\s*(select|with|from|values|table|pivot|unpivot|\()", RegexOptions.IgnoreCase)]
+    private static partial Regex Query();
+
+    [GeneratedRegex(@"--[^\n]*|/\*.*?\*/|;\s*$", RegexOptions.Singleline)]
+    private static partial Regex EmptyOrComments();
+
+    [GeneratedRegex(@"\s*\n\s*LINE (?<line>\d+):", RegexOptions.ExplicitCapture)]
+    private static partial Regex Place();
+
+    [GeneratedRegex(@"\$(?<name>[A-Za-z_]\w*)", RegexOptions.ExplicitCapture)]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex(@"[*?\[]")]
+    private static partial Regex Glob();
+}
