@@ -44,6 +44,9 @@ internal static class RunCommand
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
         IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error);
         var notebooks = files.Select(Notebook.Load).ToList();
+        foreach (var remark in notebooks.SelectMany(notebook => notebook.Remarks)) Console.Error.WriteLine($"slick: {remark}");
+        // Links between the notebooks of one run lead from page to page.
+        var pageOf = pages is null ? [] : files.ToDictionary(file => file, file => Path.Combine(pages, Path.GetFileNameWithoutExtension(file) + ".html"));
         using var process = new NotebookProcess(progress);
         // All of them before the first is run: a wrong word costs no time.
         var records = notebooks.Select(notebook => new NotebookRecord(notebook, values)).ToList();
@@ -62,16 +65,16 @@ internal static class RunCommand
                 if (pages is null)
                     Print(record.Notebook);
                 else
-                    HtmlExport.Save(record.Notebook, Path.Combine(pages, notebook.Name + ".html"));
+                    foreach (var remark in HtmlExport.Save(record.Notebook, pageOf[notebook.Path], pageOf)) Console.Error.WriteLine($"slick: {remark}");
             }
             if (record.Failure is { } failure)
             {
                 failed++;
-                Console.Error.WriteLine($"slick: {failure}");
+                Console.Error.WriteLine($"slick: {TerminalText.Plain(failure.ToString()).ReplaceLineEndings(" ")}");
             }
             else
             {
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + Path.Combine(pages, notebook.Name + ".html"))}"));
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + pageOf[notebook.Path])}"));
             }
         }
         return failed == 0 ? 0 : 1;
@@ -90,9 +93,8 @@ internal static class RunCommand
 
     private static void Print(Notebook notebook)
     {
-        foreach (var output in notebook.Cells.SelectMany(cell => cell.Outputs))
+        foreach (var text in notebook.Cells.SelectMany(cell => cell.PlainOutputs()))
         {
-            var text = NotebookCell.JoinedText(output!["text"] ?? output["data"]?["text/plain"]);
             if (text.Length > 0)
                 Console.Out.WriteLine(text.TrimEnd('\n'));
         }

@@ -65,7 +65,7 @@ public sealed class AnswerEndTests
             var question = new PromptTokens(weights.Config, tokenizer, PromptFormat.QuestionAnswer, [], [fact]).Questions[0];
             var taught = FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, fact).Taught;
             // Without the end, which may be any of the tokens that end an answer.
-            Assert.Contains(AnswerBatch.Paths(question), path => path.Gold.SequenceEqual(path.HasEnd ? taught[..^1] : taught) && (!path.HasEnd || AnswerTokens.Ends(weights.Config, tokenizer, taught[^1])));
+            Assert.Contains(AnswerBatch.Paths(question, int.MaxValue), path => path.Gold.SequenceEqual(path.HasEnd ? taught[..^1] : taught) && (!path.HasEnd || AnswerTokens.Ends(weights.Config, tokenizer, taught[^1])));
         }
     }
 
