@@ -32,8 +32,11 @@ internal sealed partial class NotebookProcess : IDisposable
     /// <param name="record">Made from both; filled with what the cells show, and with the reason where one stops.</param>
     /// <param name="cellStarts">Called before each cell of code with its number, from 1, and the number of cells.</param>
     /// <param name="cancel">Tells the cells to stop; a cell that does not is given up after a moment, with the process.</param>
-    /// <exception cref="OperationCanceledException">The token was signalled; <paramref name="record"/> holds what was done before.</exception>
-    public void Run(Notebook notebook, IReadOnlyDictionary<string, string> parameters, NotebookRecord record, Action<int, int> cellStarts, CancellationToken cancel)
+    /// <exception cref="OperationCanceledException">
+    /// The token was signalled; <paramref name="record"/> holds what was done before.
+    /// </exception>
+    public void Run(Notebook notebook, IReadOnlyDictionary<string, string> parameters, NotebookRecord record, Action<int, int> cellStarts,
+        CancellationToken cancel)
     {
         if (record.Failure is not null)
             return;
@@ -89,7 +92,8 @@ internal sealed partial class NotebookProcess : IDisposable
     private bool Reported(JsonObject message)
     {
         if (message.ContainsKey("stage")) _progress.Stage((string)message["stage"]!);
-        else if (message.ContainsKey("report")) _progress.Report((string)message["report"]!, (double)message["done"]!, (double)message["total"]!, (string)message["detail"]!);
+        else if (message.ContainsKey("report")) _progress.Report((string)message["report"]!, (double)message["done"]!,
+            (double)message["total"]!, (string)message["detail"]!);
         else if (message.ContainsKey("say")) _progress.Say((string)message["say"]!);
         else return false;
         return true;
@@ -121,8 +125,10 @@ internal sealed partial class NotebookProcess : IDisposable
 
         public Worker()
         {
-            var start = new ProcessStartInfo { FileName = Program(out var words), UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-            foreach (var word in words.Append(NotebookWorker.Name).Append(_toWorker.GetClientHandleAsString()).Append(_fromWorker.GetClientHandleAsString()))
+            var start = new ProcessStartInfo { FileName = Program(out var words), UseShellExecute = false, RedirectStandardInput = true,
+                RedirectStandardOutput = true, RedirectStandardError = true };
+            foreach (var word in words.Append(NotebookWorker.Name).Append(_toWorker.GetClientHandleAsString())
+                .Append(_fromWorker.GetClientHandleAsString()))
                 start.ArgumentList.Add(word);
             start.StandardOutputEncoding = start.StandardErrorEncoding = Encoding.UTF8;
             _process = Process.Start(start) ?? throw new SlickException($"{start.FileName}: the process for the cells does not start.");
@@ -212,7 +218,8 @@ internal sealed partial class NotebookProcess : IDisposable
                     line = reader.ReadLineAsync();
                 }
             }
-            catch (Exception e) when (e is IOException or ObjectDisposedException or AggregateException or System.Text.Json.JsonException or InvalidOperationException)
+            catch (Exception e) when (e is IOException or ObjectDisposedException or AggregateException or System.Text.Json.JsonException
+                or InvalidOperationException)
             {
                 // The process died in the middle of a line, or was disposed of.
             }
@@ -228,13 +235,15 @@ internal sealed partial class NotebookProcess : IDisposable
         private static string Program(out string[] words)
         {
             var own = typeof(NotebookWorker).Assembly.Location;
-            var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
+            var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..",
+                OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
             words = ["exec", own];
             if (File.Exists(dotnet) && own.Length > 0)
                 return dotnet;
             // Published with a runtime of its own: there is only the program.
             words = [];
-            return Environment.ProcessPath ?? throw new SlickException("the program's own file is not known, so no process for the cells can be started.");
+            return Environment.ProcessPath
+                ?? throw new SlickException("the program's own file is not known, so no process for the cells can be started.");
         }
     }
 }

@@ -34,7 +34,8 @@ internal static class NotebookWorker
     private static int Work(string input, string output)
     {
         using var reader = new StreamReader(new AnonymousPipeClientStream(PipeDirection.In, input), Encoding.UTF8);
-        using var writer = new StreamWriter(new AnonymousPipeClientStream(PipeDirection.Out, output), new UTF8Encoding(false)) { AutoFlush = true };
+        using var writer = new StreamWriter(new AnonymousPipeClientStream(PipeDirection.Out, output),
+            new UTF8Encoding(false)) { AutoFlush = true };
         var gate = new Lock();
         void Tell(JsonObject message)
         {
@@ -80,7 +81,8 @@ internal static class NotebookWorker
         return 0;
     }
 
-    private static CodeError Elsewhere(CodeError error) => error with { Message = $"{error.Message} (on a thread of its own, where no cell can catch it)" };
+    private static CodeError Elsewhere(CodeError error) =>
+        error with { Message = $"{error.Message} (on a thread of its own, where no cell can catch it)" };
 
     // Progress as messages, a stage's at most ten times a second.
     private sealed class ToldProgress(Action<JsonObject> tell) : IProgressReport

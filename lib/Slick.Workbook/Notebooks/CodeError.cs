@@ -26,7 +26,8 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
             error = inner;
         if (error is CompilationErrorException { Diagnostics: var diagnostics })
             return OfCompiler(error.Message, [.. diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)], path);
-        if (error is AggregateException { InnerExceptions.Count: 1 } or System.Reflection.TargetInvocationException or TypeInitializationException)
+        if (error is AggregateException { InnerExceptions.Count: 1 } or System.Reflection.TargetInvocationException
+            or TypeInitializationException)
             error = error.InnerException ?? error;
         var line = (error as SqlException)?.Line ?? 0;
         var trace = new List<string>();
@@ -34,13 +35,15 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
         {
             var method = frame.GetMethod();
             var type = method?.DeclaringType?.FullName ?? "";
-            if (type.StartsWith("Microsoft.CodeAnalysis.", StringComparison.Ordinal) || type.StartsWith("System.Runtime.", StringComparison.Ordinal)
+            if (type.StartsWith("Microsoft.CodeAnalysis.", StringComparison.Ordinal)
+                || type.StartsWith("System.Runtime.", StringComparison.Ordinal)
                 || type.StartsWith("Microsoft.DotNet.Interactive.", StringComparison.Ordinal))
                 continue;
             var file = frame.GetFileName();
             if (file == path && line == 0)
                 line = frame.GetFileLineNumber();
-            trace.Add(file is null ? $"{type}.{method?.Name}" : string.Create(CultureInfo.InvariantCulture, $"{type}.{method?.Name} in {Path.GetFileName(file)}:{frame.GetFileLineNumber()}"));
+            trace.Add(file is null ? $"{type}.{method?.Name}" : string.Create(CultureInfo.InvariantCulture,
+                $"{type}.{method?.Name} in {Path.GetFileName(file)}:{frame.GetFileLineNumber()}"));
         }
         if (StandardInput.IsAskedBy(error))
             return new CodeError(line, "", StandardInput.NotAvailable, trace);
@@ -59,6 +62,7 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
         var here = place.Path == path;
         var line = place.IsValid ? place.StartLinePosition.Line + 1 : 0;
         message = OneLine(first.GetMessage(CultureInfo.InvariantCulture));
-        return new CodeError(here ? line : 0, first.Id, here || !place.IsValid ? message : $"{place.Path}:{line}: {message}", [.. errors.Select(d => d.ToString())]);
+        return new CodeError(here ? line : 0, first.Id, here || !place.IsValid ? message : $"{place.Path}:{line}: {message}",
+            [.. errors.Select(d => d.ToString())]);
     }
 }

@@ -18,13 +18,15 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             // The runtime may list its core library twice; the first is the one it loads.
             .DistinctBy(path => Path.GetFileNameWithoutExtension(path), StringComparer.OrdinalIgnoreCase)
-            .ToDictionary(path => Path.GetFileNameWithoutExtension(path), path => MetadataReference.CreateFromFile(path), StringComparer.OrdinalIgnoreCase));
+            .ToDictionary(path => Path.GetFileNameWithoutExtension(path), path => MetadataReference.CreateFromFile(path),
+                StringComparer.OrdinalIgnoreCase));
 
     // The packages that the program was built with, and their versions.
     private static readonly Lazy<Dictionary<string, string>> Packages = new(() =>
     {
         var packages = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var file in ((string?)AppContext.GetData("APP_CONTEXT_DEPS_FILES") ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries).Where(File.Exists))
+        foreach (var file in ((string?)AppContext.GetData("APP_CONTEXT_DEPS_FILES") ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Where(File.Exists))
         {
             foreach (var (name, about) in JsonNode.Parse(File.ReadAllText(file))?["libraries"] as JsonObject ?? [])
             {
@@ -45,10 +47,12 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
 
     public override bool ResolveMissingAssemblies => false;
 
-    public override ImmutableArray<PortableExecutableReference> ResolveReference(string reference, string? baseFilePath, MetadataReferenceProperties properties)
+    public override ImmutableArray<PortableExecutableReference> ResolveReference(string reference, string? baseFilePath,
+        MetadataReferenceProperties properties)
     {
         if (Package(reference) is not { } package)
-            return Loaded.Value.TryGetValue(SimpleName(reference), out var own) ? [own] : _files.ResolveReference(reference, baseFilePath, properties);
+            return Loaded.Value.TryGetValue(SimpleName(reference), out var own) ? [own]
+                : _files.ResolveReference(reference, baseFilePath, properties);
         if (package.Refusal is null)
             return [(PortableExecutableReference)All.First()];
         Refusal = package.Refusal;
@@ -64,8 +68,10 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
             return null;
         var (id, wanted) = (match.Groups["id"].Value.Trim(), match.Groups["version"].Value.Trim());
         if (!Packages.Value.TryGetValue(id, out var version))
-            return ($"#r \"nuget: {id}\" is not supported by slick run, which restores no packages; name the package's assembly by its path (#r \"folder/{id}.dll\"), or run the notebook in VS Code or Jupyter.", null);
-        return (null, wanted.Length == 0 || wanted.Contains('*', StringComparison.Ordinal) || wanted == version ? null : $"{id} {version} is used, the program's own, in place of {wanted}.");
+            return ($"#r \"nuget: {id}\" is not supported by slick run, which restores no packages; "
+                + $"name the package's assembly by its path (#r \"folder/{id}.dll\"), or run the notebook in VS Code or Jupyter.", null);
+        return (null, wanted.Length == 0 || wanted.Contains('*', StringComparison.Ordinal) || wanted == version ? null
+            : $"{id} {version} is used, the program's own, in place of {wanted}.");
     }
 
     public override bool Equals(object? other) => other is HostReferences same && same._folder == _folder;

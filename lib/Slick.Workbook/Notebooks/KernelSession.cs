@@ -37,7 +37,8 @@ internal sealed class KernelSession : IDisposable
     public KernelSession(string folder)
     {
         (_references, _files) = (new HostReferences(folder), new LoadedFiles(folder));
-        CSharpOptions.Of(_csharp) = CSharpOptions.Of(_csharp).WithReferences(HostReferences.All).WithOptimizationLevel(OptimizationLevel.Debug).WithEmitDebugInformation(true).WithFileEncoding(Encoding.UTF8);
+        CSharpOptions.Of(_csharp) = CSharpOptions.Of(_csharp).WithReferences(HostReferences.All)
+            .WithOptimizationLevel(OptimizationLevel.Debug).WithEmitDebugInformation(true).WithFileEncoding(Encoding.UTF8);
         UseOwnFiles("");
         _root.Add(_csharp.UseKernelHelpers().UseWho().UseValueSharing(), ["c#", "C#"]);
         _root.Add(new HtmlKernel());
@@ -91,7 +92,8 @@ internal sealed class KernelSession : IDisposable
                 if (part.Name.Length > 0 && directives[part.Name])
                     kernel = Magic.SelectsCSharp(part.Name) ? _csharp.Name : part.Name[2..];
                 if (part.Name.Length > 0 && kernel == _csharp.Name && directives[part.Name])
-                    (line, code) = (line + 1, code[(code.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? end + 1 : code.Length)..]);
+                    (line, code) = (line + 1,
+                        code[(code.IndexOf('\n', StringComparison.Ordinal) is var end and >= 0 ? end + 1 : code.Length)..]);
                 var isCSharp = kernel == _csharp.Name && (part.Name.Length == 0 || directives[part.Name]);
                 if (isCSharp)
                 {
@@ -106,14 +108,16 @@ internal sealed class KernelSession : IDisposable
                     continue;
                 // SQL counts its lines from the first one behind the magic command that is not blank.
                 if (error.Line > 0 && !isCSharp)
-                    return error with { Line = error.Line + line - 1 + (part.Name.Length > 0 ? 1 + code.Split('\n').Skip(1).TakeWhile(string.IsNullOrWhiteSpace).Count() : 0) };
+                    return error with { Line = error.Line + line - 1 + (part.Name.Length > 0 ? 1 + code.Split('\n').Skip(1)
+                        .TakeWhile(string.IsNullOrWhiteSpace).Count() : 0) };
                 return error.Line == 0 && part.Name.Length > 0 ? error with { Line = line } : error;
             }
         }
         finally
         {
             if (clock.IsRunning)
-                record.Add(Display(new JsonObject { ["text/plain"] = NotebookCell.Lines(string.Create(CultureInfo.InvariantCulture, $"Wall time: {clock.Elapsed.TotalMilliseconds:F1} ms")) }));
+                record.Add(Display(new JsonObject { ["text/plain"] = NotebookCell.Lines(string.Create(CultureInfo.InvariantCulture,
+                    $"Wall time: {clock.Elapsed.TotalMilliseconds:F1} ms")) }));
         }
         return null;
     }
@@ -158,7 +162,8 @@ internal sealed class KernelSession : IDisposable
         if (failed is not null && cancel.IsCancellationRequested)
             throw new OperationCanceledException(failed.Message, failed.Exception, cancel);
         if (failed is null)
-            return !isCSharp && result.Events.OfType<ErrorProduced>().FirstOrDefault() is { } said ? new CodeError(0, CodeError.OneLine(said.Message)) : null;
+            return !isCSharp && result.Events.OfType<ErrorProduced>().FirstOrDefault() is { } said
+                ? new CodeError(0, CodeError.OneLine(said.Message)) : null;
         var error = failed.Exception is { } exception ? CodeError.Of(exception, path) : new CodeError(0, Plain(failed.Message));
         if (_references.Refusal is { } package)
             return error with { Kind = "", Message = package };
@@ -171,13 +176,15 @@ internal sealed class KernelSession : IDisposable
     private static string Plain(string message)
     {
         var line = message.Split('\n')[0].Trim();
-        return line.IndexOf("error DNI", StringComparison.Ordinal) is var at and >= 0 && line.IndexOf(": ", at, StringComparison.Ordinal) is var colon and >= 0 ? line[(colon + 2)..] : CodeError.OneLine(message);
+        return line.IndexOf("error DNI", StringComparison.Ordinal) is var at and >= 0
+            && line.IndexOf(": ", at, StringComparison.Ordinal) is var colon and >= 0 ? line[(colon + 2)..] : CodeError.OneLine(message);
     }
 
     // The kernel would look for packages in the current folder, and for files where it stands when a cell changes that.
     private void UseOwnFiles(string path)
     {
-        CSharpOptions.Of(_csharp) = CSharpOptions.Of(_csharp).WithMetadataResolver(_references).WithSourceResolver(_files).WithFilePath(path);
+        CSharpOptions.Of(_csharp) = CSharpOptions.Of(_csharp).WithMetadataResolver(_references).WithSourceResolver(_files)
+            .WithFilePath(path);
         CSharpOptions.WorkingDirectory(_csharp) = Directory.GetCurrentDirectory();
     }
 
@@ -188,7 +195,8 @@ internal sealed class KernelSession : IDisposable
         for (var i = 0; i < lines.Length; i++)
         {
             var line = lines[i].TrimStart();
-            if (!line.StartsWith("#r", StringComparison.Ordinal) || line.Split('"') is not [_, var reference, ..] || HostReferences.Package(reference) is not { } package)
+            if (!line.StartsWith("#r", StringComparison.Ordinal) || line.Split('"') is not [_, var reference, ..]
+                || HostReferences.Package(reference) is not { } package)
                 continue;
             if (package.Refusal is not null)
                 return new CodeError(first + i, package.Refusal);
@@ -207,7 +215,8 @@ internal sealed class KernelSession : IDisposable
         return Task.CompletedTask;
     }
 
-    private static JsonObject Display(JsonObject data) => new() { ["data"] = data, ["metadata"] = new JsonObject(), ["output_type"] = "display_data" };
+    private static JsonObject Display(JsonObject data) => new() { ["data"] = data, ["metadata"] = new JsonObject(),
+        ["output_type"] = "display_data" };
 
     // What the kernels' events say, as outputs of nbformat.
     private sealed class Listener(NotebookRecord record) : IObserver<KernelEvent>
@@ -227,7 +236,8 @@ internal sealed class KernelSession : IDisposable
                     break;
                 case ReturnValueProduced result:
                     var count = record.Running is { } cell ? record.Notebook.Cells[cell].ExecutionCount : null;
-                    record.Add(new JsonObject { ["data"] = Data(result), ["execution_count"] = count, ["metadata"] = new JsonObject(), ["output_type"] = "execute_result" }, result.ValueId);
+                    record.Add(new JsonObject { ["data"] = Data(result), ["execution_count"] = count, ["metadata"] = new JsonObject(),
+                        ["output_type"] = "execute_result" }, result.ValueId);
                     break;
                 case DisplayedValueProduced displayed:
                     record.Add(Display(Data(displayed)), displayed.ValueId);
@@ -239,7 +249,8 @@ internal sealed class KernelSession : IDisposable
 
         public void OnError(Exception error) { }
 
-        private static string Text(DisplayEvent written) => string.Concat(written.FormattedValues.Select(v => v.Value)).Replace("\r\n", "\n", StringComparison.Ordinal);
+        private static string Text(DisplayEvent written) => string.Concat(written.FormattedValues.Select(v => v.Value))
+            .Replace("\r\n", "\n", StringComparison.Ordinal);
 
         private static JsonObject Data(DisplayEvent shown)
         {

@@ -54,7 +54,9 @@ internal static partial class Languages
 
     /// <summary>The kernel of each cell, in the cells' order; that of prose means nothing.</summary>
     /// <param name="notebook">The notebook.</param>
-    /// <param name="refused">The index of the first cell that is in a language that is not run, and a sentence about it; null where there is none.</param>
+    /// <param name="refused">
+    /// The index of the first cell that is in a language that is not run, and a sentence about it; null where there is none.
+    /// </param>
     public static string[] Of(Notebook notebook, out (int Cell, CodeError Error)? refused)
     {
         refused = null;
@@ -73,7 +75,9 @@ internal static partial class Languages
                 kernels[i] = kernel;
             // A first line such as #!csharp or #!html chooses for itself.
             else if (!Run.ContainsKey(Magic.NameIn(cell.Source.TrimStart().Split('\n')[0])?[2..] ?? ""))
-                refused ??= (i, new CodeError(0, $"{(own is null ? $"the notebook is in {Display(name)} ({source})" : $"the cell is in {Display(name)}")}, which slick run does not run; {Known}."));
+                refused ??= (i, new CodeError(0,
+                    (own is null ? $"the notebook is in {Display(name)} ({source})" : $"the cell is in {Display(name)}")
+                    + $", which slick run does not run; {Known}."));
             refused ??= InCell(cell.Source, kernels[i], all) is { } error ? (i, error) : null;
         }
         return kernels;
@@ -109,8 +113,11 @@ internal static partial class Languages
             .SelectMany(span => new[] { span.StartLinePosition.Line, span.EndLinePosition.Line }).ToHashSet();
         for (var i = 0; i < lines.Length; i++)
         {
-            if (IPython().Match(lines[i]) is { Success: true } match && IsCode(root, i, match) && (wrong.Contains(i) || (Shell().Match(lines[i]) is { Success: true } shell && Regex.Count(all, $@"\b{shell.Groups["word"].Value}\b") == 1)))
-                return new CodeError(i + 1, $"{lines[i].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
+            if (IPython().Match(lines[i]) is { Success: true } match && IsCode(root, i, match)
+                && (wrong.Contains(i) || (Shell().Match(lines[i]) is { Success: true } shell
+                && Regex.Count(all, $@"\b{shell.Groups["word"].Value}\b") == 1)))
+                return new CodeError(i + 1,
+                    $"{lines[i].Trim().Split(' ')[0]} is a command of IPython, which slick run does not run; {Known}.");
         }
         return null;
     }
@@ -125,7 +132,8 @@ internal static partial class Languages
     private static string? OfCell(NotebookCell cell)
     {
         var metadata = cell.Json["metadata"];
-        return Name(metadata, "polyglot_notebook", "kernelName") ?? Name(metadata, "dotnet_interactive", "language") ?? Name(metadata, "vscode", "languageId");
+        return Name(metadata, "polyglot_notebook", "kernelName") ?? Name(metadata, "dotnet_interactive", "language")
+            ?? Name(metadata, "vscode", "languageId");
     }
 
     private static (string? Name, string Source) OfNotebook(Notebook notebook)
@@ -133,8 +141,10 @@ internal static partial class Languages
         var metadata = notebook.Metadata;
         var kernel = Name(metadata, "kernelspec", "name");
         // A kernel that nobody knows is in the language that it says.
-        var named = kernel is not null && (Run.ContainsKey(kernel) || Others.ContainsKey(kernel)) ? kernel : Name(metadata, "kernelspec", "language") ?? Name(metadata, "language_info", "name") ?? kernel;
-        var polyglot = (metadata?["polyglot_notebook"] as JsonObject)?["kernelInfo"] is JsonObject info ? Notebook.Text(info["defaultKernelName"]) : null;
+        var named = kernel is not null && (Run.ContainsKey(kernel) || Others.ContainsKey(kernel)) ? kernel
+            : Name(metadata, "kernelspec", "language") ?? Name(metadata, "language_info", "name") ?? kernel;
+        var polyglot = (metadata?["polyglot_notebook"] as JsonObject)?["kernelInfo"] is JsonObject info
+            ? Notebook.Text(info["defaultKernelName"]) : null;
         if (polyglot is not null && (named is null || Run.GetValueOrDefault(named) == CSharp))
             return (polyglot, "its default kernel");
         return (named, kernel is null ? "language_info" : $"kernelspec {kernel}");
@@ -142,11 +152,14 @@ internal static partial class Languages
 
     // "polyglot-notebook" says only that each cell has a language of its own.
     private static string? Name(JsonNode? metadata, string group, string key) =>
-        (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name && name is not "polyglot-notebook" ? name : null;
+        (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name
+            && name is not "polyglot-notebook" ? name : null;
 
     [GeneratedRegex(@"^\s*(?<command>%%?|!)\s*[A-Za-z./~]", RegexOptions.ExplicitCapture)]
     private static partial Regex IPython();
 
-    [GeneratedRegex(@"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|apt|brew|git|curl|wget|tar|unzip|dotnet|df|du|free|top|ps|whoami|uname)\b", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|"
+        + "apt|brew|git|curl|wget|tar|unzip|dotnet|df|du|free|top|ps|whoami|uname)\\b",
+        RegexOptions.ExplicitCapture)]
     private static partial Regex Shell();
 }

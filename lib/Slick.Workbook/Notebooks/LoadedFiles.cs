@@ -4,7 +4,9 @@ using Microsoft.CodeAnalysis;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>The files that <c>#load</c> names. The compiler would pass over a magic command in their first line as over a shebang.</summary>
+/// <summary>
+/// The files that <c>#load</c> names. The compiler would pass over a magic command in their first line as over a shebang.
+/// </summary>
 internal sealed class LoadedFiles(string folder) : SourceFileResolver(ImmutableArray<string>.Empty, folder)
 {
     /// <summary>Why a file was refused; the compiler only says that it cannot be opened.</summary>
@@ -18,7 +20,8 @@ internal sealed class LoadedFiles(string folder) : SourceFileResolver(ImmutableA
             if (Magic.NameIn(lines[i]) is not { } name)
                 continue;
             if (!Magic.SelectsCSharp(name))
-                throw new IOException(Refusal = FormattableString.Invariant($"{resolvedPath}:{i + 1}: the magic command {name} does not work in a file that #load names; put it into a cell."));
+                throw new IOException(Refusal = FormattableString.Invariant($"{resolvedPath}:{i + 1}: ")
+                    + $"the magic command {name} does not work in a file that #load names; put it into a cell.");
             lines[i] = "";
         }
         return new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines)));

@@ -17,7 +17,8 @@ internal static partial class Magic
     // Commands of the dotnet-interactive tool that no kernel here has.
     private static readonly HashSet<string> OfTheTool = new(StringComparer.Ordinal)
     {
-        "#!import", "#!connect", "#!lsmagic", "#!about", "#!meta", "#!aspnet", "#!aspnet-stop", "#!enable-http", "#!expand", "#!nuget-restore", "#!record", "#!inspect", "#!explain", "#!linqify",
+        "#!import", "#!connect", "#!lsmagic", "#!about", "#!meta", "#!aspnet", "#!aspnet-stop", "#!enable-http", "#!expand",
+        "#!nuget-restore", "#!record", "#!inspect", "#!explain", "#!linqify",
     };
 
     /// <summary>The command that a line holds, such as <c>#!time</c>; null for any other line, a shebang included.</summary>
@@ -31,7 +32,8 @@ internal static partial class Magic
 
     /// <summary>What is said of a command that does not work here.</summary>
     public static string NotSupported(string name) =>
-        $"the magic command {name} is not supported; slick run knows #!csharp, #!html, #!markdown, #!sql, #!value, #!set, #!share, #!who, #!whos and #!time.";
+        $"the magic command {name} is not supported; "
+        + "slick run knows #!csharp, #!html, #!markdown, #!sql, #!value, #!set, #!share, #!who, #!whos and #!time.";
 
     /// <summary>A cell's pieces in order: a new one begins with each magic command, and behind one that is a line alone.</summary>
     /// <param name="source">The cell's text.</param>

@@ -13,7 +13,8 @@ internal sealed class MarkdownKernel : Kernel, IKernelCommandHandler<SubmitCode>
     Task IKernelCommandHandler<SubmitCode>.HandleAsync(SubmitCode command, KernelInvocationContext context)
     {
         var text = command.Code.Trim();
-        context.Publish(new DisplayedValueProduced(text, command, [new FormattedValue("text/markdown", text), new FormattedValue("text/plain", text)]));
+        context.Publish(new DisplayedValueProduced(text, command, [new FormattedValue("text/markdown", text),
+            new FormattedValue("text/plain", text)]));
         return Task.CompletedTask;
     }
 }

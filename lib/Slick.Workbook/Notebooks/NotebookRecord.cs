@@ -67,7 +67,8 @@ internal sealed class NotebookRecord
 
     /// <summary>The name under which a cell is compiled, an absolute path in the notebook's folder.</summary>
     public string CellPath(int cell) =>
-        Path.Combine(Notebook.Folder, string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(Notebook.Path)}#cell-{Number(cell)}"));
+        Path.Combine(Notebook.Folder, string.Create(CultureInfo.InvariantCulture,
+            $"{Path.GetFileName(Notebook.Path)}#cell-{Number(cell)}"));
 
     /// <summary>A cell begins.</summary>
     public void Start(int cell, int count)
@@ -161,8 +162,10 @@ internal sealed class NotebookRecord
             Running = null;
             Failure = new CellFailure(Path.GetFileName(Notebook.Path), Number(cell), error.Line, error);
             var trace = new JsonArray([.. error.Trace.Select(line => JsonValue.Create(line))]);
-            Notebook.Cells[cell].Outputs.Add(new JsonObject { ["output_type"] = "error", ["ename"] = error.Kind, ["evalue"] = error.Message, ["traceback"] = trace });
-            Changed?.Invoke(new JsonObject { ["cell"] = cell, ["line"] = error.Line, ["kind"] = error.Kind, ["error"] = error.Message, ["trace"] = trace.DeepClone() });
+            Notebook.Cells[cell].Outputs.Add(new JsonObject { ["output_type"] = "error", ["ename"] = error.Kind,
+                ["evalue"] = error.Message, ["traceback"] = trace });
+            Changed?.Invoke(new JsonObject { ["cell"] = cell, ["line"] = error.Line, ["kind"] = error.Kind, ["error"] = error.Message,
+                ["trace"] = trace.DeepClone() });
         }
     }
 
@@ -188,7 +191,8 @@ internal sealed class NotebookRecord
         else if (change.ContainsKey("end"))
             End();
         else if (change.ContainsKey("error"))
-            Fail((int)change["cell"]!, new CodeError((int)change["line"]!, Text("kind"), Text("error"), [.. change["trace"]!.AsArray().Select(line => (string)line!)]));
+            Fail((int)change["cell"]!, new CodeError((int)change["line"]!, Text("kind"), Text("error"),
+                [.. change["trace"]!.AsArray().Select(line => (string)line!)]));
     }
 
     // A stream is put together once, when something else follows.

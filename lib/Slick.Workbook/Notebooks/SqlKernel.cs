@@ -37,7 +37,8 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 /// <c>#!sql --name rows</c> it is <c>@sql:rows</c> too. A value that another kernel sends (<c>#!set</c> in the SQL cell) is
 /// <c>$name</c> in the query. The store is that of the C# variable <c>store</c>, else <see cref="RunStore.Locate"/>'s.
 /// </remarks>
-public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode>, IKernelCommandHandler<RequestValue>, IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>
+public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode>, IKernelCommandHandler<RequestValue>,
+    IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>
 {
     private const string Last = "last";
 
@@ -110,23 +111,28 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         if (_results.TryGetValue(command.Name, out var frame))
             context.Publish(new ValueProduced(frame, command.Name, Format(frame, command.MimeType), command));
         else
-            context.Fail(command, message: $"There is no result '{command.Name}' of #!sql{(_results.Count == 0 ? "; no query has run" : $"; there is {string.Join(", ", _results.Keys)}")}.");
+            context.Fail(command,
+                message: $"There is no result '{command.Name}' of #!sql; "
+                + (_results.Count == 0 ? "no query has run." : $"there is {string.Join(", ", _results.Keys)}."));
         return Task.CompletedTask;
     }
 
     Task IKernelCommandHandler<RequestValueInfos>.HandleAsync(RequestValueInfos command, KernelInvocationContext context)
     {
-        context.Publish(new ValueInfosProduced([.. _results.Select(r => new KernelValueInfo(r.Key, Format(r.Value, command.MimeType), typeof(DataFrame)))], command));
+        context.Publish(new ValueInfosProduced([.. _results.Select(r =>
+            new KernelValueInfo(r.Key, Format(r.Value, command.MimeType), typeof(DataFrame)))], command));
         return Task.CompletedTask;
     }
 
     Task IKernelCommandHandler<SendValue>.HandleAsync(SendValue command, KernelInvocationContext context)
     {
-        var value = command.Value ?? (command.FormattedValue is { MimeType: "application/json" } json ? Plain(JsonNode.Parse(json.Value)) : command.FormattedValue?.Value);
+        var value = command.Value ?? (command.FormattedValue is { MimeType: "application/json" } json ? Plain(JsonNode.Parse(json.Value))
+            : command.FormattedValue?.Value);
         if (value is null or string or bool or int or long or float or double or decimal or DateTime)
             _values[command.Name] = value;
         else
-            context.Fail(command, message: $"'{command.Name}' is a {value.GetType().Name}; a query takes text, numbers, true and false, and times.");
+            context.Fail(command,
+                message: $"'{command.Name}' is a {value.GetType().Name}; a query takes text, numbers, true and false, and times.");
         return Task.CompletedTask;
     }
 
@@ -142,7 +148,9 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     private static FormattedValue Format(DataFrame frame, string mimeType) => mimeType != "application/json"
         ? FormattedValue.CreateSingleFromObject(frame, mimeType)
         : new FormattedValue(mimeType, new JsonArray([.. frame.Rows.Select(row => new JsonObject(frame.Columns.Select((column, i) =>
-            KeyValuePair.Create(column.Name, row[i] is double or float && !double.IsFinite(Convert.ToDouble(row[i], CultureInfo.InvariantCulture)) ? null : JsonSerializer.SerializeToNode(row[i])))))]).ToJsonString());
+            KeyValuePair.Create(column.Name, row[i] is double or float
+                && !double.IsFinite(Convert.ToDouble(row[i], CultureInfo.InvariantCulture)) ? null
+                : JsonSerializer.SerializeToNode(row[i])))))]).ToJsonString());
 
     /// <summary>Runs statements.</summary>
     /// <param name="sql">One or more statements.</param>
@@ -201,7 +209,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         if (string.IsNullOrWhiteSpace(EmptyOrComments().Replace(sql, "")))
             return new SqlException("there is no statement behind #!sql.", 0);
         var place = Place().Match(message);
-        return new SqlException(CodeError.OneLine(place.Success ? message[..place.Index] : message), place.Success ? int.Parse(place.Groups["line"].Value, CultureInfo.InvariantCulture) : 0);
+        return new SqlException(CodeError.OneLine(place.Success ? message[..place.Index] : message), place.Success
+            ? int.Parse(place.Groups["line"].Value, CultureInfo.InvariantCulture) : 0);
     }
 
     private DuckDBCommand Command(string sql)
@@ -232,8 +241,10 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         }
         if (types.All(t => simple.IsMatch(t.Type)) || !Query().IsMatch(EmptyOrComments().Replace(query, "")))
             return sql;
-        var columns = types.Select((t, i) => FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
-        return FormattableString.Invariant($"select {string.Join(", ", columns)} from ({query}\n) as t({string.Join(", ", types.Select((_, i) => FormattableString.Invariant($"c{i}")))})");
+        var columns = types.Select((t, i) =>
+            FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
+        var names = types.Select((_, i) => FormattableString.Invariant($"c{i}"));
+        return $"select {string.Join(", ", columns)} from ({query}\n) as t({string.Join(", ", names)})";
     }
 
     private static DataFrame Read(DuckDBDataReader reader, CancellationToken cancel)
@@ -258,7 +269,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     private static object Value(DuckDBDataReader reader, int i)
     {
         var value = reader.GetValue(i);
-        return value is System.Numerics.BigInteger whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole : whole.ToString(CultureInfo.InvariantCulture) : value;
+        return value is System.Numerics.BigInteger whole ? whole >= long.MinValue && whole <= long.MaxValue ? (long)whole
+            : whole.ToString(CultureInfo.InvariantCulture) : value;
     }
 
     private static DataFrameColumn Column(string name, List<object?> values)
@@ -287,19 +299,24 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     // The views say what lies in the store now: a cell before this one may have computed something.
     private void Refresh(string sql)
     {
-        var folder = _store ?? ((RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault() is { } csharp && csharp.TryGetValue<object>("store", out var value) ? value as string : null);
+        var folder = _store ?? ((RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault() is { } csharp
+            && csharp.TryGetValue<object>("store", out var value) ? value as string : null);
         var runs = StoredRuns.Read(folder);
         if (_runs is not null && _runs.SequenceEqual(runs))
             return;
-        Execute($"create or replace table runs({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))}); create or replace table stage_files(Path varchar, Run varchar)");
+        Execute($"create or replace table runs({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
+        Execute("create or replace table stage_files(Path varchar, Run varchar)");
         using (var appender = _database.CreateAppender("runs"))
         {
             foreach (var run in runs)
-                appender.CreateRow().AppendValue(run.Run).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm).AppendValue(run.Seed).AppendValue(run.Title).AppendValue(run.State).AppendValue(run.Seconds).AppendValue(run.Folder).EndRow();
+                appender.CreateRow().AppendValue(run.Run).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm)
+                    .AppendValue(run.Seed).AppendValue(run.Title).AppendValue(run.State).AppendValue(run.Seconds).AppendValue(run.Folder)
+                    .EndRow();
         }
         foreach (var (view, file, stages, row, of) in Views)
         {
-            var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage)).Select(r => (Path: Path.Combine(r.Folder, file), r.Run)).Where(f => File.Exists(f.Path)).ToList();
+            var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage))
+                .Select(r => (Path: Path.Combine(r.Folder, file), r.Run)).Where(f => File.Exists(f.Path)).ToList();
             try
             {
                 CreateView(view, files, row, of);
@@ -315,8 +332,10 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         Execute($"drop view if exists {view}");
         if (files.Count == 0)
         {
-            var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer" : "varchar")).Concat(Columns(row));
-            Execute($"create view {view} as select {string.Join(", ", columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}"))} where false");
+            var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer"
+                : "varchar")).Concat(Columns(row));
+            var nulls = columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}");
+            Execute($"create view {view} as select {string.Join(", ", nulls)} where false");
             return;
         }
         using (var appender = _database.CreateAppender("stage_files"))
@@ -324,8 +343,11 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             foreach (var (path, run) in files)
                 appender.CreateRow().AppendValue(path).AppendValue(run).EndRow();
         }
-        var paths = string.Join(", ", files.Select(f => $"'{Glob().Replace(f.Path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'"));
-        Execute($"create view {view} as select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) from read_parquet([{paths}], union_by_name = true, filename = 'stage_file') t join stage_files f on f.Path = t.stage_file join runs r on r.Run = f.Run");
+        var paths = string.Join(", ",
+            files.Select(f => $"'{Glob().Replace(f.Path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'"));
+        Execute($"create view {view} as select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) "
+            + $"from read_parquet([{paths}], union_by_name = true, filename = 'stage_file') t "
+            + "join stage_files f on f.Path = t.stage_file join runs r on r.Run = f.Run");
     }
 
     private void Execute(string sql)
@@ -335,12 +357,15 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         command.ExecuteNonQuery();
     }
 
-    private static IEnumerable<(string Name, string Type)> Columns(Type row) => row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => (p.Name,
-        p.PropertyType == typeof(int) ? "integer" : p.PropertyType == typeof(double) ? "double" : p.PropertyType == typeof(bool) ? "boolean" : "varchar"));
+    private static IEnumerable<(string Name, string Type)> Columns(Type row) =>
+        row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => (p.Name,
+        p.PropertyType == typeof(int) ? "integer" : p.PropertyType == typeof(double) ? "double" : p.PropertyType == typeof(bool)
+            ? "boolean" : "varchar"));
 
     private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|TIMESTAMP(_S|_MS|_NS)?|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
+    [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|"
+        + @"TIMESTAMP(_S|_MS|_NS)?|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
     private static partial Regex Simple();
 
     [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]

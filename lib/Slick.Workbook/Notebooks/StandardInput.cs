@@ -6,11 +6,13 @@ namespace Slick.Workbook.Notebooks;
 internal sealed class StandardInput : TextReader
 {
     /// <summary>What a cell that asks for input is told.</summary>
-    public const string NotAvailable = "standard input is not available to slick run; declare the value in the cell tagged \"parameters\" and set it with --set name=value.";
+    public const string NotAvailable = "standard input is not available to slick run; "
+        + "declare the value in the cell tagged \"parameters\" and set it with --set name=value.";
 
     /// <summary>True where the console has no keys to give because its input is redirected.</summary>
     public static bool IsAskedBy(Exception error) => error is InvalidOperationException
-        && new StackTrace(error).GetFrames().Any(f => f.GetMethod() is { Name: nameof(Console.ReadKey) or "get_KeyAvailable" } method && method.DeclaringType?.Assembly == typeof(Console).Assembly);
+        && new StackTrace(error).GetFrames().Any(f => f.GetMethod() is { Name: nameof(Console.ReadKey) or "get_KeyAvailable" } method
+            && method.DeclaringType?.Assembly == typeof(Console).Assembly);
 
     public override int Peek() => throw new SlickException(NotAvailable);
 

@@ -43,7 +43,8 @@ public static class StoredRuns
             Run = s.Stage.Key,
             Stage = s.Stage.Name,
             Preset = presets.GetValueOrDefault(s.Stage.Key, ""),
-            Arm = s.Stage.Name == "run" && s.Stage.Description.IndexOf(", draw ", StringComparison.Ordinal) is var at and >= 0 ? s.Stage.Description[..at] : "",
+            Arm = s.Stage.Name == "run" && s.Stage.Description.IndexOf(", draw ", StringComparison.Ordinal) is var at and >= 0
+                ? s.Stage.Description[..at] : "",
             Seed = s.Seed,
             Title = s.Stage.Description,
             State = s.Stage.State,
@@ -57,7 +58,8 @@ public static class StoredRuns
         try { return JsonNode.Parse(File.ReadAllText(Path.Combine(stage.Path, "options.json")))!["seed"]!.GetValue<int>(); }
         catch (Exception e) when (e is System.Text.Json.JsonException or NullReferenceException or InvalidOperationException or IOException)
         {
-            throw new SlickException($"{stage.Path}: its options.json is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is made again.", e);
+            throw new SlickException(
+                $"{stage.Path}: its options.json is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is made again.", e);
         }
     }
 
@@ -71,7 +73,8 @@ public static class StoredRuns
             {
                 var model = BaseModel.StageOf(options, seed, store).Key;
                 var labels = Labels.StageOf(model, seed, options, store).Key;
-                var runs = options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => FineTuningRuns.StageOf(new(a.Arm, d), model, labels, seed, options, store).Key));
+                var runs = options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws)
+                    .Select(d => FineTuningRuns.StageOf(new(a.Arm, d), model, labels, seed, options, store).Key));
                 foreach (var key in runs.Prepend(labels).Prepend(model))
                     names[key] = names.TryGetValue(key, out var other) ? $"{other}, {preset}" : preset;
             }

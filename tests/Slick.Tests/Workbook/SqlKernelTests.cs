@@ -104,7 +104,7 @@ public sealed class SqlKernelTests : IDisposable
         var frame = Query("""
             select 1.50::decimal(10,2) as dec, sum(1) as hug, 1e30::hugeint as huge, date '2020-01-02' as dat, timestamp '2020-01-02 03:04:05' as tim, timestamptz '2020-01-02 03:04:05+00' as tz, time '10:00:00' as clo,
               interval 3 days as inter, [1, 2, null] as lis, {'a': 1, 'b': [1]} as stru, map {'k': 1} as mp, 'x'::blob as blo, 'a'::enum('a', 'b') as enu, [1, 2]::int[2] as arr, union_value(k := 1) as uni,
-              'infinity'::date as infd, 'infinity'::timestamp as inft, null as nothing, null::double as nodouble, 'NaN'::double as nan, 1 as same, 2 as same, 12345678901234567890123456789012345678::decimal(38,0) as big, uuid() as id
+              'infinity'::date as infd, null as nothing, null::double as nodouble, 'NaN'::double as nan, 1 as same, 2 as same, 12345678901234567890123456789012345678::decimal(38,0) as big, uuid() as id
             """);
         Assert.Equal(1.50m, frame["dec"][0]);
         Assert.Equal(1L, frame["hug"][0]);
@@ -113,13 +113,15 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal(new DateTime(2020, 1, 2, 3, 4, 5), frame["tim"][0]);
         Assert.Equal(("[1, 2, NULL]", "{'a': 1, 'b': [1]}", "{k=1}", "a", "[1, 2]", "1"), ((string)frame["lis"][0], (string)frame["stru"][0], (string)frame["mp"][0], (string)frame["enu"][0], (string)frame["arr"][0], (string)frame["uni"][0]));
         Assert.Equal(("infinity", "3 days", "10:00:00"), ((string)frame["infd"][0], (string)frame["inter"][0], (string)frame["clo"][0]));
-        Assert.Equal("infinity", (string)frame["inft"][0], ignoreCase: true);
         Assert.Null(frame["nothing"][0]);
         Assert.Null(frame["nodouble"][0]);
         Assert.Equal(double.NaN, frame["nan"][0]);
         Assert.Equal((1, 2), ((int)frame["same"][0], (int)frame["same 2"][0]));
         Assert.Equal("12345678901234567890123456789012345678", frame["big"][0]);
         Assert.NotEmpty(frame.Columns["id"][0].ToString()!);
+        // .NET has no such time: then all times of the table are text.
+        frame = Query("select 'infinity'::timestamp as never, timestamp '2020-01-02 03:04:05' as tim, 1.50::decimal(10,2) as dec");
+        Assert.Equal(("infinity", "2020-01-02 03:04:05", 1.50m), ((string)frame["never"][0], (string)frame["tim"][0], (decimal)frame["dec"][0]));
     }
 
     [Theory]
