@@ -20,13 +20,15 @@ internal static partial class KernelSpec
     /// <summary>The text of the file.</summary>
     /// <remarks>
     /// <c>interrupt_mode</c> is message, since the tool ends at the signal that is the default (<see cref="NotebookKernel"/>).
-    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine. The tool sends no telemetry.
+    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine; the range from 0 lets the system choose the port,
+    /// since two kernels that start at the same moment would both take the first free one of a range, and one would end.
+    /// The tool sends no telemetry.
     /// </remarks>
     public static string Json(KernelTool tool, string name, Surroundings here)
     {
         var environment = new JsonObject { ["DOTNET_INTERACTIVE_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_NOLOGO"] = "1" };
         if (!here.DotnetIsInADefaultPlace) environment["DOTNET_ROOT"] = here.DotnetRoot;
-        string[] words = [.. tool.Command, "jupyter", "--default-kernel", "csharp", "--http-local-only", "{connection_file}"];
+        string[] words = [.. tool.Command, "jupyter", "--default-kernel", "csharp", "--http-local-only", "--http-port-range", "0-1", "{connection_file}"];
         return new JsonObject
         {
             ["argv"] = new JsonArray([.. words.Select(w => JsonValue.Create(w))]),

@@ -85,7 +85,7 @@ public sealed class KernelSpecTests : IDisposable
     {
         var tool = new KernelTool(["/t/dotnet-interactive"], "");
         var json = JsonNode.Parse(KernelSpec.Json(tool, KernelSpec.DefaultName, On(OSPlatform.Linux)))!;
-        Assert.Equal(["/t/dotnet-interactive", "jupyter", "--default-kernel", "csharp", "--http-local-only", "{connection_file}"], json["argv"]!.AsArray().Select(w => (string)w!));
+        Assert.Equal(["/t/dotnet-interactive", "jupyter", "--default-kernel", "csharp", "--http-local-only", "--http-port-range", "0-1", "{connection_file}"], json["argv"]!.AsArray().Select(w => (string)w!));
         Assert.Equal((".NET (C#)", "C#", "message"), ((string)json["display_name"]!, (string)json["language"]!, (string)json["interrupt_mode"]!));
         Assert.Null(json["env"]!["DOTNET_ROOT"]);
         json = JsonNode.Parse(KernelSpec.Json(tool, "mine", On(OSPlatform.Linux, root: "/opt/dotnet")))!;
