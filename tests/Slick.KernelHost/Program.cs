@@ -32,8 +32,10 @@ Environment.Exit(failed ? 1 : 0);
 
 static JsonObject? Output(KernelEvent e) => e switch
 {
-    StandardOutputValueProduced text => new() { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = text.FormattedValues.First().Value },
-    StandardErrorValueProduced text => new() { ["output_type"] = "stream", ["name"] = "stderr", ["text"] = text.FormattedValues.First().Value },
+    StandardOutputValueProduced text =>
+        new() { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = text.FormattedValues.First().Value },
+    StandardErrorValueProduced text =>
+        new() { ["output_type"] = "stream", ["name"] = "stderr", ["text"] = text.FormattedValues.First().Value },
     ReturnValueProduced value => new() { ["output_type"] = "execute_result", ["data"] = Data(value.FormattedValues) },
     DisplayedValueProduced value => new() { ["output_type"] = "display_data", ["data"] = Data(value.FormattedValues) },
     CommandFailed failure => new() { ["output_type"] = "error", ["evalue"] = failure.Exception?.ToString() ?? failure.Message },

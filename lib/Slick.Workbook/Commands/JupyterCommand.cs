@@ -19,14 +19,19 @@ internal static class JupyterCommand
     private static Command Install()
     {
         var user = new Option<bool>("--user") { Description = "Write it into your own Jupyter folder (the default)." };
-        var prefix = new Option<string?>("--prefix") { HelpName = "folder", Description = "Write it into share/jupyter of this folder instead, such as a Python environment." };
-        var name = new Option<string>("--name") { DefaultValueFactory = _ => KernelSpec.DefaultName, HelpName = "name", Description = "The kernel's name; the notebooks ask for .net-csharp." };
-        var tool = new Option<string?>("--tool") { HelpName = "file", Description = "The program dotnet-interactive or its dll, where it is not found." };
+        var prefix = new Option<string?>("--prefix") { HelpName = "folder",
+            Description = "Write it into share/jupyter of this folder instead, such as a Python environment." };
+        var name = new Option<string>("--name") { DefaultValueFactory = _ => KernelSpec.DefaultName,
+            HelpName = "name", Description = "The kernel's name; the notebooks ask for .net-csharp." };
+        var tool = new Option<string?>("--tool") { HelpName = "file",
+            Description = "The program dotnet-interactive or its dll, where it is not found." };
         var force = new Option<bool>("--force") { Description = "Replace a kernel of this name that something else has written." };
-        var command = new Command("install", "Write the file kernel.json that starts the tool dotnet-interactive from any folder.") { user, prefix, name, tool, force };
+        var command = new Command("install", "Write the file kernel.json that starts the tool dotnet-interactive from any folder.")
+            { user, prefix, name, tool, force };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(user) && result.GetValue(prefix) is not null) result.AddError("--user and --prefix name two places; give one of them.");
+            if (result.GetValue(user) && result.GetValue(prefix) is not null)
+                result.AddError("--user and --prefix name two places; give one of them.");
         });
         command.SetAction(parsed =>
         {

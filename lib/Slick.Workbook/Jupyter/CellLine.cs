@@ -25,7 +25,8 @@ internal sealed class CellLine(KernelInvocationContext cell, TimeProvider clock)
     {
         if (clock.GetElapsedTime(_start) < Patience) return;
         FormattedValue[] text = [new("text/plain", value ?? "")];
-        cell.Publish(_shown ? new DisplayedValueUpdated(value, _id, cell.Command, text) : new DisplayedValueProduced(value, cell.Command, text, _id));
+        cell.Publish(_shown ? new DisplayedValueUpdated(value, _id, cell.Command, text)
+            : new DisplayedValueProduced(value, cell.Command, text, _id));
         _shown = true;
     }
 

@@ -17,7 +17,8 @@ internal static class InterruptListener
 
     /// <summary>The connection file on the command line of <c>dotnet-interactive jupyter</c>; null in the tool's other modes.</summary>
     public static string? ConnectionFile(string[] words) =>
-        words.Contains("jupyter") ? words.FirstOrDefault(w => w.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && File.Exists(w)) : null;
+        words.Contains("jupyter")
+            ? words.FirstOrDefault(w => w.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && File.Exists(w)) : null;
 
     /// <summary>Calls <paramref name="interrupted"/> for each interrupt, on a thread that does not keep the process alive.</summary>
     /// <param name="connectionFile">Jupyter's description of the kernel's sockets; they must be open.</param>
@@ -27,12 +28,15 @@ internal static class InterruptListener
         using var connection = JsonDocument.Parse(File.ReadAllText(connectionFile));
         string Text(string name) => connection.RootElement.GetProperty(name).GetString()!;
         var ip = Text("ip") is var given and not ("*" or "0.0.0.0") ? given : "127.0.0.1";
-        var address = FormattableString.Invariant($"{Text("transport")}://{ip}:{connection.RootElement.GetProperty("iopub_port").GetInt32()}");
+        var address = FormattableString.Invariant(
+            $"{Text("transport")}://{ip}:{connection.RootElement.GetProperty("iopub_port").GetInt32()}");
         var key = Text("key");
         new Thread(() => Listen(address, key, interrupted)) { IsBackground = true, Name = "interrupts" }.Start();
     }
 
-    /// <summary>True for a message that a kernel publishes on behalf of an <c>interrupt_request</c>, signed with the connection's key.</summary>
+    /// <summary>
+    /// True for a message that a kernel publishes on behalf of an <c>interrupt_request</c>, signed with the connection's key.
+    /// </summary>
     /// <param name="frames">Topics, delimiter, signature, header, parent's header, metadata, content.</param>
     /// <param name="key">The connection's key; empty where messages are not signed.</param>
     public static bool IsInterrupt(IReadOnlyList<byte[]> frames, string key)

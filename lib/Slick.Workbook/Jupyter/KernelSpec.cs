@@ -15,18 +15,23 @@ internal static partial class KernelSpec
     private const string Author = "slick jupyter install";
 
     // Unescaped, so that a person can read it.
-    private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Layout
+        = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The text of the file.</summary>
     /// <remarks>
     /// <c>interrupt_mode</c> is message, since the tool ends at the signal that is the default (<see cref="NotebookKernel"/>).
-    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine. The tool sends no telemetry.
+    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine; the range from 0 lets the system choose the port,
+    /// since two kernels that start at the same moment would both take the first free one of a range, and one would end.
+    /// The tool sends no telemetry.
     /// </remarks>
     public static string Json(KernelTool tool, string name, Surroundings here)
     {
-        var environment = new JsonObject { ["DOTNET_INTERACTIVE_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_NOLOGO"] = "1" };
+        var environment = new JsonObject
+            { ["DOTNET_INTERACTIVE_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1", ["DOTNET_NOLOGO"] = "1" };
         if (!here.DotnetIsInADefaultPlace) environment["DOTNET_ROOT"] = here.DotnetRoot;
-        string[] words = [.. tool.Command, "jupyter", "--default-kernel", "csharp", "--http-local-only", "{connection_file}"];
+        string[] words = [.. tool.Command, "jupyter", "--default-kernel", "csharp",
+            "--http-local-only", "--http-port-range", "0-1", "{connection_file}"];
         return new JsonObject
         {
             ["argv"] = new JsonArray([.. words.Select(w => JsonValue.Create(w))]),
@@ -52,7 +57,9 @@ internal static partial class KernelSpec
             throw new UsageException($"'{name}' is no name of a Jupyter kernel: use letters, digits, '-', '.' and '_'.");
         var file = Path.GetFullPath(Path.Combine(data, "kernels", name, "kernel.json"));
         if (File.Exists(file) && !force && !IsOurs(file))
-            throw new SlickException($"{file} is there already, written by something else: give this kernel another name (--name), or let it be replaced (--force).");
+            throw new SlickException(
+                $"{file} is there already, written by something else: "
+                + "give this kernel another name (--name), or let it be replaced (--force).");
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         AtomicFile.WriteText(file, json);
         return file;

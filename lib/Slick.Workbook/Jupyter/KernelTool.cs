@@ -8,7 +8,8 @@ namespace Slick.Workbook.Jupyter;
 /// <param name="Origin">Where it was found, for a sentence.</param>
 internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
 {
-    private const string Package = "microsoft.dotnet-interactive", Library = "Microsoft.DotNet.Interactive.App.dll", Name = "dotnet-interactive";
+    private const string Package = "microsoft.dotnet-interactive",
+        Library = "Microsoft.DotNet.Interactive.App.dll", Name = "dotnet-interactive";
 
     /// <summary>
     /// Looks for the tool: in a tool manifest above the current folder, in the repository's, among the global tools, on
@@ -20,17 +21,20 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
     public static KernelTool Find(Surroundings here, string? repository)
     {
         var missing = "";
-        foreach (var manifest in Manifests(here.Current).Concat(repository is null ? [] : Manifests(repository)).Distinct(StringComparer.Ordinal))
+        foreach (var manifest
+            in Manifests(here.Current).Concat(repository is null ? [] : Manifests(repository)).Distinct(StringComparer.Ordinal))
         {
             if (Version(manifest) is not { } version) continue;
             var packages = here.Variable("NUGET_PACKAGES") ?? Path.Combine(here.Home, ".nuget", "packages");
             if (Restored(Path.Combine(packages, Package, version)) is { } library)
                 return new([Path.Combine(here.DotnetRoot, here.Program("dotnet")), library], $"{manifest}, version {version}");
             if (missing.Length == 0)
-                missing = $"{manifest} names version {version}, which is not in {packages}: run \"dotnet tool restore\" in {FolderOf(manifest)}.";
+                missing =
+                    $"{manifest} names version {version}, which is not in {packages}: run \"dotnet tool restore\" in {FolderOf(manifest)}.";
         }
         var tools = Path.Combine(here.Variable("DOTNET_CLI_HOME") ?? here.Home, ".dotnet", "tools");
-        foreach (var folder in (here.Variable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Prepend(tools))
+        foreach (var folder in (here.Variable("PATH") ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Prepend(tools))
         {
             var program = Path.GetFullPath(Path.Combine(folder, here.Program(Name)), here.Current);
             if (File.Exists(program)) return new([program], program);
@@ -45,8 +49,10 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
     public static KernelTool At(string path, Surroundings here)
     {
         var full = Path.GetFullPath(path, here.Current);
-        if (!File.Exists(full)) throw new SlickException($"there is no file {full}; --tool takes the path of {here.Program(Name)} or of {Library}.");
-        return new(full.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? [Path.Combine(here.DotnetRoot, here.Program("dotnet")), full] : [full], full);
+        if (!File.Exists(full))
+            throw new SlickException($"there is no file {full}; --tool takes the path of {here.Program(Name)} or of {Library}.");
+        return new(full.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
+            ? [Path.Combine(here.DotnetRoot, here.Program("dotnet")), full] : [full], full);
     }
 
     private static IEnumerable<string> Manifests(string? folder)
@@ -59,7 +65,8 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
     }
 
     private static string FolderOf(string manifest) =>
-        Path.GetDirectoryName(manifest) is { } folder && Path.GetFileName(folder) == ".config" ? Path.GetDirectoryName(folder)! : Path.GetDirectoryName(manifest)!;
+        Path.GetDirectoryName(manifest) is { } folder && Path.GetFileName(folder) == ".config"
+            ? Path.GetDirectoryName(folder)! : Path.GetDirectoryName(manifest)!;
 
     private static string? Version(string manifest)
     {
@@ -70,7 +77,9 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new SlickException($"{manifest}: not a tool manifest: {e.Message.ReplaceLineEndings(" ")} Mend the file or write a new one with \"dotnet new tool-manifest\".", e);
+            throw new SlickException(
+                $"{manifest}: not a tool manifest: {e.Message.ReplaceLineEndings(" ")} "
+                + "Mend the file or write a new one with \"dotnet new tool-manifest\".", e);
         }
     }
 
@@ -79,6 +88,7 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
     {
         var tools = Path.Combine(package, "tools");
         return Directory.Exists(tools)
-            ? Directory.GetDirectories(tools).Order(StringComparer.Ordinal).Select(f => Path.Combine(f, "any", Library)).LastOrDefault(File.Exists) : null;
+            ? Directory.GetDirectories(tools).Order(StringComparer.Ordinal)
+                .Select(f => Path.Combine(f, "any", Library)).LastOrDefault(File.Exists) : null;
     }
 }

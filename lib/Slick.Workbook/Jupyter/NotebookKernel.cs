@@ -27,7 +27,8 @@ public static class NotebookKernel
         if (KernelInvocationContext.Current is not { } cell || cell.HandlingKernel?.RootKernel is not { } kernel
             || Interlocked.Exchange(ref _attached, kernel) == kernel) return;
         // Outside its cell a token means nothing: the kernel signals that of a cell that failed.
-        Host.CellCancellation = static () => KernelInvocationContext.Current is null ? CancellationToken.None : Volatile.Read(ref _cell).Token;
+        Host.CellCancellation =
+            static () => KernelInvocationContext.Current is null ? CancellationToken.None : Volatile.Read(ref _cell).Token;
         Host.ShowsMessagesOnly = IsTool;
         CellStarts(cell);
         kernel.AddMiddleware(async (command, context, next) =>

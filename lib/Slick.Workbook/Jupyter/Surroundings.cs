@@ -22,7 +22,9 @@ internal sealed record Surroundings(OSPlatform System, Func<string, string?> Var
     /// <summary>A program's file name on the system.</summary>
     public string Program(string name) => System == OSPlatform.Windows ? name + ".exe" : name;
 
-    /// <summary>The folder that holds a person's own Jupyter data (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).</summary>
+    /// <summary>
+    /// The folder that holds a person's own Jupyter data (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+    /// </summary>
     public string JupyterData =>
         Variable("JUPYTER_DATA_DIR")
         ?? (System == OSPlatform.Windows ? Path.Combine(Variable("APPDATA") ?? Path.Combine(Home, "AppData", "Roaming"), "jupyter")

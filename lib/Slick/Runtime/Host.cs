@@ -47,7 +47,8 @@ public static class Host
 public sealed class InterruptedException : OperationCanceledException
 {
     internal InterruptedException(Exception inner, CancellationToken cancellation)
-        : base("Interrupted. What is finished is kept in the store; run the cell again, and it goes on from there.", inner, cancellation) { }
+        : base("Interrupted. What is finished is kept in the store; run the cell again, and it goes on from there.",
+            inner, cancellation) { }
 
     /// <summary>Empty: where the call was when it stopped says nothing to the person who stopped it.</summary>
     public override string StackTrace => "";

@@ -52,7 +52,8 @@ public sealed class InterruptTests : IDisposable
     public void Message_IsAnInterrupt_WhenItsParentIs_AndItsSignatureFits(string parent, string key, string signedWith, bool expected)
     {
         string[] parts = ["{\"msg_type\": \"status\"}", $"{{\"msg_type\": \"{parent}\"}}", "{}", "{\"execution_state\": \"busy\"}"];
-        var signature = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(signedWith), Encoding.UTF8.GetBytes(string.Concat(parts))));
+        var signature = Convert.ToHexStringLower(
+            HMACSHA256.HashData(Encoding.UTF8.GetBytes(signedWith), Encoding.UTF8.GetBytes(string.Concat(parts))));
         List<byte[]> frames = [.. new[] { "topic", "<IDS|MSG>", signature }.Concat(parts).Select(Encoding.UTF8.GetBytes)];
         Assert.Equal(expected, InterruptListener.IsInterrupt(frames, key));
         Assert.False(InterruptListener.IsInterrupt(frames[..^1], key));
@@ -87,8 +88,10 @@ public sealed class InterruptTests : IDisposable
 
     private static async Task<List<JsonNode>> Talk(params (string Code, object? Interrupt)[] cells)
     {
-        var input = new JsonArray([.. cells.Select(c => new JsonObject { ["code"] = c.Code, ["interrupt"] = JsonValue.Create(c.Interrupt) })]);
-        var (code, output, errors) = await JupyterHere.Client("talk", Path.Combine(Shared.Repository, "notebooks"), "", input.ToJsonString(), TestContext.Current.CancellationToken);
+        var input = new JsonArray(
+            [.. cells.Select(c => new JsonObject { ["code"] = c.Code, ["interrupt"] = JsonValue.Create(c.Interrupt) })]);
+        var (code, output, errors) = await JupyterHere.Client(
+            "talk", Path.Combine(Shared.Repository, "notebooks"), "", input.ToJsonString(), TestContext.Current.CancellationToken);
         Assert.True(code == 0, errors);
         // The kernel writes to the same console; the answer is its last line.
         return [.. JsonNode.Parse(output[output.LastIndexOf("[{\"seconds", StringComparison.Ordinal)..])!.AsArray().Select(c => c!)];

@@ -25,7 +25,9 @@ internal static class JupyterHere
     public static void Require()
     {
         if (Python.Value is null)
-            Assert.Skip("no Python here has jupyter_client and nbclient (Debian: apt-get install python3-jupyter-client python3-nbclient; elsewhere: pip install jupyter_client nbclient)");
+            Assert.Skip(
+                "no Python here has jupyter_client and nbclient "
+                + "(Debian: apt-get install python3-jupyter-client python3-nbclient; elsewhere: pip install jupyter_client nbclient)");
         if (Data.Value is null)
             Assert.Skip("the tool dotnet-interactive cannot be restored here (dotnet tool restore)");
         RequireBuild();
@@ -34,14 +36,17 @@ internal static class JupyterHere
     /// <summary>Skips the test where setup.csx would load another build than the one under test.</summary>
     public static void RequireBuild()
     {
-        if (!AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+        if (!AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}",
+            StringComparison.Ordinal))
             Assert.Skip("notebooks load the Release build: dotnet run -c Release --project tests/Slick.Tests");
     }
 
     /// <summary>Runs client.py and returns what it printed.</summary>
-    public static async Task<(int Code, string Output, string Errors)> Client(string mode, string folder, string argument, string input, CancellationToken cancel)
+    public static async Task<(int Code, string Output, string Errors)> Client(
+        string mode, string folder, string argument, string input, CancellationToken cancel)
     {
-        var info = new ProcessStartInfo(Python.Value!, [Script, mode, ".net-csharp", folder, .. argument.Length > 0 ? [argument] : Array.Empty<string>()])
+        var info = new ProcessStartInfo(Python.Value!,
+            [Script, mode, ".net-csharp", folder, .. argument.Length > 0 ? [argument] : Array.Empty<string>()])
         {
             Environment = { ["JUPYTER_PATH"] = Data.Value },
         };
@@ -50,7 +55,8 @@ internal static class JupyterHere
 
     /// <summary>What Jupyter says of the kernels in a folder of its data, as JSON.</summary>
     public static Task<(int Code, string Output, string Errors)> Kernels(string data, CancellationToken cancel) =>
-        Run(new ProcessStartInfo(Python.Value!, ["-m", "jupyter_client.kernelspecapp", "list", "--json"]) { Environment = { ["JUPYTER_PATH"] = data } }, "", cancel);
+        Run(new ProcessStartInfo(Python.Value!, ["-m", "jupyter_client.kernelspecapp", "list", "--json"])
+            { Environment = { ["JUPYTER_PATH"] = data } }, "", cancel);
 
     /// <summary>Runs a program to its end; it is ended with the test.</summary>
     public static async Task<(int Code, string Output, string Errors)> Run(ProcessStartInfo info, string input, CancellationToken cancel)
@@ -73,7 +79,8 @@ internal static class JupyterHere
 
     private static bool Works(string program, params string[] words)
     {
-        var info = new ProcessStartInfo(program, words) { WorkingDirectory = Shared.Repository, RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo(program, words)
+            { WorkingDirectory = Shared.Repository, RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
             using var process = Process.Start(info)!;

@@ -14,8 +14,10 @@ public sealed class KernelSpecTests : IDisposable
 
     public void Dispose() => Directory.Delete(_home, recursive: true);
 
-    private Surroundings On(OSPlatform system, string current = "work", string root = "/usr/share/dotnet", params (string Name, string Value)[] variables) =>
-        new(system, name => variables.FirstOrDefault(v => v.Name == name).Value, _home, Directory.CreateDirectory(Path.Combine(_home, current)).FullName, root);
+    private Surroundings On(OSPlatform system, string current = "work", string root = "/usr/share/dotnet",
+        params (string Name, string Value)[] variables) =>
+        new(system, name => variables.FirstOrDefault(v => v.Name == name).Value, _home,
+            Directory.CreateDirectory(Path.Combine(_home, current)).FullName, root);
 
     private string Write(string file, string text = "")
     {
@@ -25,7 +27,8 @@ public sealed class KernelSpecTests : IDisposable
         return path;
     }
 
-    private static string Manifest(string version) => new JsonObject { ["tools"] = new JsonObject { [Package] = new JsonObject { ["version"] = version } } }.ToJsonString();
+    private static string Manifest(string version) =>
+        new JsonObject { ["tools"] = new JsonObject { [Package] = new JsonObject { ["version"] = version } } }.ToJsonString();
 
     [Fact]
     public void DataFolder_IsJupyters_OnEachSystem()
@@ -50,7 +53,8 @@ public sealed class KernelSpecTests : IDisposable
         Assert.Equal($"{manifest}, version 1.2.3", tool.Origin);
         // The repository's manifest, from a folder elsewhere; another package folder.
         var elsewhere = Write($"cache/{Package}/1.2.3/tools/net10.0/any/{Library}");
-        Assert.Equal(elsewhere, KernelTool.Find(On(OSPlatform.Linux, "other", variables: ("NUGET_PACKAGES", Path.Combine(_home, "cache"))), Path.Combine(_home, "work")).Command[1]);
+        var other = On(OSPlatform.Linux, "other", variables: ("NUGET_PACKAGES", Path.Combine(_home, "cache")));
+        Assert.Equal(elsewhere, KernelTool.Find(other, Path.Combine(_home, "work")).Command[1]);
     }
 
     [Fact]
@@ -64,20 +68,24 @@ public sealed class KernelSpecTests : IDisposable
         var windows = Write(".dotnet/tools/dotnet-interactive.exe");
         Assert.Equal([windows], KernelTool.Find(On(OSPlatform.Windows), null).Command);
         var moved = Write("cli/.dotnet/tools/dotnet-interactive");
-        Assert.Equal([moved], KernelTool.Find(On(OSPlatform.Linux, variables: ("DOTNET_CLI_HOME", Path.Combine(_home, "cli"))), null).Command);
+        Assert.Equal([moved],
+            KernelTool.Find(On(OSPlatform.Linux, variables: ("DOTNET_CLI_HOME", Path.Combine(_home, "cli"))), null).Command);
     }
 
     [Fact]
     public void MissingTool_SaysWhichCommandBringsIt()
     {
-        Assert.Contains("dotnet tool install -g", Assert.Throws<SlickException>(() => KernelTool.Find(On(OSPlatform.Linux), null)).Message, StringComparison.Ordinal);
+        Assert.Contains("dotnet tool install -g",
+            Assert.Throws<SlickException>(() => KernelTool.Find(On(OSPlatform.Linux), null)).Message, StringComparison.Ordinal);
         var manifest = Write("work/.config/dotnet-tools.json", Manifest("1.2.3"));
         var message = Assert.Throws<SlickException>(() => KernelTool.Find(On(OSPlatform.Linux), null)).Message;
         Assert.Contains(manifest, message, StringComparison.Ordinal);
         Assert.Contains($"\"dotnet tool restore\" in {Path.Combine(_home, "work")}", message, StringComparison.Ordinal);
         Write("work/.config/dotnet-tools.json", "{");
-        Assert.Contains(manifest, Assert.Throws<SlickException>(() => KernelTool.Find(On(OSPlatform.Linux), null)).Message, StringComparison.Ordinal);
-        Assert.Contains("--tool", Assert.Throws<SlickException>(() => KernelTool.At("gone.dll", On(OSPlatform.Linux))).Message, StringComparison.Ordinal);
+        Assert.Contains(manifest,
+            Assert.Throws<SlickException>(() => KernelTool.Find(On(OSPlatform.Linux), null)).Message, StringComparison.Ordinal);
+        Assert.Contains("--tool",
+            Assert.Throws<SlickException>(() => KernelTool.At("gone.dll", On(OSPlatform.Linux))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,8 +93,10 @@ public sealed class KernelSpecTests : IDisposable
     {
         var tool = new KernelTool(["/t/dotnet-interactive"], "");
         var json = JsonNode.Parse(KernelSpec.Json(tool, KernelSpec.DefaultName, On(OSPlatform.Linux)))!;
-        Assert.Equal(["/t/dotnet-interactive", "jupyter", "--default-kernel", "csharp", "--http-local-only", "{connection_file}"], json["argv"]!.AsArray().Select(w => (string)w!));
-        Assert.Equal((".NET (C#)", "C#", "message"), ((string)json["display_name"]!, (string)json["language"]!, (string)json["interrupt_mode"]!));
+        Assert.Equal(["/t/dotnet-interactive", "jupyter", "--default-kernel", "csharp", "--http-local-only",
+            "--http-port-range", "0-1", "{connection_file}"], json["argv"]!.AsArray().Select(w => (string)w!));
+        Assert.Equal((".NET (C#)", "C#", "message"),
+            ((string)json["display_name"]!, (string)json["language"]!, (string)json["interrupt_mode"]!));
         Assert.Null(json["env"]!["DOTNET_ROOT"]);
         json = JsonNode.Parse(KernelSpec.Json(tool, "mine", On(OSPlatform.Linux, root: "/opt/dotnet")))!;
         Assert.Equal((".NET (C#), mine", "/opt/dotnet"), ((string)json["display_name"]!, (string)json["env"]!["DOTNET_ROOT"]!));
@@ -119,7 +129,8 @@ public sealed class KernelSpecTests : IDisposable
         var slick = Path.Combine(AppContext.BaseDirectory, "slick.dll");
         var cancel = TestContext.Current.CancellationToken;
         var program = Write("tools/dotnet-interactive");
-        var (code, output, errors) = await JupyterHere.Run(new ProcessStartInfo("dotnet", [slick, "jupyter", "install", "--prefix", _home, "--tool", program]), "", cancel);
+        var (code, output, errors) = await JupyterHere.Run(
+            new ProcessStartInfo("dotnet", [slick, "jupyter", "install", "--prefix", _home, "--tool", program]), "", cancel);
         Assert.Equal((0, ""), (code, errors));
         var file = Path.Combine(_home, "share", "jupyter", "kernels", ".net-csharp", "kernel.json");
         Assert.Equal([$"Kernel: {file}", $"Starts: {program} ({program})"], output.TrimEnd().Split(Environment.NewLine));

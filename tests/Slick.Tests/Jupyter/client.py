@@ -1,6 +1,6 @@
 """Drives a Jupyter kernel for the tests.
 
-client.py run KERNEL FOLDER NOTEBOOK    runs the notebook in FOLDER and writes it back with its outputs; 1 where a cell failed
+client.py run KERNEL FOLDER NOTEBOOK    runs the notebook in FOLDER and writes it back with its outputs; 3 where a cell failed
 client.py talk KERNEL FOLDER            reads cells from standard input as JSON, [{"code": ..., "interrupt": null | seconds | "display"}];
                                         prints for each its outputs and the seconds until it ended, from an interrupt on if there was one.
                                         "display": interrupted when the cell shows its first value.
@@ -25,7 +25,7 @@ def run(kernel, folder, path):
         client.execute()
         return 0
     except CellExecutionError:
-        return 1
+        return 3
     finally:
         nbformat.write(notebook, path)
 

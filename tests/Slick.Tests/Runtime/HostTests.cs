@@ -33,7 +33,8 @@ public sealed class HostTests : IDisposable
     public void InterruptedCall_IsOneSentence()
     {
         _cell.Cancel();
-        var error = Assert.Throws<InterruptedException>(() => Host.Run<int>((_, token) => throw new OperationCanceledException("deep inside", token)));
+        var error = Assert.Throws<InterruptedException>(() => Host.Run<int>((_, token) =>
+            throw new OperationCanceledException("deep inside", token)));
         Assert.StartsWith("Interrupted. What is finished is kept", error.Message, StringComparison.Ordinal);
         Assert.Equal((error.Message, ""), (error.ToString(), error.StackTrace));
     }
