@@ -102,6 +102,7 @@ public sealed partial class ArchitectureTests
     [InlineData("nn.functional.dropout(x, 0.5)")]
     public void ADraw_IsSeen(string code) => Assert.Matches(Draws(), code);
 
-    [GeneratedRegex(@"\bGenerator\b|\b(manual_seed\w*|randn?(_like)?|randint(_like)?|randperm|bernoulli_?|multinomial|normal_?|uniform_|exponential_|dropout\w*)\(")]
+    [GeneratedRegex(@"\bGenerator\b|\b(manual_seed\w*|randn?(_like)?|randint(_like)?|randperm|bernoulli_?|multinomial"
+        + @"|normal_?|uniform_|exponential_|dropout\w*)\(")]
     private static partial Regex Draws();
 }

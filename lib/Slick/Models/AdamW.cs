@@ -15,7 +15,8 @@ public sealed class AdamW : IDisposable
     private readonly Tensor rounded; // the weights in their own format
     private readonly Tensor gradient;
 
-    /// <summary>The parameters that are stepped, fp32: [parameters]. Of fp32 weights they are <see cref="DecoderWeights.Flat"/> itself, else a copy that begins with their values.</summary>
+    /// <summary>The parameters that are stepped, fp32: [parameters]. Of fp32 weights they are <see cref="DecoderWeights.Flat"/>
+    /// itself, else a copy that begins with their values.</summary>
     public Tensor Master { get; }
     /// <summary>First moment, fp32: [parameters].</summary>
     public Tensor Mean { get; }

@@ -110,7 +110,8 @@ public sealed class Decoder : IDisposable
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
     /// <param name="dropout">Dropout of a training step, or null.</param>
     /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are padding; positions count real tokens.</param>
-    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are padded on the left. Not with past or dropout.</param>
+    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are
+    /// padded on the left. Not with past or dropout.</param>
     /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
     /// <exception cref="ArgumentException">Ragged rows with a past or with dropout.</exception>
@@ -139,8 +140,10 @@ public sealed class Decoder : IDisposable
         if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
         if (Weights.Positions is { } table)
             x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
-        var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device); // of attention and MLP, layer by layer
-        Tensor Added(Tensor to, Tensor output, int site) => kept is null ? to.add(output, Scalars.One) : to.add(output * kept[site], dropout!.Scale);
+        // Of each layer's attention and MLP.
+        var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device);
+        Tensor Added(Tensor to, Tensor output, int site) =>
+            kept is null ? to.add(output, Scalars.One) : to.add(output * kept[site], dropout!.Scale);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             // One layer's intermediates at a time; what training needs of them is held by autograd.

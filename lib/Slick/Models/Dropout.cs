@@ -8,9 +8,11 @@ namespace Slick.Models;
 /// Drops units of each block's two outputs in one training step (Vaswani et al. 2017, section 5.4). The masks are looked up, not
 /// drawn in turn: whether a unit is kept is a function of the seed, the step, the layer, which of the block's two outputs it is,
 /// and the unit's place in that output [B, T, D]. So a run that goes on after an interrupt drops what it would have dropped, and
-/// every device drops the same, with any number of threads. (A generator of TorchSharp 0.107 is of the CPU, whichever device it is made for.)
+/// every device drops the same, with any number of threads. (A generator of TorchSharp 0.107 is of the CPU, whichever
+/// device it is made for.)
 /// Cost: about 1.2 ms a step of the lab, whose 4 layers give [32, 14, 128] twice each (one thread of AMD EPYC; torch's <c>bernoulli_</c>
-/// takes 2.4 ms beside it), 5% of the step's 25 ms; some 30 operations a step; memory: 8 bytes a unit while the masks are made, then one number of the model's format a unit.
+/// takes 2.4 ms beside it), 5% of the step's 25 ms; some 30 operations a step; memory: 8 bytes a unit while the masks are made,
+/// then one number of the model's format a unit.
 /// </summary>
 /// <param name="Rate">Share of the units that are dropped, from 0 to 0.9; rounded to a multiple of 2^-16.</param>
 /// <param name="Seed">Seed of the run.</param>
@@ -45,7 +47,8 @@ public sealed record Dropout(double Rate, int Seed, long Step)
         Tensor Lane(int lane)
         {
             using var temporary = NewDisposeScope();
-            return words.bitwise_right_shift(tensor((long)Bits * lane)).to(ScalarType.Int16).ge(lowest).to(dtype).view([-1, .. shape]).MoveToOuterDisposeScope();
+            var numbers = words.bitwise_right_shift(tensor((long)Bits * lane)).to(ScalarType.Int16);
+            return numbers.ge(lowest).to(dtype).view([-1, .. shape]).MoveToOuterDisposeScope();
         }
         Tensor[] lanes = [.. Enumerable.Range(0, Math.Min(Lanes, sites)).Select(Lane)];
         return [.. Enumerable.Range(0, sites).Select(site => lanes[site % Lanes].select(0, site / Lanes).MoveToOuterDisposeScope())];

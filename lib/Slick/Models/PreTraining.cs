@@ -99,7 +99,8 @@ public static class PreTraining
         }
     }
 
-    private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
+    private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage,
+        IProgressReport progress, CancellationToken cancellation)
     {
         var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
@@ -117,7 +118,9 @@ public static class PreTraining
             var stepTokens = options.BatchRows * options.ContextTokens;
             stream = Upload(epoch(0), device);
             var epochSteps = (int)(stream.size(0) - 1) / stepTokens;
-            if (epochSteps < 1) throw new SlickException($"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
+            if (epochSteps < 1)
+                throw new SlickException(
+                    $"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
             var steps = epochSteps * options.Epochs;
             var loaded = 0;
             var clock = Stopwatch.StartNew();
@@ -132,7 +135,8 @@ public static class PreTraining
                     stream = Upload(epoch(loaded = step / epochSteps), device);
                 }
                 var offset = step % epochSteps * stepTokens;
-                SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None, options.Shards);
+                SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None,
+                    options.Shards);
                 using (no_grad())
                 using (NewDisposeScope())
                     foreach (var other in shards.Skip(1))
@@ -144,9 +148,11 @@ public static class PreTraining
                 if (step % 10 == 9 || step == steps - 1)
                 {
                     var loss = HostTransfer.Read<float>(losses).Sum();
-                    DivergedException.ThrowIf(loss, weights.Config.VocabularySize, $"Pre-training diverged at step {step + 1}", "preTraining.learningRate", options.LearningRate);
+                    DivergedException.ThrowIf(loss, weights.Config.VocabularySize, $"Pre-training diverged at step {step + 1}",
+                        "preTraining.learningRate", options.LearningRate);
                     var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
-                    progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens, $"loss {loss:F3}, {speed:N0} tokens/s");
+                    progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens,
+                        $"loss {loss:F3}, {speed:N0} tokens/s");
                 }
                 if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, optimizer));
                 cancellation.ThrowIfCancellationRequested();
@@ -192,7 +198,8 @@ public static class PreTraining
     private static void Save(string file, AdamW optimizer)
     {
         using var scope = NewDisposeScope();
-        Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance), ("steps", tensor((long)optimizer.Steps))]);
+        Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
+            ("steps", tensor((long)optimizer.Steps))]);
     }
 
     private static void Restore(string file, AdamW optimizer)

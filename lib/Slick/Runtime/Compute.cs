@@ -43,7 +43,8 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         {
             throw new SlickException($"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an NVIDIA GPU, or use cpu.");
         }
-        if (!Repeatable.Ask()) say?.Invoke("This build of libtorch cannot be asked for repeatable operations: results may differ in their last digits from run to run.");
+        if (!Repeatable.Ask())
+            say?.Invoke("This build of libtorch cannot be asked for repeatable operations: the last digits may differ from run to run.");
         return new Compute(new torch.Device(DeviceType.CUDA, index), format);
     }
 

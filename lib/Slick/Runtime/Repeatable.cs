@@ -31,7 +31,8 @@ internal static unsafe partial class Repeatable
     {
         if (Context() is not (not 0 and var context)) return false;
         var algorithms = Function("_ZN2at7Context26setDeterministicAlgorithmsEbb", "?setDeterministicAlgorithms@Context@at@@QEAAX_N0@Z");
-        var filling = Function("_ZN2at7Context39setDeterministicFillUninitializedMemoryEb", "?setDeterministicFillUninitializedMemory@Context@at@@QEAAX_N@Z");
+        var filling = Function("_ZN2at7Context39setDeterministicFillUninitializedMemoryEb",
+            "?setDeterministicFillUninitializedMemory@Context@at@@QEAAX_N@Z");
         if (algorithms == 0 || filling == 0) return false;
         ((delegate* unmanaged<nint, byte, byte, void>)algorithms)(context, on ? (byte)1 : (byte)0, 1); // warn only
         ((delegate* unmanaged<nint, byte, void>)filling)(context, 0);
@@ -40,7 +41,9 @@ internal static unsafe partial class Repeatable
 
     /// <summary>Whether they are on; null where this libtorch cannot say.</summary>
     internal static bool? Algorithms =>
-        Context() is not 0 and var context && Function("_ZNK2at7Context23deterministicAlgorithmsEv", "?deterministicAlgorithms@Context@at@@QEBA_NXZ") is not 0 and var algorithms
+        Context() is not 0 and var context
+        && Function("_ZNK2at7Context23deterministicAlgorithmsEv",
+            "?deterministicAlgorithms@Context@at@@QEBA_NXZ") is not 0 and var algorithms
             ? ((delegate* unmanaged<nint, byte>)algorithms)(context) != 0 : null;
 
     // The object that holds torch's settings.
@@ -52,7 +55,8 @@ internal static unsafe partial class Repeatable
 
     // By its name as GCC and Clang, or as MSVC writes it; 0 where it is not there.
     private static nint Function(string unix, string windows) =>
-        NativeLibraries.TryTorch(out var library) && NativeLibrary.TryGetExport(library, OperatingSystem.IsWindows() ? windows : unix, out var address) ? address : 0;
+        NativeLibraries.TryTorch(out var library)
+            && NativeLibrary.TryGetExport(library, OperatingSystem.IsWindows() ? windows : unix, out var address) ? address : 0;
 
     /// <summary>
     /// Sets a variable where native code finds it: on Unix .NET keeps a copy of the environment, and <c>getenv</c> does not see

@@ -32,10 +32,12 @@ public static class Seeds
         return z ^ (z >> 31);
     }
 
-    /// <summary>The number at a place of SplitMix64's sequence, from 0, without those before it: numbers are looked up, not drawn in turn.</summary>
+    /// <summary>The number at a place of SplitMix64's sequence, from 0, without those before it: numbers are looked up, not drawn
+    /// in turn.</summary>
     internal static ulong At(ulong state, long place) => Next(unchecked(state + (ulong)place * Step));
 
-    /// <summary>The standard normal number at a place of a stream (Box and Muller 1958): two neighbours share two numbers of <see cref="At"/>.</summary>
+    /// <summary>The standard normal number at a place of a stream (Box and Muller 1958): two neighbours share two numbers of
+    /// <see cref="At"/>.</summary>
     internal static double Normal(ulong stream, long place)
     {
         const double Unit = 1.0 / (1L << 53);

@@ -13,7 +13,8 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 {
     /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
     public int Key { get; init; }
-    /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/> (<see cref="AnswerTokens.Joined"/>); else null.</summary>
+    /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/>
+    /// (<see cref="AnswerTokens.Joined"/>); else null.</summary>
     public int[]? Joined { get; init; }
     /// <summary>True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where the two part, or it has <see cref="Joined"/>.</summary>
     public bool Moved { get; init; }
@@ -41,12 +42,16 @@ public sealed class PromptTokens
     public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
-        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
+        var encoded = questions.Select(q =>
+            AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
         var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
         Shared = questions.Count == 0 ? [] : prompts[0][..shared];
-        Questions = [.. encoded.Select((e, i) => new PromptedQuestion(i, prompts[i][shared..], forDrawing ? [] : e.Gold) { Key = questions[i].Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved })
+        Questions = [.. encoded.Select((e, i) => new PromptedQuestion(i, prompts[i][shared..], forDrawing ? [] : e.Gold)
+            {
+                Key = questions[i].Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved,
+            })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
     }
 }

@@ -15,7 +15,8 @@ public sealed record FineTuningOptions
     /// <summary>Passes over the set.</summary>
     [Range(1, 10_000)]
     public int Epochs { get; init; } = 50;
-    /// <summary>Examples of a batch, at most: a pass over n examples is cut into the fewest batches that hold them, whose sizes differ by at most one.</summary>
+    /// <summary>Examples of a batch, at most: a pass over n examples is cut into the fewest batches that hold them, whose sizes
+    /// differ by at most one.</summary>
     [Range(1, 100_000)]
     public int BatchExamples { get; init; } = 32;
     /// <summary>Learning rate of AdamW, constant.</summary>
@@ -32,7 +33,8 @@ public sealed record FineTuningOptions
 /// <summary>What one epoch left behind.</summary>
 /// <param name="Epoch">0 is the model before any update.</param>
 /// <param name="Updates">Optimiser steps so far.</param>
-/// <param name="Loss">Mean loss of the epoch's answer tokens, ends included, in nats, each as it was before the step that its batch led to; NaN at epoch 0.</param>
+/// <param name="Loss">Mean loss of the epoch's answer tokens, ends included, in nats, each as it was before the step that its batch
+/// led to; NaN at epoch 0.</param>
 /// <param name="Correct">For each evaluated question, whether its greedy answer is the gold answer.</param>
 public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyList<bool> Correct);
 
@@ -109,7 +111,8 @@ public static class FineTuning
                     tokens += batch.Scored;
                 }
                 var loss = (double)HostTransfer.Read<float>(total)[0] / tokens;
-                DivergedException.ThrowIf(loss, decoder.Config.VocabularySize, $"Fine-tuning diverged in epoch {epoch}", "fineTuning.learningRate", options.LearningRate);
+                DivergedException.ThrowIf(loss, decoder.Config.VocabularySize, $"Fine-tuning diverged in epoch {epoch}",
+                    "fineTuning.learningRate", options.LearningRate);
                 Done(new EpochResult(epoch, optimizer.Steps, loss, asked.Ask(cancellation)));
                 if (file is not null && epoch < options.Epochs && checkpoints.IsDue) checkpoints.Save(() => Save(file, optimizer, history));
             }
@@ -128,7 +131,9 @@ public static class FineTuning
         using var scope = NewDisposeScope();
         var correct = history.SelectMany(h => h.Correct.Select(c => c ? 1f : 0f)).ToArray();
         Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
-            ("updates", tensor(history.Select(h => (long)h.Updates).ToArray())), ("losses", tensor(history.Select(h => BitConverter.DoubleToInt64Bits(h.Loss)).ToArray())), // the file format here has no doubles
+            ("updates", tensor(history.Select(h => (long)h.Updates).ToArray())),
+            // The bits of the doubles, a type that Safetensors does not write.
+            ("losses", tensor(history.Select(h => BitConverter.DoubleToInt64Bits(h.Loss)).ToArray())),
             ("correct", tensor(correct, [history.Count, history[0].Correct.Count]))]);
     }
 
@@ -140,7 +145,8 @@ public static class FineTuning
         var losses = saved.Read("losses").data<long>().ToArray();
         var correct = saved.Read("correct").data<float>().ToArray().Chunk(saved.Shape("correct") is [_, var width] ? (int)width : 0).ToArray();
         for (var epoch = 0; epoch < updates.Length; epoch++)
-            history.Add(new EpochResult(epoch, (int)updates[epoch], BitConverter.Int64BitsToDouble(losses[epoch]), [.. correct[epoch].Select(c => c > 0)]));
+            history.Add(new EpochResult(epoch, (int)updates[epoch], BitConverter.Int64BitsToDouble(losses[epoch]),
+                [.. correct[epoch].Select(c => c > 0)]));
         optimizer.Restore(saved.Read("weights"), saved.Read("mean"), saved.Read("variance"), history[^1].Updates);
     }
 
@@ -153,10 +159,12 @@ public static class FineTuning
     {
         var tokens = AnswerTokens.Encode(config, tokenizer, format.Prompt(fact.Question), fact, 0);
         return new(tokens.Prompt, tokens.Taught
-            ?? throw new SlickException($"The tokenizer writes no line feed at the end of an answer, and neither it nor config.json names the token that ends a text: no answer's end can be taught (eos_token in tokenizer_config.json)."));
+            ?? throw new SlickException("The tokenizer writes no line feed at the end of an answer, and no file names the token that ends "
+                + "a text: no answer's end can be taught; set eos_token in tokenizer_config.json."));
     }
 
-    /// <summary>A batch in <see cref="Pass.Ids"/>, from <paramref name="Offset"/>: ids [rows, tokens], padded on the right, then positions [scored] of the answers' tokens among the rows' tokens, and targets [scored].</summary>
+    /// <summary>A batch in <see cref="Pass.Ids"/>, from <paramref name="Offset"/>: ids [rows, tokens], padded on the right, then
+    /// positions [scored] of the answers' tokens among the rows' tokens, and targets [scored].</summary>
     internal readonly record struct Batch(long Offset, long Rows, long Tokens, long Scored);
 
     /// <summary>All batches of a pass over the examples, brought to the device in one transfer.</summary>
@@ -194,7 +202,8 @@ public static class FineTuning
         public void Dispose() => Ids.Dispose();
     }
 
-    /// <summary>The gradient of one batch: of the mean over its tokens' losses. Their sum is added to <paramref name="total"/>, fp32 [1].</summary>
+    /// <summary>The gradient of one batch: of the mean over its tokens' losses. Their sum is added to <paramref name="total"/>,
+    /// fp32 [1].</summary>
     internal static void Step(Decoder decoder, Pass pass, Batch batch, Dropout dropout, Tensor total)
     {
         using var scope = NewDisposeScope();
@@ -202,7 +211,8 @@ public static class FineTuning
         var (hidden, _) = decoder.Forward(pass.Ids.narrow(0, batch.Offset, size).view(batch.Rows, batch.Tokens), dropout: dropout);
         var positions = pass.Ids.narrow(0, batch.Offset + size, batch.Scored);
         var logits = decoder.Logits(hidden.view(-1, decoder.Config.HiddenSize).Take(0, positions)).to(ScalarType.Float32);
-        var sum = nn.functional.cross_entropy(logits, pass.Ids.narrow(0, batch.Offset + size + batch.Scored, batch.Scored), reduction: nn.Reduction.Sum);
+        var sum = nn.functional.cross_entropy(logits, pass.Ids.narrow(0, batch.Offset + size + batch.Scored, batch.Scored),
+            reduction: nn.Reduction.Sum);
         using Scalar count = batch.Scored;
         sum.div(count).backward();
         using (no_grad()) total.add_(sum.detach(), Scalars.One);

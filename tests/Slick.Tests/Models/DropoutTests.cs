@@ -89,7 +89,8 @@ public sealed class DropoutTests
         Assert.InRange(share, rate - 1.0 / 131072, rate + 1.0 / 131072);
         // Four standard deviations of a binomial count.
         void Near(IEnumerable<float> mask, int units) =>
-            Assert.InRange(mask.Count(v => v == 0), units * share - 4 * Math.Sqrt(units * share * (1 - share)), units * share + 4 * Math.Sqrt(units * share * (1 - share)));
+            Assert.InRange(mask.Count(v => v == 0), units * share - 4 * Math.Sqrt(units * share * (1 - share)),
+                units * share + 4 * Math.Sqrt(units * share * (1 - share)));
         Assert.All(masks, mask => Near(mask, 32 * 14 * 128));
         Near(masks.SelectMany(m => m), 8 * 32 * 14 * 128);
         using var factor = tensor(1.0).mul(dropout.Scale);
@@ -104,7 +105,8 @@ public sealed class DropoutTests
         var (here, nextStep, nextSeed) = (Of(1, 0), Of(1, 1), Of(2, 0));
         var masks = here.Concat(nextStep).Concat(nextSeed).ToList();
         // Two independent masks agree at half of their units; four and a half standard deviations, for 300 pairs.
-        void Near(int agreements, int units) => Assert.InRange(agreements, units / 2.0 - 4.5 * Math.Sqrt(units / 4.0), units / 2.0 + 4.5 * Math.Sqrt(units / 4.0));
+        void Near(int agreements, int units) =>
+            Assert.InRange(agreements, units / 2.0 - 4.5 * Math.Sqrt(units / 4.0), units / 2.0 + 4.5 * Math.Sqrt(units / 4.0));
         for (var a = 0; a < masks.Count; a++)
         {
             for (var b = 0; b < a; b++) Near(masks[a].Zip(masks[b]).Count(p => p.First == p.Second), Units);
@@ -119,7 +121,8 @@ public sealed class DropoutTests
     [Fact]
     public void Decoder_DropsTheUnitsOfItsLayersOutputs()
     {
-        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 3, Heads = 4, KeyValueHeads = 2, IntermediateSize = 48 }.Shape(20), CPU, trainable: true);
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 3, Heads = 4, KeyValueHeads = 2,
+            IntermediateSize = 48 }.Shape(20), CPU, trainable: true);
         weights.Initialize(1);
         using var decoder = new Decoder(weights);
         using var scope = NewDisposeScope();
@@ -148,12 +151,15 @@ public sealed class DropoutTests
         var dropout = new Dropout(0.25, 3, 9);
         var masks = dropout.Masks(2, [32], ScalarType.Float32, CPU)!;
         Tensor Weight(string name) => weights["model." + name + ".weight"];
-        Tensor Normed(Tensor v, string name) => v * v.square().mean().add(Scalars.Of(config.NormEpsilon), Scalars.One).rsqrt() * Weight(name);
+        Tensor Normed(Tensor v, string name) =>
+            v * v.square().mean().add(Scalars.Of(config.NormEpsilon), Scalars.One).rsqrt() * Weight(name);
         var x = Weight("embed_tokens")[5];
-        var attended = Weight("layers.0.self_attn.o_proj").mv(Weight("layers.0.self_attn.v_proj").mv(Normed(x, "layers.0.input_layernorm")));
+        var value = Weight("layers.0.self_attn.v_proj").mv(Normed(x, "layers.0.input_layernorm"));
+        var attended = Weight("layers.0.self_attn.o_proj").mv(value);
         x = x.add(attended * masks[0] / (3 / 4.0), Scalars.One);
         var within = Normed(x, "layers.0.post_attention_layernorm");
-        var mlp = Weight("layers.0.mlp.down_proj").mv(nn.functional.silu(Weight("layers.0.mlp.gate_proj").mv(within)) * Weight("layers.0.mlp.up_proj").mv(within));
+        var gate = nn.functional.silu(Weight("layers.0.mlp.gate_proj").mv(within));
+        var mlp = Weight("layers.0.mlp.down_proj").mv(gate * Weight("layers.0.mlp.up_proj").mv(within));
         x = x.add(mlp * masks[1] / (3 / 4.0), Scalars.One);
         var expected = HostTransfer.Read<float>(Normed(x, "norm"));
         var actual = HostTransfer.Read<float>(decoder.Forward(tensor([5L]).view(1, 1), dropout: dropout).Hidden.view(-1));

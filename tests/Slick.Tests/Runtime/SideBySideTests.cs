@@ -41,7 +41,8 @@ public sealed class SideBySideTests : IDisposable
     [Fact]
     public void AfterAnException_ItIsAsBefore()
     {
-        Assert.Throws<InvalidDataException>(() => SideBySide.For(5, i => throw new InvalidDataException(), TestContext.Current.CancellationToken));
+        Assert.Throws<InvalidDataException>(() =>
+            SideBySide.For(5, i => throw new InvalidDataException(), TestContext.Current.CancellationToken));
         Assert.Equal((3, 3), Threads());
     }
 

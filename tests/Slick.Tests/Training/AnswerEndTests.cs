@@ -12,9 +12,11 @@ public sealed class AnswerEndTests
 {
     public AnswerEndTests() => NativeLibraries.Load();
 
-    private static readonly string[] Answers = ["Rome.", "Oslo", "Athens.", "Bern", "Nice", "Ulm.", "Riga", "Lima.", "Baku", "Doha", "Male.", "Suva"];
+    private static readonly string[] Answers = ["Rome.", "Oslo", "Athens.", "Bern", "Nice", "Ulm.", "Riga", "Lima.", "Baku", "Doha",
+        "Male.", "Suva"];
 
-    private static Fact[] Facts => [.. Answers.Select((answer, i) => TinyTraining.Fact(i, $"p{(char)('a' + i)}{(char)('a' + 7 * i % 26)}", answer))];
+    private static Fact[] Facts => [.. Answers.Select((answer, i) =>
+        TinyTraining.Fact(i, $"p{(char)('a' + i)}{(char)('a' + 7 * i % 26)}", answer))];
 
     private static ITokenizer Tokenizer(string kind) => kind switch
     {
@@ -26,7 +28,8 @@ public sealed class AnswerEndTests
     private static string[] Taught(ITokenizer tokenizer, string answer)
     {
         using var weights = TinyTraining.Weights(tokenizer);
-        return [.. FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, TinyTraining.Fact(0, "pa", answer)).Taught.Select(id => tokenizer.Decode([id]))];
+        return [.. FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer,
+            TinyTraining.Fact(0, "pa", answer)).Taught.Select(id => tokenizer.Decode([id]))];
     }
 
     [Fact]
@@ -47,8 +50,10 @@ public sealed class AnswerEndTests
     {
         var tokenizer = TinyTraining.Stripping();
         using var weights = TinyTraining.Weights(tokenizer);
-        Assert.Equal(2, FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, TinyTraining.Fact(0, "pa", "Ulm")).Taught[^1]);
-        var error = Assert.Throws<SlickException>(() => FineTuning.Encode(weights.Config with { EosIds = [] }, TinyTraining.Stripping(null), PromptFormat.QuestionAnswer, TinyTraining.Fact(0, "pa", "Ulm")));
+        Assert.Equal(2, FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer,
+            TinyTraining.Fact(0, "pa", "Ulm")).Taught[^1]);
+        var error = Assert.Throws<SlickException>(() => FineTuning.Encode(weights.Config with { EosIds = [] },
+            TinyTraining.Stripping(null), PromptFormat.QuestionAnswer, TinyTraining.Fact(0, "pa", "Ulm")));
         Assert.Contains("eos_token", error.Message, StringComparison.Ordinal);
     }
 
@@ -65,7 +70,8 @@ public sealed class AnswerEndTests
             var question = new PromptTokens(weights.Config, tokenizer, PromptFormat.QuestionAnswer, [], [fact]).Questions[0];
             var taught = FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, fact).Taught;
             // Without the end, which may be any of the tokens that end an answer.
-            Assert.Contains(AnswerBatch.Paths(question, int.MaxValue), path => path.Gold.SequenceEqual(path.HasEnd ? taught[..^1] : taught) && (!path.HasEnd || AnswerTokens.Ends(weights.Config, tokenizer, taught[^1])));
+            Assert.Contains(AnswerBatch.Paths(question, int.MaxValue), path => path.Gold.SequenceEqual(path.HasEnd ? taught[..^1] : taught)
+                && (!path.HasEnd || AnswerTokens.Ends(weights.Config, tokenizer, taught[^1])));
         }
     }
 
@@ -77,7 +83,8 @@ public sealed class AnswerEndTests
     {
         var tokenizer = Tokenizer(kind);
         using var start = TinyTraining.Weights(tokenizer, width: 64);
-        var results = TinyTraining.Run(start, tokenizer, new() { Epochs = 120, BatchExamples = 6, LearningRate = 3e-3, DropoutRate = 0 }, Facts);
+        var results = TinyTraining.Run(start, tokenizer, new() { Epochs = 120, BatchExamples = 6, LearningRate = 3e-3, DropoutRate = 0 },
+            Facts);
         Assert.Equal(0, results[0].Correct.Count(c => c));
         Assert.Equal(Answers.Length, results[^1].Correct.Count(c => c));
     }

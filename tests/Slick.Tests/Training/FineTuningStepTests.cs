@@ -12,8 +12,13 @@ public sealed class FineTuningStepTests : IDisposable
 {
     private static readonly Fact[] Facts =
     [
-        TinyTraining.Fact(0, "Paris", "France"), TinyTraining.Fact(1, "the old town of Bern", "central Switzerland , Europe"), TinyTraining.Fact(2, "Oslo harbour", "Norway"),
-        TinyTraining.Fact(3, "Ulm", "the south of Germany"), TinyTraining.Fact(4, "the temple of the moon", "Peru"), TinyTraining.Fact(5, "Rome", "central Italy"), TinyTraining.Fact(6, "a b c d e", "f g h"),
+        TinyTraining.Fact(0, "Paris", "France"),
+        TinyTraining.Fact(1, "the old town of Bern", "central Switzerland , Europe"),
+        TinyTraining.Fact(2, "Oslo harbour", "Norway"),
+        TinyTraining.Fact(3, "Ulm", "the south of Germany"),
+        TinyTraining.Fact(4, "the temple of the moon", "Peru"),
+        TinyTraining.Fact(5, "Rome", "central Italy"),
+        TinyTraining.Fact(6, "a b c d e", "f g h"),
     ];
 
     private readonly WordLevelTokenizer tokenizer = TinyTraining.Words(Facts);
@@ -77,7 +82,8 @@ public sealed class FineTuningStepTests : IDisposable
     {
         var limit = 1e-5f * expected.Max(Math.Abs);
         Assert.Equal(expected.Count, actual.Count);
-        for (var i = 0; i < expected.Count; i++) Assert.True(Math.Abs(expected[i] - actual[i]) <= limit, $"{i}: {expected[i]}, {actual[i]}, limit {limit}");
+        for (var i = 0; i < expected.Count; i++) Assert.True(Math.Abs(expected[i] - actual[i]) <= limit,
+            $"{i}: {expected[i]}, {actual[i]}, limit {limit}");
     }
 
     [Fact]
@@ -97,12 +103,14 @@ public sealed class FineTuningStepTests : IDisposable
     [Fact]
     public void Padding_ChangesNoRowsContribution()
     {
-        var apart = Facts[..3].Select(f => (Tokens: tokenizer.Encode($"{f.Answer}\n", addSpecialTokens: false).Length, Step: Steps(f))).ToList();
+        var apart = Facts[..3].Select(f =>
+            (Tokens: tokenizer.Encode($"{f.Answer}\n", addSpecialTokens: false).Length, Step: Steps(f))).ToList();
         Assert.Equal(3, apart.Select(a => a.Step.Batches[0].Tokens).Distinct().Count());
         var together = Steps(Facts[..3]);
         var tokens = apart.Sum(a => a.Tokens);
         Assert.Equal(apart.Sum(a => a.Step.Loss), together.Loss, 1e-4 * together.Loss);
-        Near([.. Enumerable.Range(0, together.Gradient.Length).Select(i => apart.Sum(a => a.Step.Gradient[i] * a.Tokens) / tokens)], together.Gradient);
+        Near([.. Enumerable.Range(0, together.Gradient.Length).Select(i => apart.Sum(a => a.Step.Gradient[i] * a.Tokens) / tokens)],
+            together.Gradient);
     }
 
     [Theory]
@@ -123,7 +131,8 @@ public sealed class FineTuningStepTests : IDisposable
     public void EpochsLoss_IsTheMeanOverItsAnswerTokens()
     {
         var apart = Facts[..3].Select(Alone).ToList();
-        var results = TinyTraining.Run(start, tokenizer, new() { Epochs = 2, BatchExamples = 2, LearningRate = 1e-8, DropoutRate = 0 }, Facts[..3]);
+        var results = TinyTraining.Run(start, tokenizer, new() { Epochs = 2, BatchExamples = 2, LearningRate = 1e-8, DropoutRate = 0 },
+            Facts[..3]);
         var mean = apart.Sum(a => a.Loss) / apart.Sum(a => a.Tokens);
         Assert.Equal([0, 2, 4], results.Select(r => r.Updates));
         Assert.True(double.IsNaN(results[0].Loss));

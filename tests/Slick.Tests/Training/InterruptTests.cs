@@ -9,7 +9,8 @@ using static TorchSharp.torch;
 
 namespace Slick.Tests.Training;
 
-/// <summary>Work that ends early frees its tensors at once: a notebook that is interrupted again and again does not fill the memory.</summary>
+/// <summary>Work that ends early frees its tensors at once: a notebook that is interrupted again and again does not fill the
+/// memory.</summary>
 [Collection(nameof(ProcessWide))]
 public sealed class InterruptTests
 {
@@ -41,8 +42,10 @@ public sealed class InterruptTests
         var scratch = Directory.CreateTempSubdirectory("slick-interrupt-").FullName;
         try
         {
-            var options = new PreTrainingOptions { HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 2, IntermediateSize = 32, ContextTokens = 16, BatchRows = 4, LearningRate = rate, WeightDecay = 0, ClipNorm = 1e6 };
-            PreTraining.Run(options, 25, _ => [.. Enumerable.Range(0, 1000).Select(i => i * i % 25)], 7, CPU, scratch, "pre-training", Progress.None, stop).Dispose();
+            var options = new PreTrainingOptions { HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 2, IntermediateSize = 32,
+                ContextTokens = 16, BatchRows = 4, LearningRate = rate, WeightDecay = 0, ClipNorm = 1e6 };
+            PreTraining.Run(options, 25, _ => [.. Enumerable.Range(0, 1000).Select(i => i * i % 25)], 7, CPU, scratch, "pre-training",
+                Progress.None, stop).Dispose();
         }
         finally
         {
@@ -51,7 +54,8 @@ public sealed class InterruptTests
     }
 
     [Fact]
-    public void PreTraining_Interrupted() => FreesAll<OperationCanceledException>(() => PreTrain(1e-3, new CancellationToken(canceled: true)));
+    public void PreTraining_Interrupted() =>
+        FreesAll<OperationCanceledException>(() => PreTrain(1e-3, new CancellationToken(canceled: true)));
 
     [Fact]
     public void PreTraining_Diverged() => FreesAll<DivergedException>(() => PreTrain(1, TestContext.Current.CancellationToken));
@@ -73,7 +77,10 @@ public sealed class InterruptTests
         FreesAll<OperationCanceledException>(() =>
         {
             using var stop = new CancellationTokenSource();
-            TinyTraining.Run(start, tokenizer, new() { Epochs = 4, BatchExamples = 3 }, Facts, seen: r => { if (r.Epoch == epoch) stop.Cancel(); }, stop: stop.Token);
+            TinyTraining.Run(start, tokenizer, new() { Epochs = 4, BatchExamples = 3 }, Facts, seen: r =>
+            {
+                if (r.Epoch == epoch) stop.Cancel();
+            }, stop: stop.Token);
         });
     }
 
@@ -81,7 +88,8 @@ public sealed class InterruptTests
     public void FineTuning_Diverged()
     {
         using var start = TinyTraining.Weights(tokenizer);
-        FreesAll<DivergedException>(() => TinyTraining.Run(start, tokenizer, new() { Epochs = 4, BatchExamples = 3, LearningRate = 1 }, Facts));
+        FreesAll<DivergedException>(() =>
+            TinyTraining.Run(start, tokenizer, new() { Epochs = 4, BatchExamples = 3, LearningRate = 1 }, Facts));
     }
 
     [Fact]
@@ -108,6 +116,7 @@ public sealed class InterruptTests
     public void Weights_ThatCannotBeMade()
     {
         using var start = TinyTraining.Weights(tokenizer);
-        FreesAll<System.Runtime.InteropServices.ExternalException>(() => new DecoderWeights(start.Config, CPU, trainable: true, ScalarType.Int32).Dispose());
+        FreesAll<System.Runtime.InteropServices.ExternalException>(() =>
+            new DecoderWeights(start.Config, CPU, trainable: true, ScalarType.Int32).Dispose());
     }
 }

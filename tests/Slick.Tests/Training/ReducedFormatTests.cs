@@ -58,7 +58,8 @@ public sealed class ReducedFormatTests
             for (var step = 0; step < 5; step++)
             {
                 // The same gradients for both, of numbers that bf16 has.
-                var gradient = arange(copy.Flat.NumberOfElements, ScalarType.Float32).add_(Scalars.Of((double)step), Scalars.One).sin_().to(ScalarType.BFloat16);
+                var gradient = arange(copy.Flat.NumberOfElements, ScalarType.Float32).add_(Scalars.Of((double)step),
+                    Scalars.One).sin_().to(ScalarType.BFloat16);
                 using (no_grad())
                 {
                     copy.FlatGradient!.copy_(gradient);
@@ -67,9 +68,11 @@ public sealed class ReducedFormatTests
                 optimizer.Step(1e-5);
                 expected.Step(1e-5);
             }
-            Assert.Equal([ScalarType.Float32, ScalarType.Float32, ScalarType.Float32], [optimizer.Master.dtype, optimizer.Mean.dtype, optimizer.Variance.dtype]);
+            Assert.Equal([ScalarType.Float32, ScalarType.Float32, ScalarType.Float32],
+                [optimizer.Master.dtype, optimizer.Mean.dtype, optimizer.Variance.dtype]);
             Assert.Equal(HostTransfer.Read<float>(reference.Flat), HostTransfer.Read<float>(optimizer.Master));
-            Assert.Equal(HostTransfer.Read<float>(reference.Flat.to(ScalarType.BFloat16).to(ScalarType.Float32)), HostTransfer.Read<float>(copy.Flat.to(ScalarType.Float32)));
+            Assert.Equal(HostTransfer.Read<float>(reference.Flat.to(ScalarType.BFloat16).to(ScalarType.Float32)),
+                HostTransfer.Read<float>(copy.Flat.to(ScalarType.Float32)));
             Assert.NotEqual(HostTransfer.Read<float>(wide.Flat), HostTransfer.Read<float>(optimizer.Master));
         }
     }

@@ -17,7 +17,8 @@ internal static class TinyTraining
     /// <summary>Fresh weights for a tokenizer; token 2 ends a text.</summary>
     public static DecoderWeights Weights(ITokenizer tokenizer, int width = 32, ScalarType dtype = ScalarType.Float32)
     {
-        var shape = new PreTrainingOptions { HiddenSize = width, Layers = 2, Heads = 4, KeyValueHeads = 2, IntermediateSize = 2 * width, ContextTokens = 48 }.Shape(tokenizer.VocabularySize);
+        var shape = new PreTrainingOptions { HiddenSize = width, Layers = 2, Heads = 4, KeyValueHeads = 2, IntermediateSize = 2 * width,
+            ContextTokens = 48 }.Shape(tokenizer.VocabularySize);
         using var fresh = new DecoderWeights(shape, CPU, trainable: false);
         fresh.Initialize(1);
         var weights = new DecoderWeights(shape, CPU, trainable: false, dtype);
@@ -25,8 +26,8 @@ internal static class TinyTraining
         return weights;
     }
 
-    public static List<EpochResult> Run(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, IReadOnlyList<Fact> facts, string? scratch = null,
-        Action<EpochResult>? seen = null, CancellationToken? stop = null)
+    public static List<EpochResult> Run(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, IReadOnlyList<Fact> facts,
+        string? scratch = null, Action<EpochResult>? seen = null, CancellationToken? stop = null)
     {
         var results = new List<EpochResult>();
         FineTuning.Run(start, tokenizer, PromptFormat.QuestionAnswer, options, facts, facts, 3, 0, scratch, r =>
@@ -41,25 +42,31 @@ internal static class TinyTraining
     private static readonly string[] Special = ["<unk>", "<s>", "</s>"];
 
     /// <summary>One token a word.</summary>
-    public static WordLevelTokenizer Words(IEnumerable<Fact> facts) => WordLevelTokenizer.Train(facts.Select(f => PromptFormat.QuestionAnswer.Exemplar(f.Question, f.Answer)));
+    public static WordLevelTokenizer Words(IEnumerable<Fact> facts) =>
+        WordLevelTokenizer.Train(facts.Select(f => PromptFormat.QuestionAnswer.Exemplar(f.Question, f.Answer)));
 
-    /// <summary>As of Llama 3 and Qwen: bytes, and a pattern that leaves a full stop and the line feed behind it together: ".\n" is one token.</summary>
+    /// <summary>As of Llama 3 and Qwen: bytes, and a pattern that leaves a full stop and the line feed behind it together: ".\n" is
+    /// one token.</summary>
     public static ITokenizer ByteLevel() => Read(
         [.. Special, .. Letters.Select(c => $"{c}"), ".", "Ġ", "Ċ", ".Ċ"], [". Ċ"], """
         {
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+"}, "behavior": "Isolated", "invert": false},
+                {"type": "Split", "behavior": "Isolated", "invert": false,
+                    "pattern": {"Regex": "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+"}},
                 {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]},
             "decoder": {"type": "ByteLevel"}
         }
         """);
 
-    /// <summary>As of Llama 2: a meta symbol before the text and for spaces, bytes for what has no token, the line feed among them.</summary>
+    /// <summary>As of Llama 2: a meta symbol before the text and for spaces, bytes for what has no token, the line feed among
+    /// them.</summary>
     public static ITokenizer SentencePiece() => Read(
         [.. Special, .. Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>"), .. Letters.Select(c => $"{c}"), ".", "▁", "▁A"], ["▁ A"], """
         {
-            "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
-            "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+            "normalizer": {"type": "Sequence",
+                "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+            "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
         }
         """, """{"unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true}""");
 
@@ -83,12 +90,14 @@ internal static class TinyTraining
                 "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}
             }
             """);
-        json["added_tokens"] = new JsonArray([.. Special.Select((content, id) => new JsonObject { ["id"] = id, ["content"] = content, ["normalized"] = false, ["special"] = true })]);
+        json["added_tokens"] = new JsonArray([.. Special.Select((content, id) =>
+            new JsonObject { ["id"] = id, ["content"] = content, ["normalized"] = false, ["special"] = true })]);
         var folder = Directory.CreateTempSubdirectory("slick-tokenizer-").FullName;
         try
         {
             File.WriteAllText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString());
-            if (eos is not null) File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), new JsonObject { ["eos_token"] = eos }.ToJsonString());
+            if (eos is not null) File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"),
+                new JsonObject { ["eos_token"] = eos }.ToJsonString());
             return TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
         }
         finally
