@@ -170,21 +170,12 @@ public sealed class Decoder : IDisposable
     public Tensor Logits(Tensor hidden) => Capped(nn.functional.linear(hidden, Weights.Head), Config.FinalSoftCap);
 
     /// <summary>
-    /// The greedy tokens: of the largest logits the one with the lowest id. The order in which libtorch's argmax and topk give
-    /// equal values is left open; all that speaks of a greedy answer asks here.
+    /// The greedy tokens: of the largest logits the one with the lowest id, as torch documents of argmax. The order in which
+    /// topk gives equal values is left open there, so all that speaks of a greedy answer asks here.
     /// </summary>
     /// <param name="logits">[rows, V].</param>
     /// <returns>int64 [rows].</returns>
-    public static Tensor Greedy(Tensor logits)
-    {
-        using var scope = NewDisposeScope();
-        var size = logits.size(-1);
-        // V for the first token down to 1 for the last: whole numbers that fp32 holds exactly.
-        var countdown = arange(Scalars.Of(size), Scalars.Of(0L), Scalars.Of(-1L), ScalarType.Float32, logits.device);
-        var lowest = logits.eq(logits.amax([-1L], keepdim: true)).mul(countdown).amax([-1L]);
-        // Where a logit is no number none is the largest.
-        return lowest.mul_(Scalars.Of(-1L)).add_(Scalars.Of(size), Scalars.One).clamp_max_(Scalars.Of(size - 1)).to(ScalarType.Int64).MoveToOuterDisposeScope();
-    }
+    public static Tensor Greedy(Tensor logits) => logits.argmax(-1);
 
     private static Tensor Capped(Tensor scores, double? cap) =>
         cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul(Scalars.Of(c)) : scores;

@@ -30,6 +30,7 @@ public sealed class AnswerScorer : IDisposable
         (this.decoder, this.options) = (decoder, options);
         ends = EndTokens(decoder, tokenizer);
         long[] ids = [.. Ends(decoder, tokenizer).Index().Where(t => t.Item).Select(t => (long)t.Index)];
+        using var scope = NewDisposeScope();
         endIds = tensor(ids, ScalarType.Int64).to(decoder.Device).DetachFromDisposeScope();
     }
 
