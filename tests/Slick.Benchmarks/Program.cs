@@ -7,6 +7,7 @@ using Slick.Models;
 using Slick.Runtime;
 using Slick.Sampling;
 using Slick.Text;
+using Slick.Training;
 using TorchSharp;
 
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of every contender: prompts side by side, one torch thread each." };
@@ -41,6 +42,15 @@ var count = new Option<int>("--count") { DefaultValueFactory = _ => 1_000_000, D
 var speed = new Command("tokenizer", "Short questions a second through a tokenizer.") { tokenizerFolder, data, count };
 speed.SetAction(parsed => TokenizerSpeed.Run(parsed.GetValue(tokenizerFolder)!, parsed.GetValue(data)!, parsed.GetValue(count)));
 command.Add(speed);
+var trained = new Argument<string>("folder") { Description = "A Hugging Face checkpoint." };
+var device = new Option<string>("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
+var examples = new Option<int>("--questions") { DefaultValueFactory = _ => 60, Description = "Train questions of P17, P36 and P131 together." };
+var passes = new Option<int>("--epochs") { DefaultValueFactory = _ => 3, Description = "Passes over them." };
+var rate = new Option<double>("--rate") { DefaultValueFactory = _ => 1e-5, Description = "Learning rate." };
+var finetune = new Command("finetune", "Losses of fine-tuning a checkpoint, to compare devices and number formats.") { trained, data, device, dtype, examples, passes, rate };
+finetune.SetAction(parsed => FineTuningLoss.Run(parsed.GetValue(trained)!, parsed.GetValue(data)!, parsed.GetValue(device)!, parsed.GetValue(dtype)!,
+    parsed.GetValue(examples), new FineTuningOptions { Epochs = parsed.GetValue(passes), LearningRate = parsed.GetValue(rate) }));
+command.Add(finetune);
 return command.Parse(args).Invoke();
 
 /// <summary>Runs the contenders in turns and prints what they reach.</summary>

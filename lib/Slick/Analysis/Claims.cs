@@ -30,7 +30,7 @@ public sealed record ClaimPart(string Statistic, string Test, Interval Value, st
     private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
 }
 
-/// <summary>A claim of the paper, and how it is tested (measurement.md, Claims).</summary>
+/// <summary>A claim of the paper, and how it is tested.</summary>
 /// <param name="Number">Its number.</param>
 /// <param name="Sentence">What is claimed.</param>
 /// <param name="Source">Figure or table of the paper.</param>
@@ -61,7 +61,7 @@ public static class Claims
     private const double Low = 10;
     private static readonly Arm[] Single = [new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100)];
 
-    /// <summary>Claims 1 to 6 of measurement.md.</summary>
+    /// <summary>Claims 1 to 6; what each one asks stands with it, and in the README.</summary>
     public static IReadOnlyList<Claim> All { get; } =
     [
         new(1, "Unknown facts are fitted later than Known facts.", "Fig. 1, 4", "at EARLY_STOP most Known and few Unknown are fitted", FittedLater),

@@ -10,7 +10,7 @@ namespace Slick.Analysis;
 /// <param name="Met">Whether every base model meets it.</param>
 public sealed record FitnessRow(string Condition, string Found, bool Met);
 
-/// <summary>When a lab is fit to publish (measurement.md, Labels and Fine-tuning sets), judged by its worst base model.</summary>
+/// <summary>When a lab is fit to publish, judged by its worst base model.</summary>
 public static class Fitness
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();

@@ -17,7 +17,7 @@ public sealed record Term(Arm Arm, Stop Stop, double Weight);
 
 /// <summary>
 /// The tables of a study, by arm and cluster. A cluster is what varies independently: a base model where there are
-/// several (measurement.md, Seeds and intervals), else a draw of D and its order.
+/// several, else a draw of D and its order.
 /// </summary>
 public sealed class StudyData
 {

@@ -8,7 +8,7 @@ namespace Slick.Figures;
 /// <summary>A claim as a row of a table: what is published beside the README.</summary>
 public sealed record ClaimRow
 {
-    /// <summary>The claim's number in measurement.md.</summary>
+    /// <summary>The claim's number, 1 to 6 (<see cref="Analysis.Claims"/>).</summary>
     public required int Number { get; init; }
     /// <summary>What is claimed.</summary>
     public required string Claim { get; init; }

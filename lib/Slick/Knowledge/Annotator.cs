@@ -65,7 +65,7 @@ public static class Annotator
         var greedy = prompts.Count(p => p.GreedyCorrect) / (double)prompts.Length;
         var none = prompts.Aggregate(1.0, (product, p) => product * Math.Pow(1 - Math.Clamp(p.SampledCorrect, 0, 1), samples));
         var sampled = prompts.Average(p => p.SampledCorrect);
-        // Exact says WeaklyKnown where the protocol would, more often than not (measurement.md, Labels).
+        // Exact says WeaklyKnown where the protocol would, more often than not.
         var weakly = exact ? 1 - none >= 0.5 : sampled > 0;
         var category = greedy == 1 ? Category.HighlyKnown : greedy > 0 ? Category.MaybeKnown : weakly ? Category.WeaklyKnown : Category.Unknown;
         return new LabelRow

@@ -10,9 +10,8 @@ namespace Slick.Models;
 /// and the unit's place in that output [B, T, D]. So a run that goes on after an interrupt drops what it would have dropped, and
 /// every device drops the same, with any number of threads. (A generator of TorchSharp 0.107 is of the CPU, whichever
 /// device it is made for.)
-/// Cost: about 1.2 ms a step of the lab, whose 4 layers give [32, 14, 128] twice each (one thread of AMD EPYC; torch's <c>bernoulli_</c>
-/// takes 2.4 ms beside it), 5% of the step's 25 ms; some 30 operations a step; memory: 8 bytes a unit while the masks are made,
-/// then one number of the model's format a unit.
+/// Cost: some 30 operations a step, about 25 passes over a word of 8 bytes for every four units and two passes over each unit; memory:
+/// 8 bytes a unit while the masks are made, then one number of the model's format a unit.
 /// </summary>
 /// <param name="Rate">Share of the units that are dropped, from 0 to 0.9; rounded to a multiple of 2^-16.</param>
 /// <param name="Seed">Seed of the run.</param>

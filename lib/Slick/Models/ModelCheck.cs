@@ -16,7 +16,7 @@ namespace Slick.Models;
 /// roundings (a layer's two norms, its projections, rotation, attention weights, mix, output, activation, gate and two sums; the
 /// embedding, the last norm and the head). The limit is twice that, for layers pass on what they are given enlarged. A gradient has
 /// twice as many roundings behind it, and the error of the probabilities it begins with, which is that of the logits, not relative.
-/// Right weights of 30 tiny models of all families have up to 0.75 of these limits, of Gemma 3 270M up to 0.3.
+/// <c>slick check model DIR --dtype bf16</c> prints every difference beside its limit.
 /// </summary>
 public static class ModelCheck
 {

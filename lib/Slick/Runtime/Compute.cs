@@ -11,7 +11,7 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
     /// <summary>
     /// Chooses the device and number format, and loads libtorch. Where a CUDA device is chosen, products of fp32 numbers stay in
-    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time; where torch has none, it warns
+    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time on one card with one libtorch; where torch has none, it warns
     /// on the error stream and goes on. On the CPU nothing is set.
     /// </summary>
     /// <param name="device">auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:n.</param>

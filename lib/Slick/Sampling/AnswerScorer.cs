@@ -58,7 +58,7 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="shared">Keys and values before every row, or null.</param>
     /// <param name="sampled">False to leave the probability out (it is 0 then): exact match asks for the greedy answer only.</param>
     /// <param name="cancellation">Checked before each batch.</param>
-    /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer (estimators.md, Exact).</returns>
+    /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer.</returns>
     public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
         Each(Batches(questions, shared?.Tokens ?? 0), part => ScoreBatch([.. questions.Take(part)], shared, sampled), cancellation);
 

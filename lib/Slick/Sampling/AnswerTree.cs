@@ -158,7 +158,11 @@ public sealed class AnswerTree
         var greedy = Decoder.Greedy(logits).unsqueeze(1);
         if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
         var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
-        return new(HostTransfer.Read<long>(cat([greedy, new TopTokens(logits, options).Draw(uniform)], 1)), width, present!);
+        var top = new TopTokens(logits, options);
+        var chosen = HostTransfer.Read<long>(cat([cat([greedy, top.Draw(uniform)], 1).view(-1), top.HasTies], 0));
+        // Rare, so looked at only where it happens: more tokens tie with the k-th than top-k names.
+        if (chosen[^1] != 0) chosen = HostTransfer.Read<long>(cat([greedy, top.DrawAmongTies(uniform)], 1));
+        return new(chosen, width, present!);
     }
 
     // Of rows that lie behind each other, each one's last token.

@@ -16,8 +16,8 @@ public sealed record LearningRateRow(double LearningRate, double DevAccuracy, do
     double NaturalEarlyStop, double NaturalLast, double UnknownEarlyStop, double UnknownLast);
 
 /// <summary>
-/// The learning rate by measurement.md's rule: the best dev accuracy of D_Natural among the rates that fit at least 99%
-/// of D_Natural and of D with 100% Unknown by the last epoch; on seeds that are not reported, never by the finding.
+/// The learning rate by a rule that does not look at the findings: the best dev accuracy of D_Natural among the rates that fit at least 99%
+/// of D_Natural and of D with 100% Unknown by the last epoch, on seeds that are not reported.
 /// </summary>
 public static class LearningRateSearch
 {

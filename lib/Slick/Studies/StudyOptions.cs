@@ -20,7 +20,7 @@ public enum EstimatorKind
 /// <summary>All choices of a study of the lab; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).</summary>
 public sealed record StudyOptions
 {
-    /// <summary>Base models, each with a world, prompts and labels of its own: the seeds of <c>lab</c> (measurement.md).</summary>
+    /// <summary>Base models, each with a world, prompts and labels of its own: the seeds of <c>lab</c>.</summary>
     [Range(1, 1000)]
     public int Bases { get; init; } = 1;
     /// <summary>Draws of D and of its order for D at 0, 50 and 100% Unknown and for D_Known at 50%; every other set is drawn once a base model.</summary>

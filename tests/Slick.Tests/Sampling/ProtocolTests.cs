@@ -172,7 +172,10 @@ public sealed class ProtocolTests : IDisposable
         Assert.Equal(1, top.Probability(logits).sum().item<float>(), 1e-5);
         // Evenly along the unit interval, in the order of the shares.
         const int Draws = 5000;
-        var drawn = HostTransfer.Read<long>(top.Draw(((arange(Draws, ScalarType.Float32) + 0.5) / Draws).view(1, -1)));
+        var uniform = ((arange(Draws, ScalarType.Float32) + 0.5) / Draws).view(1, -1);
+        var drawn = HostTransfer.Read<long>(top.DrawAmongTies(uniform));
+        Assert.Equal(shares.Length > k ? 1 : 0, HostTransfer.Read<long>(top.HasTies)[0]);
+        if (shares.Length == k) Assert.Equal(drawn, HostTransfer.Read<long>(top.Draw(uniform)));
         var expected = new List<long>();
         for (var (i, at, end) = (0, 0, shares[0].P); i < Draws; i++)
         {
