@@ -130,10 +130,10 @@ async function open(page, name) {
     await page.keyboard.press('Escape');
     const row = await page.waitForSelector(`.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`);
     await row.click({ count: 2 });
-    if (await page.waitForSelector(rows, { timeout: 8000 }).catch(() => null)) return true;
+    if (await page.waitForSelector(rows, { timeout: 30_000 }).catch(() => null)) return true;
     await menu(page, 'View: Close All Editors');
     return false;
-  }, 120_000);
+  }, 300_000);
   await pause(2500);
 }
 

@@ -18,13 +18,13 @@ internal static class CheckCommand
     private static Command Model()
     {
         var folder = new Argument<string>("folder") { Description = "A checkpoint with golden.safetensors and golden.json beside it." };
-        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => int.MaxValue - 1, HelpName = "n", Description = "AdamW steps to make; 0 for none. Default: all that the golden file has." };
+        var steps = new Option<int?>("--steps") { HelpName = "n", Description = "AdamW steps to make; 0 for none. Default: all that the golden file has." };
         var (device, dtype) = (DeviceOption(), DTypeOption("Number format of the computation; each has limits of its own."));
         var command = new Command("model", "Logits, gradients and AdamW steps of a checkpoint.") { folder, steps, device, dtype };
         command.SetAction((parsed, cancel) => Background.Run(() =>
         {
             var compute = Compute.Choose(parsed.GetValue(device)!, parsed.GetValue(dtype)!, Console.Out.WriteLine);
-            return Print(ConsoleProgress.Run(progress => ModelCheck.Run(parsed.GetValue(folder)!, compute, parsed.GetValue(steps), progress, cancel)));
+            return Print(ConsoleProgress.Run(progress => ModelCheck.Run(parsed.GetValue(folder)!, compute, parsed.GetValue(steps) ?? int.MaxValue - 1, progress, cancel)));
         }, cancel));
         return command;
     }

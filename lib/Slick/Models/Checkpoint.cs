@@ -123,7 +123,7 @@ public static class Checkpoint
         var tensors = new Dictionary<string, Safetensors>(StringComparer.Ordinal);
         foreach (var (name, place) in new JsonPlace(index, "", json.RootElement)["weight_map"].Properties())
         {
-            var shard = Shard(place);
+            var shard = Shard(folder, place);
             if (!shards.TryGetValue(shard, out var file)) shards[shard] = file = Safetensors.Open(Path.Combine(folder, shard));
             if (!file.Names.Contains(name)) throw place.Wrong($"the shard has no tensor '{name}'");
             if (!tensors.TryAdd(name, file)) throw place.Wrong("the tensor stands twice");
@@ -140,14 +140,15 @@ public static class Checkpoint
         var index = Path.Combine(folder, "model.safetensors.index.json");
         if (!File.Exists(index)) return [];
         using var json = JsonPlace.Open(index, "index of shards");
-        return [.. new JsonPlace(index, "", json.RootElement)["weight_map"].Properties().Select(p => Shard(p.Place)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. new JsonPlace(index, "", json.RootElement)["weight_map"].Properties().Select(p => Shard(folder, p.Place)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
-    private static string Shard(JsonPlace place)
+    private static string Shard(string folder, JsonPlace place)
     {
         var shard = place.Text();
-        return shard.Length > 0 && shard == Path.GetFileName(shard) && !shard.Contains('\\', StringComparison.Ordinal) && shard is not ("." or "..") ? shard
-            : throw place.Wrong("a shard is a file of the same folder; a path to another place is refused");
+        if (shard.Length == 0 || shard != Path.GetFileName(shard) || shard.Contains('\\', StringComparison.Ordinal) || shard is "." or "..")
+            throw place.Wrong("a shard is a file of the same folder; a path to another place is refused");
+        return File.Exists(Path.Combine(folder, shard)) ? shard : throw place.Wrong("this shard is not in the folder; download it too");
     }
 
     private static void RefusePickles(string folder)

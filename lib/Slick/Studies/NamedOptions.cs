@@ -25,8 +25,10 @@ public static class NamedOptions
         var match = known.FirstOrDefault(k => string.Equals(k, name, StringComparison.OrdinalIgnoreCase));
         if (match is null)
         {
-            var near = known.OrderBy(k => Math.Min(Distance(k, name), Distance(k[(k.LastIndexOf('.') + 1)..], name))).Take(3);
-            throw new UsageException($"There is no option '{name}'; did you mean {string.Join(", ", near)}?");
+            // A guess with more than half of its letters wrong is no help: then all names.
+            var near = known.Select(k => (Name: k, Distance: Math.Min(Distance(k, name), Distance(k[(k.LastIndexOf('.') + 1)..], name))))
+                .Where(k => k.Distance <= name.Length / 2).OrderBy(k => k.Distance).Select(k => k.Name).Take(3).ToList();
+            throw new UsageException($"There is no option '{name}'; {(near.Count > 0 ? $"did you mean {string.Join(", ", near)}?" : $"there are {string.Join(", ", known)}.")}");
         }
         return (T)With(options, match.Split('.'), match, value);
     }

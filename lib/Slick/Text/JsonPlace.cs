@@ -94,5 +94,5 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     private const int MostIds = 1 << 24;
 
     public SlickException Wrong(string why) =>
-        new($"{File}: {Key}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
+        new($"{File}: {(Key.Length == 0 ? "the whole" : Key)}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
 }
