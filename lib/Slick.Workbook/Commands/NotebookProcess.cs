@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Slick.Runtime;
@@ -10,38 +12,47 @@ using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary>The <see cref="NotebookWorker"/> as its parent sees it: started before the first notebook, and again after it died.</summary>
+/// <summary>
+/// The processes that run the cells, as their parent sees them: one <see cref="NotebookWorker"/> a notebook. Threads, static
+/// fields and environment variables that a notebook leaves behind end with its process. The process of the next notebook
+/// starts while the current notebook runs.
+/// </summary>
 internal sealed partial class NotebookProcess : IDisposable
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
 
     private readonly IProgressReport _progress;
-    private Worker? _worker;
+    private Worker? _next;
 
-    /// <summary>Starts the process, so that it is ready when the notebooks are.</summary>
+    /// <summary>Starts the first process, so that it is ready when the notebooks are.</summary>
     /// <param name="progress">Where the cells' long calls report to.</param>
     public NotebookProcess(IProgressReport progress)
     {
         _progress = progress;
-        _worker = new Worker();
+        _next = new Worker();
     }
 
-    /// <summary>Runs a notebook's cells in the process; whatever ends the process there ends this notebook only.</summary>
+    /// <summary>Runs a notebook's cells in a process of their own, and ends the process.</summary>
     /// <param name="notebook">The notebook as its file has it.</param>
     /// <param name="parameters">New values of parameters by name.</param>
     /// <param name="record">Made from both; filled with what the cells show, and with the reason where one stops.</param>
+    /// <param name="another">Whether another notebook is run after this one.</param>
     /// <param name="cellStarts">Called before each cell of code with its number, from 1, and the number of cells.</param>
     /// <param name="cancel">Tells the cells to stop; a cell that does not is given up after a moment, with the process.</param>
+    /// <returns>A sentence where the process ended by itself behind the last cell, which is no failure; else null.</returns>
     /// <exception cref="OperationCanceledException">
     /// The token was signalled; <paramref name="record"/> holds what was done before.
     /// </exception>
-    public void Run(Notebook notebook, IReadOnlyDictionary<string, string> parameters, NotebookRecord record, Action<int, int> cellStarts,
-        CancellationToken cancel)
+    public string? Run(Notebook notebook, IReadOnlyDictionary<string, string> parameters, NotebookRecord record, bool another,
+        Action<int, int> cellStarts, CancellationToken cancel)
     {
         if (record.Failure is not null)
-            return;
-        _worker ??= new Worker();
-        var worker = _worker;
+            return null;
+        // One that something ended while it waited is no notebook's fault.
+        if (_next is { HasEnded: true })
+            Dispose();
+        using var worker = _next ?? new Worker();
+        _next = null;
         worker.Send(new JsonObject
         {
             ["path"] = notebook.Path,
@@ -53,6 +64,8 @@ internal sealed partial class NotebookProcess : IDisposable
             worker.Send(new JsonObject { ["cancel"] = true });
             worker.EndAfter(Grace);
         });
+        if (another)
+            _next = new Worker();
         JsonObject? message = null;
         while ((message = worker.Read()) is not null && !message.ContainsKey("finished"))
         {
@@ -63,31 +76,47 @@ internal sealed partial class NotebookProcess : IDisposable
         }
         if (cancel.IsCancellationRequested)
         {
-            // Its cells may still be running: the next run would wait for them.
-            End();
             record.Interrupt();
             cancel.ThrowIfCancellationRequested();
         }
-        if (message is not null)
-            return;
+        return message is null ? Ended(worker, record) : null;
+    }
+
+    /// <summary>Ends the process that waits for a notebook, if there is one.</summary>
+    public void Dispose()
+    {
+        _next?.Dispose();
+        _next = null;
+    }
+
+    // The process is gone, and said nothing of the notebook's end.
+    private static string? Ended(Worker worker, NotebookRecord record)
+    {
         var code = worker.ExitCode;
         var last = worker.LastWords;
-        End();
         if (record.Failure is not null)
-            return;
-        var cell = record.Running ?? Math.Max(0, record.Notebook.Cells.FindLastIndex(c => c.ExecutionCount is not null));
-        record.Fail(cell, new CodeError(0, "", string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"ended the process (exit code {code}{Signal(code)}){(last.Length > 0 ? $": {last[0]}" : ".")}"), [.. last.Skip(1).Take(40)]));
+            return null;
+        var cells = record.Notebook.Cells;
+        var executed = cells.FindLastIndex(c => c.ExecutionCount is not null);
+        var all = record.Running is null
+            && cells.TrueForAll(c => !c.IsCode || string.IsNullOrWhiteSpace(c.Source) || c.ExecutionCount is not null);
+        var exit = string.Create(CultureInfo.InvariantCulture, $"(exit code {code}{Signal(code)})");
+        if (worker.Fault is { } fault)
+            record.Fail(record.Running ?? Math.Max(0, executed), new CodeError(0, "",
+                $"slick run could not read what the process of the cells sent, and ended the process: {fault}", []));
+        else if (all)
+            return $"{Path.GetFileName(record.Notebook.Path)}: every cell ran; "
+                + $"behind the last one the process of the cells ended by itself {exit}.";
+        else if (executed < 0)
+            record.Fail(0, new CodeError(0, "", $"was not run: the process of the cells ended before the first cell {exit}{Words(last)}",
+                [.. last.Skip(1).Take(40)]));
+        else
+            record.Fail(record.Running ?? executed, new CodeError(0, "", $"ended the process {exit}{Words(last)}",
+                [.. last.Skip(1).Take(40)]));
+        return null;
     }
 
-    /// <summary>Ends the process.</summary>
-    public void Dispose() => End();
-
-    private void End()
-    {
-        _worker?.Dispose();
-        _worker = null;
-    }
+    private static string Words(string[] last) => last.Length > 0 ? $": {last[0]}" : ".";
 
     private bool Reported(JsonObject message)
     {
@@ -115,11 +144,16 @@ internal sealed partial class NotebookProcess : IDisposable
     {
         private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
 
+        // As deep as a message is written.
+        private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000 };
+
         private readonly AnonymousPipeServerStream _toWorker = new(PipeDirection.Out, HandleInheritability.Inheritable);
         private readonly AnonymousPipeServerStream _fromWorker = new(PipeDirection.In, HandleInheritability.Inheritable);
         private readonly Process _process;
         private readonly StreamWriter _writer;
         private readonly BlockingCollection<JsonObject> _messages = [];
+        private readonly TextWriter _shown = Console.Error;
+        // Lines behind one that looks like a crash: the process's own, or those of a process that a cell started.
         private readonly List<string> _lastWords = [];
         private readonly Task _output, _errors;
 
@@ -137,14 +171,14 @@ internal sealed partial class NotebookProcess : IDisposable
             _process.StandardInput.Close();
             _writer = new StreamWriter(_toWorker, new UTF8Encoding(false)) { AutoFlush = true };
             // What native code and the processes that cells start write, past the kernel.
-            var (output, errors) = (Console.Out, Console.Error);
+            var output = Console.Out;
             _output = Task.Run(() => Copy(_process.StandardOutput, output.WriteLine));
             _errors = Task.Run(() => Copy(_process.StandardError, line =>
             {
                 lock (_lastWords)
                 {
-                    if (_lastWords.Count > 0 || Crash().IsMatch(line)) _lastWords.Add(line.Trim());
-                    else errors.WriteLine(line);
+                    if (_lastWords.Count > 0 || Crash().IsMatch(line)) _lastWords.Add(line);
+                    else _shown.WriteLine(line);
                 }
             }));
             new Thread(Listen) { IsBackground = true, Name = "cells" }.Start();
@@ -160,13 +194,27 @@ internal sealed partial class NotebookProcess : IDisposable
             }
         }
 
-        /// <summary>What the runtime wrote when it crashed, a line each.</summary>
+        /// <summary>Whether the process has ended.</summary>
+        public bool HasEnded => _process.HasExited;
+
+        /// <summary>Why the process's messages could not be read; null where they could.</summary>
+        public string? Fault { get; private set; }
+
+        /// <summary>What the runtime wrote when it crashed, a line each; nothing where the process ended without a crash.</summary>
         public string[] LastWords
         {
             get
             {
+                // What cells choose with Environment.Exit; what is held back is then of another process, and Dispose shows it.
+                if (ExitCode is >= 0 and < 128)
+                    return [];
                 _errors.Wait(Moment);
-                lock (_lastWords) return [.. _lastWords.Where(line => line.Length > 0)];
+                lock (_lastWords)
+                {
+                    string[] words = [.. _lastWords.Select(line => line.Trim()).Where(line => line.Length > 0)];
+                    _lastWords.Clear();
+                    return words;
+                }
             }
         }
 
@@ -187,6 +235,11 @@ internal sealed partial class NotebookProcess : IDisposable
             Kill();
             _process.WaitForExit(Moment);
             Task.WaitAll([_output, _errors], Moment);
+            lock (_lastWords)
+            {
+                foreach (var line in _lastWords) _shown.WriteLine(line);
+                _lastWords.Clear();
+            }
             _writer.Dispose();
             _toWorker.Dispose();
             _fromWorker.Dispose();
@@ -214,16 +267,27 @@ internal sealed partial class NotebookProcess : IDisposable
                         break;
                     if (line.Result is not { } text)
                         break;
-                    _messages.Add(JsonNode.Parse(text)!.AsObject());
+                    _messages.Add(JsonNode.Parse(text, documentOptions: Deep)!.AsObject());
                     line = reader.ReadLineAsync();
                 }
             }
-            catch (Exception e) when (e is IOException or ObjectDisposedException or AggregateException or System.Text.Json.JsonException
-                or InvalidOperationException)
+            catch (Exception e) when (e is IOException or AggregateException or JsonException or InvalidOperationException
+                or NullReferenceException)
             {
-                // The process died in the middle of a line, or was disposed of.
+                // Either the process died in the middle of a line or was disposed of, or it lives and nobody listens any more.
+                if (!HasEndedSoon())
+                {
+                    Fault = CodeError.OneLine(e.Message);
+                    Kill();
+                }
             }
             _messages.CompleteAdding();
+        }
+
+        private bool HasEndedSoon()
+        {
+            try { return _process.WaitForExit(Moment); }
+            catch (InvalidOperationException) { return true; /* it was disposed of */ }
         }
 
         private static void Copy(StreamReader reader, Action<string> write)

@@ -11,8 +11,8 @@ using Slick.Workbook.Notebooks;
 namespace Slick.Workbook.Commands;
 
 /// <summary>
-/// The process that runs the cells of <c>slick run</c>: a cell that ends its process takes no other notebook with it.
-/// A line of JSON each way: notebooks and the signal to stop come in, what the record of a notebook is told goes out.
+/// The process that runs the cells of one notebook of <c>slick run</c>: a cell that ends its process ends no other notebook.
+/// A line of JSON each way: the notebook and the signal to stop come in, what the record of the notebook is told goes out.
 /// </summary>
 internal static class NotebookWorker
 {
@@ -41,11 +41,16 @@ internal static class NotebookWorker
         {
             lock (gate) writer.WriteLine(message.ToJsonString());
         }
-        // Ctrl-C reaches every process of a terminal; the parent decides what it means.
+        // Such signals reach every process of a terminal or of a group; the parent decides what they mean. Where they end the
+        // parent, the end of its pipe ends this process.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
+        using var terminate = OperatingSystem.IsWindows() ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => context.Cancel = true);
+        using var hangUp = OperatingSystem.IsWindows() ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => context.Cancel = true);
         using var stop = new CancellationTokenSource();
-        using var notebooks = new BlockingCollection<JsonObject>();
+        using var given = new BlockingCollection<JsonObject>();
         NotebookRecord? running = null;
         AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
         {
@@ -60,24 +65,24 @@ internal static class NotebookWorker
                 {
                     var message = JsonNode.Parse(line)!.AsObject();
                     if (message.ContainsKey("cancel")) stop.Cancel();
-                    else notebooks.Add(message);
+                    else given.Add(message);
                 }
             }
             catch (IOException) { /* the parent is gone */ }
             // Whoever waits for these cells is gone, or wants no more of them.
             Process.GetCurrentProcess().Kill();
         }) { IsBackground = true, Name = "parent" }.Start();
-        foreach (var message in notebooks.GetConsumingEnumerable())
+        var notebook = given.Take();
+        var values = notebook["parameters"]!.AsObject().ToDictionary(p => p.Key, p => (string)p.Value!, StringComparer.Ordinal);
+        running = new NotebookRecord(Notebook.Parse((string)notebook["notebook"]!, (string)notebook["path"]!), values) { Changed = Tell };
+        try
         {
-            var values = message["parameters"]!.AsObject().ToDictionary(p => p.Key, p => (string)p.Value!, StringComparer.Ordinal);
-            running = new NotebookRecord(Notebook.Parse((string)message["notebook"]!, (string)message["path"]!), values) { Changed = Tell };
-            try
-            {
-                NotebookRunner.Run(running, null, new ToldProgress(Tell), stop.Token);
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested) { /* the parent knows */ }
-            Tell(new JsonObject { ["finished"] = true });
+            NotebookRunner.Run(running, null, new ToldProgress(Tell), stop.Token);
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested) { /* the parent knows */ }
+        Tell(new JsonObject { ["finished"] = true });
+        // The parent ends this process: native code that a thread of the notebook still runs would crash in an orderly end.
+        Thread.Sleep(Timeout.Infinite);
         return 0;
     }
 

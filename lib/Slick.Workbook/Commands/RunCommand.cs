@@ -51,12 +51,14 @@ internal static class RunCommand
         // All of them before the first is run: a wrong word costs no time.
         var records = notebooks.Select(notebook => new NotebookRecord(notebook, values)).ToList();
         var failed = 0;
-        foreach (var (notebook, record) in notebooks.Zip(records))
+        foreach (var (i, (notebook, record)) in notebooks.Zip(records).Index())
         {
             var clock = Stopwatch.StartNew();
+            string? note = null;
             try
             {
-                process.Run(notebook, values, record, (cell, cells) => Status(notebook, cell, cells), cancel);
+                var another = records.Skip(i + 1).Any(later => later.Failure is null);
+                note = process.Run(notebook, values, record, another, (cell, cells) => Status(notebook, cell, cells), cancel);
             }
             finally
             {
@@ -67,6 +69,7 @@ internal static class RunCommand
                 else
                     foreach (var remark in HtmlExport.Save(record.Notebook, pageOf[notebook.Path], pageOf)) Console.Error.WriteLine($"slick: {remark}");
             }
+            if (note is not null) Console.Error.WriteLine($"slick: {note}");
             if (record.Failure is { } failure)
             {
                 failed++;

@@ -6,6 +6,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Html;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Scripting;
 using Microsoft.DotNet.Interactive;
 using Microsoft.DotNet.Interactive.Commands;
@@ -191,13 +193,16 @@ internal sealed class KernelSession : IDisposable
     // A package that the program holds needs no line: its assemblies are there for every cell.
     private static CodeError? WithoutPackages(ref string code, int first, NotebookRecord record)
     {
+        if (!code.Contains("nuget", StringComparison.OrdinalIgnoreCase))
+            return null;
         var lines = code.Split('\n');
-        for (var i = 0; i < lines.Length; i++)
+        var root = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetRoot(CancellationToken.None);
+        // Not from the lines: one may be part of a long string.
+        foreach (var directive in root.DescendantNodes(descendIntoTrivia: true).OfType<ReferenceDirectiveTriviaSyntax>())
         {
-            var line = lines[i].TrimStart();
-            if (!line.StartsWith("#r", StringComparison.Ordinal) || line.Split('"') is not [_, var reference, ..]
-                || HostReferences.Package(reference) is not { } package)
+            if (HostReferences.Package(directive.File.ValueText) is not { } package)
                 continue;
+            var i = directive.GetLocation().GetLineSpan().StartLinePosition.Line;
             if (package.Refusal is not null)
                 return new CodeError(first + i, package.Refusal);
             if (package.Note is not null)

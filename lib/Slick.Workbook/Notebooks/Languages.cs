@@ -14,6 +14,8 @@ internal static partial class Languages
     /// <summary>The kernel that runs C#.</summary>
     public const string CSharp = "csharp";
 
+    private const string Prefix = "dotnet-interactive.";
+
     private const string Known = "it runs C#, HTML, Markdown, SQL and #!value";
 
     // What slick run has a kernel for, under the names that files use.
@@ -150,10 +152,11 @@ internal static partial class Languages
         return (named, kernel is null ? "language_info" : $"kernelspec {kernel}");
     }
 
-    // "polyglot-notebook" says only that each cell has a language of its own.
+    // "polyglot-notebook" says only that each cell has a language of its own. Older files put "dotnet-interactive." in front.
     private static string? Name(JsonNode? metadata, string group, string key) =>
         (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name
-            && name is not "polyglot-notebook" ? name : null;
+            && name is not "polyglot-notebook"
+            ? name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? name[Prefix.Length..] : name : null;
 
     [GeneratedRegex(@"^\s*(?<command>%%?|!)\s*[A-Za-z./~]", RegexOptions.ExplicitCapture)]
     private static partial Regex IPython();

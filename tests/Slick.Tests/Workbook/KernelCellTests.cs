@@ -158,6 +158,12 @@ public sealed class KernelCellTests : IDisposable
     }
 
     [Theory]
+    [InlineData("var text = \"\"\"\n#r \"nuget: CsvHelper\"\n\"\"\";\ntext", "#r \"nuget: CsvHelper\"")]
+    [InlineData("var text = @\"\n#r \"\"nuget: Plotly.NET\"\"\n\";\ntext.Trim()", "#r \"nuget: Plotly.NET\"")]
+    [InlineData("/*\n#r \"nuget: CsvHelper\"\n*/\n\"ran\"", "ran")]
+    public void PackageLineThatIsNoDirective_IsLeftAlone(string code, string shown) => Assert.Equal(shown, Workbooks.Text(Cells(code)[0]));
+
+    [Theory]
     [InlineData("Console.ReadLine()")]
     [InlineData("Console.Read()")]
     [InlineData("Console.In.ReadToEnd()")]

@@ -54,10 +54,13 @@ public sealed class RunProcessTests : IDisposable
             ("Environment.Exit(0);", "ended the process (exit code 0)."),
             ("Environment.Exit(7);", "ended the process (exit code 7)."),
             ("Environment.FailFast(\"enough\");", "ended the process (exit code "),
-            ("System.Diagnostics.Process.GetCurrentProcess().Kill(); System.Threading.Thread.Sleep(5000);", "ended the process (exit code "),
+            ("System.Diagnostics.Process.GetCurrentProcess().Kill(); System.Threading.Thread.Sleep(-1);", "ended the process (exit code "),
             ("int Deep(int n) => n == int.MaxValue ? 0 : 1 + Deep(n + 1);\nDeep(0);", "Stack overflow."),
-            ("var thread = new System.Threading.Thread(() =>\n  throw new InvalidOperationException(\"alone\"));\nthread.Start();\nthread.Join();\nSystem.Threading.Thread.Sleep(5000);", "line 2: InvalidOperationException: alone (on a thread of its own"),
-            ("async void Fail() { await Task.Delay(10); throw new InvalidOperationException(\"unseen\"); }\nFail();\nSystem.Threading.Thread.Sleep(5000);", "InvalidOperationException: unseen (on a thread of its own"),
+            ("var thread = new System.Threading.Thread(() =>\n  throw new InvalidOperationException(\"alone\"));\n"
+                + "thread.Start();\nthread.Join();\nSystem.Threading.Thread.Sleep(-1);",
+                "line 2: InvalidOperationException: alone (on a thread of its own"),
+            ("async void Fail() { await Task.Delay(10); throw new InvalidOperationException(\"unseen\"); }\nFail();\n"
+                + "System.Threading.Thread.Sleep(-1);", "InvalidOperationException: unseen (on a thread of its own"),
             ("[System.Runtime.InteropServices.DllImport(\"libc\")] static extern void abort();\nabort();", OperatingSystem.IsWindows() ? "DllNotFoundException" : "ended the process (exit code 134, aborted)"),
         ];
         for (var i = 0; i < ends.Length; i++)
@@ -79,6 +82,102 @@ public sealed class RunProcessTests : IDisposable
         }
         Assert.StartsWith("9-good: done", output, StringComparison.Ordinal);
         Assert.Contains("good", Page(Pages, "9-good.html"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatANotebookLeavesRunning_EndsWithIt_AndReachesNoOtherNotebook()
+    {
+        _books.Write("a.ipynb", NotebookCell.Code("a", """
+            Environment.SetEnvironmentVariable("SLICK_TEST_LEFT", "left");
+            AppDomain.CurrentDomain.SetData("left", "left");
+            new System.Threading.Thread(() =>
+            {
+                while (!System.IO.File.Exists("b-runs")) System.Threading.Thread.Sleep(20);
+                throw new InvalidOperationException("of notebook a");
+            }).Start();
+            """));
+        _books.Write("b.ipynb", NotebookCell.Code("a", """
+            System.IO.File.WriteAllText("b-runs", "");
+            System.Threading.Thread.Sleep(1500);
+            Environment.GetEnvironmentVariable("SLICK_TEST_LEFT") + AppDomain.CurrentDomain.GetData("left") + "clean"
+            """));
+        var (code, output, errors) = await Slick("a.ipynb", "b.ipynb");
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("\nclean", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ProcessThatEndsBehindTheLastCell_IsSaid_AndIsNoFailure()
+    {
+        _books.Write("a.ipynb", NotebookCell.Code("a", """
+            class Ends : IDisposable { public void Dispose() => Environment.Exit(3); }
+            Microsoft.DotNet.Interactive.Kernel.Root.RegisterForDisposal(new Ends());
+            """));
+        _books.Write("b.ipynb", NotebookCell.Code("a", "1"));
+        var (code, output, errors) = await Slick("a.ipynb", "b.ipynb");
+        Assert.Equal((0, "slick: a.ipynb: every cell ran; behind the last one the process of the cells ended by itself (exit code 3)."),
+            (code, errors.Trim()));
+        Assert.Contains("a: done", output, StringComparison.Ordinal);
+        Assert.Contains("b: done", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(62)]
+    [InlineData(64)]
+    public async Task DeeplyNestedJson_IsShown(int depth)
+    {
+        var json = new string('[', depth) + new string(']', depth);
+        _books.Write("deep.ipynb", NotebookCell.Code("a",
+            $"new Microsoft.DotNet.Interactive.Formatting.FormattedValue(\"application/json\", \"{json}\").Display();\n\"after\""));
+        var (code, output, errors) = await Slick("deep.ipynb");
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("after", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task MessagesThatCannotBeRead_EndTheNotebookWithASentence()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("writes into the process's own pipe through /proc");
+        _books.Write("a.ipynb", NotebookCell.Code("a", """
+            using (var pipe = new System.IO.FileStream("/proc/self/fd/" + Environment.GetCommandLineArgs()[^1],
+                System.IO.FileMode.Open, System.IO.FileAccess.Write)) pipe.Write(System.Text.Encoding.UTF8.GetBytes("no JSON\n"));
+            System.Threading.Thread.Sleep(-1);
+            """));
+        _books.Write("b.ipynb", NotebookCell.Code("a", "1"));
+        var (code, output, errors) = await Slick("a.ipynb", "b.ipynb");
+        Assert.Equal(1, code);
+        Assert.StartsWith("slick: a.ipynb: cell 1: slick run could not read what the process of the cells sent, and ended the process: ",
+            errors, StringComparison.Ordinal);
+        Assert.Contains("b: done", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task LineThatLooksLikeACrash_HidesNothingThatFollows()
+    {
+        const string Write = "var errors = Console.OpenStandardError();\nerrors.Write(\"Unhandled exception. of a child\\nmore\\n\"u8);\n";
+        _books.Write("a.ipynb", NotebookCell.Code("a", Write), NotebookCell.Code("b", "errors.Write(\"later\\n\"u8);"));
+        _books.Write("b.ipynb", NotebookCell.Code("a", Write + "Environment.Exit(7);"));
+        var (code, _, errors) = await Slick("a.ipynb", "b.ipynb");
+        Assert.Equal(1, code);
+        Assert.Equal(["Unhandled exception. of a child", "more", "later", "Unhandled exception. of a child", "more",
+            "slick: b.ipynb: cell 1: ended the process (exit code 7)."], errors.TrimEnd().Split(Environment.NewLine));
+    }
+
+    [Fact]
+    public async Task SignalToTheProcessOfTheCells_IsNotTheCellsFault()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("a signal cannot be sent to another process here");
+        _books.Write("a.ipynb", NotebookCell.Code("a", """
+            foreach (var signal in new[] { "-TERM", "-HUP", "-INT" })
+            {
+                System.Diagnostics.Process.Start("kill", new[] { signal, Environment.ProcessId.ToString() }).WaitForExit();
+                System.Threading.Thread.Sleep(500);
+            }
+            "lives"
+            """));
+        var (code, output, errors) = await Slick("a.ipynb");
+        Assert.Equal((0, ""), (code, errors));
+        Assert.StartsWith("lives", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,7 +215,6 @@ public sealed class RunProcessTests : IDisposable
         if (InterruptsAreIgnored()) Assert.Skip("interrupts are ignored: the tests were started in the background");
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         while (!File.Exists(started) && !process.HasExited) await Task.Delay(100, TestContext.Current.CancellationToken);
-        await Task.Delay(300, TestContext.Current.CancellationToken);
         var worker = Children(process).ToList();
         Assert.Single(worker);
         // A terminal sends it to both.
@@ -139,10 +237,10 @@ public sealed class RunProcessTests : IDisposable
         using var process = Start("a.ipynb");
         while (!File.Exists(started) && !process.HasExited) await Task.Delay(100, TestContext.Current.CancellationToken);
         var worker = Assert.Single(Children(process));
+        using var left = Process.GetProcessById(worker);
         process.Kill();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        for (var i = 0; i < 100 && Directory.Exists($"/proc/{worker}"); i++) await Task.Delay(100, TestContext.Current.CancellationToken);
-        Assert.False(Directory.Exists($"/proc/{worker}"));
+        Assert.True(left.WaitForExit(Limit));
     }
 
     [Fact]
