@@ -22,7 +22,7 @@ internal static class InterruptListener
 
     /// <summary>Calls <paramref name="interrupted"/> for each interrupt, on a thread that does not keep the process alive.</summary>
     /// <param name="connectionFile">Jupyter's description of the kernel's sockets; they must be open.</param>
-    /// <param name="interrupted">Must not throw.</param>
+    /// <param name="interrupted">The listener goes on where it throws.</param>
     public static void Start(string connectionFile, Action interrupted)
     {
         using var connection = JsonDocument.Parse(File.ReadAllText(connectionFile));
@@ -47,19 +47,22 @@ internal static class InterruptListener
         var (signature, parent) = (frames[at + 1], frames[at + 3]);
         // Nearly all messages are a cell's: a look at the text spares the signature of megabytes of figures.
         if (parent.AsSpan().IndexOf("interrupt_request"u8) < 0) return false;
+        if (key.Length > 0)
+        {
+            var signed = frames.Skip(at + 2).Take(4).SelectMany(f => f).ToArray();
+            var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), signed));
+            if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), signature)) return false;
+        }
         try
         {
             using var header = JsonDocument.Parse(parent);
-            if (!header.RootElement.TryGetProperty("msg_type", out var type) || !type.ValueEquals("interrupt_request"u8)) return false;
+            return header.RootElement.ValueKind == JsonValueKind.Object && header.RootElement.TryGetProperty("msg_type", out var type)
+                && type.ValueKind == JsonValueKind.String && type.ValueEquals("interrupt_request"u8);
         }
         catch (JsonException)
         {
             return false;
         }
-        if (key.Length == 0) return true;
-        var signed = frames.Skip(at + 2).Take(4).SelectMany(f => f).ToArray();
-        var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), signed));
-        return CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), signature);
     }
 
     private static void Listen(string address, string key, Action interrupted)
@@ -73,12 +76,19 @@ internal static class InterruptListener
             while (true)
             {
                 socket.ReceiveMultipartBytes(ref frames!);
-                if (IsInterrupt(frames, key)) interrupted();
+                try
+                {
+                    if (IsInterrupt(frames, key)) interrupted();
+                }
+                catch (Exception)
+                {
+                    // Whatever a call does that is told to stop: an error on this thread would end the kernel.
+                }
             }
         }
         catch (NetMQException)
         {
-            // The kernel ends; an error on this thread would take the cells with it.
+            // The kernel ends.
         }
     }
 }

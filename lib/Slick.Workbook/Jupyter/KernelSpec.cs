@@ -54,7 +54,7 @@ internal static partial class KernelSpec
     public static string Install(string data, string name, string json, bool force)
     {
         if (!Name().IsMatch(name))
-            throw new UsageException($"'{name}' is no name of a Jupyter kernel: use letters, digits, '-', '.' and '_'.");
+            throw new UsageException($"'{name}' is no name of a Jupyter kernel: use letters, digits, '-', '.' and '_', not dots only.");
         var file = Path.GetFullPath(Path.Combine(data, "kernels", name, "kernel.json"));
         if (File.Exists(file) && !force && !IsOurs(file))
             throw new SlickException(
@@ -78,6 +78,7 @@ internal static partial class KernelSpec
         }
     }
 
-    [GeneratedRegex(@"^[A-Za-z0-9._\-]+$")]
+    // Dots only would name the folder itself or one above.
+    [GeneratedRegex(@"\A(?!\.+\z)[A-Za-z0-9._-]+\z")]
     private static partial Regex Name();
 }

@@ -27,7 +27,7 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
             if (Version(manifest) is not { } version) continue;
             var packages = here.Variable("NUGET_PACKAGES") ?? Path.Combine(here.Home, ".nuget", "packages");
             if (Restored(Path.Combine(packages, Package, version)) is { } library)
-                return new([Path.Combine(here.DotnetRoot, here.Program("dotnet")), library], $"{manifest}, version {version}");
+                return new([here.Dotnet, library], $"{manifest}, version {version}");
             if (missing.Length == 0)
                 missing =
                     $"{manifest} names version {version}, which is not in {packages}: run \"dotnet tool restore\" in {FolderOf(manifest)}.";
@@ -51,8 +51,7 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
         var full = Path.GetFullPath(path, here.Current);
         if (!File.Exists(full))
             throw new SlickException($"there is no file {full}; --tool takes the path of {here.Program(Name)} or of {Library}.");
-        return new(full.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
-            ? [Path.Combine(here.DotnetRoot, here.Program("dotnet")), full] : [full], full);
+        return new(full.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? [here.Dotnet, full] : [full], full);
     }
 
     private static IEnumerable<string> Manifests(string? folder)

@@ -19,6 +19,9 @@ internal sealed record Surroundings(OSPlatform System, Func<string, string?> Var
         // .../shared/Microsoft.NETCore.App/10.0.0/
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")).TrimEnd(Path.DirectorySeparatorChar));
 
+    /// <summary>The program <c>dotnet</c> in <see cref="DotnetRoot"/>; a program with a runtime of its own has none there.</summary>
+    public string Dotnet => Path.Combine(DotnetRoot, Program("dotnet"));
+
     /// <summary>A program's file name on the system.</summary>
     public string Program(string name) => System == OSPlatform.Windows ? name + ".exe" : name;
 

@@ -71,7 +71,7 @@ public sealed class Notebook
         json = json.TrimStart('\ufeff');
         if (string.IsNullOrWhiteSpace(json))
             throw new SlickException($"{path}: the file is empty, so not a notebook; restore it.");
-        if (json.StartsWith("version https://git-lfs", StringComparison.Ordinal))
+        if (Runtime.NotDownloaded.IsPointer(json))
             throw new SlickException($"{path}: a Git LFS pointer, not the notebook itself; run git lfs pull.");
         JsonNode? root;
         try

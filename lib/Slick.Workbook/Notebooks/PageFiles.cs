@@ -1,7 +1,9 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using AngleSharp.Html.Dom;
+using Slick.Runtime;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -151,7 +153,7 @@ internal sealed partial class PageFiles(
             if (new FileInfo(file).Length > LargestFile)
                 return new Found(null, link, "is larger than 10 MiB");
             var bytes = File.ReadAllBytes(file);
-            if (bytes.AsSpan().StartsWith("version https://git-lfs"u8))
+            if (NotDownloaded.IsPointer(Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, 64)))))
                 return new Found(null, null, "is a Git LFS pointer (run git lfs pull)");
             return new Found($"data:{mime};base64,{Convert.ToBase64String(bytes)}");
         }

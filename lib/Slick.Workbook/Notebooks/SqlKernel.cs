@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using DuckDB.NET.Data;
+using DuckDB.NET.Native;
 using Microsoft.Data.Analysis;
 using Microsoft.DotNet.Interactive;
 using Microsoft.DotNet.Interactive.Commands;
@@ -41,6 +42,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>
 {
     private const string Last = "last";
+
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
 
     // View, file, the rows' record, and what tells the stages apart.
     private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
@@ -152,55 +155,104 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
                 && !double.IsFinite(Convert.ToDouble(row[i], CultureInfo.InvariantCulture)) ? null
                 : JsonSerializer.SerializeToNode(row[i])))))]).ToJsonString());
 
-    /// <summary>Runs statements.</summary>
+    /// <summary>Runs statements, each of them once.</summary>
     /// <param name="sql">One or more statements.</param>
-    /// <param name="cancel">Interrupts the query that runs.</param>
+    /// <param name="cancel">Interrupts the statement that runs.</param>
     /// <returns>The last statement's table; null where it gives none.</returns>
     /// <exception cref="SlickException">A statement is wrong, or the store cannot be read.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     internal DataFrame? Run(string sql, CancellationToken cancel)
     {
-        cancel.ThrowIfCancellationRequested();
+        if (_database.State != System.Data.ConnectionState.Open)
+            _database.Open();
+        // DuckDB forgets an interrupt when a statement begins: the interrupt is repeated until the last statement has ended.
+        using var ended = new ManualResetEvent(false);
+        var interrupt = new Timer(_ => _database.NativeConnection.Interrupt());
         try
         {
-            if (_database.State != System.Data.ConnectionState.Open)
-                _database.Open();
+            using var stop = cancel.Register(() => interrupt.Change(TimeSpan.Zero, Again));
+            cancel.ThrowIfCancellationRequested();
             Refresh(sql);
+            cancel.ThrowIfCancellationRequested();
+            var (before, last) = Split(sql);
+            if (before.Length > 0)
+            {
+                using var command = Command(before);
+                command.ExecuteNonQuery();
+            }
+            cancel.ThrowIfCancellationRequested();
+            var query = Readable(last, Simple());
+            cancel.ThrowIfCancellationRequested();
             try
             {
-                return Run(Command(Readable(sql, Simple())), cancel);
+                return Table(query ?? last, cancel);
             }
-            catch (Exception e) when (e is InvalidOperationException or ArgumentOutOfRangeException && !cancel.IsCancellationRequested)
+            catch (Exception e) when (query is not null && e is InvalidOperationException or ArgumentOutOfRangeException
+                && !cancel.IsCancellationRequested)
             {
-                // Times that .NET has no value for, such as infinity.
-                return Run(Command(Readable(sql, WithoutTimes())), cancel);
+                // Times that .NET has no value for, such as infinity. Only a query runs again: nothing else may happen twice.
+                return Table(Readable(last, WithoutTimes()) ?? last, cancel);
             }
         }
         catch (Exception e) when (cancel.IsCancellationRequested && e is DuckDBException or InvalidOperationException)
         {
             throw new OperationCanceledException("The query was interrupted.", e, cancel);
         }
-        catch (DuckDBException e)
+        catch (Exception e) when (e is DuckDBException or InvalidOperationException or ArgumentOutOfRangeException)
         {
             throw Describe(e.Message, sql);
         }
+        finally
+        {
+            // An interrupt that is still on its way would meet the next cell's query.
+            if (interrupt.Dispose(ended))
+                ended.WaitOne();
+        }
     }
 
-    private static DataFrame? Run(DuckDBCommand command, CancellationToken cancel)
+    // All statements but the last, and the last without its semicolon and on its lines. DuckDB tells how many statements a text
+    // has and not where they end: each semicolon is tried, since it may stand in a text or a comment. A pivot counts as several.
+    private (string Before, string Last) Split(string sql)
     {
-        using (command)
+        var all = Statements(sql);
+        var (begin, end, last) = (0, sql.Length, 0);
+        for (var at = sql.Length - 1; all > 0 && at >= 0; at--)
         {
-            using var stop = cancel.Register(command.Cancel);
-            using var reader = command.ExecuteReader();
-            DataFrame? frame = null;
-            do
-            {
-                if (reader.FieldCount > 0)
-                    frame = Read(reader, cancel);
-            }
-            while (reader.NextResult());
-            return frame;
+            if (sql[at] != ';')
+                continue;
+            var behind = Statements(sql[(at + 1)..]);
+            if (behind < 0 || Statements(sql[..at]) + behind != all)
+                continue;
+            if (behind == 0)
+                end = at;
+            else if (last == 0 || (behind == last && Statements(sql[(at + 1)..begin]) != 0))
+                (begin, last) = (at + 1, behind);
+            else
+                break;
         }
+        return (sql[..begin], new string('\n', sql.AsSpan(0, begin).Count('\n')) + sql[begin..end]);
+    }
+
+    // How many statements a text has; -1 where the text is no SQL.
+    private int Statements(string sql)
+    {
+        var count = NativeMethods.ExtractStatements.DuckDBExtractStatements(_database.NativeConnection, sql, out var statements);
+        using (statements)
+            return count == 0 && NativeMethods.ExtractStatements.DuckDBExtractStatementsError(statements) is { Length: > 0 } ? -1 : count;
+    }
+
+    private DataFrame? Table(string sql, CancellationToken cancel)
+    {
+        using var command = Command(sql);
+        using var reader = command.ExecuteReader();
+        DataFrame? frame = null;
+        do
+        {
+            if (reader.FieldCount > 0)
+                frame = Read(reader, cancel);
+        }
+        while (reader.NextResult());
+        return frame;
     }
 
     // DuckDB says the place behind an empty line, with a picture of it.
@@ -223,10 +275,11 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     }
 
     // A data frame has columns of text, numbers, true or false, and times: DuckDB writes everything else as text. Where there is
-    // nothing else, or the statement is none that can be looked at before it runs, it runs as it is.
-    private string Readable(string sql, Regex simple)
+    // nothing else, the query stays as it is. Null: the statement is no query, which DuckDB could look at before it runs.
+    private string? Readable(string query, Regex simple)
     {
-        var query = LastSemicolon().Replace(sql, "");
+        if (!Query().IsMatch(EmptyOrComments().Replace(query, "")))
+            return null;
         var types = new List<(string Name, string Type)>();
         try
         {
@@ -237,10 +290,10 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         }
         catch (Exception e) when (e is DuckDBException or InvalidOperationException)
         {
-            return sql;
+            return null;
         }
-        if (types.All(t => simple.IsMatch(t.Type)) || !Query().IsMatch(EmptyOrComments().Replace(query, "")))
-            return sql;
+        if (types.All(t => simple.IsMatch(t.Type)))
+            return query;
         var columns = types.Select((t, i) =>
             FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
         var names = types.Select((_, i) => FormattableString.Invariant($"c{i}"));
@@ -304,6 +357,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         var runs = StoredRuns.Read(folder);
         if (_runs is not null && _runs.SequenceEqual(runs))
             return;
+        _runs = null;
         Execute($"create or replace table runs({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
         Execute("create or replace table stage_files(Path varchar, Run varchar)");
         using (var appender = _database.CreateAppender("runs"))
@@ -313,6 +367,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
                     .AppendValue(run.Seed).AppendValue(run.Title).AppendValue(run.State).AppendValue(run.Seconds).AppendValue(run.Folder)
                     .EndRow();
         }
+        var isWhole = true;
         foreach (var (view, file, stages, row, of) in Views)
         {
             var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage))
@@ -321,10 +376,14 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             {
                 CreateView(view, files, row, of);
             }
-            // A damaged file stops those who ask for its rows.
-            catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase)) { }
+            catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase))
+            {
+                // A damaged file stops those who ask for its rows, each time that they ask: the next query makes the view anew.
+                isWhole = false;
+            }
         }
-        _runs = runs;
+        if (isWhole)
+            _runs = runs;
     }
 
     private void CreateView(string view, List<(string Path, string Run)> files, Type row, string[] of)
@@ -370,9 +429,6 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
     private static partial Regex WithoutTimes();
-
-    [GeneratedRegex(@";\s*((--[^\n]*|/\*.*?\*/)\s*)*$", RegexOptions.Singleline)]
-    private static partial Regex LastSemicolon();
 
     [GeneratedRegex(@"^\s*(select|with|from|values|table|pivot|unpivot|\()", RegexOptions.IgnoreCase)]
     private static partial Regex Query();

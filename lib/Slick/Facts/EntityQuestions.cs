@@ -123,7 +123,7 @@ public static class EntityQuestions
         var above = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(data))) ?? data;
         var path = new[] { data, above }.Select(f => Path.Combine(f, Templates)).FirstOrDefault(File.Exists)
             ?? throw new SlickException($"{data}: no {Templates} here or in the folder above; {Source}.");
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));

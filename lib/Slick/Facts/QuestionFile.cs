@@ -35,7 +35,7 @@ internal static class QuestionFile
     /// <exception cref="SlickException">Names file, line and record (from 1) of the first thing that is wrong.</exception>
     public static List<QuestionRecord> Read(string path, string template, OuterWhiteSpace outer)
     {
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         var bytes = File.ReadAllBytes(path).AsSpan();
         if (bytes.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
         var gap = template.IndexOf("[X]", StringComparison.Ordinal);

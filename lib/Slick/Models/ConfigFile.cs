@@ -42,7 +42,7 @@ internal sealed class ConfigFile
 
     public static DecoderConfig Read(string path)
     {
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         JsonObject json;
         try
         {

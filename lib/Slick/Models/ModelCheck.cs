@@ -35,7 +35,9 @@ public static class ModelCheck
     public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress, CancellationToken cancellation)
     {
         if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name a checkpoint with golden files beside it.");
-        foreach (var file in Directory.GetFiles(folder).Where(f => Path.GetExtension(f) is ".json" or ".safetensors").Order(StringComparer.Ordinal)) StandIn.Refuse(file);
+        foreach (var file in Directory.GetFiles(folder).Where(f => Path.GetExtension(f) is ".json" or ".safetensors")
+            .Order(StringComparer.Ordinal))
+            NotDownloaded.Refuse(file);
         if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException($"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a model).");
         var results = new List<Comparison>();
         foreach (var config in (string[])["config.json", "config.v4.json"])

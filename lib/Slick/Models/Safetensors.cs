@@ -34,7 +34,7 @@ public sealed class Safetensors
 
     internal static Safetensors Open(string path, int window)
     {
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         var file = new Safetensors(path) { Window = window };
         try
         {

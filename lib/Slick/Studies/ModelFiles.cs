@@ -26,7 +26,7 @@ internal static class ModelFiles
             var buffer = new byte[1 << 20];
             foreach (var name in Settings.Where(n => File.Exists(Path.Combine(folder, n))).Concat(weights))
             {
-                StandIn.Refuse(Path.Combine(folder, name));
+                NotDownloaded.Refuse(Path.Combine(folder, name));
                 using var stream = new FileStream(Path.Combine(folder, name), FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
                 hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name} {stream.Length}\n")));
                 for (int read; (read = stream.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);

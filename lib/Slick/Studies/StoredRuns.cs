@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Slick.Runtime;
 
 namespace Slick.Studies;
 
@@ -34,7 +35,7 @@ public static class StoredRuns
     /// <exception cref="SlickException">A newer version made the store, or a stage's description is damaged.</exception>
     public static IReadOnlyList<StoredRun> Read(string? folder = null)
     {
-        if (!File.Exists(Path.Combine(RunStore.Locate(folder), "store.json"))) return [];
+        if (!File.Exists(Path.Combine(RunStore.Locate(folder), StoredResult.Description))) return [];
         var store = RunStore.OpenExisting(folder);
         var stages = store.List().Select(s => (Stage: s, Seed: SeedOf(s))).ToList();
         var presets = Presets(store, stages.Where(s => s.Stage.Name == "model").Select(s => s.Seed).Distinct());
@@ -59,7 +60,8 @@ public static class StoredRuns
         catch (Exception e) when (e is System.Text.Json.JsonException or NullReferenceException or InvalidOperationException or IOException)
         {
             throw new SlickException(
-                $"{stage.Path}: its options.json is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is made again.", e);
+                $"{stage.Path}: its options.json is damaged ({e.Message.ReplaceLineEndings(" ")}); "
+                + "delete the folder, it is made again.", e);
         }
     }
 

@@ -47,7 +47,7 @@ public static class Tables
     /// <exception cref="SlickException">The file is missing, truncated, or lacks a column.</exception>
     public static IReadOnlyList<T> Read<T>(string path) where T : class
     {
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         var columns = Columns<T>();
         try
         {

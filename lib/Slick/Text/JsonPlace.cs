@@ -12,7 +12,7 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     /// <summary>Parses a file, or says in one line why it cannot.</summary>
     public static JsonDocument Open(string path, string kind)
     {
-        StandIn.Refuse(path);
+        NotDownloaded.Refuse(path);
         try
         {
             return JsonDocument.Parse(System.IO.File.ReadAllBytes(path));

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using NetMQ;
+using NetMQ.Sockets;
 using Slick.Workbook.Jupyter;
 
 namespace Slick.Tests.Jupyter;
@@ -51,12 +53,46 @@ public sealed class InterruptTests : IDisposable
     [InlineData("execute_request", "key", "key", false)]
     public void Message_IsAnInterrupt_WhenItsParentIs_AndItsSignatureFits(string parent, string key, string signedWith, bool expected)
     {
-        string[] parts = ["{\"msg_type\": \"status\"}", $"{{\"msg_type\": \"{parent}\"}}", "{}", "{\"execution_state\": \"busy\"}"];
-        var signature = Convert.ToHexStringLower(
-            HMACSHA256.HashData(Encoding.UTF8.GetBytes(signedWith), Encoding.UTF8.GetBytes(string.Concat(parts))));
-        List<byte[]> frames = [.. new[] { "topic", "<IDS|MSG>", signature }.Concat(parts).Select(Encoding.UTF8.GetBytes)];
+        var frames = Status($"{{\"msg_type\": \"{parent}\"}}", signedWith);
         Assert.Equal(expected, InterruptListener.IsInterrupt(frames, key));
         Assert.False(InterruptListener.IsInterrupt(frames[..^1], key));
+    }
+
+    [Theory]
+    [InlineData("\"interrupt_request\"")]
+    [InlineData("[\"interrupt_request\"]")]
+    [InlineData("{\"msg_type\": 1, \"username\": \"interrupt_request\"}")]
+    [InlineData("{\"msg_type\": \"interrupt_request\"")]
+    public void ParentOfAnotherForm_IsNoInterrupt(string parent)
+    {
+        Assert.False(InterruptListener.IsInterrupt(Status(parent, "key"), "key"));
+        Assert.False(InterruptListener.IsInterrupt(Status(parent, "another"), "key"));
+        Assert.False(InterruptListener.IsInterrupt(Status(parent, ""), ""));
+    }
+
+    [Fact]
+    public async Task CallbackThatThrows_DoesNotEndTheListener()
+    {
+        using var publisher = new PublisherSocket();
+        var port = publisher.BindRandomPort("tcp://127.0.0.1");
+        var file = Path.Combine(_store, "kernel-1.json");
+        File.WriteAllText(file, new JsonObject
+        {
+            ["transport"] = "tcp", ["ip"] = "127.0.0.1", ["iopub_port"] = port, ["key"] = "key",
+        }.ToJsonString());
+        using var cell = new CancellationTokenSource();
+        using var broken = cell.Token.Register(() => throw new InvalidOperationException("a callback is broken"));
+        using var next = new CancellationTokenSource();
+        InterruptListener.Start(file, () => (cell.IsCancellationRequested ? next : cell).Cancel());
+        // What is published before the listener has subscribed is lost.
+        var frames = Status("{\"msg_type\": \"interrupt_request\"}", "key");
+        for (var tries = 0; tries < 200 && !next.IsCancellationRequested; tries++)
+        {
+            publisher.SendMultipartBytes(frames);
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+        Assert.True(cell.IsCancellationRequested);
+        Assert.True(next.IsCancellationRequested);
     }
 
     [Fact]
@@ -82,6 +118,15 @@ public sealed class InterruptTests : IDisposable
     {
         var output = cell["outputs"]!.AsArray().Last()!;
         return ((string)output["type"]!, (string?)(output["evalue"] ?? output["text"] ?? output["data"]?["text/plain"]) ?? "");
+    }
+
+    // What the tool publishes for a request.
+    private static List<byte[]> Status(string parent, string key)
+    {
+        string[] parts = ["{\"msg_type\": \"status\"}", parent, "{}", "{\"execution_state\": \"busy\"}"];
+        var signature = Convert.ToHexStringLower(
+            HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(string.Concat(parts))));
+        return [.. new[] { "topic", "<IDS|MSG>", signature }.Concat(parts).Select(Encoding.UTF8.GetBytes)];
     }
 
     private static string Quoted(string path) => "@\"" + path + "\"";

@@ -120,7 +120,21 @@ public sealed class KernelSpecTests : IDisposable
         }
         KernelSpec.Install(data, KernelSpec.DefaultName, ours, force: true);
         Assert.Equal(ours, File.ReadAllText(file));
-        Assert.Throws<UsageException>(() => KernelSpec.Install(data, "a/b", ours, force: false));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("...")]
+    [InlineData("a/b")]
+    [InlineData("../a")]
+    [InlineData("a\n")]
+    public void NameThatIsNoFolderInKernels_IsAUsersMistake_AndWritesNothing(string name)
+    {
+        var data = Path.Combine(_home, "data");
+        Assert.Throws<UsageException>(() => KernelSpec.Install(data, name, "{}", force: true));
+        Assert.False(Directory.Exists(data));
     }
 
     [Fact]
