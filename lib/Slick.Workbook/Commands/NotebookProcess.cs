@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Slick.Runtime;
+using Slick.Workbook.Jupyter;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;
@@ -299,8 +299,7 @@ internal sealed partial class NotebookProcess : IDisposable
         private static string Program(out string[] words)
         {
             var own = typeof(NotebookWorker).Assembly.Location;
-            var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..",
-                OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
+            var dotnet = Surroundings.Here.Dotnet;
             words = ["exec", own];
             if (File.Exists(dotnet) && own.Length > 0)
                 return dotnet;
