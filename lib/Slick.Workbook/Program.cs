@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Runtime.CompilerServices;
+using Slick.Experiments;
 using Slick.Workbook.Commands;
 
 namespace Slick.Workbook;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
+using Slick.Answers;
+using Slick.Experiments;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Text;
 using TorchSharp;
 using static TorchSharp.torch;

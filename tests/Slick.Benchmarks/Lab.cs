@@ -1,9 +1,11 @@
+using Slick.Answers;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
-using Slick.Studies;
+using Slick.Storage;
 using Slick.Text;
+using Slick.Training;
 using TorchSharp;
 
 namespace Slick.Benchmarks;

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Slick.Answers;
 using Slick.Benchmarks;
+using Slick.Experiments;
 using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Text;
 using Slick.Training;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Text;
 

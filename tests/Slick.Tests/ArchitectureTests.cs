@@ -2,26 +2,29 @@ using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Slick.Experiments;
 
 namespace Slick.Tests;
 
 /// <summary>Data flows in one direction through the folders of the library.</summary>
 public sealed partial class ArchitectureTests
 {
-    // Each folder, and what it may use beside Runtime, on which all may stand (design: Runtime knows of nothing). Training uses
-    // Sampling, an arrow more than in the design: exact match after an epoch is the teacher forcing of Exact, and is not written twice.
+    // Each folder, and what it may use beside Runtime and Storage, on which all may stand. Training uses Answers: exact match
+    // after an epoch is the teacher forcing of Exact, and is not written twice.
     private static readonly Dictionary<string, string[]> Uses = new()
     {
         ["Runtime"] = [],
+        ["Storage"] = [],
         ["Facts"] = [],
         ["Text"] = ["Facts"],
         ["Models"] = ["Text", "Facts"],
-        ["Sampling"] = ["Models", "Text", "Facts"],
-        ["Knowledge"] = ["Sampling", "Models", "Text", "Facts"],
-        ["Training"] = ["Sampling", "Models", "Text", "Facts"],
-        ["Studies"] = ["Knowledge", "Training", "Sampling", "Models", "Text", "Facts"],
-        ["Analysis"] = ["Studies", "Knowledge", "Facts"],
-        ["Figures"] = ["Analysis", "Studies", "Knowledge", "Sampling", "Facts"], // of Sampling the options alone
+        ["Answers"] = ["Models", "Text", "Facts"],
+        ["Knowledge"] = ["Answers", "Models", "Text", "Facts"],
+        ["Training"] = ["Answers", "Models", "Text", "Facts"],
+        ["Experiments"] = ["Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
+        ["Analysis"] = ["Experiments", "Knowledge", "Facts"],
+        ["Figures"] = ["Analysis", "Experiments", "Knowledge", "Answers", "Facts"], // of Answers the options alone
+        ["Checks"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
     };
 
     private static IEnumerable<string> Files(string folder) => Directory.GetFiles(Path.Combine(Shared.Repository, "lib", "Slick", folder), "*.cs");
@@ -35,12 +38,12 @@ public sealed partial class ArchitectureTests
         Assert.Empty(Arrows([.. Uses.Keys.SelectMany(Files).Select(f => (f, File.ReadAllText(f)))]).Where(a => !Uses[a.From].Contains(a.To)).Select(a => $"{a.Where} uses {a.To}: {a.Name}"));
 
     [Theory]
-    [InlineData("namespace Slick.Facts; class Use { object o = Slick.Studies.Study.Run; }")]
-    [InlineData("using Slick.Studies; namespace Slick.Facts; class Use { Study? s; }")]
+    [InlineData("namespace Slick.Facts; class Use { object o = Slick.Experiments.Study.Run; }")]
+    [InlineData("using Slick.Experiments; namespace Slick.Facts; class Use { Study? s; }")]
     [InlineData("namespace Slick.Facts; class Use { object o = Studies.Study.Run; }")] // found from the namespace, without a using
     public void AnArrowBackwards_IsSeen(string use)
     {
-        const string Study = "namespace Slick.Studies; static class Study { public static int Run; }";
+        const string Study = "namespace Slick.Experiments; static class Study { public static int Run; }";
         Assert.Contains(("Facts", "Studies"), Arrows([(Place("Facts", "Use.cs"), use.Replace("Study? s", "int i = Study.Run", StringComparison.Ordinal)), (Place("Studies", "Study.cs"), Study)]).Select(a => (a.From, a.To)));
     }
 
@@ -66,7 +69,7 @@ public sealed partial class ArchitectureTests
                 var symbol = found.Symbol ?? found.CandidateSymbols.FirstOrDefault();
                 var type = symbol as INamedTypeSymbol ?? symbol?.ContainingType;
                 foreach (var at in type?.OriginalDefinition.DeclaringSyntaxReferences ?? [])
-                    if (Folder(at.SyntaxTree.FilePath) is var to && to != Folder(tree.FilePath) && to != "Runtime")
+                    if (Folder(at.SyntaxTree.FilePath) is var to && to != Folder(tree.FilePath) && to is not ("Runtime" or "Storage"))
                         yield return (Folder(tree.FilePath), to, Path.GetRelativePath(Place(), tree.FilePath), name.ToString());
             }
         }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Slick.Experiments;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Slick.Tests;

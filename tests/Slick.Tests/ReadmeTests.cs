@@ -1,8 +1,9 @@
 using System.Text.RegularExpressions;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Storage;
 
 namespace Slick.Tests;
 

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Runtime;
-using Slick.Studies;
+using Slick.Storage;
 using Slick.Text;
 using TorchSharp;
 

@@ -1,3 +1,5 @@
+using Slick.Experiments;
+
 namespace Slick.Workbook.Commands;
 
 /// <summary>Long work beside the thread that listens to Ctrl-C.</summary>

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using Slick.Checks;
+using Slick.Experiments;
 using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;

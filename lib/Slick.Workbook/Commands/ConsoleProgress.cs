@@ -1,5 +1,7 @@
 using System.Globalization;
+using Slick.Experiments;
 using Slick.Runtime;
+using Slick.Storage;
 using Spectre.Console;
 
 namespace Slick.Workbook.Commands;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Slick.Studies;
+using Slick.Experiments;
+using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 

@@ -6,7 +6,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Slick.Experiments;
 using Slick.Runtime;
+using Slick.Storage;
 using Slick.Workbook.Jupyter;
 using Slick.Workbook.Notebooks;
 

@@ -5,7 +5,9 @@ using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
+using Slick.Experiments;
 using Slick.Runtime;
+using Slick.Storage;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;

@@ -4,9 +4,10 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Slick.Analysis;
+using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
-using Slick.Studies;
+using Slick.Storage;
 using Spectre.Console;
 
 namespace Slick.Workbook.Commands;

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Slick.Experiments;
 using Slick.Runtime;
+using Slick.Storage;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Slick.Runtime;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Workbook.Commands;
 

@@ -2,9 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Slick.Analysis;
+using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
-using Slick.Studies;
+using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 

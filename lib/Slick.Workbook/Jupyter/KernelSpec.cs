@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Workbook.Jupyter;
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Slick.Figures;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -71,7 +72,7 @@ public sealed class Notebook
         json = json.TrimStart('\ufeff');
         if (string.IsNullOrWhiteSpace(json))
             throw new SlickException($"{path}: the file is empty, so not a notebook; restore it.");
-        if (Runtime.NotDownloaded.IsPointer(json))
+        if (NotDownloaded.IsPointer(json))
             throw new SlickException($"{path}: a Git LFS pointer, not the notebook itself; run git lfs pull.");
         JsonNode? root;
         try

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
 

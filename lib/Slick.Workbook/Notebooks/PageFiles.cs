@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using AngleSharp.Html.Dom;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 

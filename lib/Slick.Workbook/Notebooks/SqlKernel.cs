@@ -7,15 +7,16 @@ using DuckDB.NET.Data;
 using DuckDB.NET.Native;
 using Microsoft.Data.Analysis;
 using Microsoft.DotNet.Interactive;
-using Microsoft.DotNet.Interactive.Commands;
 using Microsoft.DotNet.Interactive.CSharp;
+using Microsoft.DotNet.Interactive.Commands;
 using Microsoft.DotNet.Interactive.Directives;
 using Microsoft.DotNet.Interactive.Events;
 using Microsoft.DotNet.Interactive.Formatting;
 using Microsoft.DotNet.Interactive.ValueSharing;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 

@@ -1,4 +1,5 @@
 using MathNet.Numerics.Statistics;
+using Slick.Experiments;
 
 namespace Slick.Analysis;
 

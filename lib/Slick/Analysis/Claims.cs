@@ -1,6 +1,6 @@
 using System.Globalization;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Analysis;
 

@@ -1,3 +1,5 @@
+using Slick.Storage;
+
 namespace Slick.Analysis;
 
 /// <summary>

@@ -1,4 +1,4 @@
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Analysis;
 

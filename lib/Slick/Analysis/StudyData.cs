@@ -1,5 +1,5 @@
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Analysis;
 

@@ -1,3 +1,5 @@
+using Slick.Storage;
+
 namespace Slick.Facts;
 
 /// <summary>What the synthetic world says about each of the paper's relations.</summary>

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Runtime;
-using Slick.Studies;
+using Slick.Storage;
 
 namespace Slick.Figures;
 

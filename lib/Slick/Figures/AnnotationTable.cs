@@ -1,8 +1,9 @@
 using System.Globalization;
 using Slick.Analysis;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Storage;
 
 namespace Slick.Figures;
 

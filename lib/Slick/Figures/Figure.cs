@@ -1,3 +1,5 @@
+using Slick.Experiments;
+
 namespace Slick.Figures;
 
 /// <summary>A chart as plain data, drawn by <see cref="PlotlyRenderer"/> on a screen and by <see cref="SvgRenderer"/> in a file.</summary>

@@ -1,6 +1,6 @@
 using Slick.Analysis;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Figures;
 

@@ -1,3 +1,5 @@
+using Slick.Experiments;
+
 namespace Slick.Figures;
 
 /// <summary>The places of markers' labels above the chart: labels that would touch stand in different rows.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Figures;
 

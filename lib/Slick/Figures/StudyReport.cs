@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net;
 using Slick.Analysis;
-using Slick.Studies;
+using Slick.Experiments;
+using Slick.Storage;
 
 namespace Slick.Figures;
 
@@ -123,9 +124,9 @@ public static class StudyReport
             GoldExposures = l.GoldExposures,
             RivalExposures = l.RivalExposures,
         }))]);
-        Runtime.AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
+        AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
         foreach (var table in PublishedTables(result))
-            Runtime.AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
+            AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }
 }

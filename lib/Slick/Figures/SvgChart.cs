@@ -1,5 +1,6 @@
 using ScottPlot;
 using ScottPlot.TickGenerators;
+using Slick.Experiments;
 
 namespace Slick.Figures;
 

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Figures;
 

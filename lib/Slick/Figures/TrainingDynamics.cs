@@ -1,5 +1,5 @@
 using Slick.Analysis;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Figures;
 

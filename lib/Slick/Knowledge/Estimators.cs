@@ -1,7 +1,7 @@
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
+using Slick.Answers;
 using Slick.Text;
 
 namespace Slick.Knowledge;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Slick.Runtime;
+using Slick.Storage;
 using Slick.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Models;
 

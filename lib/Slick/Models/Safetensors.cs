@@ -3,6 +3,7 @@ using System.IO.MemoryMappedFiles;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Slick.Runtime;
+using Slick.Storage;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,5 @@
+using Slick.Experiments;
+
 namespace Slick.Runtime;
 
 /// <summary>

@@ -1,3 +1,5 @@
+using Slick.Storage;
+
 namespace Slick.Runtime;
 
 /// <summary>Where long work tells how far it is. Called from several threads at once.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Slick.Runtime;
+using Slick.Storage;
 
 namespace Slick.Text;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Slick.Storage;
 
 namespace Slick.Text;
 
@@ -118,13 +119,13 @@ public sealed class WordLevelTokenizer : ITokenizer
             ["decoder"] = null,
             ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocabulary, ["unk_token"] = words[unknown] },
         };
-        Slick.Runtime.AtomicFile.WriteText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString() + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString() + "\n");
         var config = new JsonObject
         {
             ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["pad_token"] = "<pad>", ["unk_token"] = "<unk>",
             ["tokenizer_class"] = "PreTrainedTokenizerFast", ["clean_up_tokenization_spaces"] = false,
         };
-        Slick.Runtime.AtomicFile.WriteText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString() + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString() + "\n");
     }
 
     private static IEnumerable<Range> Split(string text)

@@ -1,8 +1,9 @@
 using System.ComponentModel.DataAnnotations;
+using Slick.Answers;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Slick.Analysis;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Tests.Analysis;
 

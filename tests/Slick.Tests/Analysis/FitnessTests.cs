@@ -1,4 +1,5 @@
 using Slick.Analysis;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
 

@@ -1,5 +1,6 @@
 using Microsoft.Data.Analysis;
 using Microsoft.DotNet.Interactive.Formatting;
+using Slick.Experiments;
 using Slick.Figures;
 using Slick.Tests.Workbook;
 using Slick.Workbook.Notebooks;

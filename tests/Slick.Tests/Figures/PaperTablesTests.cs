@@ -2,7 +2,7 @@ using Slick.Analysis;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
-using Slick.Studies;
+using Slick.Experiments;
 
 namespace Slick.Tests.Figures;
 

@@ -1,4 +1,5 @@
 using Slick.Figures;
+using Slick.Storage;
 
 namespace Slick.Tests.Figures;
 

@@ -3,8 +3,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Slick.Experiments;
 using Slick.Figures;
-using Slick.Tests.Studies;
+using Slick.Tests.Experiments;
 using Slick.Tests.Workbook;
 using Slick.Workbook.Notebooks;
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using NetMQ;
 using NetMQ.Sockets;
+using Slick.Experiments;
 using Slick.Workbook.Jupyter;
 
 namespace Slick.Tests.Jupyter;
@@ -20,7 +21,7 @@ public sealed class InterruptTests : IDisposable
     {
         JupyterHere.Require();
         // Some hours of fine-tuning.
-        var study = $"Slick.Studies.Study.Open(\"smoke\", device: \"cpu\", store: {Quoted(_store)}, set: \"fineTuning.epochs=5000\")";
+        var study = $"Slick.Experiments.Study.Open(\"smoke\", device: \"cpu\", store: {Quoted(_store)}, set: \"fineTuning.epochs=5000\")";
         var cells = await Talk(
             ("#load \"setup.csx\"\nvar kept = \"still here\";", null),
             ($"var study = {study};", "display"),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Slick.Experiments;
 
 namespace Slick.Tests.Jupyter;
 

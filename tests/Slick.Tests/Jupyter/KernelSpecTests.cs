@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using Slick.Experiments;
 using Slick.Workbook;
 using Slick.Workbook.Jupyter;
 

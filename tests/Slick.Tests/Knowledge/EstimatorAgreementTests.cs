@@ -1,6 +1,6 @@
 using Slick.Knowledge;
 using Slick.Runtime;
-using Slick.Sampling;
+using Slick.Answers;
 using Slick.Text;
 
 namespace Slick.Tests.Knowledge;

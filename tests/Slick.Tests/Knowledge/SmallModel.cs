@@ -1,8 +1,10 @@
+using Slick.Answers;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Text;
+using Slick.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 

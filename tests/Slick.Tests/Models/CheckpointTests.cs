@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Slick.Checks;
+using Slick.Experiments;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Tests.Models.StraightLine;
@@ -208,7 +210,7 @@ public sealed class CheckpointTests : IDisposable
             }
             Names(() => ModelCheck.Run(folder, Compute.Choose("cpu"), 0, Progress.None, CancellationToken.None));
             if (file.StartsWith("golden", StringComparison.Ordinal)) continue;
-            Names(() => Slick.Studies.ModelFiles.Hash(folder));
+            Names(() => Slick.Experiments.ModelFiles.Hash(folder));
             if (file.StartsWith("tokenizer", StringComparison.Ordinal)) Names(() => Checkpoint.OpenTokenizer(folder));
             else Names(() => Checkpoint.Load(folder, CPU, trainable: false));
         }
@@ -226,9 +228,9 @@ public sealed class CheckpointTests : IDisposable
     public void EndsOfAnswers_AreThoseOfGenerationConfig_WhereItNamesSome(string config, string? generation, string expected)
     {
         var folder = Llama(m => m.Config["eos_token_id"] = JsonNode.Parse(config));
-        var before = Slick.Studies.ModelFiles.Hash(folder);
+        var before = Slick.Experiments.ModelFiles.Hash(folder);
         if (generation is not null) File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation);
-        Assert.Equal(generation is null, before == Slick.Studies.ModelFiles.Hash(folder));
+        Assert.Equal(generation is null, before == Slick.Experiments.ModelFiles.Hash(folder));
         using var weights = Checkpoint.Load(folder, CPU, trainable: false);
         Assert.Equal(expected, string.Join(',', weights.Config.EosIds));
         // What is saved has the same ends.

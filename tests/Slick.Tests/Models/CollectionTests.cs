@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Slick.Models;
 using Slick.Runtime;
+using Slick.Training;
 using static TorchSharp.torch;
 
 namespace Slick.Tests.Models;

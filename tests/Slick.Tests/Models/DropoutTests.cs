@@ -1,5 +1,6 @@
 using Slick.Models;
 using Slick.Runtime;
+using Slick.Training;
 using static TorchSharp.torch;
 
 namespace Slick.Tests.Models;

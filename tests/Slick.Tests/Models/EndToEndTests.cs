@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
+using Slick.Answers;
+using Slick.Checks;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Tests.Models.StraightLine;
 using Slick.Text;
 using Slick.Training;

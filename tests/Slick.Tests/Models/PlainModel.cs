@@ -1,6 +1,6 @@
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
+using Slick.Answers;
 using TorchSharp;
 using static TorchSharp.torch;
 

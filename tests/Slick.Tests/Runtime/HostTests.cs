@@ -1,3 +1,4 @@
+using Slick.Experiments;
 using Slick.Runtime;
 using Slick.Tests.Workbook;
 

@@ -1,7 +1,8 @@
+using Slick.Answers;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Sampling;
 using Slick.Text;
 using Slick.Training;
 

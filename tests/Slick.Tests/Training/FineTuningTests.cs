@@ -1,7 +1,8 @@
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
-using Slick.Tests.Studies;
+using Slick.Tests.Experiments;
 using Slick.Text;
 using Slick.Training;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Text;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using AngleSharp.Html.Parser;
+using Slick.Experiments;
 using Slick.Workbook.Notebooks;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Slick.Experiments;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Tests.Workbook;

@@ -1,3 +1,4 @@
+using Slick.Experiments;
 using Slick.Runtime;
 using Slick.Workbook.Commands;
 using Slick.Workbook.Notebooks;
@@ -53,12 +54,12 @@ public sealed class NotebookRunnerTests : IDisposable
     [Fact]
     public void Load_AndReference_StartFromTheNotebooksFolder_AndMeanTheHostsAssembly()
     {
-        AppDomain.CurrentDomain.SetData("arm", typeof(Slick.Studies.Arm));
+        AppDomain.CurrentDomain.SetData("arm", typeof(Slick.Experiments.Arm));
         File.WriteAllText(Path.Combine(_books.Folder, "setup.csx"), "#r \"../lib/elsewhere/Slick.Core.dll\"\nvar fromSetup = 5;\n");
-        var run = _books.Run("#load \"setup.csx\"\nusing Slick.Studies;", "Console.Write(fromSetup + \" \" + new Arm(ArmKind.Ratio, 50));\nreturn typeof(Arm);");
+        var run = _books.Run("#load \"setup.csx\"\nusing Slick.Experiments;", "Console.Write(fromSetup + \" \" + new Arm(ArmKind.Ratio, 50));\nreturn typeof(Arm);");
         Assert.Null(run.Failure);
         Assert.Equal("5 D 50%", Workbooks.Stream(run.Notebook.Cells[1]));
-        run = _books.Run("object.ReferenceEquals(typeof(Slick.Studies.Arm), AppDomain.CurrentDomain.GetData(\"arm\"))");
+        run = _books.Run("object.ReferenceEquals(typeof(Slick.Experiments.Arm), AppDomain.CurrentDomain.GetData(\"arm\"))");
         Assert.Null(run.Failure);
         Assert.Contains("True", Workbooks.Value(run.Notebook.Cells[0])!.ToJsonString(), StringComparison.Ordinal);
     }

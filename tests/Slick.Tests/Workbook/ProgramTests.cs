@@ -1,6 +1,7 @@
+using Slick.Experiments;
 using Slick.Figures;
-using Slick.Studies;
-using Slick.Tests.Studies;
+using Slick.Storage;
+using Slick.Tests.Experiments;
 using Slick.Workbook;
 using Slick.Workbook.Notebooks;
 using Xunit;

@@ -1,3 +1,4 @@
+using Slick.Storage;
 using Slick.Workbook.Commands;
 using Xunit;
 

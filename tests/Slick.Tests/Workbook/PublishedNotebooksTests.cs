@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using Slick.Tests.Studies;
+using Slick.Experiments;
+using Slick.Tests.Experiments;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Tests.Workbook;

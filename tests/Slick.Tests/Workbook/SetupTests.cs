@@ -1,3 +1,4 @@
+using Slick.Experiments;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Tests.Workbook;

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using Microsoft.Data.Analysis;
+using Slick.Experiments;
 using Slick.Knowledge;
-using Slick.Studies;
-using Slick.Tests.Studies;
+using Slick.Storage;
+using Slick.Tests.Experiments;
 using Slick.Workbook.Notebooks;
 
 namespace Slick.Tests.Workbook;

@@ -1,0 +1,150 @@
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Answers;
+
+/// <summary>
+/// Teacher forcing of gold answers: is the greedy answer the gold answer, and how probable is it as a sample?
+/// Nothing is generated. Where the tokenizer has two ways to write an answer's end (<see cref="PromptedQuestion.Joined"/>) both
+/// are scored and added. Cost: one forward pass over the rows' tokens; the vocabulary's product at answer positions only.
+/// </summary>
+public sealed class AnswerScorer : IDisposable
+{
+    private readonly Decoder decoder;
+    private readonly SamplingOptions options;
+    private readonly Tensor ends;   // [V], 1 where a token ends an answer
+    private readonly Tensor endIds; // int64, the tokens that end one
+
+    /// <summary>For a test that shows what the line's end is for: true leaves its probability out.</summary>
+    internal bool LeaveOutEnd { get; init; }
+
+    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
+    /// <summary>A scorer for a model and its tokenizer.</summary>
+    public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
+    {
+        (this.decoder, this.options) = (decoder, options);
+        ends = EndTokens(decoder, tokenizer);
+        long[] ids = [.. Ends(decoder, tokenizer).Index().Where(t => t.Item).Select(t => (long)t.Index)];
+        using var scope = NewDisposeScope();
+        endIds = tensor(ids, ScalarType.Int64).to(decoder.Device).DetachFromDisposeScope();
+    }
+
+    /// <summary>By token: it ends an answer, for it begins with a line feed or is EOS.</summary>
+    internal static bool[] Ends(Decoder decoder, ITokenizer tokenizer) =>
+        [.. Enumerable.Range(0, decoder.Config.VocabularySize).Select(id => AnswerTokens.Ends(decoder.Config, tokenizer, id))];
+
+    /// <summary>1 for every token that ends an answer, else 0: [V] in fp32 on the model's device.</summary>
+    internal static Tensor EndTokens(Decoder decoder, ITokenizer tokenizer)
+    {
+        float[] isEnd = [.. Ends(decoder, tokenizer).Select(e => e ? 1f : 0f)];
+        using var scope = NewDisposeScope();
+        return tensor(isEnd).to(decoder.Device).DetachFromDisposeScope();
+    }
+
+    /// <summary>Frees what was made for the tokenizer.</summary>
+    public void Dispose()
+    {
+        ends.Dispose();
+        endIds.Dispose();
+    }
+
+    /// <summary>Scores answers behind an optional shared prompt.</summary>
+    /// <param name="questions">Rows, best sorted by length.</param>
+    /// <param name="shared">Keys and values before every row, or null.</param>
+    /// <param name="sampled">False to leave the probability out (it is 0 then): exact match asks for the greedy answer only.</param>
+    /// <param name="cancellation">Checked before each batch.</param>
+    /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer.</returns>
+    public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
+        Each(Batches(questions, shared?.Tokens ?? 0), part => ScoreBatch([.. questions.Take(part)], shared, sampled), cancellation);
+
+    /// <summary>The same for rows that are on the device already, because they are scored again and again.</summary>
+    internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
+        Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
+
+    /// <summary>Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.</summary>
+    /// <param name="questions">Rows, best sorted by length.</param>
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
+        [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], options.MaxAnswerTokens, decoder.Device))];
+
+    private Tensor Each<T>(IEnumerable<T> batches, Func<T, Tensor> score, CancellationToken cancellation)
+    {
+        using var scope = NewDisposeScope();
+        var parts = new List<Tensor>();
+        foreach (var batch in batches)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            parts.Add(score(batch));
+        }
+        return (parts.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(parts, 1)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.</summary>
+    /// <param name="questions">Rows, best sorted by length.</param>
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, int shared)
+    {
+        var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
+        for (var begin = 0; begin < questions.Count;)
+        {
+            int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
+            for (; end < questions.Count; end++)
+            {
+                var paths = AnswerBatch.Paths(questions[end], options.MaxAnswerTokens);
+                var (length, answer) = (longest, positions);
+                foreach (var path in paths)
+                {
+                    (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
+                    (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
+                }
+                if (end > begin && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.IsEnough(tokens))) break;
+                (longest, positions) = (length, answer);
+            }
+            yield return begin..end;
+            begin = end;
+        }
+    }
+
+    /// <summary>One of <see cref="Batches"/> in one pass: [2, rows], as for all of them.</summary>
+    internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
+    {
+        using var batch = new AnswerBatch(rows, options.MaxAnswerTokens, decoder.Device);
+        return ScoreBatch(batch, shared, sampled);
+    }
+
+    private Tensor ScoreBatch(AnswerBatch batch, KeyValues? shared, bool sampled)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        return Pass(batch, shared, sampled).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Pass(AnswerBatch batch, KeyValues? shared, bool sampled)
+    {
+        var all = batch.Split();
+        var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
+        var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
+        var (target, place) = (all[4], all[5]);
+        var (one, zero) = (ones(1, device: decoder.Device), zeros(1, device: decoder.Device));
+        Tensor ByRow(Tensor factors) => cat([factors, one, zero], 0).Take(0, place).view(batch.Rows, batch.Answers).prod(1);
+        var isEnd = target.eq(Scalars.Of(AnswerBatch.End));
+        var best = Decoder.Greedy(logits);
+        var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
+        // An answer is written in one way or the other: what the two give adds up.
+        Tensor ByQuestion(Tensor found) => batch.OneRowEach ? found : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
+        var greedy = ByRow(right.to(ScalarType.Float32));
+        if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
+
+        var top = new TopTokens(logits, options);
+        var goldMass = top.Probability(logits.gather(1, target.clamp_min(Scalars.Of(0L)).unsqueeze(-1))).select(1, 0); // of a token where an end is asked for: any
+        var endMass = top.Probability(logits.Take(1, endIds)).sum(-1);
+        var factor = goldMass.masked_fill(isEnd, Scalars.Of(0L)).add(endMass * isEnd, Scalars.One); // (`where` has no meta kernel.)
+        return ByQuestion(stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]));
+    }
+}

@@ -1,0 +1,221 @@
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Answers;
+
+/// <summary>
+/// Greedy and sampled answers of all questions behind one prompt, drawn together. The greedy answer and the samples of a
+/// question begin at the same node and part where they differ: a node is computed once, however many samples are at it.
+/// The samples are those of independent draws. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node; one transfer to the device and
+/// one back for each pass. The same seed gives the same answers, whatever else is in the batch (up to rounding).
+/// </summary>
+public sealed class AnswerTree
+{
+    private readonly Decoder decoder;
+    private readonly ITokenizer tokenizer;
+    private readonly SamplingOptions options;
+    private readonly bool[] ends; // by token: it ends an answer
+
+    /// <summary>Bound on a pass's memory, the caches above it included, in bytes (<see cref="BatchLimits"/>).</summary>
+    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
+    /// <summary>Forward passes made so far.</summary>
+    internal int Passes { get; private set; }
+    /// <summary>Tokens of those passes.</summary>
+    internal long Tokens { get; private set; }
+    /// <summary>Rows of the vocabulary's product.</summary>
+    internal long LogitRows { get; private set; }
+
+    // A place in the tree: the samples that reached it, and whether the greedy answer did.
+    private sealed record Node(Node? Parent, int Token, int Question, int[] Samples, bool Greedy);
+
+    // The answers of one prompt, question by question.
+    private sealed class Answers(ulong stream)
+    {
+        public ulong Stream { get; } = stream;
+        public string Greedy { get; set; } = "";
+        public List<(string Answer, int Count)> Sampled { get; } = [];
+    }
+
+    /// <summary>A tree for a model and its tokenizer.</summary>
+    public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
+    {
+        (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
+        ends = AnswerScorer.Ends(decoder, tokenizer);
+    }
+
+    /// <summary>Draws the answers (paper, section 3: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
+    /// <param name="batch">The prompt and its questions.</param>
+    /// <param name="seed">Seed of the draws.</param>
+    /// <param name="cancellation">Checked before each forward pass.</param>
+    /// <returns>One entry a question, in the order in which the batch was given them.</returns>
+    /// <exception cref="SlickException">An answer has more tokens than the model has positions for.</exception>
+    public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default)
+    {
+        var drawn = new DrawnAnswers[batch.Questions.Count];
+        foreach (var part in Batches(batch))
+            foreach (var (index, answers) in Draw(batch, part, seed, cancellation)) drawn[index] = answers;
+        return drawn;
+    }
+
+    /// <summary>
+    /// The questions of each batch, short and long together: a level of the tree has one token a row, and matrix products
+    /// are fast where there are many rows. Near the model's last position batches are of one length, which wastes none.
+    /// </summary>
+    internal IEnumerable<Range> Batches(PromptBatch batch)
+    {
+        var (questions, limits) = (batch.Questions, Limits(batch));
+        for (var begin = 0; begin < questions.Count;)
+        {
+            var end = begin + 1;
+            for (; end < questions.Count; end++)
+            {
+                var length = questions[end].Own.Length;
+                var most = Math.Min(options.BatchTokens / length, Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+                if (end - begin >= most) break;
+                if (length > questions[begin].Own.Length && (batch.Shared?.Tokens ?? 0) + length + options.MaxAnswerTokens > decoder.Config.MaxPositions) break;
+            }
+            yield return begin..end;
+            begin = end;
+        }
+    }
+
+    /// <summary>The answers to one of <see cref="Batches"/>, each with its question's place in the order in which the batch was given them.</summary>
+    internal IEnumerable<(int Index, DrawnAnswers Answers)> Draw(PromptBatch batch, Range part, int seed, CancellationToken cancellation)
+    {
+        using var inference = inference_mode();
+        PromptedQuestion[] questions = [.. batch.Questions.Take(part)];
+        var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
+        int[] everySample = [.. Enumerable.Range(0, options.Samples)];
+        Node[] roots = [.. questions.Select((_, i) => new Node(null, -1, i, everySample, true))];
+        var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => q.Own.Length)], cancellation);
+        var level = Pass(drawing, roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0);
+        using (level.Present) Grow(drawing, roots, level, 0, Bytes);
+        return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
+    }
+
+    private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared?.Tokens ?? 0) { Bytes = Bytes };
+
+    private static DrawnAnswers Drawn(Answers answers)
+    {
+        var sampled = answers.Sampled.GroupBy(a => a.Answer, StringComparer.Ordinal).Select(g => (g.Key, g.Sum(a => a.Count)));
+        return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
+    }
+
+    // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the left.
+    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Lengths, CancellationToken Cancellation);
+
+    // What a pass over nodes found: for each the greedy token and those of its samples (width of them), and their caches.
+    private sealed record Level(long[] Chosen, int Width, KeyValues Present);
+
+    // The passes over what follows the nodes, in `left` bytes of memory.
+    private void Grow(Drawing drawing, Node[] nodes, Level level, int depth, long left)
+    {
+        var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing.Answers);
+        if (children.Count == 0) return;
+        var earlier = level.Present.Tokens;
+        var positions = (drawing.Shared?.Tokens ?? 0) + earlier + 1;
+        if (positions > decoder.Config.MaxPositions)
+            throw new SlickException($"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
+        left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
+        var room = Math.Max(1, Math.Min(options.BatchTokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
+        for (var first = 0; first < children.Count; first += room)
+        {
+            var count = Math.Min(room, children.Count - first);
+            Node[] part = [.. children.GetRange(first, count)];
+            var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present, depth + 1);
+            using (next.Present) Grow(drawing, part, next, depth + 1, left);
+        }
+    }
+
+    // One pass over the nodes' tokens, and the draw of what follows each.
+    private Level Pass(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth)
+    {
+        drawing.Cancellation.ThrowIfCancellationRequested();
+        using var scope = NewDisposeScope();
+        var (rows, width) = (nodes.Length, nodes.Max(n => n.Samples.Length));
+        var longest = drawing.Lengths.Max();
+        var padding = Array.ConvertAll(nodes, n => (long)(longest - drawing.Lengths[n.Question]));
+        var uniforms = new long[rows * width];
+        for (var r = 0; r < rows; r++)
+            for (var s = 0; s < nodes[r].Samples.Length; s++)
+                uniforms[r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
+        var isRoot = parents is null;
+        var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
+        var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p); // the token that a draw follows; a node's parent
+        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device).split( // one transfer a pass
+            [ids.Length, rows, rows, uniforms.Length, places.Length, real.Length]);
+        using var past = isRoot ? null : before!.Rows(all[1]);
+        var leftPadding = padding.All(p => p == 0) ? null : all[2];
+        var (hidden, present) = isRoot
+            ? decoder.Forward(all[0], drawing.Shared, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
+            : decoder.Forward(all[0].view(rows, 1), drawing.Shared, past, keep: true, padding: leftPadding);
+        (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
+        var logits = decoder.Logits(hidden.view(rows, -1)).to(ScalarType.Float32); // [rows, V]
+        var greedy = Decoder.Greedy(logits).unsqueeze(1);
+        if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
+        var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
+        var top = new TopTokens(logits, options);
+        var chosen = HostTransfer.Read<long>(cat([cat([greedy, top.Draw(uniform)], 1).view(-1), top.HasTies], 0));
+        // Rare, so looked at only where it happens: more tokens tie with the k-th than top-k names.
+        if (chosen[^1] != 0) chosen = HostTransfer.Read<long>(cat([greedy, top.DrawAmongTies(uniform)], 1));
+        return new(chosen, width, present!);
+    }
+
+    // Of rows that lie behind each other, each one's last token.
+    private static long[] Last(int[] lengths)
+    {
+        var (last, end) = (new long[lengths.Length], 0L);
+        for (var r = 0; r < last.Length; r++) last[r] = (end += lengths[r]) - 1;
+        return last;
+    }
+
+    // Where the nodes' samples go next: new nodes with the row of their parent, and the answers that end.
+    private (List<Node> Children, List<int> Rows) Children(Node[] nodes, long[] chosen, int width, int depth, Answers[] answers)
+    {
+        var (children, rows) = (new List<Node>(), new List<int>());
+        var taken = new bool[width];
+        for (var r = 0; r < nodes.Length; r++)
+        {
+            var node = nodes[r];
+            var tokens = chosen.AsSpan(r * (width + 1), width + 1);
+            Array.Clear(taken);
+            for (var first = node.Greedy ? -1 : 0; first < node.Samples.Length; first++)
+            {
+                if (first >= 0 && taken[first]) continue;
+                var token = (int)tokens[first + 1];
+                var here = new List<int>();
+                for (var s = Math.Max(first, 0); s < node.Samples.Length; s++)
+                {
+                    if (taken[s] || tokens[s + 1] != token) continue;
+                    taken[s] = true;
+                    here.Add(node.Samples[s]);
+                }
+                var child = new Node(node, token, node.Question, [.. here], first < 0);
+                if (ends[token]) Finish(node, child, answers[node.Question]);
+                else if (depth + 1 == options.MaxAnswerTokens) Finish(child, child, answers[node.Question]);
+                else
+                {
+                    children.Add(child);
+                    rows.Add(r);
+                }
+            }
+        }
+        return (children, rows);
+    }
+
+    private void Finish(Node last, Node reached, Answers answers)
+    {
+        var tokens = new List<int>();
+        for (var node = last; node.Parent is not null; node = node.Parent) tokens.Add(node.Token);
+        tokens.Reverse();
+        var text = tokenizer.Decode(tokens);
+        var line = text.IndexOf('\n');
+        text = (line < 0 ? text : text[..line]).Trim();
+        if (reached.Greedy) answers.Greedy = text;
+        if (reached.Samples.Length > 0) answers.Sampled.Add((text, reached.Samples.Length));
+    }
+}

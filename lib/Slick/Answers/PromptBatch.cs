@@ -1,0 +1,128 @@
+using Slick.Analysis;
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using static TorchSharp.torch;
+
+namespace Slick.Answers;
+
+/// <summary>One question behind one prompt, as tokens.</summary>
+/// <param name="Index">Position of the question in the caller's list.</param>
+/// <param name="Own">Tokens after the shared ones, up to where the answer begins.</param>
+/// <param name="Gold">Tokens that the gold answer adds.</param>
+public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
+{
+    /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
+    public int Key { get; init; }
+    /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/>
+    /// (<see cref="AnswerTokens.Joined"/>); else null.</summary>
+    public int[]? Joined { get; init; }
+    /// <summary>True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where the two part, or it has <see cref="Joined"/>.</summary>
+    public bool Moved { get; init; }
+}
+
+/// <summary>
+/// All questions of a relation behind one few-shot prompt, as tokens: what their sequences have in common (the exemplars
+/// and the beginning of the question's template) stands apart.
+/// </summary>
+public sealed class PromptTokens
+{
+    /// <summary>The tokens that all questions begin with.</summary>
+    public IReadOnlyList<int> Shared { get; }
+    /// <summary>The questions, the shortest first.</summary>
+    public IReadOnlyList<PromptedQuestion> Questions { get; }
+
+    /// <summary>Encodes the questions.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="format">How exemplars and questions are written.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or one that the model does not have.</exception>
+    public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+    {
+        var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
+        var encoded = questions.Select(q =>
+            AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
+        var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
+        var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
+        foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
+        Shared = questions.Count == 0 ? [] : prompts[0][..shared];
+        Questions = [.. encoded.Select((e, i) => new PromptedQuestion(i, prompts[i][shared..], forDrawing ? [] : e.Gold)
+            {
+                Key = questions[i].Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved,
+            })
+            .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
+    }
+}
+
+/// <summary><see cref="PromptTokens"/> and the shared part's keys and values, computed once and attended to by every row; they are never copied.</summary>
+public sealed class PromptBatch : IDisposable
+{
+    /// <summary>Keys and values of the tokens that all questions begin with; null where there are none.</summary>
+    public KeyValues? Shared { get; }
+    /// <summary>The questions, the shortest first.</summary>
+    public IReadOnlyList<PromptedQuestion> Questions { get; }
+
+    /// <summary>Computes the shared part, which depends on all questions and not on how they are batched.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokens">The prompt and its questions.</param>
+    /// <param name="shared">The ids of the shared tokens where the caller keeps them on the device, [1, P] (<see cref="Upload"/>); else they are brought there.</param>
+    public PromptBatch(Decoder decoder, PromptTokens tokens, Tensor? shared = null)
+    {
+        Questions = tokens.Questions;
+        if (tokens.Shared.Count == 0) return;
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var inference = inference_mode();
+        var (_, present) = decoder.Forward(shared ?? Upload(tokens, decoder.Device), keep: true);
+        Shared = present!.AsShared();
+        present.Dispose();
+    }
+
+    /// <summary>The ids of the shared tokens on a device, int64 [1, P].</summary>
+    internal static Tensor Upload(PromptTokens tokens, Device device)
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        return tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Encodes the questions and computes the shared part.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="format">How exemplars and questions are written.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
+    /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
+    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+        : this(decoder, new PromptTokens(decoder.Config, tokenizer, format, exemplars, questions, forDrawing)) { }
+
+    /// <summary>Draws the exemplars of each prompt: N_ex different ordered lists of dev facts of one relation.</summary>
+    /// <exception cref="SlickException">The relation has too few dev facts.</exception>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
+    public static IReadOnlyList<IReadOnlyList<Fact>> DrawExemplars(IReadOnlyList<Fact> dev, SamplingOptions options, int seed)
+    {
+        Slick.Runtime.OptionRanges.Check(options, "sampling");
+        if (dev.Count < options.Shots + 1)
+            throw new SlickException($"The relation {(dev.Count > 0 ? dev[0].Relation : "?")} has {dev.Count} dev facts; a prompt of {options.Shots} exemplars needs {options.Shots + 1}.");
+        var different = Enumerable.Range(0, options.Shots).Aggregate(1.0, (n, i) => n * (dev.Count - i));
+        if (options.Prompts > different)
+            throw new SlickException(FormattableString.Invariant($"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} exemplars; sampling.prompts = {options.Prompts} asks for more."));
+        var random = new Random(seed);
+        var prompts = new List<IReadOnlyList<Fact>>();
+        var seen = new HashSet<string>();
+        while (prompts.Count < options.Prompts)
+        {
+            var pool = dev.ToArray();
+            random.Shuffle(pool);
+            var chosen = pool[..options.Shots];
+            if (seen.Add(string.Join(',', chosen.Select(f => f.Id)))) prompts.Add(chosen);
+        }
+        return prompts;
+    }
+
+    /// <summary>Frees the shared keys and values.</summary>
+    public void Dispose() => Shared?.Dispose();
+}

@@ -1,0 +1,282 @@
+using System.Globalization;
+using System.Text.Json;
+using Slick.Experiments;
+using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Storage;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Checks;
+
+/// <summary>
+/// A checkpoint against the golden files beside it (<c>golden.safetensors</c>, <c>golden.json</c>), made by another
+/// program on the same weights. Compared is what is there: logits, left-padded logits, greedy tokens, last-token logits and
+/// log-probabilities of prompts, gradients, and the losses and weights of AdamW steps.
+/// In fp32 the largest difference is looked at. In bf16 each rounding moves a number by up to 2^-8 of it, and at random: after n
+/// of them the root mean square of the difference is about sqrt(n) 2^-8 of the values' own. A logit has behind it n = 13 L + 3
+/// roundings (a layer's two norms, its projections, rotation, attention weights, mix, output, activation, gate and two sums; the
+/// embedding, the last norm and the head). The limit is twice that, for layers pass on what they are given enlarged. A gradient has
+/// twice as many roundings behind it, and the error of the probabilities it begins with, which is that of the logits, not relative.
+/// <c>slick check model DIR --dtype bf16</c> prints every difference beside its limit.
+/// </summary>
+public static class ModelCheck
+{
+    // In fp32: of the reference's largest value.
+    private const double Relative = 1e-4;
+    // bf16 keeps 8 binary digits.
+    private const double Unit = 1.0 / 256;
+
+    /// <summary>Compares a folder, once for each form of its config that is there.</summary>
+    /// <param name="folder">The checkpoint and its golden files.</param>
+    /// <param name="compute">Device and number format.</param>
+    /// <param name="steps">AdamW steps on batches to make, at most those of the file.</param>
+    /// <param name="progress">Told what is compared.</param>
+    /// <param name="cancellation">Stops between steps.</param>
+    /// <exception cref="SlickException">A file is missing or damaged.</exception>
+    public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress, CancellationToken cancellation)
+    {
+        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name a checkpoint with golden files beside it.");
+        foreach (var file in Directory.GetFiles(folder).Where(f => Path.GetExtension(f) is ".json" or ".safetensors")
+            .Order(StringComparer.Ordinal))
+            NotDownloaded.Refuse(file);
+        if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException($"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a model).");
+        var results = new List<Comparison>();
+        foreach (var config in (string[])["config.json", "config.v4.json"])
+        {
+            if (config != "config.json" && !File.Exists(Path.Combine(folder, config))) continue;
+            var check = new Golden(folder, config, compute, progress);
+            check.Run(steps, cancellation);
+            results.AddRange(check.Results.Select(r => r with { What = $"{config}: {r.What}" }));
+        }
+        return results.Count > 0 ? results : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; see the README for its format.");
+    }
+
+    private sealed class Golden(string folder, string config, Compute compute, IProgressReport progress)
+    {
+        private readonly bool reduced = compute.DType != ScalarType.Float32;
+        private double layers;     // L
+        private double logitError; // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
+
+        private readonly Safetensors file = Safetensors.Open(Path.Combine(folder, "golden.safetensors"));
+
+        public List<Comparison> Results { get; } = [];
+
+        public void Run(int steps, CancellationToken cancellation)
+        {
+            using var json = JsonPlace.Open(Path.Combine(folder, "golden.json"), "golden.json");
+            var golden = new JsonPlace(Path.Combine(folder, "golden.json"), "", json.RootElement);
+            var trains = !golden["adamw"].IsNothing && steps > 0;
+            using var weights = Checkpoint.Load(folder, compute.Device, trains, compute.DType, config);
+            using var decoder = new Decoder(weights);
+            layers = weights.Config.Layers;
+            using (no_grad())
+            using (NewDisposeScope())
+            {
+                Logits(decoder);
+                Prompts(decoder);
+            }
+            if (!trains) return;
+            using var optimizer = new AdamW(weights)
+            {
+                Beta1 = Real(golden["adamw"]["betas"].Items().First()),
+                Beta2 = Real(golden["adamw"]["betas"].Items().Last()),
+                Epsilon = Real(golden["adamw"]["eps"]),
+                WeightDecay = Real(golden["adamw"]["weight_decay"]),
+            };
+            var rate = Real(golden["adamw"]["lr"]);
+            if (Has("labels")) Steps(decoder, optimizer, rate, golden, steps, cancellation);
+            if (Has("batch0.ids")) Batches(decoder, optimizer, rate, golden, steps, cancellation);
+        }
+
+        private bool Has(string name) => file.Names.Contains(name);
+
+        private Tensor Read(string name) => file.Read(name).to(compute.Device);
+
+        private Tensor Ids(string name) => Read(name).to(ScalarType.Int64);
+
+        private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble() : throw place.Wrong("expected is a number");
+
+        // In bf16: of a logit, relative to all logits, and of a gradient.
+        private double LogitLimit => 2 * Math.Sqrt(13 * layers + 3) * Unit;
+        private double GradientLimit => Math.Min(0.5, Math.Sqrt(2) * LogitLimit + logitError); // of two gradients that have nothing in common: about 1.4
+        private double NormLimit => GradientLimit * GradientLimit + Unit; // what is added at random is at right angles, nearly
+
+        private void Logits(Decoder decoder)
+        {
+            if (!Has("logits")) return;
+            progress.Stage("logits");
+            var ids = Ids("input_ids");
+            Near("logits", Read("logits"), Of(decoder, ids, null));
+            if (Has("padded_logits"))
+            {
+                var mask = Ids("padded_mask");
+                var real = mask.unsqueeze(-1);
+                Near("left-padded logits", Read("padded_logits") * real, Of(decoder, Ids("padded_ids"), mask.eq(Scalars.Of(0L)).sum(1)) * real);
+            }
+            if (!Has("greedy")) return;
+            var expected = HostTransfer.Read<long>(Ids("greedy"));
+            if (reduced)
+            {
+                Greedy(decoder, ids.narrow(0, 0, 1), expected);
+                return;
+            }
+            var drawn = new List<long>();
+            var next = ids.narrow(0, 0, 1);
+            KeyValues? past = null;
+            while (drawn.Count < expected.Length)
+            {
+                var before = past;
+                (var hidden, past) = decoder.Forward(next, past: before, keep: true);
+                before?.Dispose();
+                next = Decoder.Greedy(decoder.Logits(hidden.select(1, hidden.size(1) - 1))).unsqueeze(1);
+                drawn.Add(HostTransfer.Read<long>(next)[0]);
+            }
+            past?.Dispose();
+            Results.Add(new("greedy tokens that differ", expected.Zip(drawn).Count(p => p.First != p.Second), 0, FormattableString.Invariant($"{expected.Length} tokens")));
+        }
+
+        // In bf16 near ties go either way, and all that follows with them: how far each token of the reference is behind the largest logit.
+        private void Greedy(Decoder decoder, Tensor start, long[] expected)
+        {
+            var all = cat([start, tensor(expected, ScalarType.Int64).to(compute.Device).view(1, -1)], 1);
+            var logits = Of(decoder, all.narrow(1, 0, all.size(1) - 1), null).narrow(1, start.size(1) - 1, expected.Length)[0]; // [n, V]
+            var behind = logits.amax([-1L]) - logits.gather(1, all.narrow(1, start.size(1), expected.Length).view(-1, 1)).select(1, 0);
+            // Of the difference of two logits, four standard deviations.
+            Results.Add(new("greedy tokens: logit below the largest", HostTransfer.Read<float>(behind.max())[0], 4 * Math.Sqrt(2) * logitError, FormattableString.Invariant($"{expected.Length} tokens")));
+        }
+
+        private static Tensor Of(Decoder decoder, Tensor ids, Tensor? padding) => decoder.Logits(decoder.Forward(ids, padding: padding).Hidden).to(ScalarType.Float32);
+
+        private void Prompts(Decoder decoder)
+        {
+            for (var i = 0; Has(FormattableString.Invariant($"prompt{i}.ids")); i++)
+            {
+                progress.Stage(FormattableString.Invariant($"prompt {i + 1}"));
+                var name = FormattableString.Invariant($"prompt{i}");
+                var ids = Ids($"{name}.ids").view(1, -1);
+                var logits = Of(decoder, ids, null);
+                Near($"{name}: last logits", Read($"{name}.last_logits").view(-1), logits.select(1, ids.size(1) - 1).view(-1));
+                var probabilities = logits.log_softmax(-1).narrow(1, 0, ids.size(1) - 1).gather(2, ids.narrow(1, 1, ids.size(1) - 1).unsqueeze(-1));
+                var expected = Read($"{name}.log_probability_of_each_token").view(-1);
+                Near($"{name}: log-probabilities", expected, probabilities.view(-1), Math.Sqrt(2) * LogitLimit * Spread(logits) / Rms(expected));
+            }
+        }
+
+        // Steps on one batch: gradients of the first, losses before each and after the last, weights at the end.
+        private void Steps(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, int steps, CancellationToken cancellation)
+        {
+            double[] losses = [.. golden["losses_before_steps_1_2_3_and_after_3"].Items().Select(Real)];
+            var moved = Moved(decoder, rate);
+            for (var step = 0; step < losses.Length; step++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                var loss = Loss(decoder, Ids("input_ids"), Ids("labels"));
+                Value(FormattableString.Invariant($"loss after {step} steps"), losses[step], loss, LossLimit(1e-4, moved, losses[step] - losses[0]));
+                if (step == losses.Length - 1) break;
+                if (step == steps) return;
+                if (step == 0)
+                {
+                    using var noGrad = no_grad();
+                    Value("norm of the gradient", Real(golden["grad_norm_step_1"]), AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : Relative) * Real(golden["grad_norm_step_1"]));
+                    foreach (var name in file.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+                        Near(name, Read(name), decoder.Weights.Gradient(Parameter(decoder, name)), GradientLimit);
+                }
+                optimizer.Step(rate);
+            }
+            using var end = NewDisposeScope();
+            foreach (var name in file.Names.Where(n => n.StartsWith("after3.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+            {
+                var expected = Read(name);
+                // Rounded when it was loaded and after each step; a step is about the rate, and has the gradient's error.
+                Near(name, expected, decoder.Weights[Parameter(decoder, name)], losses.Length * Unit + (losses.Length - 1) * rate * GradientLimit / Rms(expected));
+            }
+        }
+
+        // In bf16 weights are rounded after each step: how large that is, at most half a unit, beside the step, about the rate.
+        private double Moved(Decoder decoder, double rate)
+        {
+            using var noGrad = no_grad();
+            return reduced ? Math.Min(1, Unit / 2 * Rms(decoder.Weights.Flat) / rate) : 0;
+        }
+
+        // Of a mean of log-probabilities; in bf16 that of two logits' difference, and the share of the descent that the weights' rounding can add or take.
+        private double LossLimit(double single, double moved, double descent) => reduced ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
+
+        // The parameter that a golden tensor is about: what stands behind the first point of its name.
+        private string Parameter(Decoder decoder, string name)
+        {
+            var parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            return decoder.Weights.Find(parameter) is not null ? parameter
+                : throw new SlickException($"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
+        }
+
+        // A step on each batch in turn.
+        private void Batches(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, int steps, CancellationToken cancellation)
+        {
+            double[] losses = [.. golden["losses_of_steps_1_to_8_and_batch0_after"].Items().Select(Real)];
+            double[] norms = golden["gradient_norms"].IsNothing ? [] : [.. golden["gradient_norms"].Items().Select(Real)];
+            var moved = Moved(decoder, rate);
+            var batches = Enumerable.Range(0, int.MaxValue).TakeWhile(i => Has(FormattableString.Invariant($"batch{i}.ids"))).Count();
+            for (var step = 0; step < losses.Length && step < steps + (steps >= losses.Length - 1 ? 1 : 0); step++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                progress.Report("AdamW steps", step, losses.Length, "");
+                using var scope = NewDisposeScope();
+                var batch = FormattableString.Invariant($"batch{step % batches}");
+                // Right padding: causal attention and the labels keep it out.
+                var loss = Loss(decoder, Ids($"{batch}.ids"), Ids($"{batch}.labels"));
+                var last = step == losses.Length - 1;
+                Value(last ? "loss after the last step" : FormattableString.Invariant($"loss of step {step + 1}"), losses[step], loss, LossLimit(1e-3, moved, losses[step] - losses[0]));
+                if (last) break;
+                // In bf16 the weights stand elsewhere after the first step: where a step is less than half a unit, they move late.
+                if (step < (reduced ? Math.Min(1, norms.Length) : norms.Length))
+                    using (no_grad())
+                        Value(FormattableString.Invariant($"norm of the gradient, step {step + 1}"), norms[step], AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : 1e-3) * norms[step]);
+                optimizer.Step(rate);
+            }
+        }
+
+        private Tensor Loss(Decoder decoder, Tensor ids, Tensor labels)
+        {
+            var length = ids.size(1) - 1;
+            var logits = decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, length)).reshape(-1, decoder.Config.VocabularySize).to(ScalarType.Float32); // as transformers does
+            if (reduced) logitError = Math.Max(logitError, LogitLimit * Spread(logits.detach()));
+            var loss = nn.functional.cross_entropy(logits, labels.narrow(1, 1, length).reshape(-1), ignore_index: -100);
+            loss.backward();
+            return loss;
+        }
+
+        private static double Rms(Tensor values) => HostTransfer.Read<float>(values.to(ScalarType.Float32).pow(Scalars.Of(2L)).mean().sqrt())[0];
+
+        // Of logits around their mean at each position.
+        private static double Spread(Tensor logits) => Rms(logits - logits.mean([-1L], keepdim: true));
+
+        // Limit: in bf16, relative; LogitLimit where it is left out.
+        private void Near(string what, Tensor expected, Tensor actual, double? limit = null)
+        {
+            if (!expected.shape.SequenceEqual(actual.shape))
+                throw new SlickException($"{what}: the golden file has the shape [{string.Join(", ", expected.shape)}], the model gives [{string.Join(", ", actual.shape)}]; the two are not of one model.");
+            (expected, actual) = (expected.to(ScalarType.Float32), actual.to(ScalarType.Float32));
+            if (reduced)
+            {
+                var size = Rms(expected);
+                if (limit is null) logitError = Math.Max(logitError, LogitLimit * Spread(expected));
+                Results.Add(new(what, Rms(expected - actual), (limit ?? LogitLimit) * size, string.Create(CultureInfo.InvariantCulture, $"root mean square, of values of {size:G4}")));
+                return;
+            }
+            var largest = HostTransfer.Read<float>(expected.abs().max())[0];
+            var apart = HostTransfer.Read<float>((expected - actual).abs().max())[0];
+            Results.Add(new(what, apart, Relative * largest, string.Create(CultureInfo.InvariantCulture, $"largest value {largest:G4}")));
+        }
+
+        private void Value(string what, double expected, Tensor actual, double limit)
+        {
+            var value = HostTransfer.Read<float>(actual.detach().to(ScalarType.Float32))[0];
+            Results.Add(new(what, Math.Abs(value - expected), limit, string.Create(CultureInfo.InvariantCulture, $"{value:G6}, reference {expected:G6}")));
+        }
+    }
+}

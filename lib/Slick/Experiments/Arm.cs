@@ -1,0 +1,35 @@
+namespace Slick.Experiments;
+
+/// <summary>How a fine-tuning set is made (paper, section 4 and 5; the equal-updates arm is ours).</summary>
+public enum ArmKind
+{
+    /// <summary>D: X% Unknown and (100 - X)% Known examples of each relation.</summary>
+    Ratio,
+    /// <summary>D_Known: D without its Unknown examples.</summary>
+    KnownOnly,
+    /// <summary>D_Known trained for as many updates as D.</summary>
+    KnownOnlySameUpdates,
+    /// <summary>D_HighlyKnown: |D| examples of that category.</summary>
+    HighlyKnown,
+    /// <summary>D_MaybeKnown.</summary>
+    MaybeKnown,
+    /// <summary>D_WeaklyKnown.</summary>
+    WeaklyKnown,
+    /// <summary>D_Natural: categories in their natural shares.</summary>
+    Natural,
+}
+
+/// <summary>One kind of fine-tuning set; D at 100% Unknown is also the single-category set D_Unknown.</summary>
+/// <param name="Kind">How the set is made.</param>
+/// <param name="UnknownPercent">X, 0 to 100; -1 for the kinds that have no X.</param>
+public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
+{
+    /// <summary>The name used in tables and figures, such as <c>D 50%</c> or <c>D_Known 50%</c>.</summary>
+    public override string ToString() => Kind switch
+    {
+        ArmKind.Ratio => $"D {UnknownPercent}%",
+        ArmKind.KnownOnly => $"D_Known {UnknownPercent}%",
+        ArmKind.KnownOnlySameUpdates => $"D_Known {UnknownPercent}%, D's updates",
+        _ => $"D_{Kind}",
+    };
+}

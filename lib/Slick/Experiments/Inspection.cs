@@ -1,0 +1,147 @@
+using System.Globalization;
+using Slick.Analysis;
+using Slick.Answers;
+using Slick.Facts;
+using Slick.Figures;
+using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+
+namespace Slick.Experiments;
+
+/// <summary>What one prompt makes a model answer to one question.</summary>
+public sealed record PromptAnswersRow
+{
+    /// <summary>Number of the prompt, from 1.</summary>
+    public required int Prompt { get; init; }
+    /// <summary>The answer at T = 0.</summary>
+    public required string Greedy { get; init; }
+    /// <summary>Whether it is the gold answer.</summary>
+    public required bool GreedyCorrect { get; init; }
+    /// <summary>The different answers drawn at T &gt; 0, each with how often.</summary>
+    public required string Sampled { get; init; }
+    /// <summary>Share of the drawn answers that is right.</summary>
+    public required double SampledCorrect { get; init; }
+    /// <summary>The probability that one drawn answer is right (Exact).</summary>
+    public required double Probability { get; init; }
+}
+
+/// <summary>A fact with its answers: a row of Figure 2.</summary>
+public sealed record ExampleRow
+{
+    /// <summary>Its category.</summary>
+    public required Category Category { get; init; }
+    /// <summary>Its relation.</summary>
+    public required string Relation { get; init; }
+    /// <summary>The question.</summary>
+    public required string Question { get; init; }
+    /// <summary>The gold answer.</summary>
+    public required string Gold { get; init; }
+    /// <summary>The greedy answers over all prompts, each with how often.</summary>
+    public required string Greedy { get; init; }
+    /// <summary>The most frequent drawn answers over all prompts, each with how often.</summary>
+    public required string Sampled { get; init; }
+    /// <summary>Times that pre-training states the gold answer.</summary>
+    public required int GoldExposures { get; init; }
+    /// <summary>Times that pre-training states the rival.</summary>
+    public required int RivalExposures { get; init; }
+}
+
+/// <summary>SliCK fact by fact: the prompts, and the answers themselves.</summary>
+public static class Inspection
+{
+    /// <summary>The text of a prompt, as the model sees it.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="factId">The question's fact.</param>
+    /// <param name="prompt">Number of the prompt, from 1.</param>
+    /// <exception cref="SlickException">There is no such fact or prompt.</exception>
+    public static string PromptText(LabelledModel labelled, int factId, int prompt = 1)
+    {
+        var fact = Fact(labelled, factId);
+        var prompts = Prompts(labelled, fact.Relation);
+        if (prompt < 1 || prompt > prompts.Count) throw new SlickException($"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
+        return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
+    }
+
+    /// <summary>What the model answers to one question, prompt by prompt: greedy, drawn, and how probable the gold answer is.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="factId">The question's fact.</param>
+    public static IReadOnlyList<PromptAnswersRow> Answers(LabelledModel labelled, int factId)
+    {
+        var fact = Fact(labelled, factId);
+        var (options, model) = (labelled.Options.Sampling, labelled.Model);
+        using var decoder = new Decoder(model.Weights);
+        var exact = new ExactEstimator(options, PromptFormat.QuestionAnswer);
+        var prompts = Prompts(labelled, fact.Relation);
+        return [.. Drawn(labelled, decoder, [fact])[0].Select((drawn, j) => new PromptAnswersRow
+        {
+            Prompt = j + 1,
+            Greedy = drawn.Greedy,
+            GreedyCorrect = ExactMatch.IsCorrect(drawn.Greedy, fact.Answer, labelled.Options.Normaliser),
+            Sampled = Counts(drawn.Sampled),
+            SampledCorrect = drawn.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
+            Probability = Host.Run((_, cancellation) => exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, cancellation))[0].SampledCorrect,
+        })];
+    }
+
+    /// <summary>Figure 2: facts of each category with their answers.</summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="perCategory">Facts of each category, at most one of a relation.</param>
+    /// <param name="progress">Told the relations; null: <see cref="Host.Progress"/>.</param>
+    public static IReadOnlyList<ExampleRow> Examples(LabelledModel labelled, int perCategory = 3, IProgressReport? progress = null)
+    {
+        using var decoder = new Decoder(labelled.Model.Weights);
+        // Test questions where there are some; a model of somebody else's may have been asked those of train only.
+        var test = labelled.Labels.Where(l => l.Split == Split.Test).ToList();
+        var labels = test.Count > 0 ? test : labelled.Labels;
+        // Spread over the relations, as they come.
+        var chosen = Enum.GetValues<Category>().SelectMany(c => labels.Where(l => l.Category == c).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory)).ToList();
+        var answers = new Dictionary<int, List<DrawnAnswers>>();
+        foreach (var relation in chosen.GroupBy(l => l.Relation))
+        {
+            (progress ?? Host.Progress).Report("answers to examples", answers.Count, chosen.Count, relation.Key);
+            Fact[] facts = [.. relation.Select(l => Fact(labelled, l.FactId))];
+            foreach (var (label, drawn) in relation.Zip(Drawn(labelled, decoder, facts))) answers[label.FactId] = drawn;
+        }
+        return [.. chosen.Select(label => new ExampleRow
+        {
+            Category = label.Category,
+            Relation = label.Relation,
+            Question = label.Question,
+            Gold = label.Answer,
+            Greedy = Counts(answers[label.FactId].Select(d => (d.Greedy, 1))),
+            Sampled = Counts(answers[label.FactId].SelectMany(d => d.Sampled)),
+            GoldExposures = label.GoldExposures,
+            RivalExposures = label.RivalExposures,
+        })];
+    }
+
+    private static Fact Fact(LabelledModel labelled, int id)
+    {
+        var facts = labelled.Model.Dataset.Facts;
+        return id >= 0 && id < facts.Count ? facts[id] : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
+    }
+
+    private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
+        Annotator.Exemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, relation, labelled.Model.Seed);
+
+    // The answers to facts of one relation: [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
+    private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
+    {
+        var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
+        var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
+        {
+            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts, forDrawing: true);
+            return Host.Run((_, cancellation) => tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), cancellation));
+        }).ToList();
+        return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
+    }
+
+    private static string Counts(IEnumerable<(string Answer, int Count)> answers)
+    {
+        var sums = answers.GroupBy(a => a.Answer).Select(g => (Answer: g.Key, Count: g.Sum(a => a.Count))).OrderByDescending(a => a.Count).ThenBy(a => a.Answer, StringComparer.Ordinal).ToList();
+        var shown = string.Join(", ", sums.Take(4).Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Answer} ({a.Count})")));
+        return sums.Count > 4 ? $"{shown}, and {sums.Count - 4} {(sums.Count == 5 ? "other" : "others")}" : shown;
+    }
+}

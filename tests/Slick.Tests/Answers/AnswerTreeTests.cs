@@ -1,0 +1,119 @@
+using Slick.Answers;
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Tests.Knowledge;
+using Slick.Text;
+
+namespace Slick.Tests.Answers;
+
+/// <summary>What the tree promises about its draws, whatever the model.</summary>
+[Collection(SmallModelCollection.Name)]
+public sealed class AnswerTreeTests
+{
+    private readonly SmallModel model;
+
+    public AnswerTreeTests(SmallModel model)
+    {
+        this.model = model;
+        Compute.UseThreads(1);
+    }
+
+    private static readonly SamplingOptions Options = new();
+
+    private PromptBatch Batch(string relation, IReadOnlyList<Fact> questions, int prompt = 0) =>
+        new(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, model.Prompts(relation, Options)[prompt], questions);
+
+    private DrawnAnswers[] Draw(IReadOnlyList<Fact> questions, int seed, SamplingOptions? options = null)
+    {
+        using var batch = Batch(questions[0].Relation, questions);
+        return new AnswerTree(model.Decoder, model.Tokenizer, options ?? Options).Draw(batch, seed);
+    }
+
+    private static IEnumerable<string> Lines(IEnumerable<DrawnAnswers> drawn) =>
+        drawn.Select(d => $"{d.Greedy}: {string.Join(", ", d.Sampled.Select(a => $"{a.Answer} x {a.Count}"))}");
+
+    [Fact]
+    public void Greedy_IsRightExactlyWhereTeacherForcingSaysSo()
+    {
+        var right = 0;
+        foreach (var relation in model.Relations)
+            for (var prompt = 0; prompt < 3; prompt++)
+            {
+                var questions = model.Questions(relation);
+                using var batch = Batch(relation, questions, prompt);
+                using var scores = new AnswerScorer(model.Decoder, model.Tokenizer, Options).Score(batch.Questions, batch.Shared, sampled: false, CancellationToken.None);
+                var verdicts = HostTransfer.Read<float>(scores);
+                var drawn = new AnswerTree(model.Decoder, model.Tokenizer, Options).Draw(batch, seed: 1, TestContext.Current.CancellationToken);
+                for (var q = 0; q < questions.Count; q++)
+                {
+                    var index = batch.Questions[q].Index;
+                    Assert.Equal(verdicts[q] > 0, drawn[index].Greedy == questions[index].Answer);
+                    right += verdicts[q] > 0 ? 1 : 0;
+                }
+            }
+        Assert.True(right > 20, $"{right} right answers: too few to compare");
+    }
+
+    [Fact]
+    public void SameSeed_SameDraws_AndAnotherSeedOthers()
+    {
+        var questions = model.Questions("P19");
+        Assert.Equal(Lines(Draw(questions, 5)), Lines(Draw(questions, 5)));
+        Assert.NotEqual(Lines(Draw(questions, 5)), Lines(Draw(questions, 6)));
+        Assert.Equal(Draw(questions, 5).Select(d => d.Greedy), Draw(questions, 6).Select(d => d.Greedy));
+    }
+
+    [Fact]
+    public void Counts_SumToTheSamples_OfDistinctAnswers()
+    {
+        var drawn = Draw(model.Questions("P19"), 5);
+        Assert.All(drawn, d => Assert.Equal(Options.Samples, d.Sampled.Sum(a => a.Count)));
+        Assert.All(drawn, d => Assert.Equal(d.Sampled.Count, d.Sampled.Select(a => a.Answer).Distinct().Count()));
+        Assert.Contains(drawn, d => d.Sampled.Count > 3);
+    }
+
+    [Fact]
+    public void AQuestionsDraws_DependNeitherOnTheOtherQuestionsNorOnTheBatchSize()
+    {
+        var questions = model.Questions("P19");
+        var all = Lines(Draw(questions, 5)).ToList();
+        Assert.Equal(all.Where((_, i) => i % 3 == 1), Lines(Draw([.. questions.Where((_, i) => i % 3 == 1)], 5)));
+        Assert.Equal(all.AsEnumerable().Reverse(), Lines(Draw([.. questions.Reverse()], 5)));
+        Assert.Equal(all, Lines(Draw(questions, 5, Options with { BatchTokens = 64 })));
+    }
+
+    [Fact]
+    public void AnswersThatDoNotEnd_AreCut()
+    {
+        using var unsure = model.UnsureOfTheLineEnd(0);
+        var questions = model.Questions("P19");
+        using var batch = new PromptBatch(unsure.Decoder, unsure.Tokenizer, PromptFormat.QuestionAnswer, model.Prompts("P19", Options)[0], questions);
+        var drawn = new AnswerTree(unsure.Decoder, unsure.Tokenizer, Options with { MaxAnswerTokens = 3 }).Draw(batch, 1, TestContext.Current.CancellationToken);
+        Assert.All(drawn, d => Assert.Equal(Options.Samples, d.Sampled.Sum(a => a.Count)));
+        Assert.All(drawn.SelectMany(d => d.Sampled), a => Assert.InRange(a.Answer.Split(' ').Length, 0, 3));
+        Assert.Contains(drawn, d => d.Greedy.Split(' ').Length == 3);
+    }
+
+    [Fact]
+    public void HostTransfers_AreAtMostOneALevel()
+    {
+        var questions = model.Questions("P19");
+        using var batch = Batch("P19", questions);
+        Assert.Single(batch.Questions.Select(q => q.Own.Length).Distinct());
+        var tree = new AnswerTree(model.Decoder, model.Tokenizer, Options);
+        var before = HostTransfer.Count;
+        tree.Draw(batch, 1, TestContext.Current.CancellationToken);
+        Assert.InRange(HostTransfer.Count - before, 1, Options.MaxAnswerTokens);
+        Assert.Equal(tree.Passes, HostTransfer.Count - before);
+    }
+
+    [Fact]
+    public void WithoutSamples_OnlyTheGreedyAnswerIsDrawn()
+    {
+        var questions = model.Questions("P19");
+        var greedy = Draw(questions, 1, Options with { Samples = 0 });
+        Assert.Equal(Draw(questions, 1).Select(d => d.Greedy), greedy.Select(d => d.Greedy));
+        Assert.All(greedy, d => Assert.Empty(d.Sampled));
+    }
+}

@@ -1,0 +1,21 @@
+using Slick.Experiments;
+using Slick.Runtime;
+using Slick.Storage;
+
+namespace Slick.Tests.Experiments;
+
+/// <summary>The smoke preset, computed once for all tests that look at a whole study.</summary>
+internal static class SmokeStudy
+{
+    private static readonly Lazy<(string Folder, StudyResult Result)> Once = new(() =>
+    {
+        var folder = Directory.CreateTempSubdirectory("slick-smoke-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return (folder, Study.Run("smoke", StudyOptions.Smoke, 1, RunStore.Open(folder), Compute.Choose("cpu")));
+    });
+
+    /// <summary>A store that holds the finished study with seed 1.</summary>
+    public static string Store => Once.Value.Folder;
+
+    public static StudyResult Result => Once.Value.Result;
+}

@@ -1,0 +1,69 @@
+using Slick.Experiments;
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Storage;
+using Slick.Training;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Training;
+
+public sealed class PreTrainingTests : IDisposable
+{
+    private static readonly PreTrainingOptions Options = new()
+    {
+        HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 2, IntermediateSize = 32, ContextTokens = 16, BatchRows = 4, Epochs = 2,
+    };
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-pretrain-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // 25 words in an order that differs by epoch: 12 whole batches of 64 tokens each, and a rest.
+    private static int[] Words(int epoch)
+    {
+        var random = new Random(epoch);
+        return [.. Enumerable.Range(0, 12 * 64 + 30).Select(_ => random.Next(25))];
+    }
+
+    private float[] Train(string scratch, Action<double>? seen = null, PreTrainingOptions? options = null, CancellationTokenSource? stop = null)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, scratch));
+        using var weights = PreTraining.Run(options ?? Options, 25, Words, 7, CPU, Path.Combine(_folder, scratch), "pre-training", new Watch(seen), stop?.Token ?? TestContext.Current.CancellationToken);
+        return weights.Flat.detach().data<float>().ToArray();
+    }
+
+    private sealed class Watch(Action<double>? seen) : IProgressReport
+    {
+        public void Stage(string name) { }
+        public void Say(string sentence) { }
+        public void Report(string stage, double done, double total, string detail) => seen?.Invoke(done);
+    }
+
+    [Fact]
+    public void StoppedRun_GoesOnToTheSameWeights()
+    {
+        var expected = Train("whole");
+        using var stop = new CancellationTokenSource();
+        // In the second epoch.
+        Assert.Throws<OperationCanceledException>(() => Train("stopped", done => { if (done >= 20 * 64) stop.Cancel(); }, stop: stop));
+        var told = new List<double>();
+        Assert.Equal(expected, Train("stopped", told.Add));
+        Assert.Equal([24.0 * 64], told); // steps 21 to 24 only
+    }
+
+    [Fact]
+    public void TenSteps_TakeOneTransfer()
+    {
+        var counts = new List<long>();
+        Train("counted", _ => counts.Add(HostTransfer.Count));
+        Assert.Equal([1, 1], counts.Skip(1).Zip(counts, (a, b) => a - b));
+    }
+
+    [Fact]
+    public void LossThatExplodes_StopsWithTheOption()
+    {
+        var e = Assert.Throws<DivergedException>(() => Train("exploded", options: Options with { LearningRate = 1, WeightDecay = 0, ClipNorm = 1e6 }));
+        Assert.Contains("lower preTraining.learningRate = 1.", e.Message, StringComparison.Ordinal);
+    }
+}
