@@ -20,7 +20,9 @@ public static class Program
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
         // A cell of a notebook may hold the console's streams when the end comes.
         var errors = Console.Error;
-        var root = new RootCommand("Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
+        var root =
+            new RootCommand(
+            "Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
             ReproduceCommand.Create(),
             ListCommand.Create(),
@@ -40,12 +42,15 @@ public static class Program
         }
         if (parsed.CommandResult.Children.FirstOrDefault(c => c.Tokens.Any(t => string.IsNullOrWhiteSpace(t.Value))) is { } empty)
         {
-            await errors.WriteLineAsync($"slick: {(empty is OptionResult option ? option.Option.Name : ((ArgumentResult)empty).Argument.Name)} has an empty value. See {Path(parsed)} --help.");
+            await errors.WriteLineAsync(
+                $"slick: {(empty is OptionResult option ? option.Option.Name : ((ArgumentResult)empty).Argument.Name)} has an empty "
+                + $"value. See {Path(parsed)} --help.");
             return 2;
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
         }
         catch (OperationCanceledException)
         {
@@ -61,7 +66,8 @@ public static class Program
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            await errors.WriteLineAsync($"slick: {e.GetType().Name}: {e.Message.Split('\n')[0].TrimEnd()} (a fault of the program; SLICK_TRACE=1 shows where)");
+            await errors.WriteLineAsync(
+                $"slick: {e.GetType().Name}: {e.Message.Split('\n')[0].TrimEnd()} (a fault of the program; SLICK_TRACE=1 shows where)");
             if (Environment.GetEnvironmentVariable("SLICK_TRACE") is "1") await errors.WriteLineAsync(e.ToString());
             return 1;
         }
@@ -70,7 +76,8 @@ public static class Program
     // One line: the first wrong word, what may have been meant, and where the words are listed.
     private static async Task<string> WhatIsWrong(ParseResult parsed)
     {
-        var wrong = parsed.UnmatchedTokens.Count > 0 ? $"There is no command or option '{parsed.UnmatchedTokens[0]}'." : parsed.Errors[0].Message.TrimEnd('.') + ".";
+        var wrong = parsed.UnmatchedTokens.Count > 0 ? $"There is no command or option '{parsed.UnmatchedTokens[0]}'."
+            : parsed.Errors[0].Message.TrimEnd('.') + ".";
         var guesses = "";
         if (parsed.UnmatchedTokens.Count > 0 && parsed.Action is ParseErrorAction action)
         {
@@ -78,7 +85,9 @@ public static class Program
             using var said = new StringWriter();
             await parsed.InvokeAsync(new InvocationConfiguration { Output = said, Error = TextWriter.Null });
             // A sentence about the word, then a guess a line.
-            guesses = string.Join(" or ", said.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1).TakeWhile(line => !line.Contains(' ', StringComparison.Ordinal)));
+            guesses = string.Join(" or ", said.ToString()
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1)
+                .TakeWhile(line => !line.Contains(' ', StringComparison.Ordinal)));
         }
         return $"{wrong}{(guesses.Length > 0 ? $" Did you mean {guesses}?" : "")} See {Path(parsed)} --help.";
     }
@@ -87,7 +96,8 @@ public static class Program
     private static string Path(ParseResult parsed)
     {
         var path = "slick";
-        for (var at = parsed.CommandResult; at.Command is not RootCommand; at = (CommandResult)at.Parent!) path = path.Insert("slick".Length, " " + at.Command.Name);
+        for (var at = parsed.CommandResult; at.Command is not RootCommand; at = (CommandResult)at.Parent!) path =
+            path.Insert("slick".Length, " " + at.Command.Name);
         return path;
     }
 

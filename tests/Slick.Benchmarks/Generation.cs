@@ -30,7 +30,8 @@ internal sealed class Generation(Decoder decoder, ITokenizer tokenizer, Sampling
         using var inference = inference_mode();
         using var generator = new Generator((ulong)work.Seed, decoder.Device);
         var shots = string.Concat(work.Exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)));
-        var prompts = work.Questions.Select((q, i) => (Ids: tokenizer.Encode(shots + PromptFormat.QuestionAnswer.Prompt(q.Question)), q.Answer));
+        var prompts = work.Questions.Select((q, i) =>
+            (Ids: tokenizer.Encode(shots + PromptFormat.QuestionAnswer.Prompt(q.Question)), q.Answer));
         var (greedy, sampled) = (0, 0);
         foreach (var group in prompts.GroupBy(p => p.Ids.Length))
             foreach (var batch in group.Chunk(questionsOfABatch))
@@ -53,7 +54,8 @@ internal sealed class Generation(Decoder decoder, ITokenizer tokenizer, Sampling
         var clock = Stopwatch.StartNew();
         var length = prompts[0].Length;
         long batch = prompts.Length * rows;
-        var ids = tensor(prompts.SelectMany(p => p.Select(t => (long)t)).ToArray(), ScalarType.Int64).to(decoder.Device).view(prompts.Length, length);
+        var ids = tensor(prompts.SelectMany(p => p.Select(t => (long)t)).ToArray(), ScalarType.Int64).to(decoder.Device)
+            .view(prompts.Length, length);
         if (!prefillOnce) ids = ids.repeat_interleave(rows, 0);
         var (hidden, past) = decoder.Forward(ids, keep: true);
         Count(ids.size(0), length, length, 0);
@@ -86,11 +88,13 @@ internal sealed class Generation(Decoder decoder, ITokenizer tokenizer, Sampling
         }
         past!.Dispose();
         var all = HostTransfer.Read<long>(stack(tokens, 1));
-        return [.. Enumerable.Range(0, (int)batch).Select(r => tokenizer.Decode(Enumerable.Range(0, tokens.Count).Select(t => (int)all[r * tokens.Count + t])
+        return [.. Enumerable.Range(0, (int)batch)
+            .Select(r => tokenizer.Decode(Enumerable.Range(0, tokens.Count).Select(t => (int)all[r * tokens.Count + t])
             .TakeWhile(t => !tokenizer.StartsWithLineFeed(t) && t != tokenizer.EosId).ToArray()))];
     }
 
-    private void Count(long rows, long tokens, long context, long logits) => Flops += FlopCount.Of(decoder.Config, rows * tokens, context, rows * logits);
+    private void Count(long rows, long tokens, long context, long logits) =>
+        Flops += FlopCount.Of(decoder.Config, rows * tokens, context, rows * logits);
 }
 
 /// <summary>Floating-point operations of passes.</summary>

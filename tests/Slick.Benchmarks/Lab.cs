@@ -29,13 +29,16 @@ internal sealed class Lab
         {
             Weights = Checkpoint.Load(folder, torch.CPU, trainable: false);
             if (Weights.Config.VocabularySize != Tokenizer.VocabularySize)
-                throw new SlickException($"{folder}: a model of {Weights.Config.VocabularySize} words, but the world has {Tokenizer.VocabularySize}; remove the folder to train anew.");
+                throw new SlickException(
+                    $"{folder}: a model of {Weights.Config.VocabularySize} words, but the world has {Tokenizer.VocabularySize}; remove "
+                    + $"the folder to train anew.");
             return;
         }
         var documents = World.Documents.Select(d => Tokenizer.Encode(d).Append(Tokenizer.EosId!.Value).ToArray()).ToArray();
         var scratch = Directory.CreateTempSubdirectory("slick");
         Weights = PreTraining.Run(StudyOptions.Quick.PreTraining with { Epochs = epochs }, Tokenizer.VocabularySize,
-            epoch => [.. World.Order(epoch).SelectMany(i => documents[i])], Seed, torch.CPU, scratch.FullName, "pre-training", new Lines(), CancellationToken.None);
+            epoch => [.. World.Order(epoch).SelectMany(i => documents[i])], Seed, torch.CPU, scratch.FullName, "pre-training", new Lines(),
+                CancellationToken.None);
         scratch.Delete(recursive: true);
         if (folder is null) return;
         Checkpoint.Save(folder, Weights);
@@ -45,8 +48,10 @@ internal sealed class Lab
     /// <summary>The first prompts of the first relations, with at most this many questions each.</summary>
     public Subject Subject(int relations, int questions, int prompts) => new(Weights, Tokenizer, Options, [
         .. from relation in World.Dataset.Relations.Where(r => r.InDistribution).Take(relations)
-           let asked = World.Dataset.Of(relation.Id, Split.Train).Concat(World.Dataset.Of(relation.Id, Split.Test)).Take(questions).ToArray()
-           from prompt in PromptBatch.DrawExemplars(World.Dataset.Of(relation.Id, Split.Dev), Options, Seeds.Mix(Seed, relation.Id)).Take(prompts).Select((exemplars, j) => (exemplars, j))
+           let asked = World.Dataset.Of(relation.Id, Split.Train).Concat(World.Dataset.Of(relation.Id, Split.Test)).Take(questions)
+               .ToArray()
+           from prompt in PromptBatch.DrawExemplars(World.Dataset.Of(relation.Id, Split.Dev), Options, Seeds.Mix(Seed, relation.Id))
+               .Take(prompts).Select((exemplars, j) => (exemplars, j))
            select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
     ]) { Prompts = prompts, ExactTarget = 40, SampledTarget = 15 };
 
@@ -90,7 +95,8 @@ internal sealed record Subject(DecoderWeights Weights, ITokenizer Tokenizer, Sam
         return new(weights, tokenizer, options, [
             .. from relation in dataset.Relations.Where(r => r.InDistribution).Take(relations)
                let asked = dataset.Of(relation.Id, Split.Train).Take(questions).ToArray()
-               from prompt in PromptBatch.DrawExemplars(dataset.Of(relation.Id, Split.Dev), options, Seeds.Mix(Seed, relation.Id)).Take(prompts).Select((exemplars, j) => (exemplars, j))
+               from prompt in PromptBatch.DrawExemplars(dataset.Of(relation.Id, Split.Dev), options, Seeds.Mix(Seed, relation.Id))
+                   .Take(prompts).Select((exemplars, j) => (exemplars, j))
                select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
         ]) { Prompts = prompts };
     }

@@ -11,18 +11,25 @@ using Slick.Text;
 using Slick.Training;
 using TorchSharp;
 
-var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of every contender: prompts side by side, one torch thread each." };
-var relations = new Option<int>("--relations") { DefaultValueFactory = _ => 2, Description = "Relations whose questions are asked (1 to 12)." };
-var questions = new Option<int>("--questions") { DefaultValueFactory = _ => int.MaxValue, Description = "Questions of a relation (default: all of train and test)." };
+var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 2,
+    Description = "Threads of every contender: prompts side by side, one torch thread each." };
+var relations = new Option<int>("--relations") { DefaultValueFactory = _ => 2,
+    Description = "Relations whose questions are asked (1 to 12)." };
+var questions = new Option<int>("--questions") { DefaultValueFactory = _ => int.MaxValue,
+    Description = "Questions of a relation (default: all of train and test)." };
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Rounds in which the contenders take turns." };
-var epochs = new Option<int>("--epochs") { DefaultValueFactory = _ => 2, Description = "Passes of the pre-training where no model is kept." };
+var epochs = new Option<int>("--epochs") { DefaultValueFactory = _ => 2,
+    Description = "Passes of the pre-training where no model is kept." };
 var model = new Option<string?>("--model") { Description = "Folder of the model: read where it exists, else trained and written." };
-var checkpoint = new Option<string?>("--checkpoint") { Description = "A Hugging Face checkpoint instead of the lab's model: each contender alone, with all threads." };
-var data = new Option<string>("--data") { DefaultValueFactory = _ => "data/entityquestions-sample", Description = "EntityQuestions for --checkpoint." };
+var checkpoint = new Option<string?>(
+    "--checkpoint") { Description = "A Hugging Face checkpoint instead of the lab's model: each contender alone, with all threads." };
+var data = new Option<string>("--data") { DefaultValueFactory = _ => "data/entityquestions-sample",
+    Description = "EntityQuestions for --checkpoint." };
 var prompts = new Option<int>("--prompts") { DefaultValueFactory = _ => 10, Description = "Prompts of a relation, of the protocol's 10." };
 var dtype = new Option<string>("--dtype") { DefaultValueFactory = _ => "fp32", Description = "fp32 or bf16, for --checkpoint." };
 var only = new Option<string?>("--only") { Description = "Only contenders whose name contains this (for a profile)." };
-var command = new RootCommand("Questions a second of SliCK's estimators and of plain generation.") { threads, relations, questions, rounds, epochs, model, checkpoint, data, prompts, dtype, only };
+var command = new RootCommand("Questions a second of SliCK's estimators and of plain generation.") { threads, relations, questions, rounds,
+    epochs, model, checkpoint, data, prompts, dtype, only };
 command.SetAction(parsed =>
 {
     NativeLibraries.Load();
@@ -31,9 +38,11 @@ command.SetAction(parsed =>
     if (parsed.GetValue(checkpoint) is { } folder)
     {
         Compute.UseThreads(cores);
-        subject = Subject.OfCheckpoint(folder, parsed.GetValue(data)!, parsed.GetValue(dtype)!, n, asked, parsed.GetValue(prompts)) with { SideBySide = 1, TorchThreads = cores };
+        subject = Subject.OfCheckpoint(folder, parsed.GetValue(data)!, parsed.GetValue(dtype)!, n, asked,
+            parsed.GetValue(prompts)) with { SideBySide = 1, TorchThreads = cores };
     }
-    else subject = new Lab(parsed.GetValue(model), parsed.GetValue(epochs)).Subject(n, asked, parsed.GetValue(prompts)) with { SideBySide = cores, TorchThreads = 1 };
+    else subject = new Lab(parsed.GetValue(model), parsed.GetValue(epochs))
+        .Subject(n, asked, parsed.GetValue(prompts)) with { SideBySide = cores, TorchThreads = 1 };
     var bench = new Bench(subject);
     bench.Run(parsed.GetValue(rounds), parsed.GetValue(only));
     return 0;
@@ -45,11 +54,14 @@ speed.SetAction(parsed => TokenizerSpeed.Run(parsed.GetValue(tokenizerFolder)!, 
 command.Add(speed);
 var trained = new Argument<string>("folder") { Description = "A Hugging Face checkpoint." };
 var device = new Option<string>("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
-var examples = new Option<int>("--questions") { DefaultValueFactory = _ => 60, Description = "Train questions of P17, P36 and P131 together." };
+var examples = new Option<int>("--questions") { DefaultValueFactory = _ => 60,
+    Description = "Train questions of P17, P36 and P131 together." };
 var passes = new Option<int>("--epochs") { DefaultValueFactory = _ => 3, Description = "Passes over them." };
 var rate = new Option<double>("--rate") { DefaultValueFactory = _ => 1e-5, Description = "Learning rate." };
-var finetune = new Command("finetune", "Losses of fine-tuning a checkpoint, to compare devices and number formats.") { trained, data, device, dtype, examples, passes, rate };
-finetune.SetAction(parsed => FineTuningLoss.Run(parsed.GetValue(trained)!, parsed.GetValue(data)!, parsed.GetValue(device)!, parsed.GetValue(dtype)!,
+var finetune = new Command("finetune", "Losses of fine-tuning a checkpoint, to compare devices and number formats.") { trained, data,
+    device, dtype, examples, passes, rate };
+finetune.SetAction(parsed => FineTuningLoss.Run(parsed.GetValue(trained)!, parsed.GetValue(data)!, parsed.GetValue(device)!,
+    parsed.GetValue(dtype)!,
     parsed.GetValue(examples), new FineTuningOptions { Epochs = parsed.GetValue(passes), LearningRate = parsed.GetValue(rate) }));
 command.Add(finetune);
 return command.Parse(args).Invoke();
@@ -76,7 +88,8 @@ internal sealed class Bench(Subject lab)
     private readonly Lock gate = new();
     private double prefillSeconds, prefillFlops;
 
-    private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    private static void Line(params FormattableString[] parts) =>
+        Console.Out.WriteLine(string.Concat(parts.Select(p => p.ToString(CultureInfo.InvariantCulture))));
 
     public void Run(int rounds, string? only)
     {
@@ -90,7 +103,9 @@ internal sealed class Bench(Subject lab)
         if (only is not null) contenders.RemoveAll(c => !c.Name.Contains(only, StringComparison.OrdinalIgnoreCase));
         var config = lab.Weights.Config;
         var asked = work.Sum(w => w.Questions.Count) / (double)lab.Prompts;
-        Line($"Model: d {config.HiddenSize}, {config.Layers} layers, {config.VocabularySize} tokens, {lab.Weights.Flat.dtype}; {asked:F0} questions, {lab.Prompts} prompts of {lab.Options.Shots} exemplars, {lab.Options.Samples} samples; {lab.SideBySide} x {lab.TorchThreads} threads.");
+        Line($"Model: d {config.HiddenSize}, {config.Layers} layers, {config.VocabularySize} tokens, {lab.Weights.Flat.dtype}; {asked:F0} ",
+            $"questions, {lab.Prompts} prompts of {lab.Options.Shots} exemplars, {lab.Options.Samples} samples; {lab.SideBySide} x ",
+            $"{lab.TorchThreads} threads.");
         foreach (var contender in contenders) Sample(contender); // warm
         foreach (var contender in contenders.Where(c => c.Name.StartsWith(Baseline, StringComparison.Ordinal)))
         {
@@ -100,7 +115,8 @@ internal sealed class Bench(Subject lab)
                 batchSize[once] = size;
                 return Enumerable.Range(0, lab.TorchThreads > 1 ? 1 : 3).Min(_ => Sample(contender));
             });
-            Line($"{contender.Name}: {batchSize[once]} questions a batch ({batchSize[once] * (lab.Options.Samples + 1)} rows), the fastest of {string.Join(", ", BatchSizes)}.");
+            Line($"{contender.Name}: {batchSize[once]} questions a batch ({batchSize[once] * (lab.Options.Samples + 1)} rows), the ",
+                $"fastest of {string.Join(", ", BatchSizes)}.");
         }
         (prefillSeconds, prefillFlops) = (0, 0);
         var peaks = new List<double>();
@@ -117,19 +133,27 @@ internal sealed class Bench(Subject lab)
             }
         }
         // Estimators do not count their work: the same passes again, counted.
-        foreach (var contender in contenders.Where(c => c.Flops == 0)) contender.Flops = work.Sum(w => contender.Name == "Exact" ? ExactFlops(w) : TreeFlops(w));
+        foreach (var contender in contenders.Where(c => c.Flops == 0)) contender.Flops =
+            work.Sum(w => contender.Name == "Exact" ? ExactFlops(w) : TreeFlops(w));
         var peak = Median(peaks);
-        Line($"Matrix product 1024^3, {lab.Weights.Flat.dtype}: {peak:F0} GFLOP/s (each round: {string.Join(", ", peaks.Select(p => p.ToString("F0", CultureInfo.InvariantCulture)))})");
-        Line($"{"",-26} {"questions/s",12} {"slowest-fastest",18} {"x generate",11} {"x stricter",11} {"GFLOP/question",15} {"GFLOP/s",8} {"of the peak",12}");
+        Line($"Matrix product 1024^3, {lab.Weights.Flat.dtype}: {peak:F0} GFLOP/s (each round: ",
+            $"{string.Join(", ", peaks.Select(p => p.ToString("F0", CultureInfo.InvariantCulture)))})");
+        Line($"{"",-26} {"questions/s",12} {"slowest-fastest",18} {"x generate",11} {"x stricter",11} {"GFLOP/question",15} {"GFLOP/s",8} ",
+            $"{"of the peak",12}");
         foreach (var contender in contenders)
         {
             var ratios = new[] { Baseline, Stricter }.Select(name => contenders.Find(c => c.Name == name))
-                .Select(c => c is null ? double.NaN : Median([.. c.Seconds.Zip(contender.Seconds, (theirs, ours) => theirs / ours)])).ToArray();
+                .Select(c => c is null ? double.NaN : Median([.. c.Seconds.Zip(contender.Seconds, (theirs, ours) => theirs / ours)]))
+                    .ToArray();
             var rate = contender.Flops / Median(contender.Seconds) / 1e9;
-            Line($"{contender.Name,-26} {asked / Median(contender.Seconds),12:F1} {$"{asked / contender.Seconds.Max():F1}-{asked / contender.Seconds.Min():F1}",18} {ratios[0],11:F1} {ratios[1],11:F1} {contender.Flops / asked / 1e9,15:F2} {rate,8:F0} {rate / peak,12:P0}{(contender.Target is { } target ? $"  target {target:F0}x: {(ratios[0] >= target ? "reached" : "missed")}" : "")}");
+            Line($"{contender.Name,-26} {asked / Median(contender.Seconds),12:F1} ",
+                $"{$"{asked / contender.Seconds.Max():F1}-{asked / contender.Seconds.Min():F1}",18} {ratios[0],11:F1} {ratios[1],11:F1} ",
+                $"{contender.Flops / asked / 1e9,15:F2} {rate,8:F0} ",
+                $"{rate / peak,12:P0}{(contender.Target is { } target ? $"  target {target:F0}x: {(ratios[0] >= target ? "reached" : "missed")}" : "")}");
         }
         if (prefillSeconds > 0)
-            Line($"generate, prefill alone: {threads * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s, {threads * prefillFlops / prefillSeconds / 1e9 / peak:P0} of the peak");
+            Line($"generate, prefill alone: {threads * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s, ",
+                $"{threads * prefillFlops / prefillSeconds / 1e9 / peak:P0} of the peak");
     }
 
     // Side by side, one torch thread each; a single one with all threads.
@@ -143,7 +167,8 @@ internal sealed class Bench(Subject lab)
     private double Sample(Contender contender)
     {
         var clock = Stopwatch.StartNew();
-        Each(threads, i => contender.Run(work[i % work.Count] with { Questions = [.. work[i % work.Count].Questions.Take(BatchSizes[^1])] }));
+        Each(threads, i => contender.Run(
+            work[i % work.Count] with { Questions = [.. work[i % work.Count].Questions.Take(BatchSizes[^1])] }));
         return clock.Elapsed.TotalSeconds;
     }
 
@@ -180,7 +205,8 @@ internal sealed class Bench(Subject lab)
         using var prompt = new PromptBatch(decoder, lab.Tokenizer, PromptFormat.QuestionAnswer, w.Exemplars, w.Questions);
         var shared = prompt.Shared?.Tokens ?? 0;
         return FlopCount.Of(decoder.Config, shared, shared, 0)
-            + prompt.Questions.Sum(q => FlopCount.Of(decoder.Config, q.Own.Length + q.Gold.Length, shared + q.Own.Length + q.Gold.Length, q.Gold.Length + 1));
+            + prompt.Questions.Sum(q => FlopCount.Of(decoder.Config, q.Own.Length + q.Gold.Length, shared + q.Own.Length + q.Gold.Length,
+                q.Gold.Length + 1));
     }
 
     private double TreeFlops(Work w)
@@ -190,7 +216,8 @@ internal sealed class Bench(Subject lab)
         var tree = new AnswerTree(decoder, lab.Tokenizer, lab.Options);
         tree.Draw(prompt, w.Seed);
         var shared = prompt.Shared?.Tokens ?? 0;
-        return FlopCount.Of(decoder.Config, shared, shared, 0) + FlopCount.Of(decoder.Config, tree.Tokens, shared + prompt.Questions[0].Own.Length + 1, tree.LogitRows);
+        return FlopCount.Of(decoder.Config, shared, shared, 0)
+            + FlopCount.Of(decoder.Config, tree.Tokens, shared + prompt.Questions[0].Own.Length + 1, tree.LogitRows);
     }
 
     // Matrix products on as many threads as the contenders have, one torch thread each.

@@ -27,15 +27,19 @@ public sealed partial class ArchitectureTests
         ["Checks"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
     };
 
-    private static IEnumerable<string> Files(string folder) => Directory.GetFiles(Path.Combine(Shared.Repository, "lib", "Slick", folder), "*.cs");
+    private static IEnumerable<string> Files(string folder) =>
+        Directory.GetFiles(Path.Combine(Shared.Repository, "lib", "Slick", folder), "*.cs");
 
     [Fact]
     public void EveryFolder_HasItsPlaceInTheOrder() =>
-        Assert.Equal(Uses.Keys.Order(), Directory.GetDirectories(Path.Combine(Shared.Repository, "lib", "Slick")).Select(f => Path.GetFileName(f)!).Where(f => f is not ("bin" or "obj" or "build")).Order());
+        Assert.Equal(Uses.Keys.Order(),
+            Directory.GetDirectories(Path.Combine(Shared.Repository, "lib", "Slick")).Select(f => Path.GetFileName(f)!)
+            .Where(f => f is not ("bin" or "obj" or "build")).Order());
 
     [Fact]
     public void NoArrowPointsBackwards() =>
-        Assert.Empty(Arrows([.. Uses.Keys.SelectMany(Files).Select(f => (f, File.ReadAllText(f)))]).Where(a => !Uses[a.From].Contains(a.To)).Select(a => $"{a.Where} uses {a.To}: {a.Name}"));
+        Assert.Empty(Arrows([.. Uses.Keys.SelectMany(Files).Select(f => (f, File.ReadAllText(f)))]).Where(a => !Uses[a.From].Contains(a.To))
+            .Select(a => $"{a.Where} uses {a.To}: {a.Name}"));
 
     [Theory]
     [InlineData("namespace Slick.Facts; class Use { object o = Slick.Experiments.Study.Run; }")]
@@ -44,7 +48,9 @@ public sealed partial class ArchitectureTests
     public void AnArrowBackwards_IsSeen(string use)
     {
         const string Study = "namespace Slick.Experiments; static class Study { public static int Run; }";
-        Assert.Contains(("Facts", "Studies"), Arrows([(Place("Facts", "Use.cs"), use.Replace("Study? s", "int i = Study.Run", StringComparison.Ordinal)), (Place("Studies", "Study.cs"), Study)]).Select(a => (a.From, a.To)));
+        Assert.Contains(("Facts", "Studies"),
+            Arrows([(Place("Facts", "Use.cs"), use.Replace("Study? s", "int i = Study.Run", StringComparison.Ordinal)),
+            (Place("Studies", "Study.cs"), Study)]).Select(a => (a.From, a.To)));
     }
 
     private static string Place(params string[] path) => Path.Combine([Shared.Repository, "lib", "Slick", .. path]);
@@ -54,12 +60,17 @@ public sealed partial class ArchitectureTests
     private static IEnumerable<(string From, string To, string Where, string Name)> Arrows(IReadOnlyList<(string Path, string Text)> files)
     {
         static string Folder(string path) => Path.GetRelativePath(Place(), path).Split(Path.DirectorySeparatorChar)[0];
-        const string Implicit = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
+        const string Implicit =
+            "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using "
+            + "System.Threading; global using System.Threading.Tasks;";
         var trees = files.Select(f => CSharpSyntaxTree.ParseText(f.Text, path: f.Path)).ToList();
-        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Where(f => !Path.GetFileName(f).StartsWith("Slick.", StringComparison.OrdinalIgnoreCase));
-        var compilation = CSharpCompilation.Create("lib", [.. trees, CSharpSyntaxTree.ParseText(Implicit)], references.Select(f => MetadataReference.CreateFromFile(f)));
+        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(f => !Path.GetFileName(f).StartsWith("Slick.", StringComparison.OrdinalIgnoreCase));
+        var compilation = CSharpCompilation.Create("lib", [.. trees, CSharpSyntaxTree.ParseText(Implicit)],
+            references.Select(f => MetadataReference.CreateFromFile(f)));
         // A name that means nothing to the compiler would be an arrow that nobody sees.
-        Assert.Empty(compilation.GetDiagnostics(TestContext.Current.CancellationToken).Where(d => d.Id is "CS0103" or "CS0234" or "CS0246").Select(d => d.ToString()));
+        Assert.Empty(compilation.GetDiagnostics(TestContext.Current.CancellationToken).Where(d => d.Id is "CS0103" or "CS0234" or "CS0246")
+            .Select(d => d.ToString()));
         foreach (var tree in trees)
         {
             var model = compilation.GetSemanticModel(tree);
@@ -81,11 +92,13 @@ public sealed partial class ArchitectureTests
     [InlineData("Analysis")]
     [InlineData("Figures")]
     public void FoldersOfPlainNumbers_NeverTouchTorch(string folder) =>
-        Assert.Empty(Files(folder).Where(f => File.ReadAllText(f).Contains("TorchSharp", StringComparison.Ordinal) && !f.EndsWith("NotebookFormatters.cs", StringComparison.Ordinal)).Select(Path.GetFileName));
+        Assert.Empty(Files(folder).Where(f => File.ReadAllText(f).Contains("TorchSharp", StringComparison.Ordinal)
+            && !f.EndsWith("NotebookFormatters.cs", StringComparison.Ordinal)).Select(Path.GetFileName));
 
     [Fact]
     public void OnlyFigures_KnowAChartLibrary() =>
-        Assert.Empty(Uses.Keys.Where(f => f != "Figures").SelectMany(Files).Where(f => Regex.IsMatch(File.ReadAllText(f), @"using (Plotly|ScottPlot|SkiaSharp)")).Select(Path.GetFileName));
+        Assert.Empty(Uses.Keys.Where(f => f != "Figures").SelectMany(Files)
+            .Where(f => Regex.IsMatch(File.ReadAllText(f), @"using (Plotly|ScottPlot|SkiaSharp)")).Select(Path.GetFileName));
 
     // TorchSharp makes every Generator on the CPU, whichever device it is asked for, and a draw that another thread or device makes
     // differently is no function of the seed. The meta device takes a generator of the CPU without complaint, so this looks at the text.

@@ -25,7 +25,8 @@ internal static partial class EntryPoint
         return failed > 0 && code == 0 ? 1 : code;
     }
 
-    [GeneratedRegex(@"Total: (?<total>\d+), Errors: (?<errors>\d+), Failed: (?<failed>\d+), Skipped: (?<skipped>\d+)(, Not Run: (?<notrun>\d+))?")]
+    [GeneratedRegex(
+        @"Total: (?<total>\d+), Errors: (?<errors>\d+), Failed: (?<failed>\d+), Skipped: (?<skipped>\d+)(, Not Run: (?<notrun>\d+))?")]
     private static partial Regex Summary();
 
     private sealed class Both(TextWriter first, TextWriter second) : TextWriter

@@ -23,7 +23,8 @@ public sealed partial class ReadmeTests
     {
         // p to six digits: the last ones are the platform's.
         static IEnumerable<ClaimRow> Rounded(IEnumerable<ClaimRow> rows) => rows.Select(r => r with { HolmP = Math.Round(r.HolmP, 6) });
-        var computed = StudyReport.ClaimRows(new StudyResult("", StudyOptions.Lab, [], Tables.Read<EpochRow>(Published("epochs.parquet")), Tables.Read<AnswerRow>(Published("answers.parquet")), []));
+        var computed = StudyReport.ClaimRows(new StudyResult("", StudyOptions.Lab, [], Tables.Read<EpochRow>(Published("epochs.parquet")),
+            Tables.Read<AnswerRow>(Published("answers.parquet")), []));
         Assert.Equal(Rounded(computed), Rounded(Tables.Read<ClaimRow>(Published("claims.parquet"))));
     }
 
@@ -32,15 +33,18 @@ public sealed partial class ReadmeTests
     {
         var bases = Tables.Read<PublishedLabel>(Published("labels.parquet")).GroupBy(l => l.BaseSeed).OrderBy(g => g.Key).Select(of =>
         {
-            var facts = Enumerable.Range(0, of.Max(l => l.FactId) + 1).Select(id => new Fact { Id = id, Relation = "", Split = Split.Dev, Subject = "", Question = "", Answer = "" }).ToArray();
+            var facts = Enumerable.Range(0, of.Max(l => l.FactId) + 1)
+                .Select(id => new Fact { Id = id, Relation = "", Split = Split.Dev, Subject = "", Question = "", Answer = "" }).ToArray();
             foreach (var label in of) facts[label.FactId] = facts[label.FactId] with { Relation = label.Relation, Split = label.Split };
             return new LabelledBase(of.Key, "", facts, [.. of.Select(l => new LabelRow
             {
-                FactId = l.FactId, Relation = l.Relation, Split = l.Split, Question = "", Answer = "", GreedyCorrect = l.GreedyCorrect, SampledCorrect = l.SampledCorrect,
+                FactId = l.FactId, Relation = l.Relation, Split = l.Split, Question = "", Answer = "", GreedyCorrect = l.GreedyCorrect,
+                    SampledCorrect = l.SampledCorrect,
                 Category = l.Category, CategoryProbability = double.NaN, GoldExposures = l.GoldExposures, RivalExposures = l.RivalExposures,
             })]);
         }).ToList();
-        var study = new StudyResult("lab", StudyOptions.Lab, bases, Tables.Read<EpochRow>(Published("epochs.parquet")), Tables.Read<AnswerRow>(Published("answers.parquet")), []);
+        var study = new StudyResult("lab", StudyOptions.Lab, bases, Tables.Read<EpochRow>(Published("epochs.parquet")),
+            Tables.Read<AnswerRow>(Published("answers.parquet")), []);
         Assert.Equal(StudyOptions.Lab.Bases, bases.Count);
         foreach (var table in StudyReport.PublishedTables(study))
             Assert.Equal(table.Markdown(), File.ReadAllText(Published(table.Id + ".md")).ReplaceLineEndings("\n"));

@@ -20,7 +20,8 @@ internal static class ConsoleProgress
         if (AnsiConsole.Profile.Width < NarrowestWidth)
             AnsiConsole.Profile.Width = 80;
         return AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
+                new RemainingTimeColumn())
             .Start(context => work(new Bars(context)));
     }
 
@@ -88,8 +89,10 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IPr
             if (clock.GetElapsedTime(last, now) < Pause)
                 return;
             _stages[stage] = (start, now, first);
-            var left = done > first && total > 0 ? clock.GetElapsedTime(start, now) * Math.Max(0, (total - done) / (done - first)) : (TimeSpan?)null;
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}{(left is { } time ? $", {time.TotalSeconds:F0} s left" : "")}"));
+            var left = done > first && total > 0 ? clock.GetElapsedTime(start, now) * Math.Max(0, (total - done) / (done - first))
+                : (TimeSpan?)null;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}{(left is { } time ? $", {time.TotalSeconds:F0} s left" : "")}"));
         }
     }
 

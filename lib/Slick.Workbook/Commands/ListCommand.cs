@@ -23,9 +23,12 @@ internal static class ListCommand
         Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
         foreach (var stage in stages)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{stage.Name + "-" + stage.Key,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  {Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
+                $"{stage.Name + "-" + stage.Key,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  "
+                    + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
         return 0;
     }
 
-    private static string Size(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
+    private static string Size(long bytes) =>
+        string.Create(CultureInfo.InvariantCulture,
+        $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
 }

@@ -26,7 +26,8 @@ internal static class NotebookFiles
 
     private static string Nearby(string folder)
     {
-        var names = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.ipynb").Select(Path.GetFileName).Order(StringComparer.Ordinal).Take(8).ToList() : [];
+        var names = Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "*.ipynb").Select(Path.GetFileName).Order(StringComparer.Ordinal).Take(8).ToList() : [];
         return names.Count == 0 ? $"; {folder} holds none" : $"; {folder} holds {string.Join(", ", names)}";
     }
 }

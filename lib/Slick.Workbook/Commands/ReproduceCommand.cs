@@ -17,9 +17,11 @@ internal static class ReproduceCommand
 {
     public static Command Create()
     {
-        var command = new Command("reproduce", "Pre-train a small model, sort its facts by SliCK, fine-tune on more and more Unknown, and compare with the paper.");
+        var command = new Command("reproduce",
+            "Pre-train a small model, sort its facts by SliCK, fine-tune on more and more Unknown, and compare with the paper.");
         var arguments = new StudyArguments(command);
-        var publish = new Option<string?>("--publish") { HelpName = "folder", Description = "Also write the claims, the small tables and the figures as SVG into this folder." };
+        var publish = new Option<string?>("--publish") { HelpName = "folder",
+            Description = "Also write the claims, the small tables and the figures as SVG into this folder." };
         command.Add(publish);
         command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(publish), cancel), cancel));
         return command;
@@ -30,13 +32,16 @@ internal static class ReproduceCommand
     {
         var (name, options, seed) = arguments.Study(parsed);
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md")); // before hours of work, not after
+        // before hours of work, not after
+        if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
         var compute = arguments.Compute(parsed);
         if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
         // One folder for one set of choices: settings are in its name by their hash.
-        var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..])))[..8] : "";
-        var page = Path.Combine(store.Folder, "reports", string.Create(CultureInfo.InvariantCulture, $"{name.Split(',')[0]}-seed{seed}{settings}"), "report.html");
+        var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at
+            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..])))[..8] : "";
+        var page = Path.Combine(store.Folder, "reports",
+            string.Create(CultureInfo.InvariantCulture, $"{name.Split(',')[0]}-seed{seed}{settings}"), "report.html");
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
@@ -55,20 +60,27 @@ internal static class ReproduceCommand
         Console.Out.WriteLine(result.Source);
         var data = new StudyData(result.Epochs, result.Answers);
         if (data.NotConverged.Count > 0)
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last epoch and are in no claim about CONVERGENCE (? where none is left): {string.Join(", ", data.NotConverged.Select(m => m.Arm).Distinct())}."));
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last "
+                + $"epoch and are in no claim about CONVERGENCE (? where none is left): "
+                + $"{string.Join(", ", data.NotConverged.Select(m => m.Arm).Distinct())}."));
         var claims = StudyReport.ClaimRows(result);
         if (Console.IsOutputRedirected)
         {
             // A line a claim, unwrapped, that ends in its verdict.
             foreach (var c in claims)
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {c.Verdict}"));
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {c.Verdict}"));
             return;
         }
         var table = new Table { Border = TableBorder.Rounded, Expand = false };
-        foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval (90% for an equality)", "p (Holm)", "verdict" }) table.AddColumn(column);
+        foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval (90% for an equality)", "p (Holm)",
+            "verdict" }) table.AddColumn(column);
         foreach (var c in claims)
-            table.AddRow(c.Number.ToString(CultureInfo.InvariantCulture), Markup.Escape(c.Claim), Markup.Escape(c.Paper), Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
-                c.HolmP.ToString("G2", CultureInfo.InvariantCulture), $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{c.Verdict}[/]");
+            table.AddRow(c.Number.ToString(CultureInfo.InvariantCulture), Markup.Escape(c.Claim), Markup.Escape(c.Paper),
+                Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
+                c.HolmP.ToString("G2", CultureInfo.InvariantCulture),
+                    $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{c.Verdict}[/]");
         AnsiConsole.Write(table);
     }
 }

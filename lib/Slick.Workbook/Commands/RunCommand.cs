@@ -16,9 +16,12 @@ internal static class RunCommand
 
     public static Command Create()
     {
-        var notebooks = new Argument<string[]>("notebooks") { Arity = ArgumentArity.OneOrMore, Description = "Notebook files, folders of them, or patterns such as notebooks/*.ipynb." };
-        var html = new Option<string?>("--html") { HelpName = "folder", Description = "Also write each notebook with its outputs as an HTML page into this folder." };
-        var set = new Option<string[]>("--set") { HelpName = "name=value", Description = "Set a parameter that the cell tagged \"parameters\" declares; may be given several times." };
+        var notebooks = new Argument<string[]>("notebooks") { Arity = ArgumentArity.OneOrMore,
+            Description = "Notebook files, folders of them, or patterns such as notebooks/*.ipynb." };
+        var html = new Option<string?>("--html") { HelpName = "folder",
+            Description = "Also write each notebook with its outputs as an HTML page into this folder." };
+        var set = new Option<string[]>("--set") { HelpName = "name=value",
+            Description = "Set a parameter that the cell tagged \"parameters\" declares; may be given several times." };
         set.Validators.Add(result =>
         {
             foreach (var token in result.Tokens.Where(token => token.Value.IndexOf('=') < 1))
@@ -31,7 +34,9 @@ internal static class RunCommand
                 result.AddError($"run has no option '{token.Value}'; it has --html and --set.");
         });
         var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, set };
-        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel, Grace));
+        command.SetAction((parsed, cancel) =>
+            Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel,
+            Grace));
         return command;
     }
 
@@ -40,15 +45,19 @@ internal static class RunCommand
         var pages = html is null ? null : Path.GetFullPath(html);
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var setting in settings)
-            values[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
+            values[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] =
+                setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
         var files = NotebookFiles.Expand(patterns);
-        if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase)
+            .FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
-        IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System) : new CellProgress(Console.Error);
+        IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System)
+            : new CellProgress(Console.Error);
         var notebooks = files.Select(Notebook.Load).ToList();
         foreach (var remark in notebooks.SelectMany(notebook => notebook.Remarks)) Console.Error.WriteLine($"slick: {remark}");
         // Links between the notebooks of one run lead from page to page.
-        var pageOf = pages is null ? [] : files.ToDictionary(file => file, file => Path.Combine(pages, Path.GetFileNameWithoutExtension(file) + ".html"));
+        var pageOf = pages is null ? []
+            : files.ToDictionary(file => file, file => Path.Combine(pages, Path.GetFileNameWithoutExtension(file) + ".html"));
         using var process = new NotebookProcess(progress);
         // All of them before the first is run: a wrong word costs no time.
         var records = notebooks.Select(notebook => new NotebookRecord(notebook, values)).ToList();
@@ -69,7 +78,8 @@ internal static class RunCommand
                 if (pages is null)
                     Print(record.Notebook);
                 else
-                    foreach (var remark in HtmlExport.Save(record.Notebook, pageOf[notebook.Path], pageOf)) Console.Error.WriteLine($"slick: {remark}");
+                    foreach (var remark in HtmlExport.Save(record.Notebook, pageOf[notebook.Path],
+                        pageOf)) Console.Error.WriteLine($"slick: {remark}");
             }
             if (note is not null) Console.Error.WriteLine($"slick: {note}");
             if (record.Failure is { } failure)
@@ -79,7 +89,8 @@ internal static class RunCommand
             }
             else
             {
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + pageOf[notebook.Path])}"));
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + pageOf[notebook.Path])}"));
             }
         }
         return failed == 0 ? 0 : 1;
@@ -111,7 +122,8 @@ internal static class RunCommand
         public void Stage(string name) => Show(name);
 
         public void Report(string stage, double done, double total, string detail = "") =>
-            Show(string.Create(CultureInfo.InvariantCulture, $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}"));
+            Show(string.Create(CultureInfo.InvariantCulture,
+                $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}"));
 
         public void Say(string line) => Show(line);
 

@@ -7,9 +7,14 @@ namespace Slick.Workbook.Commands;
 /// <summary>The options that every command on studies has: <c>--preset --seed --set --store --device</c>.</summary>
 internal sealed class StudyArguments
 {
-    private readonly Option<string> _preset = new("--preset") { DefaultValueFactory = _ => "quick", Description = "smoke (seconds, its numbers mean nothing), quick (minutes) or lab (hours, the published results)." };
-    private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of the first world and model; lab's others follow it." };
-    private readonly Option<string[]> _set = new("--set") { HelpName = "name=value", Description = "Change one option of the preset, such as fineTuning.learningRate=3e-5; may be given several times." };
+    private readonly Option<string> _preset =
+        new("--preset") { DefaultValueFactory = _ => "quick",
+        Description = "smoke (seconds, its numbers mean nothing), quick (minutes) or lab (hours, the published results)." };
+    private readonly Option<int> _seed =
+        new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of the first world and model; lab's others follow it." };
+    private readonly Option<string[]> _set =
+        new("--set") { HelpName = "name=value",
+        Description = "Change one option of the preset, such as fineTuning.learningRate=3e-5; may be given several times." };
 
     public StudyArguments(Command command)
     {
@@ -21,11 +26,14 @@ internal sealed class StudyArguments
         command.Add(Device);
     }
 
-    public static Option<string?> StoreOption() => new("--store") { HelpName = "folder", Description = "Where results are kept; else the variable SLICK_STORE, else .slick at the repository's root." };
+    public static Option<string?> StoreOption() =>
+        new("--store") { HelpName = "folder",
+        Description = "Where results are kept; else the variable SLICK_STORE, else .slick at the repository's root." };
 
     public Option<string?> Store { get; } = StoreOption();
 
-    public static Option<string> DeviceOption() => new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
+    public static Option<string> DeviceOption() =>
+        new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
 
     public Option<string> Device { get; } = DeviceOption();
 

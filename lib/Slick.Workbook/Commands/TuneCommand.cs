@@ -17,11 +17,15 @@ internal static class TuneCommand
 
     public static Command Create()
     {
-        var rates = new Option<double[]>("--rates") { DefaultValueFactory = _ => [2e-5, 3e-5, 5e-5, 7e-5, 1e-4, 1.5e-4], AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try.", CustomParser = Rates };
-        var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1, Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
-        var command = new Command("tune", "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
+        var rates = new Option<double[]>("--rates") { DefaultValueFactory = _ => [2e-5, 3e-5, 5e-5, 7e-5, 1e-4, 1.5e-4],
+            AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try.", CustomParser = Rates };
+        var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1,
+            Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
+        var command = new Command("tune",
+            "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
         var arguments = new StudyArguments(command);
-        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel));
+        command.SetAction((parsed, cancel) =>
+            Background.Run(() => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel));
         return command;
     }
 
@@ -29,7 +33,8 @@ internal static class TuneCommand
     {
         var rates = new List<double>();
         foreach (var token in result.Tokens)
-            if (double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is >= 1e-8 and <= 1) rates.Add(rate);
+            if (double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate)
+                && rate is >= 1e-8 and <= 1) rates.Add(rate);
             else result.AddError($"--rates takes numbers between 1e-8 and 1, not '{token.Value}'.");
         return [.. rates];
     }
@@ -40,17 +45,24 @@ internal static class TuneCommand
         var (name, options, _) = arguments.Study(parsed);
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         var compute = arguments.Compute(parsed);
-        var (rows, chosen, labels) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
-        static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+        var (rows, chosen, labels) = ConsoleProgress.Run(progress =>
+            LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
+        static void Line(params FormattableString[] parts) =>
+        Console.Out.WriteLine(string.Concat(parts.Select(p => p.ToString(CultureInfo.InvariantCulture))));
         Line($"");
         Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
         foreach (var row in Fitness.Of(labels, options.Bases > 1 ? 0.10 : 0.05))
             Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
         Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)
-            Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% {100 * row.UnknownFitted,14:F1}%  {(double.IsNaN(row.DevAccuracy) ? "no, it diverged" : row.Fits ? "yes" : "no")}");
-        Console.Out.WriteLine(chosen is { } rate ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}") : "None fits at least 99% of both: try higher rates, or more epochs.");
-        var note = $"Preset {name}, {seeds} base model(s) from seed {FirstSeed}: seeds that are not reported. The rate is chosen by the dev accuracy of D_Natural among those that fit, never by this figure.";
+            Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% ",
+                $"{100 * row.UnknownFitted,14:F1}%  {(double.IsNaN(row.DevAccuracy) ? "no, it diverged" : row.Fits ? "yes" : "no")}");
+        Console.Out.WriteLine(chosen is { } rate
+            ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}")
+            : "None fits at least 99% of both: try higher rates, or more epochs.");
+        var note =
+            $"Preset {name}, {seeds} base model(s) from seed {FirstSeed}: seeds that are not reported. The rate is chosen by the dev "
+            + $"accuracy of D_Natural among those that fit, never by this figure.";
         var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',')[0]}", "report.html");
         AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [LearningRateFigure.Make(rows, note)]));
         Console.Out.WriteLine($"Figure: {page}");

@@ -62,7 +62,8 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
         var here = place.Path == path;
         var line = place.IsValid ? place.StartLinePosition.Line + 1 : 0;
         // The compiler's own words speak of a shebang, which no cell has.
-        message = first.Id == "CS9378" ? "a magic command (#!) stands at the beginning of its line; take the blanks or the code before it away"
+        message = first.Id == "CS9378"
+            ? "a magic command (#!) stands at the beginning of its line; take the blanks or the code before it away"
             : OneLine(first.GetMessage(CultureInfo.InvariantCulture));
         return new CodeError(here ? line : 0, first.Id, here || !place.IsValid ? message : $"{place.Path}:{line}: {message}",
             [.. errors.Select(d => d.ToString())]);

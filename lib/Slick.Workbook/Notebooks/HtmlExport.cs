@@ -45,7 +45,8 @@ public static class HtmlExport
         var page = new StringBuilder(content.Html.Length + 10_000);
         page.Append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         page.Append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-        page.Append("<title>").Append(WebUtility.HtmlEncode(title)).Append("</title>\n<style>\n").Append(PageStyle.Css).Append("</style>\n");
+        page.Append("<title>").Append(WebUtility.HtmlEncode(title)).Append("</title>\n<style>\n").Append(PageStyle.Css)
+            .Append("</style>\n");
         if (content.Html.Contains("Plotly.", StringComparison.Ordinal))
             page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");
         page.Append("</head>\n<body>\n");

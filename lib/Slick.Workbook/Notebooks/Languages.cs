@@ -162,7 +162,8 @@ internal static partial class Languages
     [GeneratedRegex(@"^\s*(?<command>%%?|!)\s*[A-Za-z./~]", RegexOptions.ExplicitCapture)]
     private static partial Regex IPython();
 
-    [GeneratedRegex(@"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|"
+    [GeneratedRegex(
+        @"^!\s*(?<word>ls|pwd|cat|head|tail|wc|rm|cp|mv|mkdir|cd|find|grep|echo|which|env|date|time|pip|pip3|conda|python|python3|bash|sh|"
         + "apt|brew|git|curl|wget|tar|unzip|dotnet|df|du|free|top|ps|whoami|uname)\\b",
         RegexOptions.ExplicitCapture)]
     private static partial Regex Shell();

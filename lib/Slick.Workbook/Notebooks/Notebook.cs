@@ -11,8 +11,10 @@ namespace Slick.Workbook.Notebooks;
 /// <summary>A Jupyter notebook (nbformat 4). Every field of the file is kept, also those that this program does not know.</summary>
 public sealed class Notebook
 {
-    private static readonly JsonDocumentOptions Reading = new() { AllowDuplicateProperties = false, CommentHandling = JsonCommentHandling.Disallow };
-    private static readonly JsonWriterOptions Writing = new() { Indented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonDocumentOptions Reading =
+        new() { AllowDuplicateProperties = false, CommentHandling = JsonCommentHandling.Disallow };
+    private static readonly JsonWriterOptions Writing =
+        new() { Indented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly JsonObject _root;
 
@@ -83,21 +85,26 @@ public sealed class Notebook
         {
             if (SecondKey(json) is { } second)
                 throw NotANotebook(path, second.Line, $"the key \"{second.Key}\" stands twice in one object; delete one of the two");
-            throw new SlickException($"{path}:{(e.LineNumber ?? 0) + 1}: not JSON, so not a notebook; restore the file or save it again from an editor.", e);
+            throw new SlickException(
+                $"{path}:{(e.LineNumber ?? 0) + 1}: not JSON, so not a notebook; restore the file or save it again from an editor.", e);
         }
         if (root is not JsonObject top)
             throw NotANotebook(path, 1, "the file holds no JSON object");
         if (Integer(top["nbformat"]) is not { } format)
             throw NotANotebook(path, 1, "it has no number \"nbformat\"");
         if (format != 4)
-            throw NotANotebook(path, Line(json, "\"nbformat\""), string.Create(CultureInfo.InvariantCulture, $"nbformat is {format}, and 4 can be read; convert it with jupyter nbconvert --to notebook"));
+            throw NotANotebook(path, Line(json, "\"nbformat\""),
+                string.Create(CultureInfo.InvariantCulture,
+                $"nbformat is {format}, and 4 can be read; convert it with jupyter nbconvert --to notebook"));
         if (top["cells"] is not JsonArray array)
             throw NotANotebook(path, 1, "it has no list \"cells\"");
         var cells = new List<NotebookCell>(array.Count);
         for (var i = 0; i < array.Count; i++)
         {
             if (array[i] is not JsonObject cell || Text(cell["cell_type"]) is not ("code" or "markdown" or "raw") || !HasSource(cell))
-                throw NotANotebook(path, CellLine(json, i), string.Create(CultureInfo.InvariantCulture, $"cell {i + 1} needs a \"cell_type\" (code, markdown or raw) and a \"source\" (text or a list of lines)"));
+                throw NotANotebook(path, CellLine(json, i),
+                    string.Create(CultureInfo.InvariantCulture,
+                    $"cell {i + 1} needs a \"cell_type\" (code, markdown or raw) and a \"source\" (text or a list of lines)"));
             var source = NotebookCell.JoinedText(cell["source"]);
             if (HalfCharacters.IndexIn(source) is var half and >= 0)
             {
@@ -114,7 +121,8 @@ public sealed class Notebook
 
     /// <summary>A copy that can be changed without changing this notebook.</summary>
     public Notebook Copy() =>
-        new(Path, (JsonObject)_root.DeepClone(), [.. Cells.Select((cell, i) => new NotebookCell((JsonObject)cell.Json.DeepClone(), i + 1))]);
+        new(Path, (JsonObject)_root.DeepClone(),
+            [.. Cells.Select((cell, i) => new NotebookCell((JsonObject)cell.Json.DeepClone(), i + 1))]);
 
     /// <summary>The notebook's text in Jupyter's own layout: one space of indentation, '\n', a last newline.</summary>
     public string ToJson()
@@ -201,7 +209,8 @@ public sealed class Notebook
             if (!inCells)
                 inCells = reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName
                     && reader.ValueSpan.SequenceEqual("cells"u8);
-            else if (reader.CurrentDepth == 2 && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && ++element == index)
+            else if (reader.CurrentDepth == 2 && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray)
+                && ++element == index)
                 return 1 + bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n');
         }
         return 1;

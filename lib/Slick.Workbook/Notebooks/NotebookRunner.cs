@@ -26,7 +26,8 @@ public static class NotebookRunner
     /// <param name="cancel">Looked at between cells, and by long calls; a cell that looks at neither is waited for.</param>
     /// <exception cref="UsageException">A parameter is not declared or does not take its value.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
-    public static NotebookRun Run(Notebook notebook, IReadOnlyDictionary<string, string>? parameters = null, Action<int, int>? cellStarts = null, IProgressReport? progress = null, CancellationToken cancel = default)
+    public static NotebookRun Run(Notebook notebook, IReadOnlyDictionary<string, string>? parameters = null, Action<int,
+        int>? cellStarts = null, IProgressReport? progress = null, CancellationToken cancel = default)
     {
         var watch = Stopwatch.StartNew();
         var record = new NotebookRecord(notebook, parameters ?? new Dictionary<string, string>());

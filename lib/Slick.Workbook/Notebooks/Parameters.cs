@@ -25,15 +25,21 @@ public static class Parameters
         foreach (var (name, value) in values)
         {
             if (!declared.TryGetValue(name, out var type))
-                throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{notebook.Path}: cell {at + 1} declares no parameter \"{name}\"; it declares {(declared.Count == 0 ? "none" : string.Join(", ", declared.Keys))}."));
+                throw new UsageException(string.Create(CultureInfo.InvariantCulture,
+                    $"{notebook.Path}: cell {at + 1} declares no parameter \"{name}\"; it declares "
+                    + $"{(declared.Count == 0 ? "none" : string.Join(", ", declared.Keys))}."));
             var literal = Literal(type, value)
-                ?? throw new UsageException($"{notebook.Path}: parameter \"{name}\" is of type {type}, and \"{value}\" is not a value of it that can be given here (string, bool, int, long, float or double).");
+                ?? throw new UsageException(
+                    $"{notebook.Path}: parameter \"{name}\" is of type {type}, and \"{value}\" is not a value of it that can be given "
+                    + $"here (string, bool, int, long, float or double).");
             lines.Add($"{name} = {literal};");
         }
         notebook.Cells.Insert(at + 1, NotebookCell.Code("injected-parameters", string.Join('\n', lines), "injected-parameters"));
     }
 
-    /// <summary>The variables that a cell declares at its top level, and their C# types; the type of a <c>var</c> is its literal's.</summary>
+    /// <summary>
+    /// The variables that a cell declares at its top level, and their C# types; the type of a <c>var</c> is its literal's.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> Declared(string code)
     {
         var root = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetCompilationUnitRoot();
@@ -47,7 +53,8 @@ public static class Parameters
                 _ => null,
             };
             foreach (var variable in declaration?.Variables ?? [])
-                declared[variable.Identifier.ValueText] = declaration!.Type.IsVar ? LiteralType(variable.Initializer?.Value) : declaration.Type.ToString();
+                declared[variable.Identifier.ValueText] = declaration!.Type.IsVar ? LiteralType(variable.Initializer?.Value)
+                    : declaration.Type.ToString();
         }
         return declared;
     }
@@ -78,8 +85,10 @@ public static class Parameters
             "bool" when bool.TryParse(value, out var truth) => truth ? "true" : "false",
             "int" when int.TryParse(value, NumberStyles.AllowLeadingSign, invariant, out var number) => number.ToString(invariant),
             "long" when long.TryParse(value, NumberStyles.AllowLeadingSign, invariant, out var number) => number.ToString(invariant) + "L",
-            "float" when float.TryParse(value, NumberStyles.Float, invariant, out var number) && float.IsFinite(number) => number.ToString("R", invariant) + "f",
-            "double" when double.TryParse(value, NumberStyles.Float, invariant, out var number) && double.IsFinite(number) => number.ToString("R", invariant) + "d",
+            "float" when float.TryParse(value, NumberStyles.Float, invariant, out var number) && float.IsFinite(number) =>
+                number.ToString("R", invariant) + "f",
+            "double" when double.TryParse(value, NumberStyles.Float, invariant, out var number) && double.IsFinite(number) =>
+                number.ToString("R", invariant) + "d",
             _ => null,
         };
     }

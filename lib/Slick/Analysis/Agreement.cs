@@ -61,7 +61,9 @@ public static class Agreement
         return (r, Quantiles.TwoSidedP(r * Math.Sqrt((x.Count - 2) / ((1 - r) * (1 + r))), x.Count - 2));
     }
 
-    /// <summary>Spearman's rank correlation (1904): <see cref="Pearson"/> of the ranks, ties sharing their mean rank; p in the same way.</summary>
+    /// <summary>
+    /// Spearman's rank correlation (1904): <see cref="Pearson"/> of the ranks, ties sharing their mean rank; p in the same way.
+    /// </summary>
     /// <param name="x">Values, [n].</param>
     /// <param name="y">Values of the same units, [n].</param>
     /// <returns>R is NaN where a list is constant or n &lt; 2, P also where n &lt; 3.</returns>

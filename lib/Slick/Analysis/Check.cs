@@ -24,7 +24,8 @@ internal static class Check
 
     public static void Level(double level)
     {
-        if (!(level > 0 && level < 1)) throw new ArgumentOutOfRangeException(nameof(level), level, "A level lies between 0 and 1, as 0.95.");
+        if (!(level > 0 && level < 1)) throw new ArgumentOutOfRangeException(nameof(level), level,
+            "A level lies between 0 and 1, as 0.95.");
     }
 
     public static void Counts(int successes, int trials)
@@ -38,6 +39,7 @@ internal static class Check
     {
         Finite(p, nameof(p));
         for (var i = 0; i < p.Count; i++)
-            if (p[i] is < 0 or > 1) throw new ArgumentOutOfRangeException(nameof(p), p[i], $"Value {i} is no p-value: it lies outside 0 to 1.");
+            if (p[i] is < 0 or > 1) throw new ArgumentOutOfRangeException(nameof(p), p[i],
+                $"Value {i} is no p-value: it lies outside 0 to 1.");
     }
 }

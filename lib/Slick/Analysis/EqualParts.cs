@@ -28,7 +28,8 @@ public static class EqualParts
     /// <param name="seed">Seed of the split.</param>
     /// <returns>Shares in [0, 1], each [min(parts, n)].</returns>
     /// <exception cref="ArgumentException">Lengths differ or parts is not above 0.</exception>
-    public static (IReadOnlyList<double> A, IReadOnlyList<double> B) MeansOfRandomParts(IReadOnlyList<bool> a, IReadOnlyList<bool> b, int parts, int seed)
+    public static (IReadOnlyList<double> A, IReadOnlyList<double> B) MeansOfRandomParts(IReadOnlyList<bool> a, IReadOnlyList<bool> b,
+        int parts, int seed)
     {
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(b);

@@ -29,7 +29,8 @@ public sealed record Estimate(Interval Value95, Interval Value90, double Standar
     /// <param name="right">Questions that count.</param>
     /// <param name="questions">Questions.</param>
     public static Estimate OfShare(int right, int questions) =>
-        new(Intervals.Wilson(right, questions), Intervals.Wilson(right, questions, 0.9), double.NaN, double.PositiveInfinity, $"{questions} questions, one run") { Questions = questions };
+        new(Intervals.Wilson(right, questions), Intervals.Wilson(right, questions, 0.9), double.NaN, double.PositiveInfinity,
+            $"{questions} questions, one run") { Questions = questions };
 
     /// <summary>A paired bootstrap over questions: what one run says of a difference.</summary>
     /// <param name="perQuestion">The sum that is estimated, question by question.</param>
@@ -39,13 +40,16 @@ public sealed record Estimate(Interval Value95, Interval Value90, double Standar
         var nothing = new double[n];
         var mean = perQuestion.Average();
         var error = n > 1 ? Math.Sqrt(perQuestion.Sum(v => (v - mean) * (v - mean)) / (n - 1) / n) : double.NaN;
-        return new(Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed), Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed, level: 0.9), error, n - 1, $"{n} questions, one run");
+        return new(Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed),
+            Intervals.PairedBootstrap(perQuestion, nothing, BootstrapSeed, level: 0.9), error, n - 1, $"{n} questions, one run");
     }
 
     // Of a share: its p-value is that of the score test, of which Wilson's interval is the inverse.
     private int Questions { get; init; }
 
-    /// <summary>One-sided p-value against the hypothesis that the number is at most (sign +1) or at least (sign -1) <paramref name="bound"/>.</summary>
+    /// <summary>
+    /// One-sided p-value against the hypothesis that the number is at most (sign +1) or at least (sign -1) <paramref name="bound"/>.
+    /// </summary>
     public double P(double bound, int sign)
     {
         if (Questions > 0) return Normal.CDF(0, 1, -sign * (Value - bound) / Math.Sqrt(bound * (1 - bound) / Questions));

@@ -4,7 +4,8 @@ namespace Slick.Analysis;
 
 /// <summary>
 /// Table 1: accuracy = b0 + b_kn N_kn / |D| + b_unk N_unk / |D|, N the fitted examples of each kind; one row for every
-/// epoch of every D whose percentage all clusters have. The paper fits one base model; here each cluster (<see cref="StudyData"/>) is fitted apart, and the
+/// epoch of every D whose percentage all clusters have. The paper fits one base model; here each cluster (<see cref="StudyData"/>) is
+/// fitted apart, and the
 /// intervals are t over these fits. One fit to the rows of all clusters stands beside it: base models start from different
 /// levels, which its R2 counts as unexplained.
 /// </summary>
@@ -37,12 +38,16 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
         rows = [.. rows.Where(r => percents.Contains(r.UnknownPercent))];
         var fits = rows.GroupBy(data.Cluster).OrderBy(g => g.Key).Select(g => Of([.. g])).OfType<LinearFit>().ToList();
         if (fits.Count == 0 || Of(rows) is not { } pooled) return null;
-        Estimate Over(Func<LinearFit, double> value) => Estimate.OverClusters([.. fits.Select(value).Where(v => !double.IsNaN(v))], data.Unit); // a constant accuracy has no R2
+        // a constant accuracy has no R2
+        Estimate Over(Func<LinearFit, double> value) =>
+            Estimate.OverClusters([.. fits.Select(value).Where(v => !double.IsNaN(v))], data.Unit);
         return new([.. Enumerable.Range(0, 3).Select(i => Over(f => f.Coefficients[i]))], Over(f => f.R2), pooled, percents);
     }
 
     // The share of D that is a fitted Known, or a fitted Unknown example.
-    private static double Known(EpochRow e) => e.KnownExamples == 0 ? 0 : e.FittedKnown * e.KnownExamples / (e.KnownExamples + e.UnknownExamples);
+    private static double Known(EpochRow e) => e.KnownExamples == 0 ? 0
+        : e.FittedKnown * e.KnownExamples / (e.KnownExamples + e.UnknownExamples);
 
-    private static double Unknown(EpochRow e) => e.UnknownExamples == 0 ? 0 : e.FittedUnknown * e.UnknownExamples / (e.KnownExamples + e.UnknownExamples);
+    private static double Unknown(EpochRow e) => e.UnknownExamples == 0 ? 0
+        : e.FittedUnknown * e.UnknownExamples / (e.KnownExamples + e.UnknownExamples);
 }

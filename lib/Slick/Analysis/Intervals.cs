@@ -72,7 +72,8 @@ public static class Intervals
     /// <param name="draws">Bootstrap samples.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
     /// <exception cref="ArgumentException">Lengths differ, a value is not finite, or level or draws make no sense.</exception>
-    public static Interval PairedBootstrap(IReadOnlyList<double> a, IReadOnlyList<double> b, int seed, int draws = 10_000, double level = 0.95)
+    public static Interval PairedBootstrap(IReadOnlyList<double> a, IReadOnlyList<double> b, int seed, int draws = 10_000,
+        double level = 0.95)
     {
         Check.Pairs(a, b, nameof(a), nameof(b));
         Check.Level(level);

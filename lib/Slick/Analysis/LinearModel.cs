@@ -18,7 +18,8 @@ public static class LinearModel
     /// <param name="clusters">A number per row that is equal within a cluster (the seed), [N], or null.</param>
     /// <exception cref="SlickException">Fewer rows than coefficients, or a predictor is constant or a combination of others.</exception>
     /// <exception cref="ArgumentException">Lengths differ or a value is not finite.</exception>
-    public static LinearFit Fit(IReadOnlyList<IReadOnlyList<double>> predictors, IReadOnlyList<double> outcome, IReadOnlyList<int>? clusters = null)
+    public static LinearFit Fit(IReadOnlyList<IReadOnlyList<double>> predictors, IReadOnlyList<double> outcome,
+        IReadOnlyList<int>? clusters = null)
     {
         ArgumentNullException.ThrowIfNull(predictors);
         Check.Finite(outcome, nameof(outcome));
@@ -90,7 +91,9 @@ public static class LinearModel
         return new(estimate, estimate - half, estimate + half);
     }
 
-    /// <summary>The slope of the least-squares line of y on x. One slope per seed, then <see cref="Intervals.MeanT"/>, tests a trend.</summary>
+    /// <summary>
+    /// The slope of the least-squares line of y on x. One slope per seed, then <see cref="Intervals.MeanT"/>, tests a trend.
+    /// </summary>
     /// <param name="x">The predictor, [N].</param>
     /// <param name="y">The outcome, [N].</param>
     /// <exception cref="SlickException">Fewer than two points, or x is constant.</exception>
@@ -108,7 +111,8 @@ public static class LinearModel
     {
         for (var j = 0; j < r.ColumnCount; j++)
             if (!(Math.Abs(r[j, j]) > Dependent * design.Column(j).L2Norm()))
-                throw new SlickException($"Predictor {j} of the linear model is constant or a combination of those before it: leave it out.");
+                throw new SlickException(
+                    $"Predictor {j} of the linear model is constant or a combination of those before it: leave it out.");
     }
 
     private static double[] Roots(Matrix<double> covariance) => [.. covariance.Diagonal().Select(Math.Sqrt)];
@@ -126,7 +130,8 @@ public static class LinearModel
         return Roots(inverse * weighted.TransposeThisAndMultiply(weighted) * inverse);
     }
 
-    private static double[] Clustered(Matrix<double> design, Vector<double> residuals, Matrix<double> inverse, IReadOnlyList<int> clusters, int groups)
+    private static double[] Clustered(Matrix<double> design, Vector<double> residuals, Matrix<double> inverse, IReadOnlyList<int> clusters,
+        int groups)
     {
         int rows = design.RowCount, terms = design.ColumnCount;
         var scores = new Dictionary<int, Vector<double>>();

@@ -42,7 +42,8 @@ public sealed class StudyData
     {
         Epochs = epochs;
         SeveralBases = epochs.Select(e => e.BaseSeed).Distinct().Count() > 1;
-        var byRun = answers.GroupBy(a => (a.Kind, a.UnknownPercent, a.BaseSeed, a.Seed)).ToDictionary(g => g.Key, g => g.OrderBy(a => a.FactId).ToList());
+        var byRun = answers.GroupBy(a => (a.Kind, a.UnknownPercent, a.BaseSeed, a.Seed))
+            .ToDictionary(g => g.Key, g => g.OrderBy(a => a.FactId).ToList());
         foreach (var run in epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.BaseSeed, e.Seed)))
         {
             var arm = new Arm(run.Key.Kind, run.Key.UnknownPercent);
@@ -81,7 +82,8 @@ public sealed class StudyData
 
     /// <summary>
     /// A weighted sum of accuracies: t over the clusters. An arm that was drawn once on one base model takes a paired
-    /// bootstrap over its test questions (its accuracy alone: Wilson's interval), and the estimate says so; one of several seeds alone has no bounds.
+    /// bootstrap over its test questions (its accuracy alone: Wilson's interval), and the estimate says so; one of several seeds alone has
+    /// no bounds.
     /// </summary>
     /// <param name="terms">The sum of a cluster; empty to leave the cluster out.</param>
     /// <param name="questions">Which test questions count, by their category for the base model; null for all.</param>

@@ -33,7 +33,8 @@ internal sealed class AnswerBatch : IDisposable
     /// <param name="Question">The question's place.</param>
     /// <param name="Own">The question's tokens.</param>
     /// <param name="Gold">The answer's tokens.</param>
-    /// <param name="HasEnd">An end must follow. None follows an answer that is joined with the line feed, or that is cut where it ends.</param>
+    /// <param name="HasEnd">An end must follow. None follows an answer that is joined with the line feed, or that is cut where it
+    /// ends.</param>
     /// <param name="IsPossible">False for an answer that is longer than any that is given.</param>
     internal readonly record struct Path(int Question, int[] Own, int[] Gold, bool HasEnd, bool IsPossible = true)
     {
@@ -65,7 +66,8 @@ internal sealed class AnswerBatch : IDisposable
         (Rows, Questions, Columns, Answers) = (rows.Length, questions.Count, places.Length / rows.Length, rows.Max(r => r.Scored));
         var count = rows.Sum(r => r.Scored); // R
         var (wanted, targets) = (new long[count], new long[count]);
-        var factors = new long[Rows * Answers]; // of each answer position, where it stands among the R; R for padding, R + 1 for what is not possible
+        // of each answer position, where it stands among the R; R for padding, R + 1 for what is not possible
+        var factors = new long[Rows * Answers];
         Array.Fill(factors, count);
         for (int r = 0, at = 0, first = 0; r < rows.Length; r++)
         {
@@ -82,7 +84,8 @@ internal sealed class AnswerBatch : IDisposable
         var owners = OneRowEach ? [] : Array.ConvertAll(rows, r => (long)r.Question);
         sizes = [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length];
         using var scope = NewDisposeScope();
-        packed = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(device).DetachFromDisposeScope();
+        packed = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(device)
+            .DetachFromDisposeScope();
     }
 
     /// <summary>

@@ -67,7 +67,9 @@ public sealed class AnswerScorer : IDisposable
     internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
         Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
 
-    /// <summary>Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.</summary>
+    /// <summary>
+    /// Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.
+    /// </summary>
     /// <param name="questions">Rows, best sorted by length.</param>
     /// <param name="shared">Number of tokens that stand before every row.</param>
     internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
@@ -85,7 +87,9 @@ public sealed class AnswerScorer : IDisposable
         return (parts.Count == 0 ? zeros([2, 0], device: decoder.Device) : cat(parts, 1)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.</summary>
+    /// <summary>
+    /// The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.
+    /// </summary>
     /// <param name="questions">Rows, best sorted by length.</param>
     /// <param name="shared">Number of tokens that stand before every row.</param>
     internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, int shared)
@@ -103,7 +107,8 @@ public sealed class AnswerScorer : IDisposable
                     (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
                     (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
                 }
-                if (end > begin && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer) || limits.IsEnough(tokens))) break;
+                if (end > begin && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer)
+                    || limits.IsEnough(tokens))) break;
                 (longest, positions) = (length, answer);
             }
             yield return begin..end;
@@ -137,12 +142,14 @@ public sealed class AnswerScorer : IDisposable
         var best = Decoder.Greedy(logits);
         var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
         // An answer is written in one way or the other: what the two give adds up.
-        Tensor ByQuestion(Tensor found) => batch.OneRowEach ? found : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
+        Tensor ByQuestion(Tensor found) => batch.OneRowEach ? found
+            : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
         var greedy = ByRow(right.to(ScalarType.Float32));
         if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
 
         var top = new TopTokens(logits, options);
-        var goldMass = top.Probability(logits.gather(1, target.clamp_min(Scalars.Of(0L)).unsqueeze(-1))).select(1, 0); // of a token where an end is asked for: any
+        // of a token where an end is asked for: any
+        var goldMass = top.Probability(logits.gather(1, target.clamp_min(Scalars.Of(0L)).unsqueeze(-1))).select(1, 0);
         var endMass = top.Probability(logits.Take(1, endIds)).sum(-1);
         var factor = goldMass.masked_fill(isEnd, Scalars.Of(0L)).add(endMass * isEnd, Scalars.One); // (`where` has no meta kernel.)
         return ByQuestion(stack([greedy, ByRow(LeaveOutEnd ? factor.masked_fill(isEnd, Scalars.One) : factor)]));

@@ -9,7 +9,8 @@ namespace Slick.Answers;
 /// <summary>
 /// Greedy and sampled answers of all questions behind one prompt, drawn together. The greedy answer and the samples of a
 /// question begin at the same node and part where they differ: a node is computed once, however many samples are at it.
-/// The samples are those of independent draws. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node; one transfer to the device and
+/// The samples are those of independent draws. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's
+/// forward pass a node; one transfer to the device and
 /// one back for each pass. The same seed gives the same answers, whatever else is in the batch (up to rounding).
 /// </summary>
 public sealed class AnswerTree
@@ -74,16 +75,20 @@ public sealed class AnswerTree
             for (; end < questions.Count; end++)
             {
                 var length = questions[end].Own.Length;
-                var most = Math.Min(options.BatchTokens / length, Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+                var most = Math.Min(options.BatchTokens / length,
+                    Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
                 if (end - begin >= most) break;
-                if (length > questions[begin].Own.Length && (batch.Shared?.Tokens ?? 0) + length + options.MaxAnswerTokens > decoder.Config.MaxPositions) break;
+                if (length > questions[begin].Own.Length
+                    && (batch.Shared?.Tokens ?? 0) + length + options.MaxAnswerTokens > decoder.Config.MaxPositions) break;
             }
             yield return begin..end;
             begin = end;
         }
     }
 
-    /// <summary>The answers to one of <see cref="Batches"/>, each with its question's place in the order in which the batch was given them.</summary>
+    /// <summary>
+    /// The answers to one of <see cref="Batches"/>, each with its question's place in the order in which the batch was given them.
+    /// </summary>
     internal IEnumerable<(int Index, DrawnAnswers Answers)> Draw(PromptBatch batch, Range part, int seed, CancellationToken cancellation)
     {
         using var inference = inference_mode();
@@ -105,7 +110,8 @@ public sealed class AnswerTree
         return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
     }
 
-    // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the left.
+    // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the
+    // left.
     private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Lengths, CancellationToken Cancellation);
 
     // What a pass over nodes found: for each the greedy token and those of its samples (width of them), and their caches.
@@ -119,14 +125,17 @@ public sealed class AnswerTree
         var earlier = level.Present.Tokens;
         var positions = (drawing.Shared?.Tokens ?? 0) + earlier + 1;
         if (positions > decoder.Config.MaxPositions)
-            throw new SlickException($"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
+            throw new SlickException(
+                $"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} "
+                + $"positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
         left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
         var room = Math.Max(1, Math.Min(options.BatchTokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
         for (var first = 0; first < children.Count; first += room)
         {
             var count = Math.Min(room, children.Count - first);
             Node[] part = [.. children.GetRange(first, count)];
-            var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present, depth + 1);
+            var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present,
+                depth + 1);
             using (next.Present) Grow(drawing, part, next, depth + 1, left);
         }
     }
@@ -145,8 +154,11 @@ public sealed class AnswerTree
                 uniforms[r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
         var isRoot = parents is null;
         var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
-        var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p); // the token that a draw follows; a node's parent
-        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device).split( // one transfer a pass
+        // the token that a draw follows; a node's parent
+        var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p);
+        // one transfer a pass
+        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device)
+            .split(
             [ids.Length, rows, rows, uniforms.Length, places.Length, real.Length]);
         using var past = isRoot ? null : before!.Rows(all[1]);
         var leftPadding = padding.All(p => p == 0) ? null : all[2];

@@ -12,7 +12,7 @@ namespace Slick.Answers;
 /// of a weight. A row with T tokens behind P shared and S earlier ones, of whose positions A are asked for logits, takes
 /// one layer's activations   T (18 D + 12 (K G + 2 K) h + 4 I) w  (copies at norms, rotations and gates counted)
 ///   and in bf16, beside it  T (36 D + 9 (K G + K) h)             (norms are computed in fp32)
-/// its scores                6 x 4 K G T (P + S + T)              (as products, capped, masked, joined, as shares, the prompt's copied; fp32)
+/// its scores 6 x 4 K G T (P + S + T) (as products, capped, masked, joined, as shares, the prompt's copied; fp32)
 /// its keys and values       2 L K h (2 S + T) w                  (S gathered from the parents, then joined with T)
 /// its logits                3 x 4 A V                            (with a soft cap or in fp32 beside bf16, and the top k)
 /// </summary>
@@ -32,7 +32,10 @@ internal sealed class BatchLimits
 
     /// <summary>Bound on a pass's memory, in bytes.</summary>
     public long Bytes { get; init; } = DefaultBytes;
-    /// <summary>Bound on the operations of a batch, the answers drawn from it included: 10 s at 100 GFLOP/s on a CPU, 1 s at 100 TFLOP/s on a GPU. A killed process repeats one batch.</summary>
+    /// <summary>
+    /// Bound on the operations of a batch, the answers drawn from it included: 10 s at 100 GFLOP/s on a CPU, 1 s at 100 TFLOP/s on a GPU. A
+    /// killed process repeats one batch.
+    /// </summary>
     public double Flop { get; init; }
 
     /// <summary>1 GiB.</summary>
@@ -49,11 +52,14 @@ internal sealed class BatchLimits
         Flop = onCpu ? 1e12 : 1e14;
     }
 
-    /// <summary>Memory of one row, in bytes: tokens of its own, earlier ones, positions with logits, and whether its keys and values are kept.</summary>
+    /// <summary>
+    /// Memory of one row, in bytes: tokens of its own, earlier ones, positions with logits, and whether its keys and values are kept.
+    /// </summary>
     public long RowBytes(long tokens, long earlier, long positions, bool keep)
     {
         long heads = config.Heads, kvHeads = config.KeyValueHeads;
-        var activations = tokens * ((18L * config.HiddenSize + 12 * (heads + 2 * kvHeads) * config.HeadDim + 4L * config.IntermediateSize) * width
+        var activations = tokens * ((18L * config.HiddenSize + 12 * (heads + 2 * kvHeads) * config.HeadDim
+            + 4L * config.IntermediateSize) * width
             + (width == 4 ? 0 : 36L * config.HiddenSize + 9 * (heads + kvHeads) * config.HeadDim));
         var scores = 24 * heads * tokens * (prefix + earlier + tokens);
         return activations + scores + 12 * positions * config.VocabularySize + (keep ? KeyValueBytes(2 * earlier + tokens) : 0);
@@ -70,17 +76,24 @@ internal sealed class BatchLimits
     /// <summary>True where a batch of so many tokens is work enough for all of a CPU's cores.</summary>
     public bool IsEnough(long tokens) => onCpu && tokens > EnoughTokens && tokens * (double)config.FlopsPerToken > EnoughFlop;
 
-    /// <summary>Bound on the logits of any batch that <see cref="SamplingOptions.BatchTokens"/> allows, in bytes; of a small model they are nearly all of its memory.</summary>
+    /// <summary>
+    /// Bound on the logits of any batch that <see cref="SamplingOptions.BatchTokens"/> allows, in bytes; of a small model they are nearly
+    /// all of its memory.
+    /// </summary>
     public static long LargestLogits(DecoderConfig config, SamplingOptions options) => 12L * options.BatchTokens * config.VocabularySize;
 
-    /// <summary>Rows, at least one, with which a level of the answer tree takes no more than is left, and keeps at most a quarter of it.</summary>
+    /// <summary>
+    /// Rows, at least one, with which a level of the answer tree takes no more than is left, and keeps at most a quarter of it.
+    /// </summary>
     /// <param name="tokens">Tokens of a row.</param>
     /// <param name="earlier">Tokens that it has had before.</param>
     /// <param name="left">Bytes that the levels above leave.</param>
     public int LevelRows(int tokens, int earlier, long left) =>
-        (int)Math.Clamp(Math.Min(left / RowBytes(tokens, earlier, 1, keep: true), KeptShare * left / KeyValueBytes(earlier + tokens)), 1, int.MaxValue);
+        (int)Math.Clamp(Math.Min(left / RowBytes(tokens, earlier, 1, keep: true), KeptShare * left / KeyValueBytes(earlier + tokens)), 1,
+            int.MaxValue);
 
     /// <summary>Rows, at least one, whose whole answer trees stay within the work: about two nodes a token of the longest answer.</summary>
     public int TreeRows(int tokens, int longest) =>
-        (int)Math.Clamp(Flop / ((tokens + 2.0 * longest) * config.FlopsPerToken + 4.0 * longest * config.HiddenSize * config.VocabularySize), 1, int.MaxValue);
+        (int)Math.Clamp(Flop / ((tokens + 2.0 * longest) * config.FlopsPerToken
+            + 4.0 * longest * config.HiddenSize * config.VocabularySize), 1, int.MaxValue);
 }

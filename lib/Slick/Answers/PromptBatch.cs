@@ -1,3 +1,4 @@
+using System.Globalization;
 using Slick.Analysis;
 using Slick.Facts;
 using Slick.Models;
@@ -18,7 +19,10 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
     /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/>
     /// (<see cref="AnswerTokens.Joined"/>); else null.</summary>
     public int[]? Joined { get; init; }
-    /// <summary>True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where the two part, or it has <see cref="Joined"/>.</summary>
+    /// <summary>
+    /// True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where
+    /// the two part, or it has <see cref="Joined"/>.
+    /// </summary>
     public bool Moved { get; init; }
 }
 
@@ -40,8 +44,10 @@ public sealed class PromptTokens
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
-    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or one that the model does not have.</exception>
-    public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or one that the model does
+    /// not have.</exception>
+    public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
+        IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
         var encoded = questions.Select(q =>
@@ -58,7 +64,9 @@ public sealed class PromptTokens
     }
 }
 
-/// <summary><see cref="PromptTokens"/> and the shared part's keys and values, computed once and attended to by every row; they are never copied.</summary>
+/// <summary>
+/// <see cref="PromptTokens"/> and the shared part's keys and values, computed once and attended to by every row; they are never copied.
+/// </summary>
 public sealed class PromptBatch : IDisposable
 {
     /// <summary>Keys and values of the tokens that all questions begin with; null where there are none.</summary>
@@ -69,7 +77,8 @@ public sealed class PromptBatch : IDisposable
     /// <summary>Computes the shared part, which depends on all questions and not on how they are batched.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokens">The prompt and its questions.</param>
-    /// <param name="shared">The ids of the shared tokens where the caller keeps them on the device, [1, P] (<see cref="Upload"/>); else they are brought there.</param>
+    /// <param name="shared">The ids of the shared tokens where the caller keeps them on the device, [1, P] (<see cref="Upload"/>); else
+    /// they are brought there.</param>
     public PromptBatch(Decoder decoder, PromptTokens tokens, Tensor? shared = null)
     {
         Questions = tokens.Questions;
@@ -96,7 +105,8 @@ public sealed class PromptBatch : IDisposable
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
     /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
-    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, bool forDrawing = false)
+    public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
+        IReadOnlyList<Fact> questions, bool forDrawing = false)
         : this(decoder, new PromptTokens(decoder.Config, tokenizer, format, exemplars, questions, forDrawing)) { }
 
     /// <summary>Draws the exemplars of each prompt: N_ex different ordered lists of dev facts of one relation.</summary>
@@ -106,10 +116,14 @@ public sealed class PromptBatch : IDisposable
     {
         Slick.Runtime.OptionRanges.Check(options, "sampling");
         if (dev.Count < options.Shots + 1)
-            throw new SlickException($"The relation {(dev.Count > 0 ? dev[0].Relation : "?")} has {dev.Count} dev facts; a prompt of {options.Shots} exemplars needs {options.Shots + 1}.");
+            throw new SlickException(
+                $"The relation {(dev.Count > 0 ? dev[0].Relation : "?")} has {dev.Count} dev facts; a prompt of {options.Shots} exemplars "
+                + $"needs {options.Shots + 1}.");
         var different = Enumerable.Range(0, options.Shots).Aggregate(1.0, (n, i) => n * (dev.Count - i));
         if (options.Prompts > different)
-            throw new SlickException(FormattableString.Invariant($"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} exemplars; sampling.prompts = {options.Prompts} asks for more."));
+            throw new SlickException(string.Create(CultureInfo.InvariantCulture, 
+                $"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} "
+                + $"exemplars; sampling.prompts = {options.Prompts} asks for more."));
         var random = new Random(seed);
         var prompts = new List<IReadOnlyList<Fact>>();
         var seen = new HashSet<string>();

@@ -34,7 +34,8 @@ internal sealed class TopTokens
         var ties = logits.eq(edge).sum([-1L], keepdim: true, type: ScalarType.Float32);
         var counted = values.eq(edge).sum([-1L], keepdim: true, type: ScalarType.Float32);
         HasTies = ties.gt(counted).any().to(ScalarType.Int64).view(1).MoveToOuterDisposeScope();
-        total = Weights(values).sum([-1L], keepdim: true).add_(ties.add(counted, Scalars.Of(-1L)).mul_(Weights(edge)), Scalars.One).MoveToOuterDisposeScope();
+        total = Weights(values).sum([-1L], keepdim: true).add_(ties.add(counted, Scalars.Of(-1L)).mul_(Weights(edge)), Scalars.One)
+            .MoveToOuterDisposeScope();
     }
 
     private Tensor Weights(Tensor of) => of.add(best, Scalars.Of(-1L)).mul_(inverse).exp_();
@@ -62,7 +63,8 @@ internal sealed class TopTokens
         var (tokens, place, shares, cumulative) = Places(uniform);
         // Those that tie with the k-th, by their rank among all of the vocabulary.
         var above = values.gt(edge).sum([-1L], keepdim: true);                                    // [R, 1]
-        var before = cat([zeros_like(cumulative.narrow(1, 0, 1)), cumulative], 1).gather(1, above).to(ScalarType.Float32).mul_(Scalars.Of(1 / Whole));
+        var before = cat([zeros_like(cumulative.narrow(1, 0, 1)), cumulative], 1).gather(1, above).to(ScalarType.Float32)
+            .mul_(Scalars.Of(1 / Whole));
         var ranks = logits.eq(edge).cumsum(-1, ScalarType.Int32);                                  // [R, V]
         var last = ranks.narrow(1, ranks.size(1) - 1, 1).add(Scalars.One, Scalars.Of(-1L));        // [R, 1]
         var share = shares.narrow(1, shares.size(1) - 1, 1).clamp_min(Scalars.Of(1e-30));

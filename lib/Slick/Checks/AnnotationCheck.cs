@@ -48,7 +48,8 @@ public static class AnnotationCheck
     /// <param name="progress">Told the relations.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="SlickException">A file is missing or damaged, or a relation is not in it.</exception>
-    public static Report Run(string path, string folder, Compute compute, IReadOnlyCollection<string>? relations, IProgressReport progress, CancellationToken cancellation)
+    public static Report Run(string path, string folder, Compute compute, IReadOnlyCollection<string>? relations, IProgressReport progress,
+        CancellationToken cancellation)
     {
         using var json = JsonPlace.Open(path, "annotation");
         var top = new JsonPlace(path, "", json.RootElement);
@@ -56,7 +57,9 @@ public static class AnnotationCheck
         var chosen = top["relations"].Properties().Where(r => relations is null || relations.Contains(r.Name)).ToList();
         foreach (var relation in relations ?? [])
             if (!chosen.Exists(c => c.Name == relation))
-                throw new SlickException($"{path}: the relation {relation} is not in it; it has {string.Join(", ", top["relations"].Properties().Select(p => p.Name))}.");
+                throw new SlickException(
+                    $"{path}: the relation {relation} is not in it; it has "
+                    + $"{string.Join(", ", top["relations"].Properties().Select(p => p.Name))}.");
         var (loaded, tokenizer) = Checkpoint.Open(folder, compute);
         using var weights = loaded;
         using var decoder = new Decoder(weights);
@@ -68,7 +71,8 @@ public static class AnnotationCheck
         foreach (var (name, place) in chosen)
         {
             progress.Report("annotation", done++, chosen.Count, name);
-            var prompts = place["exemplars"].Items().Select((p, j) => p.Items().Select((e, k) => Exemplar(e, name, -1 - 100 * j - k)).ToArray()).ToArray();
+            var prompts = place["exemplars"].Items()
+                .Select((p, j) => p.Items().Select((e, k) => Exemplar(e, name, -1 - 100 * j - k)).ToArray()).ToArray();
             var questions = place["questions"].Items().Select((q, i) => Read(q, name, all.Count + i, prompts.Length)).ToArray();
             Fact[] facts = [.. questions.Select(q => q.Fact)];
             var exact = new PromptEstimate[prompts.Length][];
@@ -76,8 +80,10 @@ public static class AnnotationCheck
             for (var j = 0; j < prompts.Length; j++)
             {
                 var seed = Annotator.DrawSeed(Seed, name, j);
-                exact[j] = new ExactEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
-                sampled[j] = new SampledEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
+                exact[j] = new ExactEstimator(options, PromptFormat.QuestionAnswer)
+                    .Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
+                sampled[j] = new SampledEstimator(options, PromptFormat.QuestionAnswer)
+                    .Estimate(decoder, tokenizer, prompts[j], facts, seed, cancellation);
                 for (var i = 0; i < facts.Length; i++)
                 {
                     var (ours, theirs) = (sampled[j][i].GreedyAnswer, questions[i].Greedy[j]);
@@ -86,7 +92,9 @@ public static class AnnotationCheck
                     var (apart, text) = Tie(decoder, tokenizer, prompts[j], facts[i], ours, theirs);
                     var near = apart <= tie;
                     if (!near && (ours == facts[i].Answer) != (theirs == facts[i].Answer)) wrong++;
-                    remarks.Add(string.Create(CultureInfo.InvariantCulture, $"{name}, prompt {j + 1}, '{facts[i].Question}': greedy '{ours}' instead of '{theirs}'; {text}{(near ? ": a near tie" : "")}"));
+                    remarks.Add(string.Create(CultureInfo.InvariantCulture,
+                        $"{name}, prompt {j + 1}, '{facts[i].Question}': greedy '{ours}' instead of '{theirs}'; "
+                        + $"{text}{(near ? ": a near tie" : "")}"));
                 }
             }
             all.AddRange(questions.Select((q, i) => (q, new Ours([.. exact.Select(e => e[i])], [.. sampled.Select(s => s[i])]))));
@@ -94,7 +102,8 @@ public static class AnnotationCheck
         return Compare(all, options, remarks, different, wrong);
     }
 
-    private static Report Compare(List<(Reference Theirs, Ours Ours)> all, SamplingOptions options, List<string> remarks, int different, int wrong)
+    private static Report Compare(List<(Reference Theirs, Ours Ours)> all, SamplingOptions options, List<string> remarks, int different,
+        int wrong)
     {
         var (largest, unlikely) = (0.0, 0);
         var residuals = new List<double>();
@@ -106,12 +115,15 @@ public static class AnnotationCheck
                 var apart = Math.Abs(ours.Exact[j].SampledCorrect - p);
                 largest = double.IsNaN(apart) ? double.NaN : Math.Max(largest, apart);
                 if (p is > 0.02 and < 0.98)
-                    residuals.Add((ours.Sampled[j].SampledCorrect * options.Samples - options.Samples * p) / Math.Sqrt(options.Samples * p * (1 - p)));
+                    residuals.Add((ours.Sampled[j].SampledCorrect * options.Samples - options.Samples * p) / Math.Sqrt(
+                        options.Samples * p * (1 - p)));
             }
             var greedy = ours.Exact.Count(e => e.GreedyCorrect);
-            var none = ours.Exact.Aggregate(1.0, (product, e) => product * Math.Pow(1 - Math.Clamp(e.SampledCorrect, 0, 1), options.Samples));
+            var none = ours.Exact.Aggregate(1.0, (product, e) =>
+                product * Math.Pow(1 - Math.Clamp(e.SampledCorrect, 0, 1), options.Samples));
             var (known, drawn) = (ours.Sampled.Count(s => s.GreedyCorrect), ours.Sampled.Sum(s => s.SampledCorrect));
-            var category = known == ours.Sampled.Length ? Category.HighlyKnown : known > 0 ? Category.MaybeKnown : drawn > 0 ? Category.WeaklyKnown : Category.Unknown;
+            var category = known == ours.Sampled.Length ? Category.HighlyKnown : known > 0 ? Category.MaybeKnown : drawn > 0
+                ? Category.WeaklyKnown : Category.Unknown;
             double Chance(Category label) => label switch
             {
                 Category.HighlyKnown => greedy == ours.Exact.Length ? 1 : 0,
@@ -122,15 +134,19 @@ public static class AnnotationCheck
             var (chance, own) = (Chance(theirs.Category), Chance(category));
             if (Math.Min(chance, own) < Unlikely) unlikely++;
             if (category != theirs.Category)
-                remarks.Add(string.Create(CultureInfo.InvariantCulture, $"{theirs.Fact.Relation}, '{theirs.Fact.Question}': {category} (probability {own:G3}) instead of {theirs.Category} (probability {chance:G3})"));
+                remarks.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"{theirs.Fact.Relation}, '{theirs.Fact.Question}': {category} (probability {own:G3}) instead of {theirs.Category} "
+                    + $"(probability {chance:G3})"));
         }
         var answers = all.Sum(a => a.Theirs.P.Length);
         List<Comparison> comparisons =
         [
-            new("greedy answers that differ, share", different / (double)answers, 0.005, FormattableString.Invariant($"{different} of {answers}")),
+            new("greedy answers that differ, share", different / (double)answers, 0.005,
+                FormattableString.Invariant($"{different} of {answers}")),
             new("greedy answers right here and wrong there, or the reverse, without a near tie", wrong, 0),
             new("probability of a right sample", largest, 1e-3, "largest difference"),
-            new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}"), unlikely, Math.Max(1, 0.02 * all.Count), FormattableString.Invariant($"of {all.Count}")),
+            new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}"), unlikely,
+                Math.Max(1, 0.02 * all.Count), FormattableString.Invariant($"of {all.Count}")),
         ];
         // A relation of which the model knows next to nothing has no case to compare.
         if (residuals.Count < FewestResiduals)
@@ -140,15 +156,18 @@ public static class AnnotationCheck
             var (mean, deviation) = residuals.MeanStandardDeviation();
             // Where a part of the file is checked, chance alone may be larger than the limits for all of it: three standard errors.
             var error = 3 / Math.Sqrt(residuals.Count);
-            comparisons.Add(new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error), FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")));
-            comparisons.Add(new("the same: standard deviation, from 1", Math.Abs(deviation - 1), Math.Max(0.15, error / Math.Sqrt(2)), FormattableString.Invariant($"{deviation:F3}")));
+            comparisons.Add(new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error),
+                FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")));
+            comparisons.Add(new("the same: standard deviation, from 1", Math.Abs(deviation - 1), Math.Max(0.15, error / Math.Sqrt(2)),
+                FormattableString.Invariant($"{deviation:F3}")));
         }
         return new(comparisons, remarks, all.Count);
     }
 
     private static SamplingOptions Protocol(JsonPlace place)
     {
-        double Real(string name) => place[name].Value.ValueKind == JsonValueKind.Number ? place[name].Value.GetDouble() : throw place[name].Wrong("expected is a number");
+        double Real(string name) => place[name].Value.ValueKind == JsonValueKind.Number ? place[name].Value.GetDouble()
+            : throw place[name].Wrong("expected is a number");
         var options = new SamplingOptions
         {
             Prompts = place["prompts"].Number(),
@@ -159,7 +178,8 @@ public static class AnnotationCheck
             MaxAnswerTokens = place["max_new_tokens"].Number(),
         };
         var wrong = new List<ValidationResult>();
-        return Validator.TryValidateObject(options, new(options), wrong, validateAllProperties: true) ? options : throw place.Wrong(wrong[0].ErrorMessage ?? "a value is out of range");
+        return Validator.TryValidateObject(options, new(options), wrong, validateAllProperties: true) ? options
+            : throw place.Wrong(wrong[0].ErrorMessage ?? "a value is out of range");
     }
 
     private static Fact Exemplar(JsonPlace place, string relation, int id) => place.Items().ToArray() is [var question, var answer]
@@ -173,23 +193,28 @@ public static class AnnotationCheck
             T[] values = [.. place[name].Items().Select(read)];
             return values.Length == prompts ? values : throw place[name].Wrong($"expected are {prompts} values, one a prompt");
         }
-        var fact = new Fact { Id = id, Relation = relation, Split = Split.Train, Subject = "", Question = place["question"].Text(), Answer = place["answer"].Text() };
+        var fact = new Fact { Id = id, Relation = relation, Split = Split.Train, Subject = "", Question = place["question"].Text(),
+            Answer = place["answer"].Text() };
         if (!Enum.TryParse<Category>(place["category"].Text(), out var category)) throw place["category"].Wrong("no category of SliCK");
-        return new(fact, Of("greedy", p => p.Text()), Of("p", p => p.Value.ValueKind == JsonValueKind.Number ? p.Value.GetDouble() : throw p.Wrong("expected is a number")),
+        return new(fact, Of("greedy", p => p.Text()),
+            Of("p", p => p.Value.ValueKind == JsonValueKind.Number ? p.Value.GetDouble() : throw p.Wrong("expected is a number")),
             Of("sampled_correct", p => p.Number()), category);
     }
 
     // The logits of the first token in which two answers differ, and how far they are apart.
-    private static (double Apart, string Text) Tie(Decoder decoder, ITokenizer tokenizer, Fact[] exemplars, Fact fact, string ours, string theirs)
+    private static (double Apart, string Text) Tie(Decoder decoder, ITokenizer tokenizer, Fact[] exemplars, Fact fact, string ours,
+        string theirs)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        var prompt = string.Concat(exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
+        var prompt = string.Concat(exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)))
+            + PromptFormat.QuestionAnswer.Prompt(fact.Question);
         int[] a = tokenizer.EncodePrompt($"{prompt} {ours}\n"), b = tokenizer.EncodePrompt($"{prompt} {theirs}\n");
         var same = a.Zip(b).TakeWhile(p => p.First == p.Second).Count();
         if (same == 0 || same >= Math.Min(a.Length, b.Length)) return (double.PositiveInfinity, "the same tokens");
         var (hidden, _) = decoder.Forward(tensor(a[..same], ScalarType.Int64).to(decoder.Device).view(1, same));
         var logits = HostTransfer.Read<float>(decoder.Logits(hidden.select(1, same - 1)).to(ScalarType.Float32));
-        return (Math.Abs(logits[a[same]] - logits[b[same]]), FormattableString.Invariant($"logits {logits[a[same]]:F4} and {logits[b[same]]:F4}"));
+        return (Math.Abs(logits[a[same]] - logits[b[same]]),
+            FormattableString.Invariant($"logits {logits[a[same]]:F4} and {logits[b[same]]:F4}"));
     }
 }

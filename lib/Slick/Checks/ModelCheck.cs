@@ -36,13 +36,17 @@ public static class ModelCheck
     /// <param name="progress">Told what is compared.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <exception cref="SlickException">A file is missing or damaged.</exception>
-    public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress, CancellationToken cancellation)
+    public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress,
+        CancellationToken cancellation)
     {
-        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name a checkpoint with golden files beside it.");
+        if (!Directory.Exists(folder)) throw new SlickException(
+            $"{folder}: there is no such folder; name a checkpoint with golden files beside it.");
         foreach (var file in Directory.GetFiles(folder).Where(f => Path.GetExtension(f) is ".json" or ".safetensors")
             .Order(StringComparer.Ordinal))
             NotDownloaded.Refuse(file);
-        if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException($"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a model).");
+        if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
+            $"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a "
+            + $"model).");
         var results = new List<Comparison>();
         foreach (var config in (string[])["config.json", "config.v4.json"])
         {
@@ -51,14 +55,16 @@ public static class ModelCheck
             check.Run(steps, cancellation);
             results.AddRange(check.Results.Select(r => r with { What = $"{config}: {r.What}" }));
         }
-        return results.Count > 0 ? results : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; see the README for its format.");
+        return results.Count > 0 ? results
+            : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; see the README for its format.");
     }
 
     private sealed class Golden(string folder, string config, Compute compute, IProgressReport progress)
     {
         private readonly bool reduced = compute.DType != ScalarType.Float32;
         private double layers;     // L
-        private double logitError; // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
+        // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
+        private double logitError;
 
         private readonly Safetensors file = Safetensors.Open(Path.Combine(folder, "golden.safetensors"));
 
@@ -97,11 +103,13 @@ public static class ModelCheck
 
         private Tensor Ids(string name) => Read(name).to(ScalarType.Int64);
 
-        private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble() : throw place.Wrong("expected is a number");
+        private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble()
+            : throw place.Wrong("expected is a number");
 
         // In bf16: of a logit, relative to all logits, and of a gradient.
         private double LogitLimit => 2 * Math.Sqrt(13 * layers + 3) * Unit;
-        private double GradientLimit => Math.Min(0.5, Math.Sqrt(2) * LogitLimit + logitError); // of two gradients that have nothing in common: about 1.4
+        // of two gradients that have nothing in common: about 1.4
+        private double GradientLimit => Math.Min(0.5, Math.Sqrt(2) * LogitLimit + logitError);
         private double NormLimit => GradientLimit * GradientLimit + Unit; // what is added at random is at right angles, nearly
 
         private void Logits(Decoder decoder)
@@ -114,7 +122,8 @@ public static class ModelCheck
             {
                 var mask = Ids("padded_mask");
                 var real = mask.unsqueeze(-1);
-                Near("left-padded logits", Read("padded_logits") * real, Of(decoder, Ids("padded_ids"), mask.eq(Scalars.Of(0L)).sum(1)) * real);
+                Near("left-padded logits", Read("padded_logits") * real,
+                    Of(decoder, Ids("padded_ids"), mask.eq(Scalars.Of(0L)).sum(1)) * real);
             }
             if (!Has("greedy")) return;
             var expected = HostTransfer.Read<long>(Ids("greedy"));
@@ -135,7 +144,8 @@ public static class ModelCheck
                 drawn.Add(HostTransfer.Read<long>(next)[0]);
             }
             past?.Dispose();
-            Results.Add(new("greedy tokens that differ", expected.Zip(drawn).Count(p => p.First != p.Second), 0, FormattableString.Invariant($"{expected.Length} tokens")));
+            Results.Add(new("greedy tokens that differ", expected.Zip(drawn).Count(p => p.First != p.Second), 0,
+                FormattableString.Invariant($"{expected.Length} tokens")));
         }
 
         // In bf16 near ties go either way, and all that follows with them: how far each token of the reference is behind the largest logit.
@@ -145,10 +155,12 @@ public static class ModelCheck
             var logits = Of(decoder, all.narrow(1, 0, all.size(1) - 1), null).narrow(1, start.size(1) - 1, expected.Length)[0]; // [n, V]
             var behind = logits.amax([-1L]) - logits.gather(1, all.narrow(1, start.size(1), expected.Length).view(-1, 1)).select(1, 0);
             // Of the difference of two logits, four standard deviations.
-            Results.Add(new("greedy tokens: logit below the largest", HostTransfer.Read<float>(behind.max())[0], 4 * Math.Sqrt(2) * logitError, FormattableString.Invariant($"{expected.Length} tokens")));
+            Results.Add(new("greedy tokens: logit below the largest", HostTransfer.Read<float>(behind.max())[0],
+                4 * Math.Sqrt(2) * logitError, FormattableString.Invariant($"{expected.Length} tokens")));
         }
 
-        private static Tensor Of(Decoder decoder, Tensor ids, Tensor? padding) => decoder.Logits(decoder.Forward(ids, padding: padding).Hidden).to(ScalarType.Float32);
+        private static Tensor Of(Decoder decoder, Tensor ids, Tensor? padding) =>
+            decoder.Logits(decoder.Forward(ids, padding: padding).Hidden).to(ScalarType.Float32);
 
         private void Prompts(Decoder decoder)
         {
@@ -159,9 +171,11 @@ public static class ModelCheck
                 var ids = Ids($"{name}.ids").view(1, -1);
                 var logits = Of(decoder, ids, null);
                 Near($"{name}: last logits", Read($"{name}.last_logits").view(-1), logits.select(1, ids.size(1) - 1).view(-1));
-                var probabilities = logits.log_softmax(-1).narrow(1, 0, ids.size(1) - 1).gather(2, ids.narrow(1, 1, ids.size(1) - 1).unsqueeze(-1));
+                var probabilities = logits.log_softmax(-1).narrow(1, 0, ids.size(1) - 1)
+                    .gather(2, ids.narrow(1, 1, ids.size(1) - 1).unsqueeze(-1));
                 var expected = Read($"{name}.log_probability_of_each_token").view(-1);
-                Near($"{name}: log-probabilities", expected, probabilities.view(-1), Math.Sqrt(2) * LogitLimit * Spread(logits) / Rms(expected));
+                Near($"{name}: log-probabilities", expected, probabilities.view(-1),
+                    Math.Sqrt(2) * LogitLimit * Spread(logits) / Rms(expected));
             }
         }
 
@@ -175,14 +189,17 @@ public static class ModelCheck
                 cancellation.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
                 var loss = Loss(decoder, Ids("input_ids"), Ids("labels"));
-                Value(FormattableString.Invariant($"loss after {step} steps"), losses[step], loss, LossLimit(1e-4, moved, losses[step] - losses[0]));
+                Value(FormattableString.Invariant($"loss after {step} steps"), losses[step], loss,
+                    LossLimit(1e-4, moved, losses[step] - losses[0]));
                 if (step == losses.Length - 1) break;
                 if (step == steps) return;
                 if (step == 0)
                 {
                     using var noGrad = no_grad();
-                    Value("norm of the gradient", Real(golden["grad_norm_step_1"]), AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : Relative) * Real(golden["grad_norm_step_1"]));
-                    foreach (var name in file.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+                    Value("norm of the gradient", Real(golden["grad_norm_step_1"]), AdamW.Norm(decoder.Weights.FlatGradient!),
+                        (reduced ? NormLimit : Relative) * Real(golden["grad_norm_step_1"]));
+                    foreach (var name in file.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal))
+                        .Order(StringComparer.Ordinal))
                         Near(name, Read(name), decoder.Weights.Gradient(Parameter(decoder, name)), GradientLimit);
                 }
                 optimizer.Step(rate);
@@ -192,7 +209,8 @@ public static class ModelCheck
             {
                 var expected = Read(name);
                 // Rounded when it was loaded and after each step; a step is about the rate, and has the gradient's error.
-                Near(name, expected, decoder.Weights[Parameter(decoder, name)], losses.Length * Unit + (losses.Length - 1) * rate * GradientLimit / Rms(expected));
+                Near(name, expected, decoder.Weights[Parameter(decoder, name)],
+                    losses.Length * Unit + (losses.Length - 1) * rate * GradientLimit / Rms(expected));
             }
         }
 
@@ -203,15 +221,18 @@ public static class ModelCheck
             return reduced ? Math.Min(1, Unit / 2 * Rms(decoder.Weights.Flat) / rate) : 0;
         }
 
-        // Of a mean of log-probabilities; in bf16 that of two logits' difference, and the share of the descent that the weights' rounding can add or take.
-        private double LossLimit(double single, double moved, double descent) => reduced ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
+        // Of a mean of log-probabilities; in bf16 that of two logits' difference, and the share of the descent that the weights' rounding
+        // can add or take.
+        private double LossLimit(double single, double moved, double descent) => reduced
+            ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
 
         // The parameter that a golden tensor is about: what stands behind the first point of its name.
         private string Parameter(Decoder decoder, string name)
         {
             var parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
             return decoder.Weights.Find(parameter) is not null ? parameter
-                : throw new SlickException($"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
+                : throw new SlickException(
+                    $"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
         }
 
         // A step on each batch in turn.
@@ -230,12 +251,14 @@ public static class ModelCheck
                 // Right padding: causal attention and the labels keep it out.
                 var loss = Loss(decoder, Ids($"{batch}.ids"), Ids($"{batch}.labels"));
                 var last = step == losses.Length - 1;
-                Value(last ? "loss after the last step" : FormattableString.Invariant($"loss of step {step + 1}"), losses[step], loss, LossLimit(1e-3, moved, losses[step] - losses[0]));
+                Value(last ? "loss after the last step" : FormattableString.Invariant($"loss of step {step + 1}"), losses[step], loss,
+                    LossLimit(1e-3, moved, losses[step] - losses[0]));
                 if (last) break;
                 // In bf16 the weights stand elsewhere after the first step: where a step is less than half a unit, they move late.
                 if (step < (reduced ? Math.Min(1, norms.Length) : norms.Length))
                     using (no_grad())
-                        Value(FormattableString.Invariant($"norm of the gradient, step {step + 1}"), norms[step], AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : 1e-3) * norms[step]);
+                        Value(FormattableString.Invariant($"norm of the gradient, step {step + 1}"), norms[step],
+                            AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : 1e-3) * norms[step]);
                 optimizer.Step(rate);
             }
         }
@@ -243,14 +266,17 @@ public static class ModelCheck
         private Tensor Loss(Decoder decoder, Tensor ids, Tensor labels)
         {
             var length = ids.size(1) - 1;
-            var logits = decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, length)).reshape(-1, decoder.Config.VocabularySize).to(ScalarType.Float32); // as transformers does
+            // as transformers does
+            var logits = decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, length)).reshape(-1, decoder.Config.VocabularySize)
+                .to(ScalarType.Float32);
             if (reduced) logitError = Math.Max(logitError, LogitLimit * Spread(logits.detach()));
             var loss = nn.functional.cross_entropy(logits, labels.narrow(1, 1, length).reshape(-1), ignore_index: -100);
             loss.backward();
             return loss;
         }
 
-        private static double Rms(Tensor values) => HostTransfer.Read<float>(values.to(ScalarType.Float32).pow(Scalars.Of(2L)).mean().sqrt())[0];
+        private static double Rms(Tensor values) =>
+            HostTransfer.Read<float>(values.to(ScalarType.Float32).pow(Scalars.Of(2L)).mean().sqrt())[0];
 
         // Of logits around their mean at each position.
         private static double Spread(Tensor logits) => Rms(logits - logits.mean([-1L], keepdim: true));
@@ -259,13 +285,16 @@ public static class ModelCheck
         private void Near(string what, Tensor expected, Tensor actual, double? limit = null)
         {
             if (!expected.shape.SequenceEqual(actual.shape))
-                throw new SlickException($"{what}: the golden file has the shape [{string.Join(", ", expected.shape)}], the model gives [{string.Join(", ", actual.shape)}]; the two are not of one model.");
+                throw new SlickException(
+                    $"{what}: the golden file has the shape [{string.Join(", ", expected.shape)}], the model gives "
+                    + $"[{string.Join(", ", actual.shape)}]; the two are not of one model.");
             (expected, actual) = (expected.to(ScalarType.Float32), actual.to(ScalarType.Float32));
             if (reduced)
             {
                 var size = Rms(expected);
                 if (limit is null) logitError = Math.Max(logitError, LogitLimit * Spread(expected));
-                Results.Add(new(what, Rms(expected - actual), (limit ?? LogitLimit) * size, string.Create(CultureInfo.InvariantCulture, $"root mean square, of values of {size:G4}")));
+                Results.Add(new(what, Rms(expected - actual), (limit ?? LogitLimit) * size,
+                    string.Create(CultureInfo.InvariantCulture, $"root mean square, of values of {size:G4}")));
                 return;
             }
             var largest = HostTransfer.Read<float>(expected.abs().max())[0];
@@ -276,7 +305,8 @@ public static class ModelCheck
         private void Value(string what, double expected, Tensor actual, double limit)
         {
             var value = HostTransfer.Read<float>(actual.detach().to(ScalarType.Float32))[0];
-            Results.Add(new(what, Math.Abs(value - expected), limit, string.Create(CultureInfo.InvariantCulture, $"{value:G6}, reference {expected:G6}")));
+            Results.Add(new(what, Math.Abs(value - expected), limit,
+                string.Create(CultureInfo.InvariantCulture, $"{value:G6}, reference {expected:G6}")));
         }
     }
 }

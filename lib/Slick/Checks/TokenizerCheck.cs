@@ -16,9 +16,11 @@ public static class TokenizerCheck
     /// <exception cref="SlickException">A file is missing or damaged.</exception>
     public static IReadOnlyList<Comparison> Run(string folder)
     {
-        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name one with tokenizer.json and golden.jsonl.");
+        if (!Directory.Exists(folder)) throw new SlickException(
+            $"{folder}: there is no such folder; name one with tokenizer.json and golden.jsonl.");
         var path = Path.Combine(folder, "golden.jsonl");
-        if (!File.Exists(path)) throw new SlickException($"{path}: there is no such file to compare with; it holds a text with its ids a line (README, Annotate a model).");
+        if (!File.Exists(path)) throw new SlickException(
+            $"{path}: there is no such file to compare with; it holds a text with its ids a line (README, Annotate a model).");
         var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
         var (ids, plain, decoded) = (new Differences(), new Differences(), new Differences());
         var number = 0;
@@ -32,14 +34,17 @@ public static class TokenizerCheck
                 var golden = new JsonPlace($"{path}, line {number}", "", json.RootElement);
                 var text = golden["text"].Text();
                 int[] expected = [.. golden["ids_plain"].Items().Select(p => p.Number())];
-                ids.Add(number, text, string.Join(' ', golden["ids"].Items().Select(p => p.Number())), string.Join(' ', tokenizer.Encode(text)));
+                ids.Add(number, text, string.Join(' ', golden["ids"].Items().Select(p => p.Number())),
+                    string.Join(' ', tokenizer.Encode(text)));
                 plain.Add(number, text, string.Join(' ', expected), string.Join(' ', tokenizer.Encode(text, addSpecialTokens: false)));
                 decoded.Add(number, text, golden["decoded"].Text(), tokenizer.Decode(expected));
             }
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{path}, line {number}: no readable golden encodings ({e.Message}); each line is a JSON object with text, ids, ids_plain and decoded.", e);
+            throw new SlickException(
+                $"{path}, line {number}: no readable golden encodings ({e.Message}); each line is a JSON object with text, ids, ids_plain "
+                + $"and decoded.", e);
         }
         if (number == 0) throw new SlickException($"{path}: the file is empty.");
         return [ids.Compared("ids"), plain.Compared("ids without added tokens"), decoded.Compared("decoded text")];
@@ -54,10 +59,12 @@ public static class TokenizerCheck
         {
             lines++;
             if (string.Equals(expected, got, StringComparison.Ordinal)) return;
-            if (wrong++ == 0) first = FormattableString.Invariant($"; first, in line {line}: {Quoted(text)} gives {Quoted(got)} instead of {Quoted(expected)}");
+            if (wrong++ == 0) first = FormattableString.Invariant(
+                $"; first, in line {line}: {Quoted(text)} gives {Quoted(got)} instead of {Quoted(expected)}");
         }
 
-        public Comparison Compared(string what) => new(what, wrong, 0, FormattableString.Invariant($"{wrong} of {lines} lines differ{first}"));
+        public Comparison Compared(string what) =>
+            new(what, wrong, 0, FormattableString.Invariant($"{wrong} of {lines} lines differ{first}"));
 
         private static string Quoted(string text) => JsonSerializer.Serialize(text.Length > 200 ? text[..200] + "..." : text);
     }

@@ -17,9 +17,11 @@ namespace Slick.Experiments;
 /// <param name="Options">What was asked, and how.</param>
 /// <param name="NumberFormat">fp32 or bf16.</param>
 /// <param name="Labels">The labels, relation by relation.</param>
-/// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the line.</param>
+/// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the
+/// line.</param>
 /// <param name="Table">The labels' file: Parquet, in the store.</param>
-public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels, int MovedBoundaries, string Table)
+public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels,
+    int MovedBoundaries, string Table)
 {
     /// <summary>Whose questions were asked; the paper's numbers are about EntityQuestions.</summary>
     public string Source { get; init; } = EntityQuestions;
@@ -73,7 +75,8 @@ public static class Annotation
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="UsageException">There is no such relation, or it has no questions in the split.</exception>
     /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
-    public static AnnotationResult Run(string model, string data, AnnotationOptions options, RunStore store, Compute compute, IProgressReport? progress = null, CancellationToken cancellation = default)
+    public static AnnotationResult Run(string model, string data, AnnotationOptions options, RunStore store, Compute compute,
+        IProgressReport? progress = null, CancellationToken cancellation = default)
     {
         progress ??= Progress.None;
         options.Check();
@@ -94,23 +97,28 @@ public static class Annotation
                 : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = options.Bytes };
             if (tokenizer.UnknownId is { } unknown)
             {
-                var ids = parts.SelectMany(p => p.Questions).SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
+                var ids = parts.SelectMany(p => p.Questions)
+                    .SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
                 var share = ids.Count(id => id == unknown) / (double)Math.Max(1, ids.Count);
-                if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture, $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
+                if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture,
+                    $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
             }
             void Label(int i)
             {
                 using var decoder = new Decoder(weights);
                 var stage = string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})");
-                parts[i].Stage.Ensure(scratch => Work(parts[i], stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
+                parts[i].Stage.Ensure(scratch =>
+                    Work(parts[i], stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
             }
             List<Part> left = [.. parts.Where(p => !p.Stage.IsComplete)];
             // A model of the lab's size leaves cores idle: one relation a core then, as in a study.
             if (compute.Device.type == DeviceType.CPU && weights.Config.FlopsPerToken < SmallFlopsPerToken)
             {
                 // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
-                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1, SideBySide.Width);
-                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation)), cancellation);
+                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
+                    SideBySide.Width);
+                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width,
+                    cancellation)), cancellation);
                 SideBySide.For(parts.Count, Label, cancellation, width);
             }
             else
@@ -119,8 +127,10 @@ public static class Annotation
                 for (var i = 0; i < parts.Count; i++) Label(i);
             }
         }
-        var table = store.Stage(format, "table", Version, $"SliCK's labels of {name}: {Described(options)}", new { }, options.Seed, [.. parts.Select(p => p.Stage.Key)]);
-        table.Ensure(_ => folder => Tables.Write(Path.Combine(folder, "labels.parquet"), [.. parts.SelectMany(p => Tables.Read<LabelRow>(p.Stage.File("labels.parquet")))]));
+        var table = store.Stage(format, "table", Version, $"SliCK's labels of {name}: {Described(options)}", new { }, options.Seed,
+            [.. parts.Select(p => p.Stage.Key)]);
+        table.Ensure(_ => folder => Tables.Write(Path.Combine(folder, "labels.parquet"),
+            [.. parts.SelectMany(p => Tables.Read<LabelRow>(p.Stage.File("labels.parquet")))]));
         var moved = parts.Sum(p => Tables.Read<RelationRow>(p.Stage.File("relation.parquet")).Sum(r => r.MovedBoundaries));
         return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"));
     }
@@ -138,13 +148,15 @@ public static class Annotation
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
     /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
-    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, string preset = "quick", int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
+    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, string preset = "quick",
+        int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
     {
         if (model.Length == 0)
         {
             var lab = Study.OpenModel(preset, seed, device, store);
             var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
-            return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0, "") { Source = "the lab's invented world" }, lab);
+            return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0,
+                "") { Source = "the lab's invented world" }, lab);
         }
         var compute = Compute.Choose(device, dtype);
         var options = new AnnotationOptions { Questions = questions, Seed = seed };
@@ -159,10 +171,13 @@ public static class Annotation
     /// <param name="data">The dataset's folder.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
-        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser }, BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
+        new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser },
+            BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
 
     private static string Described(AnnotationOptions options) =>
-        string.Create(CultureInfo.InvariantCulture, $"{options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}{(options.Normaliser == AnswerNormaliser.None ? "" : $" ({options.Normaliser})")}, seed {options.Seed}");
+        string.Create(CultureInfo.InvariantCulture,
+            $"{options.Split.ToString().ToLowerInvariant()}, by "
+            + $"{options.Estimator}{(options.Normaliser == AnswerNormaliser.None ? "" : $" ({options.Normaliser})")}, seed {options.Seed}");
 
     private static Action<string> Work(Part part, string stage, string scratch, Decoder decoder, ITokenizer tokenizer, IEstimator estimator,
         AnnotationOptions options, IProgressReport progress, CancellationToken cancellation)
@@ -173,13 +188,15 @@ public static class Annotation
             if (File.Exists(FileOf(scratch, j)))
                 foreach (var row in Tables.Read<EstimateRow>(FileOf(scratch, j)))
                     estimates[j][row.Question] = new(row.GreedyCorrect, row.SampledCorrect, row.GreedyAnswer, row.MovedBoundary);
-        void Report(int j) => progress.Report(stage, estimates.Sum(prompt => prompt.Count(e => e is not null)), (double)estimates.Length * part.Questions.Count,
+        void Report(int j) => progress.Report(stage, estimates.Sum(prompt => prompt.Count(e => e is not null)),
+            (double)estimates.Length * part.Questions.Count,
             string.Create(CultureInfo.InvariantCulture, $"prompt {j + 1} of {estimates.Length}, {part.Questions.Count} questions"));
         Report(Math.Max(0, Array.FindIndex(estimates, prompt => prompt.Contains(null))));
 
         var checkpoints = new CheckpointClock();
         var unsaved = new SortedSet<int>();
-        var labels = Annotator.Label(decoder, tokenizer, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates, j =>
+        var labels = Annotator.Label(decoder, tokenizer, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates,
+            j =>
         {
             unsaved.Add(j);
             Report(j);
@@ -194,30 +211,37 @@ public static class Annotation
         {
             Tables.Write(Path.Combine(folder, "labels.parquet"), labels);
             Tables.Write(Path.Combine(folder, "relation.parquet"),
-                [new RelationRow { Relation = part.Relation, MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)) }]);
+                [new RelationRow { Relation = part.Relation,
+                    MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)) }]);
         };
     }
 
-    private static string FileOf(string scratch, int prompt) => Path.Combine(scratch, string.Create(CultureInfo.InvariantCulture, $"prompt-{prompt + 1}.parquet"));
+    private static string FileOf(string scratch, int prompt) =>
+        Path.Combine(scratch, string.Create(CultureInfo.InvariantCulture, $"prompt-{prompt + 1}.parquet"));
 
     private static void Save(string path, PromptEstimate?[] estimates) => Tables.Write(path,
         [.. from i in Enumerable.Range(0, estimates.Length)
             where estimates[i] is not null
             let e = estimates[i]!.Value
-            select new EstimateRow { Question = i, GreedyCorrect = e.GreedyCorrect, SampledCorrect = e.SampledCorrect, GreedyAnswer = e.GreedyAnswer, MovedBoundary = e.MovedBoundary }]);
+            select new EstimateRow { Question = i, GreedyCorrect = e.GreedyCorrect, SampledCorrect = e.SampledCorrect,
+                GreedyAnswer = e.GreedyAnswer, MovedBoundary = e.MovedBoundary }]);
 
     // Each relation with its questions and the stage that their content, the model and the options make.
-    private static List<Part> Parts(string model, string modelHash, Dataset dataset, AnnotationOptions options, string format, RunStore store, IProgressReport progress)
+    private static List<Part> Parts(string model, string modelHash, Dataset dataset, AnnotationOptions options, string format,
+        RunStore store, IProgressReport progress)
     {
         var known = dataset.Relations.Select(r => r.Id).ToList();
         if (options.Relations.FirstOrDefault(r => !known.Contains(r)) is { } unknown)
             throw new UsageException($"There is no relation '{unknown}'; there are {string.Join(", ", known)}.");
         var split = options.Split.ToString().ToLowerInvariant();
         var (parts, fewer) = (new List<Part>(), new List<string>());
-        foreach (var relation in dataset.Relations.Where(r => options.Relations.Count == 0 ? r.InDistribution : options.Relations.Contains(r.Id)))
+        foreach (var relation in dataset.Relations.Where(r => options.Relations.Count == 0 ? r.InDistribution
+            : options.Relations.Contains(r.Id)))
         {
             if (options.Split == Split.Train && !relation.InDistribution)
-                throw new UsageException($"{relation.Id} has no train questions: it is out of distribution, the paper tests on it only; use --split test or dev.");
+                throw new UsageException(
+                    $"{relation.Id} has no train questions: it is out of distribution, the paper tests on it only; use --split test or "
+                    + $"dev.");
             var dev = dataset.Of(relation.Id, Split.Dev);
             var questions = dataset.Of(relation.Id, options.Split);
             if (options.Split == Split.Dev)
@@ -225,7 +249,8 @@ public static class Annotation
                 var exemplars = Annotator.Exemplars(dev, options.Sampling, relation.Id, options.Seed).SelectMany(p => p).ToHashSet();
                 questions = [.. questions.Where(q => !exemplars.Contains(q))];
             }
-            if (questions.Count == 0) throw new SlickException($"{relation.Id} has no {split} questions that are not exemplars of its prompts; get the whole dataset.");
+            if (questions.Count == 0) throw new SlickException(
+                $"{relation.Id} has no {split} questions that are not exemplars of its prompts; get the whole dataset.");
             if (options.Questions is { } wanted)
             {
                 if (questions.Count < wanted) fewer.Add($"{relation.Id} {questions.Count}");
@@ -233,10 +258,13 @@ public static class Annotation
                 new Random(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
                 questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
             }
-            var stage = store.Stage(format, "relation", Version, $"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
+            var stage = store.Stage(format, "relation", Version,
+                $"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
                 // A normaliser is named only where there is one: labels without keep the keys that they always had.
-                options.Normaliser == AnswerNormaliser.None ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
-                    : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed, [modelHash, Hash(dev, questions)]);
+                options.Normaliser == AnswerNormaliser.None
+                    ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
+                    : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed,
+                        [modelHash, Hash(dev, questions)]);
             parts.Add(new(relation.Id, questions, dev, stage));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");
@@ -248,7 +276,8 @@ public static class Annotation
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var fact in facts.SelectMany(f => f))
-            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
+            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
 }

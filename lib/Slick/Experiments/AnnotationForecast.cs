@@ -24,7 +24,8 @@ internal static class AnnotationForecast
     /// <param name="options">What is asked.</param>
     /// <param name="sideBySide">Relations that are worked on at once.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator, AnnotationOptions options, int sideBySide, CancellationToken cancellation)
+    public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
+        AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
         using var decoder = new Decoder(weights);
         int Tokens(Fact fact) => tokenizer.Encode($" {fact.Subject} {fact.Answer}", addSpecialTokens: false).Length;
@@ -32,7 +33,8 @@ internal static class AnnotationForecast
         var part = parts[0];
         var exemplars = Annotator.Exemplars(part.Dev, options.Sampling, part.Relation, options.Seed)[0];
         var each = Math.Max(1, tokens[0] / part.Questions.Count) * decoder.Config.FlopsPerToken;
-        var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 256)).ToList();
+        var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 256))
+            .ToList();
 
         // The faster of two: the first pass of a process is slow, and so is one beside other work.
         double Seconds(IReadOnlyList<Fact> questions)
@@ -53,6 +55,8 @@ internal static class AnnotationForecast
         var minutes = options.Sampling.Prompts * (one * parts.Count + perToken * tokens.Sum()) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,
-            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} ({questions:N0} questions of {parts.Count} relation{(parts.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} prompts each); what is finished is kept, so it can be interrupted.");
+            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} "
+                + $"({questions:N0} questions of {parts.Count} relation{(parts.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} "
+                + $"prompts each); what is finished is kept, so it can be interrupted.");
     }
 }

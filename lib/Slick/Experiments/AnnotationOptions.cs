@@ -17,7 +17,10 @@ public sealed record AnnotationOptions
     /// facts that are an exemplar of any of their relation's prompts are not asked about.
     /// </summary>
     public Split Split { get; init; } = Split.Train;
-    /// <summary>Questions of a relation, drawn with the seed, fewer where there are fewer; null for all. A smaller number draws some of the larger one's.</summary>
+    /// <summary>
+    /// Questions of a relation, drawn with the seed, fewer where there are fewer; null for all. A smaller number draws some of the larger
+    /// one's.
+    /// </summary>
     public int? Questions { get; init; }
     /// <summary>Seed of the questions, the exemplars and the draws.</summary>
     public int Seed { get; init; } = 1;

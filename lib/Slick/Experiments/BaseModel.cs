@@ -1,3 +1,4 @@
+using System.Globalization;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Models;
@@ -21,7 +22,10 @@ public sealed class BaseModel : IDisposable
     public int Seed { get; }
     /// <summary>The stage's key in the store.</summary>
     public string Key { get; }
-    /// <summary>The model's folder; that of a stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>; transformers loads it as a <c>LlamaForCausalLM</c>.</summary>
+    /// <summary>
+    /// The model's folder; that of a stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>;
+    /// transformers loads it as a <c>LlamaForCausalLM</c>.
+    /// </summary>
     public string Folder { get; }
     /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
@@ -38,7 +42,8 @@ public sealed class BaseModel : IDisposable
     }
 
     /// <summary>A model that we did not make, with the questions that it is asked.</summary>
-    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) => new(seed, ModelFiles.Hash(folder), folder, dataset, compute);
+    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
+        new(seed, ModelFiles.Hash(folder), folder, dataset, compute);
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>
     /// <param name="options">The study's choices; world and pre-training matter here.</param>
@@ -47,7 +52,8 @@ public sealed class BaseModel : IDisposable
     /// <param name="device">Where the model is trained and loaded.</param>
     /// <param name="progress">Told how far pre-training is.</param>
     /// <param name="cancellation">Stops between steps; at most 20 seconds of work are lost.</param>
-    public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, torch.Device device, IProgressReport progress, CancellationToken cancellation)
+    public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, torch.Device device, IProgressReport progress,
+        CancellationToken cancellation)
     {
         store.Device = device.ToString();
         var stage = StageOf(options, seed, store);
@@ -59,8 +65,11 @@ public sealed class BaseModel : IDisposable
             var tokenizer = WordLevelTokenizer.Train(world.Documents.Concat(questions));
             var documents = world.Documents.Select(d => tokenizer.Encode(d).Append(tokenizer.EosId!.Value).ToArray()).ToArray();
             var tokens = documents.Sum(d => (long)d.Length);
-            progress.Say(FormattableString.Invariant($"World {seed}: {world.Dataset.Facts.Count:N0} facts, {documents.Length:N0} documents, {tokens:N0} tokens a pass, {tokenizer.VocabularySize} words."));
-            using var trained = PreTraining.Run(options.PreTraining, tokenizer.VocabularySize, epoch => [.. world.Order(epoch).SelectMany(i => documents[i])],
+            progress.Say(string.Create(CultureInfo.InvariantCulture, 
+                $"World {seed}: {world.Dataset.Facts.Count:N0} facts, {documents.Length:N0} documents, {tokens:N0} tokens a pass, "
+                + $"{tokenizer.VocabularySize} words."));
+            using var trained = PreTraining.Run(options.PreTraining, tokenizer.VocabularySize, epoch =>
+                [.. world.Order(epoch).SelectMany(i => documents[i])],
                 seed, device, scratch, StageName(seed), progress, cancellation);
             var checkpoint = Path.Combine(scratch, $"done-{Guid.NewGuid():N}"); // of this process alone, also where locks do not work
             Checkpoint.Save(checkpoint, trained);

@@ -29,14 +29,18 @@ public static class FineTuningRuns
     /// <param name="cancellation">Stops between steps; at most about ten seconds of each run are lost.</param>
     /// <returns>Every epoch of every run, every test question's answers, and a sentence for each run that diverged.</returns>
     /// <exception cref="SlickException">D is empty.</exception>
-    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
+    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers,
+        IReadOnlyList<string> Failures) Ensure(BaseModel model, string labelsKey, IReadOnlyList<LabelRow> labels,
         StudyOptions options, IReadOnlyList<Run> runs, RunStore store, IProgressReport progress, CancellationToken cancellation)
     {
         var name = $"fine-tuning (seed {model.Seed})";
-        IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) => SetOf(run with { Arm = run.Arm with { Kind = kind ?? run.Arm.Kind } }, model.Dataset.Facts, labels, options, model.Seed);
+        IReadOnlyList<Fact> Set(Run run, ArmKind? kind = null) =>
+            SetOf(run with { Arm = run.Arm with { Kind = kind ?? run.Arm.Kind } }, model.Dataset.Facts, labels, options, model.Seed);
         (runs, var empty) = NotEmpty(runs, model.Dataset.Facts, labels, options, model.Seed);
         if (empty.Any(a => a.Kind == ArmKind.Ratio))
-            throw new SlickException($"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed{(options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown" : " or a larger world")}.");
+            throw new SlickException(
+                $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another "
+                + $"seed{(options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown" : " or a larger world")}.");
         if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
         var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();
@@ -44,7 +48,8 @@ public static class FineTuningRuns
         if (missing.Count > 0)
         {
             progress.Stage(name);
-            if (missing.Count < runs.Count) progress.Say($"{runs.Count - missing.Count} of {runs.Count} runs (seed {model.Seed}) are in the store already.");
+            if (missing.Count < runs.Count) progress.Say(
+                $"{runs.Count - missing.Count} of {runs.Count} runs (seed {model.Seed}) are in the store already.");
             var questions = Questions.Of(model.Dataset, labels);
             var weights = model.Weights;
             var epochs = 0;
@@ -53,7 +58,8 @@ public static class FineTuningRuns
                 try { stages[missing[i]].Ensure(scratch => Fit(scratch, runs[missing[i]])); }
                 catch (DivergedException e)
                 {
-                    lock (diverged) diverged.Add($"{runs[missing[i]].Arm}, draw {runs[missing[i]].Seed}, base seed {model.Seed}: {e.Message}");
+                    lock (diverged) diverged.Add(
+                        $"{runs[missing[i]].Arm}, draw {runs[missing[i]].Seed}, base seed {model.Seed}: {e.Message}");
                 }
             }, cancellation, weights.Flat.is_cuda ? 1 : null); // a GPU works on one run after the other
 
@@ -67,7 +73,8 @@ public static class FineTuningRuns
                     Seeds.Mix(Seeds.Mix(model.Seed, run.Seed), run.Arm.ToString()), updates, scratch, result =>
                     {
                         results.Add(result);
-                        progress.Report(name, Interlocked.Increment(ref epochs), missing.Count * (options.FineTuning.Epochs + 1.0), run.Arm.ToString());
+                        progress.Report(name, Interlocked.Increment(ref epochs), missing.Count * (options.FineTuning.Epochs + 1.0),
+                            run.Arm.ToString());
                     }, cancellation);
                 var rows = questions.Rows(run, model.Seed, set, results);
                 var answers = questions.Answers(run, model.Seed, results, rows.Single(r => r.EarlyStop).Epoch);
@@ -79,16 +86,19 @@ public static class FineTuningRuns
             }
         }
         stages = [.. stages.Where(s => s.IsComplete)];
-        return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))], [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))],
+        return ([.. stages.SelectMany(s => Tables.Read<EpochRow>(s.File("epochs.parquet")))],
+            [.. stages.SelectMany(s => Tables.Read<AnswerRow>(s.File("answers.parquet")))],
             [.. diverged.Order(StringComparer.Ordinal)]);
     }
 
     // Both take the facts and the labels of a base model, and its seed.
-    private static IReadOnlyList<Fact> SetOf(Run run, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed) =>
+    private static IReadOnlyList<Fact> SetOf(Run run, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, StudyOptions options,
+        int baseSeed) =>
         FineTuningSets.Make(run.Arm, facts, labels, options.Size, Seeds.Mix(baseSeed, run.Seed));
 
     /// <summary>The runs whose sets have facts, and the kinds of set that have none.</summary>
-    internal static (IReadOnlyList<Run> Runs, IReadOnlyList<Arm> Empty) NotEmpty(IReadOnlyList<Run> runs, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed)
+    internal static (IReadOnlyList<Run> Runs, IReadOnlyList<Arm> Empty) NotEmpty(IReadOnlyList<Run> runs, IReadOnlyList<Fact> facts,
+        IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed)
     {
         List<Arm> empty = [.. runs.Where(r => SetOf(r, facts, labels, options, baseSeed).Count == 0).Select(r => r.Arm).Distinct()];
         return ([.. runs.Where(r => !empty.Contains(r.Arm))], empty);
@@ -99,13 +109,16 @@ public static class FineTuningRuns
             new { run.Arm.Kind, run.Arm.UnknownPercent, options.Size, options.FineTuning }, run.Seed, modelKey, labelsKey);
 
     /// <summary>The questions that every epoch asks, and how their answers are counted.</summary>
-    private sealed record Questions(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood, Dictionary<int, Category> Category)
+    private sealed record Questions(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood, Dictionary<int,
+        Category> Category)
     {
         public static Questions Of(Dataset dataset, IReadOnlyList<LabelRow> labels)
         {
             var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
-            List<Fact> Split(Split split, bool inDistribution) => [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)];
-            return new(Split(Facts.Split.Dev, true), Split(Facts.Split.Test, true), Split(Facts.Split.Test, false), labels.ToDictionary(l => l.FactId, l => l.Category));
+            List<Fact> Split(Split split, bool inDistribution) =>
+                [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)];
+            return new(Split(Facts.Split.Dev, true), Split(Facts.Split.Test, true), Split(Facts.Split.Test, false),
+                labels.ToDictionary(l => l.FactId, l => l.Category));
         }
 
         public IReadOnlyList<Fact> All => [.. Dev, .. Test, .. Ood];
@@ -117,8 +130,10 @@ public static class FineTuningRuns
             var asked = All.Count;
             return [.. results.Select(result =>
             {
-                double Tested(Category c) => Share(Test.Select((f, i) => (f, i)).Where(p => Category[p.f.Id] == c).Select(p => result.Correct[Dev.Count + p.i]));
-                double Fitted(Func<Category, bool> of) => Share(set.Select((f, i) => (f, i)).Where(p => of(Category[p.f.Id])).Select(p => result.Correct[asked + p.i]));
+                double Tested(Category c) => Share(Test.Select((f, i) => (f, i)).Where(p => Category[p.f.Id] == c)
+                    .Select(p => result.Correct[Dev.Count + p.i]));
+                double Fitted(Func<Category, bool> of) =>
+                    Share(set.Select((f, i) => (f, i)).Where(p => of(Category[p.f.Id])).Select(p => result.Correct[asked + p.i]));
                 return new EpochRow
                 {
                     Kind = run.Arm.Kind,

@@ -27,14 +27,17 @@ public static class Forecast
             var label = Labels.StageOf(model.Key, s, options, store);
             if (!model.IsComplete) models++;
             if (!label.IsComplete) labels++;
-            runs += options.Arms().Sum(a => Enumerable.Range(1, a.Draws).Count(d => !FineTuningRuns.StageOf(new(a.Arm, d), model.Key, label.Key, s, options, store).IsComplete));
+            runs += options.Arms().Sum(a =>
+                Enumerable.Range(1, a.Draws).Count(d =>
+                !FineTuningRuns.StageOf(new(a.Arm, d), model.Key, label.Key, s, options, store).IsComplete));
         }
         var w = options.World;
         double relations = 12, other = 7; // in and out of distribution
         var facts = relations * (w.TrainFacts + w.DevFacts + w.TestFacts) + other * (w.OodDevFacts + w.OodTestFacts);
         // Statements are about 10 tokens, and their number is capped at 20 times its mean.
         var tokens = facts * (1 - w.NeverSeenShare) * w.MeanExposures * 10 * options.PreTraining.Epochs;
-        var labelTokens = relations * (w.TrainFacts + w.TestFacts) * options.Sampling.Prompts * 12.0 * (options.Estimator == EstimatorKind.Exact ? 1 : 3);
+        var labelTokens = relations * (w.TrainFacts
+            + w.TestFacts) * options.Sampling.Prompts * 12.0 * (options.Estimator == EstimatorKind.Exact ? 1 : 3);
         var d = relations * w.TrainFacts * 0.1;
         var asked = relations * (w.DevFacts + w.TestFacts) + other * w.OodTestFacts + d;
         // A pass forward costs a third of a training step; eight tokens of a question are its own.
@@ -43,7 +46,9 @@ public static class Forecast
         var perSecond = TrainingTokensPerSecond(options.PreTraining, compute.Device);
         var minutes = (models * tokens + labels * labelTokens / 3 + runs * runTokens) / perSecond / 60;
         return minutes < 1 ? null : string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"Forecast: about {minutes:F0} minutes on this machine ({models} base model{(models == 1 ? "" : "s")} to pre-train on {tokens / 1e6:F1} M tokens each, {labels} to label, {runs} fine-tuning runs); what is finished is kept, so it can be interrupted.");
+            $"Forecast: about {minutes:F0} minutes on this machine ({models} base model{(models == 1 ? "" : "s")} to pre-train on "
+                + $"{tokens / 1e6:F1} M tokens each, {labels} to label, {runs} fine-tuning runs); what is finished is kept, so it can be "
+                + $"interrupted.");
     }
 
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)

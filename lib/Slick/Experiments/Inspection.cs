@@ -60,8 +60,10 @@ public static class Inspection
     {
         var fact = Fact(labelled, factId);
         var prompts = Prompts(labelled, fact.Relation);
-        if (prompt < 1 || prompt > prompts.Count) throw new SlickException($"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
-        return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer))) + PromptFormat.QuestionAnswer.Prompt(fact.Question);
+        if (prompt < 1 || prompt > prompts.Count) throw new SlickException(
+            $"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
+        return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)))
+            + PromptFormat.QuestionAnswer.Prompt(fact.Question);
     }
 
     /// <summary>What the model answers to one question, prompt by prompt: greedy, drawn, and how probable the gold answer is.</summary>
@@ -80,8 +82,10 @@ public static class Inspection
             Greedy = drawn.Greedy,
             GreedyCorrect = ExactMatch.IsCorrect(drawn.Greedy, fact.Answer, labelled.Options.Normaliser),
             Sampled = Counts(drawn.Sampled),
-            SampledCorrect = drawn.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser)).Sum(a => a.Count) / (double)options.Samples,
-            Probability = Host.Run((_, cancellation) => exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, cancellation))[0].SampledCorrect,
+            SampledCorrect = drawn.Sampled.Where(a => ExactMatch.IsCorrect(a.Answer, fact.Answer, labelled.Options.Normaliser))
+                .Sum(a => a.Count) / (double)options.Samples,
+            Probability = Host.Run((_, cancellation) => exact.Estimate(decoder, model.Tokenizer, prompts[j], [fact], 0, cancellation))[0]
+                .SampledCorrect,
         })];
     }
 
@@ -96,7 +100,8 @@ public static class Inspection
         var test = labelled.Labels.Where(l => l.Split == Split.Test).ToList();
         var labels = test.Count > 0 ? test : labelled.Labels;
         // Spread over the relations, as they come.
-        var chosen = Enum.GetValues<Category>().SelectMany(c => labels.Where(l => l.Category == c).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory)).ToList();
+        var chosen = Enum.GetValues<Category>()
+            .SelectMany(c => labels.Where(l => l.Category == c).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory)).ToList();
         var answers = new Dictionary<int, List<DrawnAnswers>>();
         foreach (var relation in chosen.GroupBy(l => l.Relation))
         {
@@ -120,7 +125,8 @@ public static class Inspection
     private static Fact Fact(LabelledModel labelled, int id)
     {
         var facts = labelled.Model.Dataset.Facts;
-        return id >= 0 && id < facts.Count ? facts[id] : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
+        return id >= 0 && id < facts.Count ? facts[id]
+            : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
     }
 
     private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
@@ -132,15 +138,18 @@ public static class Inspection
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
         var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
         {
-            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts, forDrawing: true);
-            return Host.Run((_, cancellation) => tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), cancellation));
+            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts,
+                forDrawing: true);
+            return Host.Run((_, cancellation) =>
+                tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), cancellation));
         }).ToList();
         return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
     }
 
     private static string Counts(IEnumerable<(string Answer, int Count)> answers)
     {
-        var sums = answers.GroupBy(a => a.Answer).Select(g => (Answer: g.Key, Count: g.Sum(a => a.Count))).OrderByDescending(a => a.Count).ThenBy(a => a.Answer, StringComparer.Ordinal).ToList();
+        var sums = answers.GroupBy(a => a.Answer).Select(g => (Answer: g.Key, Count: g.Sum(a => a.Count))).OrderByDescending(a => a.Count)
+            .ThenBy(a => a.Answer, StringComparer.Ordinal).ToList();
         var shown = string.Join(", ", sums.Take(4).Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Answer} ({a.Count})")));
         return sums.Count > 4 ? $"{shown}, and {sums.Count - 4} {(sums.Count == 5 ? "other" : "others")}" : shown;
     }

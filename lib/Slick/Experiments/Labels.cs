@@ -17,7 +17,8 @@ public static class Labels
     /// <param name="progress">Told how far the stage is.</param>
     /// <param name="cancellation">Stops between batches; finished relations are kept.</param>
     /// <returns>The stage's key and its table.</returns>
-    public static (string Key, IReadOnlyList<LabelRow> Rows) Ensure(BaseModel model, StudyOptions options, RunStore store, IProgressReport progress, CancellationToken cancellation)
+    public static (string Key, IReadOnlyList<LabelRow> Rows) Ensure(BaseModel model, StudyOptions options, RunStore store,
+        IProgressReport progress, CancellationToken cancellation)
     {
         var stage = StageOf(model.Key, model.Seed, options, store);
         stage.Ensure(scratch =>
@@ -43,7 +44,8 @@ public static class Labels
                 {
                     using var decoder = new Decoder(weights);
                     rows[i] = Annotator.Label(decoder, model.Tokenizer, estimator, options.Sampling,
-                        [.. model.Dataset.Of(id, Split.Train), .. model.Dataset.Of(id, Split.Test)], model.Dataset.Of(id, Split.Dev), model.Seed, cancellation);
+                        [.. model.Dataset.Of(id, Split.Train), .. model.Dataset.Of(id, Split.Test)], model.Dataset.Of(id, Split.Dev),
+                            model.Seed, cancellation);
                     Tables.Write(part, rows[i]);
                 }
                 progress.Report(name, Interlocked.Increment(ref done), relations.Count, $"{id}");
@@ -53,6 +55,8 @@ public static class Labels
         return (stage.Key, Tables.Read<LabelRow>(stage.File("labels.parquet")));
     }
 
-    internal static Stage StageOf(string modelKey, int seed, StudyOptions options, RunStore store) => store.Stage("labels", Annotator.Version, $"SliCK's labels by {options.Estimator}, seed {seed}",
-        new { options.Estimator, Normaliser = options.Estimator == EstimatorKind.Sampled ? options.Normaliser : AnswerNormaliser.None, options.Sampling }, seed, modelKey);
+    internal static Stage StageOf(string modelKey, int seed, StudyOptions options, RunStore store) =>
+        store.Stage("labels", Annotator.Version, $"SliCK's labels by {options.Estimator}, seed {seed}",
+        new { options.Estimator, Normaliser = options.Estimator == EstimatorKind.Sampled ? options.Normaliser : AnswerNormaliser.None,
+            options.Sampling }, seed, modelKey);
 }

@@ -34,7 +34,9 @@ public static class LearningRateSearch
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the labels of the base models.</returns>
-    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<IReadOnlyList<Knowledge.LabelRow>> Labels) Run(StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds,
+    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen,
+        IReadOnlyList<IReadOnlyList<Knowledge.LabelRow>> Labels) Run(StudyOptions options, IReadOnlyList<double> rates,
+        IReadOnlyList<int> seeds,
         RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
         options.Check();
@@ -58,7 +60,8 @@ public static class LearningRateSearch
         }
         var rows = rates.Select(rate =>
         {
-            if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN, double.NaN, double.NaN, double.NaN);
+            if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN,
+                double.NaN, double.NaN, double.NaN);
             var of = epochs.Where(e => e.Rate == rate).Select(e => e.Row).ToList();
             double Fitted(ArmKind kind) => of.Where(r => r.Kind == kind && r.Epoch == options.FineTuning.Epochs).Min(r => r.Fitted);
             var dev = of.Where(r => r.Kind == ArmKind.Natural && r.EarlyStop).Average(r => r.DevAccuracy);
@@ -66,12 +69,15 @@ public static class LearningRateSearch
             double Test(ArmKind kind, Func<EpochRow, bool> when) => of.Where(r => r.Kind == kind && when(r)).Average(r => r.TestAccuracy);
             bool Last(EpochRow r) => r.Epoch == options.FineTuning.Epochs;
             return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99,
-                Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop), Test(ArmKind.Ratio, Last));
+                Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop),
+                    Test(ArmKind.Ratio, Last));
         }).ToList();
         return (rows, Choose(rows), known);
     }
 
-    /// <summary>The rule: of the rates that fit, the one with the best dev accuracy, of equal ones the smallest; null where none fits.</summary>
+    /// <summary>
+    /// The rule: of the rates that fit, the one with the best dev accuracy, of equal ones the smallest; null where none fits.
+    /// </summary>
     /// <param name="rows">The rates that were tried.</param>
     public static double? Choose(IReadOnlyList<LearningRateRow> rows) =>
         rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate;

@@ -10,16 +10,19 @@ namespace Slick.Experiments;
 /// <summary>The files that make a model's folder the model that it is.</summary>
 internal static class ModelFiles
 {
-    private static readonly string[] Settings = ["config.json", GenerationFile.Name, "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"];
+    private static readonly string[] Settings =
+        ["config.json", GenerationFile.Name, "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"];
 
     /// <summary>
     /// The hash of configs, tokenizer and weights: 32 hexadecimal digits. Where the folder lies and what else is in it does
     /// not matter. Reads every byte, which loading would do as well.
     /// </summary>
-    /// <exception cref="SlickException">The folder is missing or a file cannot be read. A file that is missing is for its reader to name.</exception>
+    /// <exception cref="SlickException">The folder is missing or a file cannot be read. A file that is missing is for its reader to
+    /// name.</exception>
     public static string Hash(string folder)
     {
-        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; --model names one with config.json, model.safetensors and tokenizer.json.");
+        if (!Directory.Exists(folder)) throw new SlickException(
+            $"{folder}: there is no such folder; --model names one with config.json, model.safetensors and tokenizer.json.");
         try
         {
             var weights = File.Exists(Path.Combine(folder, "model.safetensors")) ? ["model.safetensors"] : Checkpoint.Shards(folder);
@@ -28,7 +31,8 @@ internal static class ModelFiles
             foreach (var name in Settings.Where(n => File.Exists(Path.Combine(folder, n))).Concat(weights))
             {
                 NotDownloaded.Refuse(Path.Combine(folder, name));
-                using var stream = new FileStream(Path.Combine(folder, name), FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
+                using var stream = new FileStream(Path.Combine(folder, name), FileMode.Open, FileAccess.Read, FileShare.Read, 1,
+                    FileOptions.SequentialScan);
                 hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name} {stream.Length}\n")));
                 for (int read; (read = stream.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);
             }

@@ -29,14 +29,17 @@ public static class NamedOptions
             // A guess with more than half of its letters wrong is no help: then all names.
             var near = known.Select(k => (Name: k, Distance: Math.Min(Distance(k, name), Distance(k[(k.LastIndexOf('.') + 1)..], name))))
                 .Where(k => k.Distance <= name.Length / 2).OrderBy(k => k.Distance).Select(k => k.Name).Take(3).ToList();
-            throw new UsageException($"There is no option '{name}'; {(near.Count > 0 ? $"did you mean {string.Join(", ", near)}?" : $"there are {string.Join(", ", known)}.")}");
+            throw new UsageException(
+                $"There is no option '{name}'; "
+                + $"{(near.Count > 0 ? $"did you mean {string.Join(", ", near)}?" : $"there are {string.Join(", ", known)}.")}");
         }
         return (T)With(options, match.Split('.'), match, value);
     }
 
     /// <summary>The names of all options of a record, nested ones with a dot.</summary>
     public static IReadOnlyList<string> Names(Type type) =>
-        [.. Properties(type).SelectMany(p => IsValue(p.PropertyType) ? [Camel(p.Name)] : Names(p.PropertyType).Select(n => $"{Camel(p.Name)}.{n}"))];
+        [.. Properties(type).SelectMany(p => IsValue(p.PropertyType) ? [Camel(p.Name)]
+            : Names(p.PropertyType).Select(n => $"{Camel(p.Name)}.{n}"))];
 
     /// <summary>Every name with its value as text: what a report shows and a later run may set.</summary>
     public static IReadOnlyList<(string Name, string Value)> Values(object options) =>
@@ -60,19 +63,25 @@ public static class NamedOptions
         object? value = null;
         if (type == typeof(string)) value = text;
         else if (type == typeof(int) && int.TryParse(text, NumberStyles.AllowLeadingSign, culture, out var whole)) value = whole;
-        else if (type == typeof(double) && double.TryParse(text, NumberStyles.Float, culture, out var number) && double.IsFinite(number)) value = number;
+        else if (type == typeof(double) && double.TryParse(text, NumberStyles.Float, culture, out var number)
+            && double.IsFinite(number)) value = number;
         else if (type == typeof(bool) && bool.TryParse(text, out var truth)) value = truth;
-        else if (type.IsEnum && Enum.GetNames(type).FirstOrDefault(n => string.Equals(n, text.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)) is { } member) value = Enum.Parse(type, member);
+        else if (type.IsEnum && Enum.GetNames(type)
+            .FirstOrDefault(n => string.Equals(n, text.Replace("-", "", StringComparison.Ordinal),
+            StringComparison.OrdinalIgnoreCase)) is { } member) value = Enum.Parse(type, member);
         if (value is null)
             throw new UsageException(type.IsEnum
                 ? $"'{text}' is no value of {name}; it is one of {string.Join(", ", Enum.GetNames(type).Select(Camel))}."
-                : $"'{text}' is no value of {name}; it takes {(type == typeof(int) ? "a whole number, without separators" : type == typeof(double) ? "a number, such as 0.5 or 3e-5" : "true or false")}.");
+                : $"'{text}' is no value of {name}; it takes "
+                    + $"{(type == typeof(int) ? "a whole number, without separators" : type == typeof(double) ? "a number, such as 0.5 or 3e-5" : "true or false")}.");
         OptionRanges.CheckValue(property, name, value);
         return value;
     }
 
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
-        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is not null && (p.PropertyType == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(p.PropertyType)));
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.SetMethod is not null
+            && (p.PropertyType == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(p.PropertyType)));
 
     private static bool IsValue(Type type) => type.IsPrimitive || type.IsEnum || type == typeof(string);
 

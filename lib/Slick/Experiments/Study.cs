@@ -21,13 +21,16 @@ public sealed record LabelledBase(int Seed, string Folder, IReadOnlyList<Fact> F
 /// <param name="Epochs">Every epoch of every run.</param>
 /// <param name="Answers">Every test question's answers, for every run.</param>
 /// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
-public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
+public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs,
+    IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
 {
     /// <summary>The labels of all base models.</summary>
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
 
     /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Basis + (Failures.Count == 0 ? "" : FormattableString.Invariant($" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
+    public string Source => Basis + (Failures.Count == 0 ? ""
+        : FormattableString.Invariant(
+        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
 
     private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"Preset {Preset}: numbers without meaning, only that it works."
@@ -35,7 +38,9 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
         : $"Preset {Preset}: one base model, intervals over D and its order only.";
 }
 
-/// <summary>The whole study on synthetic worlds: base models, labels, fine-tuning; each stage read from the store where it is there.</summary>
+/// <summary>
+/// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage read from the store where it is there.
+/// </summary>
 public static class Study
 {
     /// <summary>Runs what the store lacks and returns everything.</summary>
@@ -46,12 +51,14 @@ public static class Study
     /// <param name="compute">Where models are.</param>
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    public static StudyResult Run(string preset, StudyOptions options, int seed, RunStore store, Compute compute, IProgressReport? progress = null, CancellationToken cancellation = default)
+    public static StudyResult Run(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
+        IProgressReport? progress = null, CancellationToken cancellation = default)
     {
         progress ??= Progress.None;
         options.Check();
         var runs = Runs(options);
-        var (bases, epochs, answers, failures) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
+        var (bases, epochs, answers, failures) =
+            (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
         for (var b = 0; b < options.Bases; b++)
         {
             using var model = BaseModel.Ensure(options, seed + b, store, compute.Device, progress, cancellation);
@@ -73,7 +80,8 @@ public static class Study
     /// <param name="seed">Seed of the first base model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
-    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>; empty for the preset as it is.</param>
+    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>; empty for the preset as
+    /// it is.</param>
     /// <exception cref="UsageException">There is no such preset or option.</exception>
     public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
@@ -90,7 +98,8 @@ public static class Study
     /// <exception cref="UsageException">There is no such preset or option.</exception>
     public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) => Labels.StageOf(BaseModel.StageOf(o, s, opened).Key, s, o, opened).IsComplete);
+        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) =>
+            Labels.StageOf(BaseModel.StageOf(o, s, opened).Key, s, o, opened).IsComplete);
         return Host.Run((progress, cancellation) =>
         {
             var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, progress, cancellation);
@@ -98,18 +107,24 @@ public static class Study
         });
     }
 
-    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder, string set, Func<StudyOptions, int, RunStore, bool> isThere)
+    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder, string set,
+        Func<StudyOptions, int, RunStore, bool> isThere)
     {
         var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
         options.Check();
         var store = RunStore.Open(folder);
         if (preset == "smoke" || isThere(options, seed, store)) return (string.Join(", ", settings.Prepend(preset)), options, store);
-        Console.WriteLine($"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed {seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");
+        Console.WriteLine(
+            $"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed "
+            + $"{seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing "
+            + $"smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");
         return ("smoke", StudyOptions.Smoke, store);
     }
 
-    /// <summary>True where the store has the labels and every run of a study, those that diverged included: nothing is left to do.</summary>
+    /// <summary>
+    /// True where the store has the labels and every run of a study, those that diverged included: nothing is left to do.
+    /// </summary>
     public static bool IsComplete(StudyOptions options, int seed, RunStore store)
     {
         options.Check();
@@ -121,11 +136,13 @@ public static class Study
             // A set that no fact belongs to has no run, which the labels tell.
             var (facts, rows) = (Tables.Read<Fact>(model.File("facts.parquet")), Tables.Read<LabelRow>(labels.File("labels.parquet")));
             var (runs, empty) = FineTuningRuns.NotEmpty(Runs(options), facts, rows, options, s);
-            return !empty.Any(a => a.Kind == ArmKind.Ratio) && runs.All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
+            return !empty.Any(a => a.Kind == ArmKind.Ratio)
+                && runs.All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
         });
     }
 
-    private static List<Run> Runs(StudyOptions options) => [.. options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d)))];
+    private static List<Run> Runs(StudyOptions options) =>
+        [.. options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d)))];
 }
 
 /// <summary>A base model and what it knows.</summary>

@@ -18,13 +18,17 @@ public enum EstimatorKind
     Sampled,
 }
 
-/// <summary>All choices of a study of the lab; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).</summary>
+/// <summary>
+/// All choices of a study of the lab; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).
+/// </summary>
 public sealed record StudyOptions
 {
     /// <summary>Base models, each with a world, prompts and labels of its own: the seeds of <c>lab</c>.</summary>
     [Range(1, 1000)]
     public int Bases { get; init; } = 1;
-    /// <summary>Draws of D and of its order for D at 0, 50 and 100% Unknown and for D_Known at 50%; every other set is drawn once a base model.</summary>
+    /// <summary>
+    /// Draws of D and of its order for D at 0, 50 and 100% Unknown and for D_Known at 50%; every other set is drawn once a base model.
+    /// </summary>
     [Range(1, 1000)]
     public int Repeats { get; init; } = 1;
     /// <summary>How P_Correct is found.</summary>
@@ -46,8 +50,10 @@ public sealed record StudyOptions
     public static StudyOptions Smoke { get; } = new()
     {
         Size = SizeRule.SmallerOfKnownAndUnknown,
-        World = new() { TrainFacts = 14, TestFacts = 6, DevFacts = 6, OodTestFacts = 1, OodDevFacts = 5, MeanExposures = 26, SameObjectPageShare = 0.93 },
-        PreTraining = new() { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 8, Epochs = 3, LearningRate = 3e-3 },
+        World = new() { TrainFacts = 14, TestFacts = 6, DevFacts = 6, OodTestFacts = 1, OodDevFacts = 5, MeanExposures = 26,
+            SameObjectPageShare = 0.93 },
+        PreTraining = new() { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 8, Epochs = 3,
+            LearningRate = 3e-3 },
         Sampling = new() { Prompts = 4 },
         FineTuning = new() { Epochs = 8, LearningRate = 1e-3 },
     };
@@ -57,7 +63,8 @@ public sealed record StudyOptions
     {
         Repeats = 3,
         FineTuning = new() { LearningRate = 1e-4 }, // slick tune --preset quick
-        World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36, SameObjectPageShare = 0.93 },
+        World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36,
+            SameObjectPageShare = 0.93 },
     };
 
     /// <summary>The published results: each seed redraws world, base model, prompts, labels, D and order.</summary>
@@ -79,28 +86,40 @@ public sealed record StudyOptions
     /// <summary>A preset.</summary>
     /// <exception cref="UsageException">There is none of that name.</exception>
     public static StudyOptions Preset(string name) =>
-        Presets.TryGetValue(name ?? "", out var options) ? options : throw new UsageException($"There is no preset '{name}'; it is one of {string.Join(", ", Presets.Keys)}.");
+        Presets.TryGetValue(name ?? "", out var options) ? options
+            : throw new UsageException($"There is no preset '{name}'; it is one of {string.Join(", ", Presets.Keys)}.");
 
     /// <summary>Checks each option's range, and what one option alone cannot tell.</summary>
     /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     public void Check()
     {
         OptionRanges.Check(this);
-        if (PreTraining.HiddenSize % (2 * PreTraining.Heads) != 0) throw new UsageException($"preTraining.hiddenSize = {PreTraining.HiddenSize} is no multiple of twice preTraining.heads = {PreTraining.Heads}.");
-        if (PreTraining.Heads % PreTraining.KeyValueHeads != 0) throw new UsageException($"preTraining.keyValueHeads = {PreTraining.KeyValueHeads} does not divide preTraining.heads = {PreTraining.Heads}.");
-        if (PreTraining.BatchRows % PreTraining.Shards != 0) throw new UsageException($"preTraining.batchRows = {PreTraining.BatchRows} is no multiple of preTraining.shards = {PreTraining.Shards}.");
-        if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException($"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, world.oodDevFacts = {World.OodDevFacts}.");
-        if (Enumerable.Range(0, Sampling.Shots).Aggregate(1.0, (n, i) => n * (World.DevFacts - i)) < Sampling.Prompts) throw new UsageException($"{World.DevFacts} dev facts do not make sampling.prompts = {Sampling.Prompts} different prompts of {Sampling.Shots} exemplars.");
+        if (PreTraining.HiddenSize % (2 * PreTraining.Heads) != 0) throw new UsageException(
+            $"preTraining.hiddenSize = {PreTraining.HiddenSize} is no multiple of twice preTraining.heads = {PreTraining.Heads}.");
+        if (PreTraining.Heads % PreTraining.KeyValueHeads != 0) throw new UsageException(
+            $"preTraining.keyValueHeads = {PreTraining.KeyValueHeads} does not divide preTraining.heads = {PreTraining.Heads}.");
+        if (PreTraining.BatchRows % PreTraining.Shards != 0) throw new UsageException(
+            $"preTraining.batchRows = {PreTraining.BatchRows} is no multiple of preTraining.shards = {PreTraining.Shards}.");
+        if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException(
+            $"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, "
+            + $"world.oodDevFacts = {World.OodDevFacts}.");
+        if (Enumerable.Range(0, Sampling.Shots)
+            .Aggregate(1.0, (n, i) => n * (World.DevFacts - i)) < Sampling.Prompts) throw new UsageException(
+            $"{World.DevFacts} dev facts do not make sampling.prompts = {Sampling.Prompts} different prompts of {Sampling.Shots} "
+            + $"exemplars.");
         CheckNormaliser(Estimator, Normaliser);
         // Four exemplars and a question: about 16 words each.
-        if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException($"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = {PreTraining.ContextTokens} positions.");
+        if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException(
+            $"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = "
+            + $"{PreTraining.ContextTokens} positions.");
     }
 
     internal static void CheckNormaliser(EstimatorKind estimator, AnswerNormaliser normaliser)
     {
         // Exact's closed form is the probability of one string.
         if (estimator == EstimatorKind.Exact && normaliser != AnswerNormaliser.None)
-            throw new UsageException("normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
+            throw new UsageException(
+                "normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
     }
 
     /// <summary>The sets that are fine-tuned on, and how often each is drawn.</summary>

@@ -52,7 +52,8 @@ public static class EntityQuestions
         var templates = ReadTemplates(data, known);
 
         var outer = new OuterWhiteSpace();
-        List<QuestionRecord> Records(string relation, Split split) => QuestionFile.Read(PathOf(data, relation, split), templates[relation], outer);
+        List<QuestionRecord> Records(string relation, Split split) =>
+            QuestionFile.Read(PathOf(data, relation, split), templates[relation], outer);
 
         var test = known.ToDictionary(id => id, id => Records(id, Split.Test));
         var tested = test.Values.SelectMany(records => records).Select(r => r.Subject).ToHashSet(StringComparer.Ordinal);
@@ -74,7 +75,8 @@ public static class EntityQuestions
                         Answer = record.Answers[0],
                     });
                 }
-        return new Dataset([.. WorldRelation.All.Select(r => new Relation(r.Id, templates[r.Id], r.InDistribution))], facts) { Remarks = outer.Remarks };
+        return new Dataset([.. WorldRelation.All.Select(r => new Relation(r.Id, templates[r.Id], r.InDistribution))],
+            facts) { Remarks = outer.Remarks };
     }
 
     private static Split[] SplitsOf(WorldRelation relation) =>
@@ -106,7 +108,8 @@ public static class EntityQuestions
             {
                 var id = Path.GetFileName(path).Split('.')[0];
                 if (!known.Contains(id))
-                    throw new SlickException($"{path}: unknown relation {id}, not one of the 24 of EntityQuestions; remove the file or mend its name.");
+                    throw new SlickException(
+                        $"{path}: unknown relation {id}, not one of the 24 of EntityQuestions; remove the file or mend its name.");
             }
         }
         var missing = WorldRelation.All.SelectMany(r => SplitsOf(r).Select(s => PathOf(data, r.Id, s)))
@@ -114,7 +117,8 @@ public static class EntityQuestions
             .FirstOrDefault(path => !File.Exists(path));
         if (missing is not null)
         {
-            var why = missing.EndsWith(".test.json", StringComparison.Ordinal) ? " (train questions are checked against the test questions of all 24 relations)" : "";
+            var why = missing.EndsWith(".test.json", StringComparison.Ordinal)
+                ? " (train questions are checked against the test questions of all 24 relations)" : "";
             throw new SlickException($"{missing}: there is no such file{why}; {Source}.");
         }
     }
@@ -135,7 +139,8 @@ public static class EntityQuestions
                     throw new SlickException($"{path}: no template for {id}; add \"{id}\": \"a question with [X]\".");
                 var template = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
                 if (template.Split("[X]").Length != 2)
-                    throw new SlickException($"{path}: the template of {id} is not a question with one [X]: {value.GetRawText().ReplaceLineEndings(" ")}.");
+                    throw new SlickException(
+                        $"{path}: the template of {id} is not a question with one [X]: {value.GetRawText().ReplaceLineEndings(" ")}.");
                 templates.Add(id, template);
             }
             return templates;

@@ -14,7 +14,8 @@ public enum Split
 /// <summary>A relation of the dataset.</summary>
 /// <param name="Id">Wikidata's name, such as <c>P17</c>.</param>
 /// <param name="Template">The question with <c>[X]</c> for the subject.</param>
-/// <param name="InDistribution">True for the 12 relations of fine-tuning, false for the 7 that are only tested (protocol: ID and OOD).</param>
+/// <param name="InDistribution">True for the 12 relations of fine-tuning, false for the 7 that are only tested (protocol: ID and
+/// OOD).</param>
 public sealed record Relation(string Id, string Template, bool InDistribution);
 
 /// <summary>A (subject, relation, object) triplet as a question with its one right answer.</summary>

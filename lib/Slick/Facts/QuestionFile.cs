@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Slick.Runtime;
 using Slick.Storage;
@@ -10,7 +11,9 @@ namespace Slick.Facts;
 /// <param name="Answers">The correct answers, at least one, none empty, without outer white space, in one line each.</param>
 internal readonly record struct QuestionRecord(string Subject, string Question, IReadOnlyList<string> Answers);
 
-/// <summary>Questions and answers with outer white space, which is left out when they are read: how many, and where the first stands.</summary>
+/// <summary>
+/// Questions and answers with outer white space, which is left out when they are read: how many, and where the first stands.
+/// </summary>
 internal sealed class OuterWhiteSpace
 {
     private int count;
@@ -23,7 +26,9 @@ internal sealed class OuterWhiteSpace
 
     /// <summary>A sentence about them, or none.</summary>
     public IReadOnlyList<string> Remarks => count == 0 ? [] :
-        [FormattableString.Invariant($"White space around {count} question{(count == 1 ? "" : "s")} or answer{(count == 1 ? "" : "s")} is left out, as it is around the model's answers; the first: {first}.")];
+        [string.Create(CultureInfo.InvariantCulture, 
+            $"White space around {count} question{(count == 1 ? "" : "s")} or answer{(count == 1 ? "" : "s")} is left out, as it is "
+            + $"around the model's answers; the first: {first}.")];
 }
 
 /// <summary>One file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
@@ -49,7 +54,8 @@ internal static class QuestionFile
         string Inner(string text, string key)
         {
             var inner = text.Trim();
-            if (inner.AsSpan().ContainsAny(LineEnds)) throw new FormatException($"'{inner.ReplaceLineEndings(" ")}' in '{key}' goes on behind the end of a line, and no answer of a model does");
+            if (inner.AsSpan().ContainsAny(LineEnds)) throw new FormatException(
+                $"'{inner.ReplaceLineEndings(" ")}' in '{key}' goes on behind the end of a line, and no answer of a model does");
             if (inner.Length < text.Length)
             {
                 var record = begun;
@@ -64,7 +70,8 @@ internal static class QuestionFile
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
                 begun++;
-                if (reader.TokenType != JsonTokenType.StartObject) throw new FormatException("not an object with a question and its answers");
+                if (reader.TokenType != JsonTokenType.StartObject) throw new FormatException(
+                    "not an object with a question and its answers");
                 string? question = null;
                 List<string>? answers = null;
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
@@ -112,7 +119,8 @@ internal static class QuestionFile
         if (reader.TokenType != JsonTokenType.StartArray) throw new FormatException("'answers' is not a list");
         var texts = new List<string>(1);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw new FormatException("'answers' holds something that is not text"));
+            texts.Add(reader.TokenType == JsonTokenType.String ? reader.GetString()!
+                : throw new FormatException("'answers' holds something that is not text"));
         return texts;
     }
 }

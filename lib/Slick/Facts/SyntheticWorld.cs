@@ -17,7 +17,8 @@ public sealed class SyntheticWorld
     private readonly List<int> regionOf = []; // of each fact's subject
 
     /// <summary>The relations of every world: the paper's 12 in distribution and 7 out of it.</summary>
-    public static IReadOnlyList<Relation> Relations { get; } = [.. WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution))];
+    public static IReadOnlyList<Relation> Relations { get; } =
+        [.. WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution))];
 
     /// <summary>The facts, with the exposures that one pass over <see cref="Documents"/> gives them.</summary>
     public Dataset Dataset { get; }
@@ -53,7 +54,9 @@ public sealed class SyntheticWorld
                 var name = first[r][random.Next(NamesPerRegion)] + " " + last[random.Next(last.Length)];
                 if (used.Add(name)) return name;
             }
-            throw new UsageException($"A world of {options.Regions} regions has too few names for its facts; raise world.regions or lower the numbers of facts.");
+            throw new UsageException(
+                $"A world of {options.Regions} regions has too few names for its facts; raise world.regions or lower the numbers of "
+                + $"facts.");
         }
         var pools = WorldRelation.PoolSizes.ToDictionary(p => p.Key, p =>
         {
@@ -72,7 +75,8 @@ public sealed class SyntheticWorld
         var facts = new List<Fact>();
         foreach (var relation in WorldRelation.All)
         {
-            Thing Object(int region) => relation.Pool.Length > 0 ? Draw(pools[relation.Pool], region) : new(NewName(region, options.ObjectRegionFidelity), region);
+            Thing Object(int region) => relation.Pool.Length > 0 ? Draw(pools[relation.Pool], region)
+                : new(NewName(region, options.ObjectRegionFidelity), region);
             foreach (var (split, count) in new[]
             {
                 (Split.Train, relation.InDistribution ? options.TrainFacts : 0),
@@ -87,7 +91,9 @@ public sealed class SyntheticWorld
                     var rival = gold;
                     for (var attempt = 0; rival == gold; attempt++)
                     {
-                        if (attempt == 10_000) throw new UsageException($"The objects of {relation.Id} are too few for a rival beside each; raise world.poolScale = {options.PoolScale}.");
+                        if (attempt == 10_000) throw new UsageException(
+                            $"The objects of {relation.Id} are too few for a rival beside each; raise world.poolScale = "
+                            + $"{options.PoolScale}.");
                         rival = Object(region).Name;
                     }
                     var (right, wrong) = Exposures(random);
@@ -145,7 +151,8 @@ public sealed class SyntheticWorld
                 if (random.NextDouble() >= options.QuestionAnswerShare)
                 {
                     var templates = schema[fact.Relation].Statements;
-                    var text = templates[random.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal).Replace("[Y]", answer, StringComparison.Ordinal);
+                    var text = templates[random.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal)
+                        .Replace("[Y]", answer, StringComparison.Ordinal);
                     statements.Add((regionOf[fact.Id], text + "\n"));
                     continue;
                 }
@@ -167,7 +174,8 @@ public sealed class SyntheticWorld
         }
         Cut(statements.GroupBy(s => s.Region, s => s.Text), options.StatementsPerDocument, (_, rest) => documents.Add(string.Concat(rest)));
         // What is left of an object's pairs stands on a shorter page of its own.
-        Cut(sameObject.GroupBy(s => (s.Object, s.Relation), s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
+        Cut(sameObject.GroupBy(s => (s.Object, s.Relation), s => s.Text), options.PairsPerPage, (_, rest) =>
+            documents.Add(string.Concat(rest)));
         Cut(mixed.GroupBy(s => s.Relation, s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
         return documents;
     }
@@ -183,7 +191,8 @@ public sealed class SyntheticWorld
     /// <summary>Invented words, each once.</summary>
     private sealed class Words(Random random)
     {
-        private static readonly string[] Onsets = ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "st", "tr"];
+        private static readonly string[] Onsets =
+            ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "st", "tr"];
         private static readonly string[] Vowels = ["a", "e", "i", "o", "u", "ai", "ei", "ou"];
         private static readonly string[] Codas = ["", "", "l", "n", "r", "s", "th"];
         private readonly HashSet<string> used = [];
@@ -193,7 +202,9 @@ public sealed class SyntheticWorld
             var taken = new string[count];
             for (var i = 0; i < count;)
             {
-                var word = string.Concat(Enumerable.Range(0, 2).Select(_ => Onsets[random.Next(Onsets.Length)] + Vowels[random.Next(Vowels.Length)])) + Codas[random.Next(Codas.Length)];
+                var word = string.Concat(Enumerable.Range(0, 2)
+                    .Select(_ => Onsets[random.Next(Onsets.Length)] + Vowels[random.Next(Vowels.Length)]))
+                    + Codas[random.Next(Codas.Length)];
                 word = char.ToUpperInvariant(word[0]) + word[1..];
                 if (used.Add(word)) taken[i++] = word;
             }

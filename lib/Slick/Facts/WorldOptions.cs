@@ -50,7 +50,9 @@ public sealed record WorldOptions
     /// <summary>Share of the statements that stand as question and answer.</summary>
     [Range(0.0, 1.0)]
     public double QuestionAnswerShare { get; init; } = 0.15;
-    /// <summary>Share of the question/answer statements that stand on pages about one object; the others are mixed within a relation.</summary>
+    /// <summary>
+    /// Share of the question/answer statements that stand on pages about one object; the others are mixed within a relation.
+    /// </summary>
     [Range(0.0, 1.0)]
     public double SameObjectPageShare { get; init; } = 0.93;
     /// <summary>Facts of a document of statements.</summary>

@@ -13,7 +13,9 @@ namespace Slick.Figures;
 /// <param name="Prompt">The first prompt of the first example, as the model sees it.</param>
 public sealed record PublishedAnnotation(AnnotationResult Result, IReadOnlyList<ExampleRow> Examples, string Prompt);
 
-/// <summary>Table 3 of a model as files: small enough to be kept beside the README, and read again by a notebook that has no model.</summary>
+/// <summary>
+/// Table 3 of a model as files: small enough to be kept beside the README, and read again by a notebook that has no model.
+/// </summary>
 public static class AnnotationReport
 {
     // What the labels' table does not say.
@@ -35,9 +37,12 @@ public static class AnnotationReport
 
     /// <summary>The tables that are published of a model: Table 3, and the same labels by gold answer.</summary>
     /// <param name="result">The labels, and how they were made.</param>
-    public static IReadOnlyList<TableView> TablesOf(AnnotationResult result) => [AnnotationTable.Make(result), AnnotationTable.ByAnswer(result)];
+    public static IReadOnlyList<TableView> TablesOf(AnnotationResult result) =>
+        [AnnotationTable.Make(result), AnnotationTable.ByAnswer(result)];
 
-    /// <summary>Writes <c>labels.parquet</c>, <c>examples.parquet</c>, <c>annotation.json</c>, the tables as Markdown and the figure as SVG.</summary>
+    /// <summary>
+    /// Writes <c>labels.parquet</c>, <c>examples.parquet</c>, <c>annotation.json</c>, the tables as Markdown and the figure as SVG.
+    /// </summary>
     /// <param name="result">The labels, and how they were made.</param>
     /// <param name="known">The model with its labels; its answers to the examples are drawn now.</param>
     /// <param name="folder">Where to.</param>
@@ -83,10 +88,12 @@ public static class AnnotationReport
                 Estimator = Enum.Parse<EstimatorKind>(about.Estimator),
             };
             if (about.Normaliser is { } normaliser) options = NamedOptions.Set(options, $"normaliser={normaliser}");
-            return new(new(about.Model, options, about.NumberFormat, Tables.Read<Knowledge.LabelRow>(labels), about.MovedBoundaries, labels),
+            return new(new(about.Model, options, about.NumberFormat, Tables.Read<Knowledge.LabelRow>(labels), about.MovedBoundaries,
+                labels),
                 Tables.Read<ExampleRow>(Path.Combine(folder, "examples.parquet")), about.Prompt);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or ArgumentException or NullReferenceException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or JsonException or ArgumentException or NullReferenceException)
         {
             throw new SlickException($"{path}: {e.Message} It is a file that slick annotate --publish writes.", e);
         }

@@ -54,7 +54,9 @@ public static class AnnotationTable
     };
 
     /// <summary>The paper's counts of these questions by relation; of dev, and of a world that is invented, it gives none.</summary>
-    internal static IReadOnlyDictionary<string, int[]> Paper(AnnotationResult result) => result.Source != AnnotationResult.EntityQuestions ? new Dictionary<string, int[]>() : result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+    internal static IReadOnlyDictionary<string, int[]> Paper(AnnotationResult result) => result.Source != AnnotationResult.EntityQuestions
+        ? new Dictionary<string, int[]>()
+        : result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
 
     /// <summary>
     /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
@@ -68,7 +70,8 @@ public static class AnnotationTable
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {
             var all = counts.Sum();
-            return [name, Question(name), .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all), Share(all - counts[^1], all),
+            return [name, Question(name), .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all),
+                Share(all - counts[^1], all),
                 paperCounts is null ? "-" : string.Join(", ", paperCounts.Select(c => Percent(c, paperCounts.Sum())))];
         }
         var relations = result.Labels.GroupBy(l => l.Relation).ToList();
@@ -81,7 +84,10 @@ public static class AnnotationTable
         {
             Id = "table-3-model",
             Title = $"Table 3 for {result.Model}: {split} questions by category, and their shares (%)",
-            Note = string.Create(CultureInfo.InvariantCulture, $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. {(paper.Count > 0 ? "Paper: PaLM 2-M, HighlyKnown to Unknown." : $"The questions are those of {result.Source}: no column of the paper stands beside them.")}"),
+            Note = string.Create(CultureInfo.InvariantCulture,
+                $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% "
+                + $"Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. "
+                + $"{(paper.Count > 0 ? "Paper: PaLM 2-M, HighlyKnown to Unknown." : $"The questions are those of {result.Source}: no column of the paper stands beside them.")}"),
             Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
             Rows =
             [
@@ -95,7 +101,8 @@ public static class AnnotationTable
 
     // EntityQuestions' template, as the lab's world has it too; empty for what is no relation.
     private static string Question(string relation) =>
-        SyntheticWorld.Relations.FirstOrDefault(r => r.Id == relation)?.Template.Replace("[X]", "X", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal).Replace(" '", "'", StringComparison.Ordinal) ?? "";
+        SyntheticWorld.Relations.FirstOrDefault(r => r.Id == relation)?.Template.Replace("[X]", "X", StringComparison.Ordinal)
+            .Replace(" ?", "?", StringComparison.Ordinal).Replace(" '", "'", StringComparison.Ordinal) ?? "";
 
     /// <summary>
     /// Which answers are known: the most frequent gold answers of each relation, and all others together. Where only the
@@ -107,20 +114,25 @@ public static class AnnotationTable
     {
         ArgumentNullException.ThrowIfNull(result);
         List<string> Row(string relation, string answer, IReadOnlyList<LabelRow> of) =>
-            [relation, answer, Whole(of.Count), Share(of.Count(l => l.Category == Category.HighlyKnown), of.Count), Share(of.Count(l => l.Category != Category.Unknown), of.Count)];
+            [relation, answer, Whole(of.Count), Share(of.Count(l => l.Category == Category.HighlyKnown), of.Count),
+                Share(of.Count(l => l.Category != Category.Unknown), of.Count)];
         var rows = new List<IReadOnlyList<string>>();
         foreach (var relation in result.Labels.GroupBy(l => l.Relation))
         {
-            var answers = relation.GroupBy(l => l.Answer).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).ToList();
+            var answers = relation.GroupBy(l => l.Answer).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal)
+                .ToList();
             rows.AddRange(answers.Take(perRelation).Select(g => Row(relation.Key, g.Key, [.. g])));
             var others = answers.Skip(perRelation).SelectMany(g => g).ToList();
-            if (others.Count > 0) rows.Add(Row(relation.Key, string.Create(CultureInfo.InvariantCulture, $"{(answers.Count - perRelation == 1 ? "1 other" : $"{answers.Count - perRelation} others")}"), others));
+            if (others.Count > 0) rows.Add(Row(relation.Key,
+                string.Create(CultureInfo.InvariantCulture,
+                $"{(answers.Count - perRelation == 1 ? "1 other" : $"{answers.Count - perRelation} others")}"), others));
         }
         return new TableView
         {
             Id = "known-by-answer",
             Title = $"What {result.Model} knows, by gold answer",
-            Note = $"The {Whole(perRelation)} most frequent gold answers of each relation. Known: HighlyKnown, MaybeKnown or WeaklyKnown. Brackets: 95% Wilson intervals over questions.",
+            Note = $"The {Whole(perRelation)} most frequent gold answers of each relation. Known: HighlyKnown, MaybeKnown or WeaklyKnown. "
+                + $"Brackets: 95% Wilson intervals over questions.",
             Columns = ["relation", "gold answer", "questions", "HighlyKnown, %", "known, %"],
             Rows = rows,
             HeaderColumns = 2,

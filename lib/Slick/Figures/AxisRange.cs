@@ -10,7 +10,8 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
     public static AxisRange Horizontal(Figure figure)
     {
         var bars = new BarPlaces(figure.Series);
-        return Of(figure.X, figure.Series.Select((s, i) => bars.Ends(i, s)).SelectMany(v => v).Concat(figure.Markers.Select(m => m.X)), margin: 0.03);
+        return Of(figure.X, figure.Series.Select((s, i) => bars.Ends(i, s)).SelectMany(v => v).Concat(figure.Markers.Select(m => m.X)),
+            margin: 0.03);
     }
 
     /// <summary>The vertical range of a figure: all values and intervals, and 0 where there are bars.</summary>
@@ -18,7 +19,8 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
     {
         var bars = figure.Series.Any(s => s.Kind == SeriesKind.Bars);
         double[] zero = bars && !figure.Y.LogScale ? [0.0] : [];
-        return Of(figure.Y, figure.Series.SelectMany(s => s.Y.Concat(s.Low ?? []).Concat(s.High ?? [])).Concat(zero), margin: 0.06, fromZero: bars);
+        return Of(figure.Y, figure.Series.SelectMany(s => s.Y.Concat(s.Low ?? []).Concat(s.High ?? [])).Concat(zero), margin: 0.06,
+            fromZero: bars);
     }
 
     /// <summary>The range that shows all values, with a margin (a share of the range) where the axis sets no end itself.</summary>
@@ -33,7 +35,8 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
         var space = margin * (high - low);
         var min = axis.Min is { } setMin ? Place(setMin, axis.LogScale) : fromZero && low == 0 ? 0 : low - space;
         var max = axis.Max is { } setMax ? Place(setMax, axis.LogScale) : fromZero && high == 0 ? 0 : high + space;
-        return min < max ? new AxisRange(axis.LogScale, min, max) : axis.Min is null ? new AxisRange(axis.LogScale, max - 1, max) : new AxisRange(axis.LogScale, min, min + 1);
+        return min < max ? new AxisRange(axis.LogScale, min, max) : axis.Min is null ? new AxisRange(axis.LogScale, max - 1, max)
+            : new AxisRange(axis.LogScale, min, min + 1);
     }
 
     /// <summary>The place of a value.</summary>
@@ -82,5 +85,6 @@ internal sealed class BarPlaces
 
     /// <summary>The values that the horizontal axis must show for a series.</summary>
     public IEnumerable<double> Ends(int index, Series series) =>
-        series.Kind == SeriesKind.Bars ? series.X.SelectMany(x => new[] { x + Offset(index) - Width / 2, x + Offset(index) + Width / 2 }) : series.X;
+        series.Kind == SeriesKind.Bars ? series.X.SelectMany(x => new[] { x + Offset(index) - Width / 2, x + Offset(index) + Width / 2 })
+            : series.X;
 }

@@ -6,8 +6,11 @@ namespace Slick.Figures;
 /// <summary>Means over a study's clusters, as the lines of a figure.</summary>
 internal static class Curves
 {
-    /// <summary>The mean over clusters of a number of each row, at each x, with its 95% t interval; a cluster's own rows are averaged first.</summary>
-    public static Series Line(StudyData data, string name, IEnumerable<EpochRow> rows, Func<EpochRow, double> x, Func<EpochRow, double> percent, int color, LineStyle style = LineStyle.Solid)
+    /// <summary>
+    /// The mean over clusters of a number of each row, at each x, with its 95% t interval; a cluster's own rows are averaged first.
+    /// </summary>
+    public static Series Line(StudyData data, string name, IEnumerable<EpochRow> rows, Func<EpochRow, double> x, Func<EpochRow,
+        double> percent, int color, LineStyle style = LineStyle.Solid)
     {
         var points = rows.Where(r => !double.IsNaN(percent(r))).GroupBy(x).OrderBy(g => g.Key)
             .Select(g => (X: g.Key, Value: Intervals.MeanT([.. g.GroupBy(data.Cluster).Select(c => 100 * c.Average(percent))]))).ToList();
@@ -29,5 +32,6 @@ internal static class Curves
 
     /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
     public static string Note(StudyResult result, StudyData data, string more = "") =>
-        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least two.{(data.NotConverged.Count > 0 ? FormattableString.Invariant($" {data.NotConverged.Count} run{(data.NotConverged.Count == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.") : "")}{(more.Length > 0 ? " " + more : "")}";
+        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least "
+            + $"two.{(data.NotConverged.Count > 0 ? FormattableString.Invariant($" {data.NotConverged.Count} run{(data.NotConverged.Count == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.") : "")}{(more.Length > 0 ? " " + more : "")}";
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Slick.Experiments;
 
 namespace Slick.Figures;
@@ -27,15 +28,19 @@ public sealed record Figure
     public IReadOnlyList<Marker> Markers { get; init; } = [];
 
     /// <summary>Looks whether the figure can be drawn; both renderers ask first.</summary>
-    /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is there, or an axis has no room.</exception>
+    /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is there, or an axis has no
+    /// room.</exception>
     public void Check()
     {
         foreach (var series in Series)
         {
             if (series.Low is null != series.High is null)
                 throw new ArgumentException($"Figure {Id}, series {series.Name}: Low and High come together.");
-            if (series.Y.Count != series.X.Count || (series.Low ?? series.X).Count != series.X.Count || (series.High ?? series.X).Count != series.X.Count)
-                throw new ArgumentException(FormattableString.Invariant($"Figure {Id}, series {series.Name}: X has {series.X.Count} values, Y {series.Y.Count}, Low {series.Low?.Count}, High {series.High?.Count}; they must be as many."));
+            if (series.Y.Count != series.X.Count || (series.Low ?? series.X).Count != series.X.Count
+                || (series.High ?? series.X).Count != series.X.Count)
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, 
+                    $"Figure {Id}, series {series.Name}: X has {series.X.Count} values, Y {series.Y.Count}, Low {series.Low?.Count}, High "
+                    + $"{series.High?.Count}; they must be as many."));
         }
         foreach (var axis in new[] { X, Y })
         {
@@ -56,7 +61,8 @@ public sealed record Figure
         {
             var known = series.Y.Where(double.IsFinite).ToList();
             lines.Add(known.Count == 0 ? $"  {series.Name}: no values"
-                : FormattableString.Invariant($"  {series.Name}: {known.Count} values of {Y.Title}, {Numbers.Short(known.Min())} to {Numbers.Short(known.Max())}"));
+                : FormattableString.Invariant(
+                    $"  {series.Name}: {known.Count} values of {Y.Title}, {Numbers.Short(known.Min())} to {Numbers.Short(known.Max())}"));
         }
         return string.Join('\n', lines);
     }
@@ -71,7 +77,8 @@ public sealed record Figure
 /// <param name="Max">The highest value shown; null: as the data need.</param>
 /// <param name="Categories">Labels of the positions 0, 1, ...; null for an axis of numbers.</param>
 /// <param name="LogScale">Logarithmic, base 10; values of 0 and less are gaps.</param>
-public sealed record Axis(string Title, double? Min = null, double? Max = null, IReadOnlyList<string>? Categories = null, bool LogScale = false);
+public sealed record Axis(string Title, double? Min = null, double? Max = null, IReadOnlyList<string>? Categories = null,
+    bool LogScale = false);
 
 /// <summary>A vertical line across the figure.</summary>
 /// <param name="X">Where it stands.</param>

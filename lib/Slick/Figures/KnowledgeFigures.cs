@@ -23,21 +23,27 @@ public static class KnowledgeFigures
             Id = "category-by-exposure",
             Title = "What is known, by how often pre-training stated it",
             Note = $"{source} Bars: shares of the facts with that many statements, 95% Wilson intervals.",
-            X = new("statements of the gold answer in one pass of pre-training", Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
+            X = new("statements of the gold answer in one pass of pre-training",
+                Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
             Y = new("share of the facts (%)", 0, 100),
-            Series = [.. Categories.Select((c, i) => Bars(c.ToString(), i, [.. bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count))]))],
+            Series = [.. Categories.Select((c, i) =>
+                Bars(c.ToString(), i, [.. bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count))]))],
         };
     }
 
-    /// <summary>Table 3 as a picture: the share of each relation's questions that a model knows at all, and well, beside the paper's PaLM 2-M.</summary>
+    /// <summary>
+    /// Table 3 as a picture: the share of each relation's questions that a model knows at all, and well, beside the paper's PaLM 2-M.
+    /// </summary>
     /// <param name="result">The labels.</param>
     public static Figure KnownByRelation(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         var paper = AnnotationTable.Paper(result);
-        var relations = result.Labels.GroupBy(l => l.Relation).OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
+        var relations = result.Labels.GroupBy(l => l.Relation)
+            .OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
         Series Shares(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of) =>
-            Bars(name, color, [.. relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of) : new(double.NaN, double.NaN, double.NaN))]);
+            Bars(name, color, [.. relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of)
+                : new(double.NaN, double.NaN, double.NaN))]);
         (int, int) Here(IGrouping<string, LabelRow> r, Func<Category, bool> which) => (r.Count(l => which(l.Category)), r.Count());
         (int, int) There(IGrouping<string, LabelRow> r, Func<Category, bool> which) =>
             paper.TryGetValue(r.Key, out var counts) ? (Categories.Select((c, i) => which(c) ? counts[i] : 0).Sum(), counts.Sum()) : (0, 0);
@@ -45,7 +51,8 @@ public static class KnowledgeFigures
         {
             Id = "known-by-relation",
             Title = $"What {result.Model} knows, by relation",
-            Note = $"{result.Labels.Count} questions of {result.Source}, the relations that are known best at the left{(paper.Count > 0 ? "; beside them the paper's PaLM 2-M" : "")}. 95% Wilson intervals over questions.",
+            Note = $"{result.Labels.Count} questions of {result.Source}, the relations that are known best at the "
+                + $"left{(paper.Count > 0 ? "; beside them the paper's PaLM 2-M" : "")}. 95% Wilson intervals over questions.",
             X = new("relation", Categories: [.. relations.Select(r => r.Key)]),
             Y = new("share of the questions (%)", 0, 100),
             Series =
@@ -61,19 +68,25 @@ public static class KnowledgeFigures
         };
     }
 
-    /// <summary>Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and D_Natural.</summary>
+    /// <summary>
+    /// Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and
+    /// D_Natural.
+    /// </summary>
     public static Figure LossByTrainedCategory(StudyResult result)
     {
         var data = new StudyData(result.Epochs, result.Answers);
-        var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100) }
+        var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown),
+            new(ArmKind.Ratio, 100) }
             .Where(a => data.Clusters.Any(c => data.Has(a, Stop.EarlyStop, c))).ToList();
         Series Loss(Category category, int color) => Bars($"{category} test questions", color,
-            [.. arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c) ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95)]);
+            [.. arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c)
+                ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95)]);
         return new Figure
         {
             Id = "loss-by-category",
             Title = "What is lost of what was known, by what was trained on",
-            Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over {(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
+            Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over "
+                + $"{(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
             X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
             Y = new("points lost from EARLY_STOP to CONVERGENCE"),
             Series = [Loss(Category.HighlyKnown, 0), Loss(Category.MaybeKnown, 2)],

@@ -2,7 +2,9 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>How the findings change with the learning rate that <see cref="LearningRateSearch"/> tried; it is never chosen by them.</summary>
+/// <summary>
+/// How the findings change with the learning rate that <see cref="LearningRateSearch"/> tried; it is never chosen by them.
+/// </summary>
 public static class LearningRateFigure
 {
     /// <summary>Test accuracy of D_Natural and of D with 100% Unknown at EARLY_STOP and at the last epoch, by learning rate.</summary>
@@ -11,7 +13,8 @@ public static class LearningRateFigure
     public static Figure Make(IReadOnlyList<LearningRateRow> rows, string note)
     {
         Series Line(string name, Func<LearningRateRow, double> value, int color, LineStyle style) =>
-            new() { Name = name, X = [.. rows.Select(r => r.LearningRate)], Y = [.. rows.Select(r => 100 * value(r))], Kind = SeriesKind.LineAndPoints, Color = color, Style = style };
+            new() { Name = name, X = [.. rows.Select(r => r.LearningRate)], Y = [.. rows.Select(r => 100 * value(r))],
+                Kind = SeriesKind.LineAndPoints, Color = color, Style = style };
         return new Figure
         {
             Id = "learning-rate",

@@ -4,7 +4,10 @@ using Microsoft.DotNet.Interactive.Formatting;
 
 namespace Slick.Figures;
 
-/// <summary>How a notebook shows figures, tables, charts of Plotly.NET and data frames, in every host that uses Microsoft.DotNet.Interactive.Formatting.</summary>
+/// <summary>
+/// How a notebook shows figures, tables, charts of Plotly.NET and data frames, in every host that uses
+/// Microsoft.DotNet.Interactive.Formatting.
+/// </summary>
 public static class NotebookFormatters
 {
     private const int RowsShown = 20;

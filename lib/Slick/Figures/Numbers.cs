@@ -28,12 +28,14 @@ internal static class Numbers
         || (text.Any(char.IsAsciiDigit) && text.All(c => char.IsAsciiDigit(c) || " .,+-−±%()[]/*eE<>≤≥–×p=".Contains(c)));
 
     private static string Large(double value) =>
-        Math.Abs(value) < 1e9 ? value.ToString("#,0", CultureInfo.InvariantCulture) : Small(value.ToString("G3", CultureInfo.InvariantCulture));
+        Math.Abs(value) < 1e9 ? value.ToString("#,0", CultureInfo.InvariantCulture)
+            : Small(value.ToString("G3", CultureInfo.InvariantCulture));
 
     // .NET writes 1E-05 where readers expect 1e-5.
     private static string Small(string text)
     {
         var e = text.IndexOf('E');
-        return e < 0 ? text : text[..e] + "e" + int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture);
+        return e < 0 ? text : text[..e] + "e" + int.Parse(text.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)
+            .ToString(CultureInfo.InvariantCulture);
     }
 }

@@ -70,7 +70,8 @@ internal static class PlotlyJson
         var alone = Enumerable.Range(0, series.X.Count).Select(series.IsAlone).ToList();
         trace["mode"] = series.Kind == SeriesKind.Points ? "markers" : series.HasPoints || alone.Contains(true) ? "lines+markers" : "lines";
         trace["connectgaps"] = false;
-        trace["line"] = new JsonObject { ["color"] = color, ["width"] = 2.5, ["dash"] = series.Style switch { LineStyle.Dashed => "dash", LineStyle.Dotted => "dot", _ => "solid" } };
+        trace["line"] = new JsonObject { ["color"] = color, ["width"] = 2.5,
+            ["dash"] = series.Style switch { LineStyle.Dashed => "dash", LineStyle.Dotted => "dot", _ => "solid" } };
         trace["marker"] = new JsonObject
         {
             ["color"] = color,
@@ -132,9 +133,11 @@ internal static class PlotlyJson
             ["barmode"] = "group",
             ["bargap"] = 0.25,
             ["hovermode"] = IsOfLines(figure) ? "x unified" : "closest",
-            ["hoverlabel"] = new JsonObject { ["bgcolor"] = "#ffffff", ["bordercolor"] = "#8a8f98", ["font"] = new JsonObject { ["color"] = "#1d2129" } },
+            ["hoverlabel"] = new JsonObject { ["bgcolor"] = "#ffffff", ["bordercolor"] = "#8a8f98",
+                ["font"] = new JsonObject { ["color"] = "#1d2129" } },
             ["showlegend"] = true,
-            ["legend"] = new JsonObject { ["orientation"] = "h", ["yref"] = "container", ["y"] = 0, ["yanchor"] = "bottom", ["x"] = 0, ["xanchor"] = "left", ["bgcolor"] = "rgba(0,0,0,0)" },
+            ["legend"] = new JsonObject { ["orientation"] = "h", ["yref"] = "container", ["y"] = 0, ["yanchor"] = "bottom", ["x"] = 0,
+                ["xanchor"] = "left", ["bgcolor"] = "rgba(0,0,0,0)" },
             ["xaxis"] = AxisOf(figure.X, range),
             ["yaxis"] = AxisOf(figure.Y, AxisRange.Vertical(figure)),
         };
@@ -150,8 +153,10 @@ internal static class PlotlyJson
             texts.Add(new JsonObject
             {
                 // Shapes take the value itself on a logarithmic axis, annotations its logarithm.
-                ["text"] = Plain(marker.Label), ["xref"] = "x", ["yref"] = "paper", ["x"] = range.Place(marker.X), ["y"] = 1, ["yshift"] = row * MarkerLabels.RowHeight,
-                ["xanchor"] = anchor switch { "start" => "left", "end" => "right", _ => "center" }, ["yanchor"] = "bottom", ["showarrow"] = false,
+                ["text"] = Plain(marker.Label), ["xref"] = "x", ["yref"] = "paper", ["x"] = range.Place(marker.X), ["y"] = 1,
+                    ["yshift"] = row * MarkerLabels.RowHeight,
+                ["xanchor"] = anchor switch { "start" => "left", "end" => "right", _ => "center" }, ["yanchor"] = "bottom",
+                    ["showarrow"] = false,
             });
         }
         layout["shapes"] = shapes;
@@ -195,7 +200,8 @@ internal static class PlotlyJson
         if (IsOfLines(figure))
             return value;
         var x = series.X[i];
-        var place = figure.X.Categories is { } names && x >= 0 && x < names.Count && x == Math.Floor(x) ? Plain(names[(int)x]) : Numbers.Short(x);
+        var place = figure.X.Categories is { } names && x >= 0 && x < names.Count && x == Math.Floor(x) ? Plain(names[(int)x])
+            : Numbers.Short(x);
         return $"{place}: {value}";
     }
 
@@ -205,5 +211,7 @@ internal static class PlotlyJson
     private static string Group(int index) => index.ToString(CultureInfo.InvariantCulture);
 
     // plotly.js reads a few tags in its texts; ours have none.
-    private static string Plain(string text) => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
+    private static string Plain(string text) =>
+        text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
+        .Replace(">", "&gt;", StringComparison.Ordinal);
 }

@@ -17,7 +17,8 @@ public static class PlotlyRenderer
         var assembly = typeof(Plotly.NET.GenericChart).Assembly;
         var name = assembly.GetManifestResourceNames().Single(n => n.EndsWith("plotly-2.28.0.min.js", StringComparison.Ordinal));
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-        return reader.ReadToEnd().Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase).Replace("<!--", "<\\!--", StringComparison.Ordinal);
+        return reader.ReadToEnd().Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase)
+            .Replace("<!--", "<\\!--", StringComparison.Ordinal);
     });
 
     /// <summary>
@@ -29,11 +30,16 @@ public static class PlotlyRenderer
     /// <summary>plotly.js out of Plotly.NET, safe inside a script element.</summary>
     public static string PlotlyScript() => Script.Value;
 
-    /// <summary>Title, chart and note as HTML for a page that has plotly.js or gets it within a minute; the same figure gives the same text.</summary>
+    /// <summary>
+    /// Title, chart and note as HTML for a page that has plotly.js or gets it within a minute; the same figure gives the same text.
+    /// </summary>
     /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
     public static string Html(Figure figure) => FigureStyle.Element + Body(figure, "");
 
-    /// <summary>As <see cref="Html"/>, with a static picture where no script runs, and with plotly.js in the first figure of a session (<see cref="FirstFigureBringsPlotly"/>).</summary>
+    /// <summary>
+    /// As <see cref="Html"/>, with a static picture where no script runs, and with plotly.js in the first figure of a session
+    /// (<see cref="FirstFigureBringsPlotly"/>).
+    /// </summary>
     /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
     public static string NotebookHtml(Figure figure)
     {
@@ -57,7 +63,8 @@ public static class PlotlyRenderer
     {
         figure.Check();
         var chart = PlotlyJson.Of(figure);
-        var html = new StringBuilder("<div class=\"slick-figure\">\n<p class=\"slick-title\">").Append(WebUtility.HtmlEncode(figure.Title)).Append("</p>\n");
+        var html = new StringBuilder("<div class=\"slick-figure\">\n<p class=\"slick-title\">").Append(WebUtility.HtmlEncode(figure.Title))
+            .Append("</p>\n");
         html.Append(Plot(figure.Id, figure.Description, picture, chart));
         if (figure.Note.Length > 0)
             html.Append("<p class=\"slick-note\">").Append(WebUtility.HtmlEncode(figure.Note)).Append("</p>\n");
@@ -77,7 +84,8 @@ public static class PlotlyRenderer
     private static string Plot(string id, string description, string picture, JsonObject chart)
     {
         var json = chart.ToJsonString();
-        var key = string.Concat(id.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) + "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)))[..12];
+        var key = string.Concat(id.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) + "-"
+            + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)))[..12];
         return $$"""
             <div class="slick-plot" data-figure="{{key}}" role="img" aria-label="{{WebUtility.HtmlEncode(description)}}">{{picture}}</div>
             <script>(function () {

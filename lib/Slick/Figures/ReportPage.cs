@@ -45,11 +45,16 @@ public static class ReportPage
                     body.Append(html).Append('\n');
                     break;
                 default:
-                    throw new ArgumentException($"A part of a report is a Figure, a TableView or a string of HTML, not {part?.GetType().Name ?? "null"}.", nameof(parts));
+                    throw new ArgumentException(
+                        $"A part of a report is a Figure, a TableView or a string of HTML, not {part?.GetType().Name ?? "null"}.",
+                        nameof(parts));
             }
         }
         var name = WebUtility.HtmlEncode(title);
-        var page = new StringBuilder("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+        var page =
+            new StringBuilder(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, "
+            + "initial-scale=1\">\n");
         page.Append("<title>").Append(name).Append("</title>\n<style>\n").Append(Css).Append(FigureStyle.Css).Append("</style>\n");
         if (usesPlotly)
             page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");

@@ -27,7 +27,9 @@ public sealed record Series
     /// <summary>Which of the eight colours, from 0: blue, vermilion, green, purple, orange, sky blue, yellow, grey.</summary>
     public int Color { get; init; }
 
-    /// <summary>Intervals as bars on each value rather than as a shaded band; always so where <see cref="Kind"/> is <see cref="SeriesKind.Bars"/>.</summary>
+    /// <summary>
+    /// Intervals as bars on each value rather than as a shaded band; always so where <see cref="Kind"/> is <see cref="SeriesKind.Bars"/>.
+    /// </summary>
     public bool ErrorBars { get; init; }
 
     internal bool HasBand => Low is not null && !ErrorBars && Kind != SeriesKind.Bars;

@@ -53,9 +53,13 @@ public static class StudyReport
     public static string Html(StudyResult result, int seed)
     {
         static string Text(string text) => WebUtility.HtmlEncode(text);
-        var options = string.Concat(NamedOptions.Values(result.Options).Select(v => $"<tr><td>{Text(v.Name)}</td><td>{Text(v.Value)}</td></tr>"));
+        var options = string.Concat(NamedOptions.Values(result.Options)
+            .Select(v => $"<tr><td>{Text(v.Name)}</td><td>{Text(v.Value)}</td></tr>"));
         return ReportPage.Html("What does fine-tuning on new knowledge do?",
-            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed {seed.ToString(CultureInfo.InvariantCulture)}.</p>{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
+            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, "
+                + $"MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after "
+                + $"Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed "
+                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p>{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
@@ -64,17 +68,21 @@ public static class StudyReport
             ]);
     }
 
-    /// <summary>Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged, none where every run of D did.</summary>
+    /// <summary>
+    /// Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged, none where every run of D did.
+    /// </summary>
     public static IReadOnlyList<Figure> PaperFigures(StudyResult result)
     {
         if (!result.Epochs.Any(r => r.Kind == ArmKind.Ratio)) return [];
         IReadOnlyList<Figure> ratios = [UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result)];
-        return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50) ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
+        return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50)
+            ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
     }
 
     /// <summary>Tables 1, 2 and 3, harm by exposure and fitness.</summary>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
-        [PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)];
+        [PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result),
+            PaperTables.FitnessTable(result)];
 
     /// <summary>The claims as rows.</summary>
     public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>
@@ -91,7 +99,8 @@ public static class StudyReport
     internal static IReadOnlyList<string> ClaimColumns { get; } = ["", "claim", "paper", "here", "p (Holm)", "verdict"];
 
     internal static IReadOnlyList<string> Cells(ClaimRow c) =>
-        [c.Number.ToString(CultureInfo.InvariantCulture), c.Claim, c.Paper, c.Here, c.HolmP < 0.001 ? "< 0.001" : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), c.Verdict];
+        [c.Number.ToString(CultureInfo.InvariantCulture), c.Claim, c.Paper, c.Here, c.HolmP < 0.001 ? "< 0.001"
+            : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), c.Verdict];
 
     /// <summary>The README's table of claims.</summary>
     public static string Markdown(IReadOnlyList<ClaimRow> claims) => new TableView

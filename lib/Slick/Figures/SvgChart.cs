@@ -9,7 +9,8 @@ internal static class SvgChart
 {
     public const string Ink = "#1d2129", MarkerInk = "#5a6270";
     private const float AxisTitleSize = 16, TickSize = 14.5f;
-    private static readonly MarkerShape[] Symbols = [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledDiamond, MarkerShape.FilledTriangleUp];
+    private static readonly MarkerShape[] Symbols =
+        [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledDiamond, MarkerShape.FilledTriangleUp];
 
     // Skia writes no dashes into an SVG: a line carries its style as an opacity that nobody sees, put right in the text.
     public const string Dashed = "stroke-opacity=\"0.99607843\"", Dotted = "stroke-opacity=\"0.99215686\"";
@@ -52,7 +53,8 @@ internal static class SvgChart
     {
         foreach (var (start, end) in series.BandStretches())
         {
-            var points = Enumerable.Range(start, end - start).Select(i => (x.Place(series.X[i]), y.Place(series.Low![i]), y.Place(series.High![i])))
+            var points = Enumerable.Range(start, end - start)
+                .Select(i => (x.Place(series.X[i]), y.Place(series.Low![i]), y.Place(series.High![i])))
                 .Where(p => double.IsFinite(p.Item1) && double.IsFinite(p.Item2) && double.IsFinite(p.Item3)).ToArray();
             if (points.Length == 0)
                 continue;
@@ -72,9 +74,11 @@ internal static class SvgChart
             line.LineWidth = 2.5f;
             line.LineColor = color.WithAlpha(Alpha(series.Style));
         }
-        var shown = Enumerable.Range(0, xs.Length).Where(i => double.IsFinite(xs[i]) && double.IsFinite(ys[i]) && (series.HasPoints || series.IsAlone(i))).ToArray();
+        var shown = Enumerable.Range(0, xs.Length)
+            .Where(i => double.IsFinite(xs[i]) && double.IsFinite(ys[i]) && (series.HasPoints || series.IsAlone(i))).ToArray();
         if (shown.Length > 0)
-            plot.Add.Markers(shown.Select(i => xs[i]).ToArray(), shown.Select(i => ys[i]).ToArray(), Symbols[Palette.Symbol(series.Color)], 9, color);
+            plot.Add.Markers(shown.Select(i => xs[i]).ToArray(), shown.Select(i => ys[i]).ToArray(), Symbols[Palette.Symbol(series.Color)],
+                9, color);
     }
 
     private static void Bars(Plot plot, Series series, Color color, double offset, double width, AxisRange x, AxisRange y)
@@ -84,7 +88,8 @@ internal static class SvgChart
         {
             var (position, value) = (x.Place(series.X[i] + offset), y.Place(series.Y[i]));
             if (double.IsFinite(position) && double.IsFinite(value))
-                bars.Add(new Bar { Position = position, Value = value, ValueBase = y.Log ? y.Min : 0, Size = width * 0.95, FillColor = color, LineWidth = 0 });
+                bars.Add(new Bar { Position = position, Value = value, ValueBase = y.Log ? y.Min : 0, Size = width * 0.95,
+                    FillColor = color, LineWidth = 0 });
         }
         plot.Add.Bars(bars);
     }
@@ -92,11 +97,13 @@ internal static class SvgChart
     private static void ErrorBars(Plot plot, Series series, Color color, double offset, AxisRange x, AxisRange y)
     {
         var known = Enumerable.Range(0, series.X.Count)
-            .Select(i => (X: x.Place(series.X[i] + offset), Y: y.Place(series.Y[i]), Low: y.Place(series.Low![i]), High: y.Place(series.High![i])))
+            .Select(i => (X: x.Place(series.X[i] + offset), Y: y.Place(series.Y[i]), Low: y.Place(series.Low![i]),
+                High: y.Place(series.High![i])))
             .Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y) && double.IsFinite(p.Low) && double.IsFinite(p.High)).ToArray();
         if (known.Length == 0)
             return;
-        var error = new ScottPlot.Plottables.ErrorBar([.. known.Select(p => p.X)], [.. known.Select(p => p.Y)], null, null, [.. known.Select(p => p.Y - p.Low)], [.. known.Select(p => p.High - p.Y)])
+        var error = new ScottPlot.Plottables.ErrorBar([.. known.Select(p => p.X)], [.. known.Select(p => p.Y)], null, null,
+            [.. known.Select(p => p.Y - p.Low)], [.. known.Select(p => p.High - p.Y)])
         {
             Color = color,
             LineWidth = 1.5f,

@@ -9,7 +9,9 @@ using Slick.Storage;
 
 namespace Slick.Figures;
 
-/// <summary>Draws figures as SVG files without a browser, on white, for a README or a paper. The same figure gives the same bytes.</summary>
+/// <summary>
+/// Draws figures as SVG files without a browser, on white, for a README or a paper. The same figure gives the same bytes.
+/// </summary>
 public static partial class SvgRenderer
 {
     private const float TitleSize = 20, LegendSize = 15.5f, NoteSize = 13.5f, Pad = 14, Swatch = 34;
@@ -36,8 +38,11 @@ public static partial class SvgRenderer
         var chartHeight = Math.Max(120, height - top - below);
 
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{top + chartHeight + below}\" viewBox=\"0 0 {width} {top + chartHeight + below}\" role=\"img\" font-family=\"{FigureFont.Families}\">\n");
-        svg.Append("<title>").Append(Xml(figure.Title)).Append("</title>\n<desc>").Append(Xml(figure.Description + " " + figure.Note)).Append("</desc>\n");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{top + chartHeight + below}\" viewBox=\"0 0 {width} "
+            + $"{top + chartHeight + below}\" role=\"img\" font-family=\"{FigureFont.Families}\">\n");
+        svg.Append("<title>").Append(Xml(figure.Title)).Append("</title>\n<desc>").Append(Xml(figure.Description + " " + figure.Note))
+            .Append("</desc>\n");
         svg.Append("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
         var y = Pad + TitleSize;
         foreach (var line in title)
@@ -45,7 +50,8 @@ public static partial class SvgRenderer
             Text(svg, Pad, y, TitleSize, line, bold: true);
             y += TitleSize * 1.3f;
         }
-        svg.Append(CultureInfo.InvariantCulture, $"<g transform=\"translate({Shift} {top})\">\n").Append(Chart(figure, width - Shift, chartHeight)).Append("</g>\n");
+        svg.Append(CultureInfo.InvariantCulture, $"<g transform=\"translate({Shift} {top})\">\n")
+            .Append(Chart(figure, width - Shift, chartHeight)).Append("</g>\n");
         y = top + chartHeight + LegendSize;
         foreach (var row in legend)
         {
@@ -77,10 +83,12 @@ public static partial class SvgRenderer
         var start = svg.IndexOf('>', svg.IndexOf("<svg", StringComparison.Ordinal)) + 1;
         svg = svg[start..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
         svg = OneClip(svg, "clip-" + string.Concat(figure.Id.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')));
-        svg = svg.Replace(SvgChart.Dashed, Dash(LineStyle.Dashed), StringComparison.Ordinal).Replace(SvgChart.Dotted, Dash(LineStyle.Dotted), StringComparison.Ordinal);
+        svg = svg.Replace(SvgChart.Dashed, Dash(LineStyle.Dashed), StringComparison.Ordinal)
+            .Replace(SvgChart.Dotted, Dash(LineStyle.Dotted), StringComparison.Ordinal);
         var chart = new StringBuilder(SkiaText().Replace(svg, AsOneText).Replace("\r", "", StringComparison.Ordinal).Trim()).Append('\n');
         foreach (var (label, place) in labels)
-            Text(chart, place.X, place.Y - 6 - label.Row * MarkerLabels.RowHeight, 14, label.Marker.Label, SvgChart.MarkerInk, label.Anchor);
+            Text(chart, place.X, place.Y - 6 - label.Row * MarkerLabels.RowHeight, 14, label.Marker.Label, SvgChart.MarkerInk,
+                label.Anchor);
         return chart.ToString();
     }
 
@@ -91,7 +99,8 @@ public static partial class SvgRenderer
         var outlines = new Dictionary<string, string>();
         svg = ClipPath().Replace(svg, match =>
         {
-            var isNew = outlines.TryAdd(match.Groups["outline"].Value, string.Create(CultureInfo.InvariantCulture, $"{prefix}-{outlines.Count + 1}"));
+            var isNew = outlines.TryAdd(match.Groups["outline"].Value,
+                string.Create(CultureInfo.InvariantCulture, $"{prefix}-{outlines.Count + 1}"));
             var name = names[match.Groups["name"].Value] = outlines[match.Groups["outline"].Value];
             return isNew ? $"<clipPath id=\"{name}\">{match.Groups["outline"].Value}</clipPath>\n" : "";
         });
@@ -103,13 +112,16 @@ public static partial class SvgRenderer
     {
         var text = match.Groups["text"].Value;
         var x = float.Parse(match.Groups["x"].ValueSpan, CultureInfo.InvariantCulture);
-        var width = FigureFont.Width(WebUtility.HtmlDecode(text), float.Parse(match.Groups["size"].ValueSpan, CultureInfo.InvariantCulture));
-        var place = x < 0 && MathF.Abs(x + width / 2) < 1 ? " text-anchor=\"middle\" x=\"0\"" : x < 0 && MathF.Abs(x + width) < 1 ? " text-anchor=\"end\" x=\"0\""
+        var width = FigureFont.Width(WebUtility.HtmlDecode(text),
+            float.Parse(match.Groups["size"].ValueSpan, CultureInfo.InvariantCulture));
+        var place = x < 0 && MathF.Abs(x + width / 2) < 1 ? " text-anchor=\"middle\" x=\"0\"" : x < 0 && MathF.Abs(x + width) < 1
+            ? " text-anchor=\"end\" x=\"0\""
             : string.Create(CultureInfo.InvariantCulture, $" x=\"{x:0.##}\"");
         return $"<text{match.Groups["head"].Value}{place} y=\"{match.Groups["y"].Value}\">{text}</text>";
     }
 
-    private static string Dash(LineStyle style) => style switch { LineStyle.Dashed => "stroke-dasharray=\"9 6\"", LineStyle.Dotted => "stroke-dasharray=\"2.5 4\"", _ => "" };
+    private static string Dash(LineStyle style) =>
+        style switch { LineStyle.Dashed => "stroke-dasharray=\"9 6\"", LineStyle.Dotted => "stroke-dasharray=\"2.5 4\"", _ => "" };
 
     private static List<List<(Series Series, float X)>> LegendRows(IReadOnlyList<Series> series, float room)
     {
@@ -134,24 +146,32 @@ public static partial class SvgRenderer
         var color = Palette.Hex(series.Color);
         if (series.Kind == SeriesKind.Bars)
         {
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x + 10}\" y=\"{y - 7}\" width=\"{Swatch - 18}\" height=\"14\" fill=\"{color}\"/>\n");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<rect x=\"{x + 10}\" y=\"{y - 7}\" width=\"{Swatch - 18}\" height=\"14\" fill=\"{color}\"/>\n");
             return;
         }
         if (series.HasBand)
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x}\" y=\"{y - 7}\" width=\"{Swatch}\" height=\"14\" fill=\"{color}\" fill-opacity=\"{Palette.BandOpacity}\"/>\n");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<rect x=\"{x}\" y=\"{y - 7}\" width=\"{Swatch}\" height=\"14\" fill=\"{color}\" "
+                + $"fill-opacity=\"{Palette.BandOpacity}\"/>\n");
         if (series.Kind != SeriesKind.Points)
         {
-            svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{x} {y}h{Swatch}\" stroke=\"{color}\" stroke-width=\"2.5\" {Dash(series.Style)}/>\n");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<path d=\"M{x} {y}h{Swatch}\" stroke=\"{color}\" stroke-width=\"2.5\" {Dash(series.Style)}/>\n");
         }
         if (series.HasPoints)
         {
-            var path = Palette.Symbol(series.Color) switch { 0 => "m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z", 1 => "m-4.2 -4.2h8.4v8.4h-8.4z", 2 => "m0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z", _ => "m0 -5.5l5 9h-10z" };
+            var path = Palette.Symbol(series.Color) switch { 0 => "m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z", 1 =>
+                "m-4.2 -4.2h8.4v8.4h-8.4z", 2 => "m0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z", _ => "m0 -5.5l5 9h-10z" };
             svg.Append(CultureInfo.InvariantCulture, $"<path d=\"M{x + Swatch / 2} {y}{path}\" fill=\"{color}\"/>\n");
         }
     }
 
-    private static void Text(StringBuilder svg, float x, float y, float size, string text, string color = SvgChart.Ink, string anchor = "start", bool bold = false) => svg.Append(CultureInfo.InvariantCulture,
-        $"<text x=\"{x:0.##}\" y=\"{y:0.##}\" font-size=\"{size:0.##}\"{(bold ? " font-weight=\"700\"" : "")}{(anchor == "start" ? "" : $" text-anchor=\"{anchor}\"")} fill=\"{color}\">{Xml(text)}</text>\n");
+    private static void Text(StringBuilder svg, float x, float y, float size, string text, string color = SvgChart.Ink,
+        string anchor = "start", bool bold = false) => svg.Append(CultureInfo.InvariantCulture,
+        $"<text x=\"{x:0.##}\" y=\"{y:0.##}\" "
+            + $"font-size=\"{size:0.##}\"{(bold ? " font-weight=\"700\"" : "")}{(anchor == "start" ? "" : $" text-anchor=\"{anchor}\"")} "
+            + $"fill=\"{color}\">{Xml(text)}</text>\n");
 
     private static string Xml(string text) => new XText(Clean(text)).ToString();
 
@@ -163,6 +183,8 @@ public static partial class SvgRenderer
     [GeneratedRegex("url\\(#(?<name>cl_[^)]+)\\)")]
     private static partial Regex ClipUse();
 
-    [GeneratedRegex("<text(?<head>[^>]*? font-size=\"(?<size>[^\"]+)\"[^>]*?)(?: font-family=\"[^\"]*\") x=\"(?<x>[-+.0-9eE]+)[^\"]*\" y=\"(?<y>[-+.0-9eE]+)[^\"]*\">\\s*(?<text>[^<]*?)\\s*</text>")]
+    [GeneratedRegex(
+        "<text(?<head>[^>]*? font-size=\"(?<size>[^\"]+)\"[^>]*?)(?: font-family=\"[^\"]*\") x=\"(?<x>[-+.0-9eE]+)[^\"]*\" "
+        + "y=\"(?<y>[-+.0-9eE]+)[^\"]*\">\\s*(?<text>[^<]*?)\\s*</text>")]
     private static partial Regex SkiaText();
 }

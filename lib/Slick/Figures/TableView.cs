@@ -35,7 +35,8 @@ public sealed record TableView
         for (var i = 0; i < Rows.Count; i++)
         {
             if (Rows[i].Count != Columns.Count)
-                throw new ArgumentException(FormattableString.Invariant($"Table {Id}: row {i + 1} has {Rows[i].Count} cells for {Columns.Count} columns."));
+                throw new ArgumentException(FormattableString.Invariant(
+                    $"Table {Id}: row {i + 1} has {Rows[i].Count} cells for {Columns.Count} columns."));
         }
     }
 
@@ -85,7 +86,8 @@ public sealed record TableView
         return text.ToString();
 
         void Line(IEnumerable<string> cells) => text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
-        static string Safe(string cell) => cell.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
+        static string Safe(string cell) =>
+            cell.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
             .Replace("|", "\\|", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal).ReplaceLineEndings(" ");
     }
 
@@ -121,7 +123,8 @@ public sealed record TableView
             $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : text.Length > Sentence ? " class=\"long\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
-    private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column])) && Rows.Any(row => row[column].Length > 0);
+    private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column]))
+        && Rows.Any(row => row[column].Length > 0);
 
     private static int Width(string text) => new StringInfo(text).LengthInTextElements;
 }

@@ -6,7 +6,8 @@ namespace Slick.Figures;
 /// <summary>Figures 3 and 4: what more and more Unknown examples do.</summary>
 public static class UnknownRatio
 {
-    private static string Paired(StudyData data) => data.SeveralBases ? "Differences between lines are surer than their bands look: the claims take them within each seed." : "";
+    private static string Paired(StudyData data) => data.SeveralBases
+        ? "Differences between lines are surer than their bands look: the claims take them within each seed." : "";
 
     // What fine-tuning starts from, beside what it leaves.
     private static Series Base(StudyData data, IEnumerable<EpochRow> rows) =>
@@ -17,7 +18,8 @@ public static class UnknownRatio
     {
         var data = new StudyData(result.Epochs, result.Answers);
         var ratio = result.Epochs.Where(r => r.Kind == ArmKind.Ratio).ToList();
-        if (ratio.Count == 0) throw new SlickException("Every run of D diverged, and there is nothing to show; lower fineTuning.learningRate.");
+        if (ratio.Count == 0) throw new SlickException(
+            "Every run of D diverged, and there is nothing to show; lower fineTuning.learningRate.");
         var last = ratio.Max(r => r.Epoch);
         var epochs = new[] { 5, 10, 20, last }.Where(e => e <= last).Distinct().ToList();
         return new Figure
@@ -27,8 +29,10 @@ public static class UnknownRatio
             Note = Curves.Note(result, data, Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
-            Series = [Base(data, ratio), Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r => r.TestAccuracy, 0),
-                .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs", ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
+            Series = [Base(data, ratio), Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r =>
+                r.TestAccuracy, 0),
+                .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs",
+                    ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
         };
     }
 
@@ -40,13 +44,15 @@ public static class UnknownRatio
         Series Line(string name, ArmKind kind, bool early, int color, LineStyle style) =>
             Curves.Line(data, $"{name}, {(early ? "EARLY_STOP" : "CONVERGENCE")}",
                 // D_Known of D at 0% is D.
-                result.Epochs.Where(r => (r.Kind == kind || kind != ArmKind.Ratio && r.Kind == ArmKind.Ratio && r.UnknownPercent == 0) && (early ? r.EarlyStop : r.Epoch == last)),
+                result.Epochs.Where(r => (r.Kind == kind || kind != ArmKind.Ratio && r.Kind == ArmKind.Ratio && r.UnknownPercent == 0)
+                    && (early ? r.EarlyStop : r.Epoch == last)),
                 r => r.UnknownPercent, r => r.TestAccuracy, color, style);
         return new Figure
         {
             Id = "figure-3b",
             Title = "Figure 3b. D with and without its Unknown examples",
-            Note = Curves.Note(result, data, "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired(data)),
+            Note = Curves.Note(result, data,
+                "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("exact match on the test questions (%)"),
             Series =
@@ -73,7 +79,8 @@ public static class UnknownRatio
             Note = Curves.Note(result, data),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("fitted at EARLY_STOP (%)", 0, 100),
-            Series = [Curves.Line(data, "Known", stop, r => r.UnknownPercent, r => r.FittedKnown, 0), Curves.Line(data, "Unknown", stop, r => r.UnknownPercent, r => r.FittedUnknown, 1)],
+            Series = [Curves.Line(data, "Known", stop, r => r.UnknownPercent, r => r.FittedKnown, 0),
+                Curves.Line(data, "Unknown", stop, r => r.UnknownPercent, r => r.FittedUnknown, 1)],
         };
     }
 }

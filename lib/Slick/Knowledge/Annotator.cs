@@ -38,13 +38,16 @@ public static class Annotator
     /// <param name="batchDone">Called after each batch with the prompt's number, from 0; null for nobody.</param>
     /// <param name="cancellation">Stops between batches.</param>
     internal static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
-        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates, Action<int>? batchDone, CancellationToken cancellation)
+        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates, Action<int>? batchDone,
+            CancellationToken cancellation)
     {
         if (questions.Count == 0) return [];
         var prompts = Exemplars(dev, options, questions[0].Relation, seed);
         for (var j = 0; j < prompts.Count; j++)
-            estimator.Estimate(decoder, tokenizer, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j], () => batchDone?.Invoke(j), cancellation);
-        return [.. questions.Select((fact, i) => Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
+            estimator.Estimate(decoder, tokenizer, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j], () =>
+                batchDone?.Invoke(j), cancellation);
+        return [.. questions.Select((fact, i) =>
+            Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }
 
     /// <summary>Room for every prompt's estimate of every question, none of them known.</summary>
@@ -52,10 +55,14 @@ public static class Annotator
         [.. Enumerable.Range(0, options.Prompts).Select(_ => new PromptEstimate?[questions.Count])];
 
     /// <summary>The exemplars of each of a relation's prompts.</summary>
-    internal static IReadOnlyList<IReadOnlyList<Fact>> Exemplars(IReadOnlyList<Fact> dev, SamplingOptions options, string relation, int seed) =>
+    internal static IReadOnlyList<IReadOnlyList<Fact>> Exemplars(IReadOnlyList<Fact> dev, SamplingOptions options, string relation,
+        int seed) =>
         PromptBatch.DrawExemplars(dev, options, Seeds.Mix(seed, relation));
 
-    /// <summary>The seed of the draws behind one of a relation's prompts; each question's draws follow from it and the fact's id alone (<see cref="AnswerTree"/>).</summary>
+    /// <summary>
+    /// The seed of the draws behind one of a relation's prompts; each question's draws follow from it and the fact's id alone
+    /// (<see cref="AnswerTree"/>).
+    /// </summary>
     /// <param name="seed">The seed that the labels are made with.</param>
     /// <param name="relation">The relation.</param>
     /// <param name="prompt">The prompt's number, from 0.</param>
@@ -68,7 +75,8 @@ public static class Annotator
         var sampled = prompts.Average(p => p.SampledCorrect);
         // Exact says WeaklyKnown where the protocol would, more often than not.
         var weakly = exact ? 1 - none >= 0.5 : sampled > 0;
-        var category = greedy == 1 ? Category.HighlyKnown : greedy > 0 ? Category.MaybeKnown : weakly ? Category.WeaklyKnown : Category.Unknown;
+        var category = greedy == 1 ? Category.HighlyKnown : greedy > 0 ? Category.MaybeKnown : weakly ? Category.WeaklyKnown
+            : Category.Unknown;
         return new LabelRow
         {
             FactId = fact.Id,
@@ -80,7 +88,8 @@ public static class Annotator
             SampledCorrect = sampled,
             Category = category,
             // Shares of 16 draws are no probabilities: 0 of 16 does not mean never.
-            CategoryProbability = category is Category.HighlyKnown or Category.MaybeKnown ? 1 : !exact ? double.NaN : category == Category.WeaklyKnown ? 1 - none : none,
+            CategoryProbability = category is Category.HighlyKnown or Category.MaybeKnown ? 1 : !exact ? double.NaN
+                : category == Category.WeaklyKnown ? 1 - none : none,
             GreedyAnswers = string.Join(" | ", prompts.Select(p => p.GreedyAnswer).Where(a => a.Length > 0).Distinct()),
             GoldExposures = fact.GoldExposures,
             RivalExposures = fact.RivalExposures,

@@ -10,8 +10,10 @@ namespace Slick.Knowledge;
 /// <param name="GreedyCorrect">The greedy answer is right.</param>
 /// <param name="SampledCorrect">Share of right samples (Sampled) or the probability that one sample is right (Exact).</param>
 /// <param name="GreedyAnswer">The greedy answer where it was drawn, else empty.</param>
-/// <param name="MovedBoundary">The tokenizer joins the answer with the end of the prompt, or with the line's (<see cref="PromptedQuestion.Moved"/>).</param>
-public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "", bool MovedBoundary = false);
+/// <param name="MovedBoundary">The tokenizer joins the answer with the end of the prompt, or with the line's
+/// (<see cref="PromptedQuestion.Moved"/>).</param>
+public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "",
+    bool MovedBoundary = false);
 
 /// <summary>A way to find P_Correct of questions behind one prompt.</summary>
 public interface IEstimator
@@ -31,7 +33,8 @@ public interface IEstimator
     /// <param name="estimates">By question; null where it is not known yet.</param>
     /// <param name="batchDone">Called after each batch; null for nobody.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
+    void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
 }
 
 /// <summary>What all estimators share.</summary>
@@ -45,7 +48,8 @@ public static class Estimators
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer,
+        IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
     {
         var estimates = new PromptEstimate?[questions.Count];
         estimator.Estimate(decoder, tokenizer, exemplars, questions, seed, estimates, null, cancellation);
@@ -53,7 +57,8 @@ public static class Estimators
     }
 
     // The batches that are not finished yet; one that is finished in part is done again as a whole.
-    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, IReadOnlyList<PromptedQuestion> questions, PromptEstimate?[] estimates) =>
+    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, IReadOnlyList<PromptedQuestion> questions,
+        PromptEstimate?[] estimates) =>
         batches.Where(part => questions.Take(part).Any(q => estimates[q.Index] is null));
 }
 
@@ -75,7 +80,8 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
     /// <inheritdoc />
-    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
+    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
         if (estimates.All(e => e is not null)) return;
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
@@ -98,7 +104,8 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
 /// <param name="format">How questions are written.</param>
 /// <param name="normaliser">What is made equal before answers are compared.</param>
 /// <exception cref="UsageException">An option is out of its range.</exception>
-public sealed class SampledEstimator(SamplingOptions options, PromptFormat format, AnswerNormaliser normaliser = AnswerNormaliser.None) : IEstimator
+public sealed class SampledEstimator(SamplingOptions options, PromptFormat format, AnswerNormaliser normaliser = AnswerNormaliser.None)
+    : IEstimator
 {
     private readonly SamplingOptions options = OptionRanges.Check(options, "sampling");
 
@@ -109,7 +116,8 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
     /// <inheritdoc />
-    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
+    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
         if (estimates.All(e => e is not null)) return;
         using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions, forDrawing: true);

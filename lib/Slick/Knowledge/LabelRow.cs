@@ -19,7 +19,10 @@ public sealed record LabelRow
     public required double SampledCorrect { get; init; }
     /// <summary>The category that follows from both.</summary>
     public required Category Category { get; init; }
-    /// <summary>Probability of this category under fresh samples with the same prompts; 1 where samples cannot change it, NaN where only samples were drawn (Sampled).</summary>
+    /// <summary>
+    /// Probability of this category under fresh samples with the same prompts; 1 where samples cannot change it, NaN where only samples
+    /// were drawn (Sampled).
+    /// </summary>
     public required double CategoryProbability { get; init; }
     /// <summary>The different greedy answers, joined by " | "; empty where none was drawn (Exact).</summary>
     public string GreedyAnswers { get; init; } = "";
@@ -33,7 +36,8 @@ public sealed record LabelRow
     /// <summary>What exposures amount to.</summary>
     /// <param name="gold">Times that the gold answer is stated; -1 where unknown.</param>
     /// <param name="rival">Times that the rival is stated.</param>
-    public static Told ToldBy(int gold, int rival) => gold < 0 ? Told.NotKnown : gold + rival == 0 ? Told.NeverSeen : rival > gold ? Told.RivalMajority : Told.GoldMajority;
+    public static Told ToldBy(int gold, int rival) => gold < 0 ? Told.NotKnown : gold + rival == 0 ? Told.NeverSeen : rival > gold
+        ? Told.RivalMajority : Told.GoldMajority;
 }
 
 /// <summary>What pre-training said of a fact.</summary>

@@ -39,7 +39,8 @@ public sealed class AdamW : IDisposable
     public AdamW(DecoderWeights weights)
     {
         rounded = weights.Flat;
-        gradient = weights.FlatGradient ?? throw new ArgumentException("These weights were made for inference and have no gradient.", nameof(weights));
+        gradient = weights.FlatGradient
+            ?? throw new ArgumentException("These weights were made for inference and have no gradient.", nameof(weights));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Master = rounded.dtype == ScalarType.Float32 ? rounded : rounded.to(ScalarType.Float32);
@@ -71,7 +72,8 @@ public sealed class AdamW : IDisposable
         var slope = HasCopy ? gradient.to(ScalarType.Float32) : gradient;
         if (!double.IsPositiveInfinity(ClipNorm))
             slope.mul_(Norm(slope).add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One));
-        using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)), rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
+        using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)),
+            rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
         if (WeightDecay != 0) Master.mul_(kept);
         Mean.mul_(Scalars.Of(Beta1)).add_(slope, Scalars.Of(1 - Beta1));
         Variance.mul_(Scalars.Of(Beta2)).addcmul_(slope, slope, Scalars.Of(1 - Beta2));
@@ -85,7 +87,8 @@ public sealed class AdamW : IDisposable
     /// The norm of a long vector, in double precision part by part: torch's <c>norm()</c> adds up in fp32 from first to last
     /// on the CPU and is 1% off at 10^8 numbers, and its <c>sum()</c> depends on the number of threads.
     /// </summary>
-    internal static Tensor Norm(Tensor vector) => stack([.. vector.split(1 << 22).Select(part => part.to(ScalarType.Float64).norm())]).norm().to(vector.dtype);
+    internal static Tensor Norm(Tensor vector) =>
+        stack([.. vector.split(1 << 22).Select(part => part.to(ScalarType.Float64).norm())]).norm().to(vector.dtype);
 
     /// <summary>Frees the moments, and the copy in fp32 where there is one.</summary>
     public void Dispose()

@@ -67,7 +67,9 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string Down { get; init; } = "mlp.down_proj";
     public string FinalNorm { get; init; } = "model.norm";
     public string Head { get; init; } = "lm_head";
-    /// <summary>A prefix of all names but the head's (transformers' base_model_prefix) that the files of a model saved without its head leave out.</summary>
+    /// <summary>
+    /// A prefix of all names but the head's (transformers' base_model_prefix) that the files of a model saved without its head leave out.
+    /// </summary>
     public string OptionalPrefix { get; init; } = "model.";
 
     // Structure.

@@ -18,7 +18,8 @@ public static class Checkpoint
     /// <param name="device">Where the parameters shall be.</param>
     /// <param name="trainable">True for a gradient beside them.</param>
     /// <param name="dtype">Number format that the stored values are converted to.</param>
-    /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has another shape than the config says.</exception>
+    /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has
+    /// another shape than the config says.</exception>
     public static DecoderWeights Load(string folder, Device device, bool trainable, ScalarType dtype = ScalarType.Float32) =>
         Load(folder, device, trainable, dtype, "config.json");
 
@@ -32,18 +33,22 @@ public static class Checkpoint
             config = config with { OmitsPrefix = tensors.ContainsKey(family.Embedding[family.OptionalPrefix.Length..] + ".weight") };
         // All names and shapes first: a number that is wrong in config.json is then an error, rather than a memory that is full.
         if (config.Layers > tensors.Count)
-            throw new SlickException($"{path}: {family.LayersKey} = {config.Layers}, but the folder's safetensors files hold {tensors.Count} tensors in all.");
+            throw new SlickException(
+                $"{path}: {family.LayersKey} = {config.Layers}, but the folder's safetensors files hold {tensors.Count} tensors in all.");
         var layout = DecoderWeights.LayoutOf(config);
         foreach (var (name, _, shape) in layout)
         {
             if (!tensors.TryGetValue(name, out var file)) throw Missing(folder, config, configFile, name, tensors.ContainsKey);
             if (!file.Shape(name).SequenceEqual(shape))
-                throw new SlickException($"{folder}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], {configFile} asks for [{string.Join(", ", shape)}].");
+                throw new SlickException(
+                    $"{folder}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}], {configFile} asks for "
+                    + $"[{string.Join(", ", shape)}].");
         }
         var head = family.Head + ".weight";
         var known = layout.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var name in tensors.Keys)
-            if (!known.Contains(name) && !IsTable(family, name) && !(config.TiedEmbeddings && name == head)) throw Unknown(folder, family, tensors[name], name);
+            if (!known.Contains(name) && !IsTable(family, name) && !(config.TiedEmbeddings && name == head)) throw Unknown(folder, family,
+                tensors[name], name);
         var weights = new DecoderWeights(config, device, trainable, dtype);
         try
         {
@@ -54,7 +59,9 @@ public static class Checkpoint
             }
             // A tied head that was saved all the same.
             if (config.TiedEmbeddings && tensors.TryGetValue(head, out var tied) && !tied.Holds(head, weights.Embedding))
-                throw new SlickException($"{folder}: the tensor '{head}' differs from the embeddings, but {configFile} ties the two; set tie_word_embeddings to false there.");
+                throw new SlickException(
+                    $"{folder}: the tensor '{head}' differs from the embeddings, but {configFile} ties the two; set tie_word_embeddings "
+                    + $"to false there.");
             return weights;
         }
         catch
@@ -67,7 +74,8 @@ public static class Checkpoint
     /// <summary>Loads a folder's decoder and its tokenizer, and looks whether the two are of one model.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="compute">Where the parameters shall be, and their number format.</param>
-    /// <exception cref="SlickException">As <see cref="Load(string, Device, bool, ScalarType)"/>; the vocabularies differ, or neither file names a token that ends a text.</exception>
+    /// <exception cref="SlickException">As <see cref="Load(string, Device, bool, ScalarType)"/>; the vocabularies differ, or neither file
+    /// names a token that ends a text.</exception>
     public static (DecoderWeights Weights, ITokenizer Tokenizer) Open(string folder, Compute compute)
     {
         var tokenizer = OpenTokenizer(folder);
@@ -89,22 +97,31 @@ public static class Checkpoint
     internal static void CheckVocabulary(string folder, DecoderConfig config, ITokenizer tokenizer)
     {
         if (tokenizer.TextVocabularySize > config.VocabularySize || config.VocabularySize - tokenizer.VocabularySize > MostPadding)
-            throw new SlickException($"{folder}: tokenizer.json has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {config.VocabularySize}; the two are not of one model.");
+            throw new SlickException(
+                $"{folder}: tokenizer.json has {tokenizer.VocabularySize} tokens, vocab_size in config.json is {config.VocabularySize}; "
+                + $"the two are not of one model.");
         if (tokenizer.EosId is null && config.EosIds.Count == 0)
-            throw new SlickException($"{folder}: neither tokenizer_config.json (eos_token) nor generation_config.json or config.json (eos_token_id) names the token that ends a text.");
+            throw new SlickException(
+                $"{folder}: neither tokenizer_config.json (eos_token) nor generation_config.json or config.json (eos_token_id) names the "
+                + $"token that ends a text.");
     }
 
     private const int MostPadding = 1024;
 
-    /// <summary>Writes a decoder so that transformers loads it, with the names that it was loaded with; the tokenizer is saved beside it by its owner.</summary>
+    /// <summary>
+    /// Writes a decoder so that transformers loads it, with the names that it was loaded with; the tokenizer is saved beside it by its
+    /// owner.
+    /// </summary>
     /// <exception cref="SlickException">The folder cannot be written to.</exception>
     public static void Save(string folder, DecoderWeights weights)
     {
         using var scope = NewDisposeScope();
         var dtype = weights.Flat.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), weights.Config.ToJson(dtype).ToJsonString(Indented) + "\n");
-        if (weights.Config.GenerationSource is { } generation) AtomicFile.WriteText(Path.Combine(folder, GenerationFile.Name), generation + "\n");
-        Safetensors.Write(Path.Combine(folder, "model.safetensors"), weights.Layout.Select(p => (p.Name, weights[p.Name])).OrderBy(p => p.Name, StringComparer.Ordinal));
+        if (weights.Config.GenerationSource is { } generation) AtomicFile.WriteText(Path.Combine(folder, GenerationFile.Name),
+            generation + "\n");
+        Safetensors.Write(Path.Combine(folder, "model.safetensors"),
+            weights.Layout.Select(p => (p.Name, weights[p.Name])).OrderBy(p => p.Name, StringComparer.Ordinal));
     }
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -141,7 +158,8 @@ public static class Checkpoint
         var index = Path.Combine(folder, "model.safetensors.index.json");
         if (!File.Exists(index)) return [];
         using var json = JsonPlace.Open(index, "index of shards");
-        return [.. new JsonPlace(index, "", json.RootElement)["weight_map"].Properties().Select(p => Shard(folder, p.Place)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. new JsonPlace(index, "", json.RootElement)["weight_map"].Properties().Select(p => Shard(folder, p.Place))
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     private static string Shard(string folder, JsonPlace place)
@@ -154,11 +172,14 @@ public static class Checkpoint
 
     private static void RefusePickles(string folder)
     {
-        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; name one that holds a Hugging Face checkpoint.");
+        if (!Directory.Exists(folder)) throw new SlickException(
+            $"{folder}: there is no such folder; name one that holds a Hugging Face checkpoint.");
         var pickle = Directory.EnumerateFiles(folder).Select(Path.GetFileName)
             .FirstOrDefault(f => Path.GetExtension(f)?.ToLowerInvariant() is ".bin" or ".pt" or ".pth" or ".ckpt" or ".pkl");
         if (pickle is not null)
-            throw new SlickException($"{Path.Combine(folder, pickle)}: a pickle can run code when it is read and is refused; convert it once in Python: AutoModelForCausalLM.from_pretrained('{folder}').save_pretrained('NEW', safe_serialization=True).");
+            throw new SlickException(
+                $"{Path.Combine(folder, pickle)}: a pickle can run code when it is read and is refused; convert it once in Python: "
+                + $"AutoModelForCausalLM.from_pretrained('{folder}').save_pretrained('NEW', safe_serialization=True).");
     }
 
     private static SlickException Missing(string folder, DecoderConfig config, string configFile, string name, Predicate<string> isThere)
@@ -166,18 +187,24 @@ public static class Checkpoint
         var (family, prefix) = (config.Architecture, config.Architecture.OptionalPrefix);
         var other = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : prefix + name;
         if (isThere(other))
-            return new($"{folder}: the tensor '{other}' is there instead of '{name}': some of its names begin with '{prefix}' and some do not; save the model again with transformers, which gives all of them one form.");
+            return new(
+                $"{folder}: the tensor '{other}' is there instead of '{name}': some of its names begin with '{prefix}' and some do not; "
+                + $"save the model again with transformers, which gives all of them one form.");
         var headless = name == family.Head + ".weight" && config.OmitsPrefix
-            ? $" The names are those of a model that was saved without its output layer: save it as {family.ClassName}, or set tie_word_embeddings to true where the output layer is the embeddings." : "";
+            ? $" The names are those of a model that was saved without its output layer: save it as {family.ClassName}, or set "
+                + $"tie_word_embeddings to true where the output layer is the embeddings." : "";
         return new($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.{headless}");
     }
 
     // Tables that older files keep beside the weights.
     private static bool IsTable(Architecture family, string name) =>
         name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
-        || family.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
-            || name.EndsWith(".attention.bias", StringComparison.Ordinal) || name.EndsWith(".attention.masked_bias", StringComparison.Ordinal));
+        || family.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal)
+            || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
+            || name.EndsWith(".attention.bias", StringComparison.Ordinal)
+                || name.EndsWith(".attention.masked_bias", StringComparison.Ordinal));
 
     private static SlickException Unknown(string folder, Architecture family, Safetensors file, string name) =>
-        new($"{folder}: the tensor '{name}' [{string.Join(", ", file.Shape(name))}] has no place in a {family.ModelType} model of this config.json.");
+        new($"{folder}: the tensor '{name}' [{string.Join(", ", file.Shape(name))}] has no place in a {family.ModelType} model of this "
+            + $"config.json.");
 }

@@ -15,18 +15,24 @@ internal sealed class ConfigFile
     private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
     {
         "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version", "name_or_path", "tokenizer_class", "use_cache",
-        "cache_implementation", "attn_implementation", "gradient_checkpointing", "unk_token_id", "sep_token_id", "cls_token_id", "mask_token_id",
-        "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop",
-        "hidden_dropout", "embedding_dropout", "classifier_dropout", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+        "cache_implementation", "attn_implementation", "gradient_checkpointing", "unk_token_id", "sep_token_id", "cls_token_id",
+            "mask_token_id",
+        "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id", "attention_dropout", "attn_pdrop", "embd_pdrop",
+            "resid_pdrop",
+        "hidden_dropout", "embedding_dropout", "classifier_dropout", "summary_activation", "summary_first_dropout",
+            "summary_proj_to_labels",
         "summary_type", "summary_use_proj", "reorder_and_upcast_attn", "pretraining_tp", "n_ctx", "original_max_position_embeddings",
         "is_decoder", "is_encoder_decoder", "is_llama_config", "return_dict", "return_dict_in_generate", "output_attentions",
-        "output_hidden_states", "output_scores", "id2label", "label2id", "num_labels", "problem_type", "finetuning_task", "task_specific_params",
+        "output_hidden_states", "output_scores", "id2label", "label2id", "num_labels", "problem_type", "finetuning_task",
+            "task_specific_params",
         "prefix", "torchscript", "use_bfloat16", "tf_legacy_loss", "pruned_heads", "chunk_size_feed_forward", "tie_encoder_decoder",
         "cross_attention_hidden_size", "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
         "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
-        "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values", "exponential_decay_length_penalty",
+        "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "remove_invalid_values",
+            "exponential_decay_length_penalty",
         "suppress_tokens", "begin_suppress_tokens", "bos_token_id", "n_special", "predict_special_tokens", "output_past",
-        "transformers.js_config", "max_sequence_length", "attention_probs_dropout_prob", "hidden_dropout_prob", "unsloth_fixed", "unsloth_version",
+        "transformers.js_config", "max_sequence_length", "attention_probs_dropout_prob", "hidden_dropout_prob", "unsloth_fixed",
+            "unsloth_version",
     };
 
     // Parts that a family without such a key does not have: false says what is so anyway.
@@ -50,9 +56,11 @@ internal sealed class ConfigFile
             json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
             _ = json.Count; // a key that stands twice shows here
         }
-        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (
+            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new SlickException($"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
+            throw new SlickException(
+                $"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
         }
         return new ConfigFile(path, json).Read();
     }
@@ -64,18 +72,21 @@ internal sealed class ConfigFile
         if (!Has("model_type")) throw new SlickException($"{path}: the key 'model_type' is missing.");
         var modelType = Text("model_type", "");
         var family = Architecture.Find(modelType) ?? throw Wrong("model_type",
-            $"the architecture '{modelType}' is not supported; supported are {string.Join(", ", Architecture.All.Select(a => a.ModelType))}");
+            $"the architecture '{modelType}' is not supported; supported are "
+                + $"{string.Join(", ", Architecture.All.Select(a => a.ModelType))}");
         foreach (var (key, value) in family.Fixed)
             if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != value) throw Wrong(key, $"only {value} is supported");
         read.UnionWith(family.Unused);
         foreach (var (key, of) in family.Copies)
-            if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != json[of]?.ToJsonString()) throw Wrong(key, $"it differs from {of}");
+            if (read.Add(key) && Has(key) && json[key]!.ToJsonString() != json[of]?.ToJsonString()) throw Wrong(key,
+                $"it differs from {of}");
 
         var hidden = Positive(family.HiddenSizeKey);
         var layers = Positive(family.LayersKey);
         if (layers > MostLayers) throw Wrong(family.LayersKey, $"no model has more than {MostLayers} layers");
         var heads = Positive(family.HeadsKey);
-        var keyValueHeads = family.KeyValueHeadsKey is { } kvKey ? Positive(kvKey, json.ContainsKey(kvKey) ? heads : family.KeyValueHeadsDefault ?? heads) : heads;
+        var keyValueHeads = family.KeyValueHeadsKey is { } kvKey
+            ? Positive(kvKey, json.ContainsKey(kvKey) ? heads : family.KeyValueHeadsDefault ?? heads) : heads;
         if (heads % keyValueHeads != 0) throw Wrong(family.KeyValueHeadsKey!, $"it does not divide {family.HeadsKey} = {heads}");
         var headDim = family.HeadDimKey is { } widthKey && (Has(widthKey) || family.HeadDimDefault is not null)
             ? Positive(widthKey, family.HeadDimDefault)
@@ -93,11 +104,13 @@ internal sealed class ConfigFile
             Heads = heads,
             KeyValueHeads = keyValueHeads,
             HeadDim = headDim,
-            IntermediateSize = family.IntermediateSizeKey == "n_inner" ? Positive("n_inner", (int)Math.Min(int.MaxValue, 4L * hidden)) : Positive(family.IntermediateSizeKey),
+            IntermediateSize = family.IntermediateSizeKey == "n_inner" ? Positive("n_inner", (int)Math.Min(int.MaxValue, 4L * hidden))
+                : Positive(family.IntermediateSizeKey),
             MaxPositions = Positive(family.PositionsKey),
             LayerAttentions = LayerAttentions(family, layers, headDim),
             AttentionScale = 1 / Math.Sqrt(family.QueryScaleDefault is { } scale ? Number("query_pre_attn_scalar", scale) : headDim),
-            AttentionSoftCap = family.AttentionSoftCapKey is { } attentionCap ? NumberOrNull(attentionCap, family.AttentionSoftCapDefault) : null,
+            AttentionSoftCap = family.AttentionSoftCapKey is { } attentionCap ? NumberOrNull(attentionCap, family.AttentionSoftCapDefault)
+                : null,
             FinalSoftCap = family.FinalSoftCapKey is { } finalCap ? NumberOrNull(finalCap, family.FinalSoftCapDefault) : null,
             NormEpsilon = Number(family.NormEpsilonKey, family.NormEpsilonDefault),
             TiedEmbeddings = Flag("tie_word_embeddings", family.TiedDefault),
@@ -139,7 +152,8 @@ internal sealed class ConfigFile
         var sliding = Sliding(family, layers, turning, out var window);
         if (family.Positions is not null) return [.. sliding.Select(_ => new LayerAttention(null, null))];
         var (full, local) = Ropes(family, headDim);
-        return [.. sliding.Select((s, i) => new LayerAttention(s ? window : null, turning is not null && !turning[i] ? null : s ? local : full))];
+        return [.. sliding.Select((s, i) =>
+            new LayerAttention(s ? window : null, turning is not null && !turning[i] ? null : s ? local : full))];
     }
 
     // SmolLM3: 1 where a layer has rotary positions.
@@ -161,7 +175,8 @@ internal sealed class ConfigFile
             _ => true,
         };
         var size = family.Windows == Windows.None ? null
-            : json.ContainsKey("sliding_window") || family.WindowDefault is null ? (Has("sliding_window") ? Positive("sliding_window") : null) : family.WindowDefault;
+            : json.ContainsKey("sliding_window") || family.WindowDefault is null
+                ? (Has("sliding_window") ? Positive("sliding_window") : null) : family.WindowDefault;
         if (used) window = size;
         var interval = family.Windows == Windows.Pattern ? Positive("sliding_window_pattern", 6) : 0;
         var from = family.Windows != Windows.FromLayer ? 0 : Positive("max_window_layers", 28, least: 0);
@@ -170,8 +185,10 @@ internal sealed class ConfigFile
         {
             var types = Values<string>("layer_types", layers);
             foreach (var type in types)
-                if (type is not ("full_attention" or "sliding_attention")) throw Wrong("layer_types", $"'{type}' is not supported; full_attention and sliding_attention are");
-            if (window is null && types.Contains("sliding_attention")) throw Wrong("layer_types", "a layer slides, but sliding_window is not set or not in use");
+                if (type is not ("full_attention" or "sliding_attention")) throw Wrong("layer_types",
+                    $"'{type}' is not supported; full_attention and sliding_attention are");
+            if (window is null && types.Contains("sliding_attention")) throw Wrong("layer_types",
+                "a layer slides, but sliding_window is not set or not in use");
             return [.. types.Select(t => t == "sliding_attention")];
         }
         var slides = window is not null;
@@ -195,23 +212,30 @@ internal sealed class ConfigFile
         read.Add("rope_parameters");
         read.Add("rope_scaling");
         var key = json["rope_parameters"] is JsonObject ? "rope_parameters" : "rope_scaling";
-        if (key == "rope_parameters" && Has("rope_scaling")) throw Wrong("rope_scaling", "rope_parameters stands beside it; take one of them out");
+        if (key == "rope_parameters" && Has("rope_scaling")) throw Wrong("rope_scaling",
+            "rope_parameters stands beside it; take one of them out");
         if (json[key] is not null and not JsonObject) throw Wrong(key, "it must be an object");
         var settings = json[key] as JsonObject;
-        Rope Of(string name, JsonObject? own, double standard) => Rope(name, own, standard, share, headDim, family.RotaryShareKey is not null);
+        Rope Of(string name, JsonObject? own, double standard) =>
+            Rope(name, own, standard, share, headDim, family.RotaryShareKey is not null);
         if (settings?.Any(p => p.Value is JsonObject) != true)
         {
             if (key == "rope_parameters" && localTheta is not null) throw Wrong(key, "expected are full_attention and sliding_attention");
             var full = Of(key, settings, theta);
             // What some versions of transformers write beside a family's own keys.
-            if (family.RopeThetaKey != "rope_theta" && Has("rope_theta") && Number("rope_theta", 0) != full.Theta) throw Wrong("rope_theta", $"it differs from {family.RopeThetaKey}");
-            if (family.RotaryShareKey is { } of && Has("partial_rotary_factor") && (int)(headDim * Number("partial_rotary_factor", 0)) != full.Width) throw Wrong("partial_rotary_factor", $"it differs from {of}");
+            if (family.RopeThetaKey != "rope_theta" && Has("rope_theta")
+                && Number("rope_theta", 0) != full.Theta) throw Wrong("rope_theta", $"it differs from {family.RopeThetaKey}");
+            if (family.RotaryShareKey is { } of && Has("partial_rotary_factor")
+                && (int)(headDim * Number("partial_rotary_factor", 0)) != full.Width) throw Wrong("partial_rotary_factor",
+                $"it differs from {of}");
             return (full, localTheta is { } local ? new Rope(local, full.Width) : full);
         }
         // transformers 5 writes the keys of the flat form beside the kinds of layer where not every kind occurs.
         foreach (var (name, value) in settings)
-            if (name is not ("full_attention" or "sliding_attention") && value is JsonObject) throw Wrong($"{key}.{name}", "expected are full_attention and sliding_attention");
-        return (Of($"{key}.full_attention", settings["full_attention"] as JsonObject, theta), Of($"{key}.sliding_attention", settings["sliding_attention"] as JsonObject, localTheta ?? theta));
+            if (name is not ("full_attention" or "sliding_attention") && value is JsonObject) throw Wrong($"{key}.{name}",
+                "expected are full_attention and sliding_attention");
+        return (Of($"{key}.full_attention", settings["full_attention"] as JsonObject, theta),
+            Of($"{key}.sliding_attention", settings["sliding_attention"] as JsonObject, localTheta ?? theta));
     }
 
     private Rope Rope(string key, JsonObject? settings, double theta, double share, int headDim, bool partial)
@@ -219,7 +243,8 @@ internal sealed class ConfigFile
         double? Setting(string name)
         {
             if (settings?[name] is not { } node) return null;
-            return node is JsonValue value && value.TryGetValue<double>(out var number) && number > 0 ? number : throw Wrong($"{key}.{name}", "it must be a positive number");
+            return node is JsonValue value && value.TryGetValue<double>(out var number) && number > 0 ? number
+                : throw Wrong($"{key}.{name}", "it must be a positive number");
         }
         double Needed(string name) => Setting(name) ?? throw Wrong($"{key}.{name}", "it is missing");
         // transformers 5 also takes it from beside the rope's settings, and else the model's own number of positions.
@@ -227,13 +252,15 @@ internal sealed class ConfigFile
         {
             var inside = Setting("original_max_position_embeddings");
             var beside = Has("original_max_position_embeddings") ? Positive("original_max_position_embeddings") : (int?)null;
-            if (inside is { } i && beside is { } b && i != b) throw Wrong("original_max_position_embeddings", $"it differs from {key}.original_max_position_embeddings");
+            if (inside is { } i && beside is { } b && i != b) throw Wrong("original_max_position_embeddings",
+                $"it differs from {key}.original_max_position_embeddings");
             return (int?)inside ?? beside ?? Positive("max_position_embeddings");
         }
 
         var type = settings?["rope_type"] ?? settings?["type"];
         var kind = type is null ? "default" : type.GetValueKind() == JsonValueKind.String ? type.GetValue<string>() : type.ToJsonString();
-        string[] own = kind switch { "linear" => ["factor"], "llama3" => ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"], _ => [] };
+        string[] own = kind switch { "linear" => ["factor"], "llama3" =>
+            ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"], _ => [] };
         foreach (var (name, value) in settings ?? [])
         {
             if (value is null || name is "rope_type" or "type" or "rope_theta" or "partial_rotary_factor" || own.Contains(name)) continue;
@@ -326,14 +353,17 @@ internal sealed class ConfigFile
     {
         read.Add(key);
         var nodes = json[key] switch { null => [], JsonArray list => list.ToArray(), var one => [one] };
-        return [.. nodes.Select(n => n is JsonValue value && value.TryGetValue<int>(out var id) && id >= 0 ? id : throw Wrong(key, "expected is a token's id, or a list of them"))];
+        return [.. nodes.Select(n => n is JsonValue value && value.TryGetValue<int>(out var id) && id >= 0 ? id
+            : throw Wrong(key, "expected is a token's id, or a list of them"))];
     }
 
     private T[] Values<T>(string key, int count, bool orMore = false)
     {
         read.Add(key);
-        if (json[key] is not JsonArray array || (orMore ? array.Count < count : array.Count != count)) throw Wrong(key, $"expected is a list of {count} entries, one a layer");
-        return [.. array.Select(n => n is JsonValue value && value.TryGetValue<T>(out var item) ? item : throw Wrong(key, $"the entry {n?.ToJsonString() ?? "null"} is of the wrong kind"))];
+        if (json[key] is not JsonArray array || (orMore ? array.Count < count : array.Count != count)) throw Wrong(key,
+            $"expected is a list of {count} entries, one a layer");
+        return [.. array.Select(n => n is JsonValue value && value.TryGetValue<T>(out var item) ? item
+            : throw Wrong(key, $"the entry {n?.ToJsonString() ?? "null"} is of the wrong kind"))];
     }
 
     private SlickException Wrong(string key, string why)

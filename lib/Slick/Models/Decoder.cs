@@ -29,7 +29,8 @@ public sealed class KeyValues : IDisposable
         new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
     /// <summary>The one row of a private cache as a cache that all rows share.</summary>
-    public KeyValues AsShared() => new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
+    public KeyValues AsShared() =>
+        new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
 
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
@@ -47,10 +48,13 @@ public sealed class KeyValues : IDisposable
 /// <param name="Tokens">T.</param>
 /// <param name="Places">int64 [B T]: for each place the token in it, in 0..N-1; any token where there is padding.</param>
 /// <param name="Real">int64 [N]: for each token its place, in 0..B T-1.</param>
-/// <param name="Wanted">int64 [W]: the tokens whose hidden states are asked for; of the others the last layer computes keys and values only.</param>
+/// <param name="Wanted">int64 [W]: the tokens whose hidden states are asked for; of the others the last layer computes keys and values
+/// only.</param>
 public sealed record RaggedRows(int Rows, int Tokens, Tensor Places, Tensor Real, Tensor Wanted)
 {
-    /// <summary><see cref="Places"/> and <see cref="Real"/> of rows with these numbers of tokens, padded on the left or on the right.</summary>
+    /// <summary>
+    /// <see cref="Places"/> and <see cref="Real"/> of rows with these numbers of tokens, padded on the left or on the right.
+    /// </summary>
     internal static (long[] Places, long[] Real) Layout(IReadOnlyList<int> lengths, bool left)
     {
         var longest = lengths.Max();
@@ -109,18 +113,21 @@ public sealed class Decoder : IDisposable
     /// <param name="past">Keys and values of each row's earlier tokens, or null.</param>
     /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
     /// <param name="dropout">Dropout of a training step, or null.</param>
-    /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are padding; positions count real tokens.</param>
+    /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are
+    /// padding; positions count real tokens.</param>
     /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are
     /// padded on the left. Not with past or dropout.</param>
     /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
     /// <exception cref="ArgumentException">Ragged rows with a past or with dropout.</exception>
-    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false, Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
+    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false,
+        Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
         long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
         if (first + tokens > Config.MaxPositions)
-            throw new ArgumentOutOfRangeException(nameof(ids), $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
+            throw new ArgumentOutOfRangeException(nameof(ids),
+                $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
         if (ragged is not null && past is not null) throw new ArgumentException("Ragged rows have no past.", nameof(past));
         if (ragged is not null && dropout is not null) throw new ArgumentException("Ragged rows have no dropout.", nameof(dropout));
         EnsureRotations(first + (int)tokens);
@@ -128,7 +135,9 @@ public sealed class Decoder : IDisposable
         var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
         var positions = padded?.Positions; // [B T]
         if (ragged is not null)
-            positions = positions?.Take(0, ragged.Real) ?? ragged.Real.remainder(Scalars.Of(tokens)).add_(Scalars.Of((long)first), Scalars.One); // [N]
+            // [N]
+            positions = positions?.Take(0, ragged.Real)
+                ?? ragged.Real.remainder(Scalars.Of(tokens)).add_(Scalars.Of((long)first), Scalars.One);
         var (outer, inner) = ragged is null ? (rows, tokens) : (1, ids.size(0)); // tokens as they lie: [B, T] or [1, N]
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
             ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
@@ -153,7 +162,8 @@ public sealed class Decoder : IDisposable
             var last = layer == Config.Layers - 1 ? ragged?.Wanted : null;
             var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padded, ragged, last,
                 prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
-            if (keep) (keys![layer], values![layer]) = (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
+            if (keep) (keys![layer], values![layer]) =
+                (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
             if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
             attended = Normed(attended, block.AttentionOutNorm);
             var joined = Added(x, attended, 2 * layer);
@@ -211,15 +221,18 @@ public sealed class Decoder : IDisposable
         var wide = reduced ? x.to(ScalarType.Float32) : x;
         var scale = wide.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
         var unit = reduced ? Times(wide, scale) : wide * scale;
-        if (Family.Norm == Norm.RmsOnePlus) unit = Times(unit, (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One));
+        if (Family.Norm == Norm.RmsOnePlus) unit =
+            Times(unit, (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One));
         if (reduced) unit = unit.to(weight.dtype);
         return Family.Norm == Norm.Rms ? Times(unit, weight) : unit;
     }
 
-    // Products and sums that overwrite their first operand, which nobody else reads, where no gradient asks for it: fresh memory costs more than the arithmetic.
+    // Products and sums that overwrite their first operand, which nobody else reads, where no gradient asks for it: fresh memory costs more
+    // than the arithmetic.
     private static Tensor Times(Tensor own, Tensor by) => is_grad_enabled() ? own * by : own.mul_(by);
 
-    private static Tensor Plus(Tensor own, Tensor other, Scalar? times = null) => is_grad_enabled() ? own.add(other, times ?? Scalars.One) : own.add_(other, times ?? Scalars.One);
+    private static Tensor Plus(Tensor own, Tensor other, Scalar? times = null) => is_grad_enabled() ? own.add(other, times ?? Scalars.One)
+        : own.add_(other, times ?? Scalars.One);
 
     private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
         Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded, RaggedRows? ragged, Tensor? wanted,
@@ -233,7 +246,8 @@ public sealed class Decoder : IDisposable
             : qkv.view(outer, inner, heads + 2 * kvHeads, width);
         var queriesAndKeys = qkv.narrow(2, 0, heads + kvHeads);
         if (block.QueryNorm is not null)
-            queriesAndKeys = cat([HeadNorm(qkv.narrow(2, 0, heads), block.QueryNorm), HeadNorm(qkv.narrow(2, heads, kvHeads), block.KeyNorm!)], 2);
+            queriesAndKeys = cat([HeadNorm(qkv.narrow(2, 0, heads), block.QueryNorm),
+                HeadNorm(qkv.narrow(2, heads, kvHeads), block.KeyNorm!)], 2);
         var rotated = layer.Rope is { } rope ? Rotate(queriesAndKeys, turns[rope].Cos, turns[rope].Sin, rope.Width) : queriesAndKeys;
         var values = qkv.narrow(2, heads + kvHeads, kvHeads);
         if (ragged is not null)
@@ -260,12 +274,15 @@ public sealed class Decoder : IDisposable
         }
         else
         {
-            var flat = query.reshape(kvHeads, rows * tokens * group, width); // of rows of one token the query lies in the order of the projection
+            // of rows of one token the query lies in the order of the projection
+            var flat = query.reshape(kvHeads, rows * tokens * group, width);
             var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
-            if (before + earlier + tokens > layer.Window) prior = Plus(prior, padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value));
+            if (before + earlier + tokens > layer.Window) prior =
+                Plus(prior, padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value));
             var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
             var fromShared = bmm(weights.narrow(-1, 0, before).reshape(kvHeads, rows * tokens * group, before), prefixValue!);
-            mixed = Plus(matmul(weights.narrow(-1, before, weights.size(-1) - before), value), fromShared.view(kvHeads, rows, tokens * group, width));
+            mixed = Plus(matmul(weights.narrow(-1, before, weights.size(-1) - before), value),
+                fromShared.view(kvHeads, rows, tokens * group, width));
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
         if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
@@ -330,7 +347,8 @@ public sealed class Decoder : IDisposable
         using var scope = NewDisposeScope();
         mask = full([tokens, earlier + tokens], Scalars.Of(double.NegativeInfinity), device: Device).triu_(earlier + 1);
         if (window is { } w)
-            mask = mask.add(full([tokens, earlier + tokens], Scalars.Of(double.NegativeInfinity), device: Device).tril_(earlier - w), Scalars.One);
+            mask = mask.add(full([tokens, earlier + tokens], Scalars.Of(double.NegativeInfinity), device: Device).tril_(earlier - w),
+                Scalars.One);
         return masks[(tokens, earlier, 0, window)] = Grouped(mask);
     }
 
@@ -355,15 +373,20 @@ public sealed class Decoder : IDisposable
         var (rows, group) = (padding.size(0), Config.Heads / Config.KeyValueHeads);
         var first = padding.view(-1, 1);
         var columns = arange(earlier + tokens, ScalarType.Int64, Device).view(1, -1);
-        var own = columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1).expand(1, rows, (long)tokens * group, -1);
+        var own = columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1)
+            .expand(1, rows, (long)tokens * group, -1);
         // A pad has the place of the first real token.
-        var positions = columns.narrow(1, earlier, tokens).sub(first).clamp_min_(Scalars.Of(0L)).add_(Scalars.Of((long)shared), Scalars.One); // [B, T]
+        // [B, T]
+        var positions = columns.narrow(1, earlier, tokens).sub(first).clamp_min_(Scalars.Of(0L))
+            .add_(Scalars.Of((long)shared), Scalars.One);
         var windows = new Dictionary<int, Tensor>();
         Tensor Shared(int window)
         {
             if (windows.TryGetValue(window, out var mask)) return mask;
-            var latest = arange(shared, ScalarType.Int64, Device).add_(Scalars.Of((long)window), Scalars.One).view(1, 1, -1); // the first query that no longer sees it
-            mask = zeros([rows, tokens, shared], ScalarType.Float32, Device).masked_fill_(positions.unsqueeze(-1).ge(latest), Scalars.Of(double.NegativeInfinity))
+            // the first query that no longer sees it
+            var latest = arange(shared, ScalarType.Int64, Device).add_(Scalars.Of((long)window), Scalars.One).view(1, 1, -1);
+            mask = zeros([rows, tokens, shared], ScalarType.Float32, Device)
+                .masked_fill_(positions.unsqueeze(-1).ge(latest), Scalars.Of(double.NegativeInfinity))
                 .repeat_interleave(group, 1).unsqueeze(0).MoveToOuterDisposeScope();
             return windows[window] = mask;
         }

@@ -53,10 +53,16 @@ public sealed record DecoderConfig
     /// <summary>Standard deviation of fresh weights.</summary>
     [Range(0.0, 100.0)]
     public double InitializerRange { get; init; } = 0.02;
-    /// <summary>Ids of the tokens that end an answer: those of generation_config.json where that file names some, else of config.json; empty where neither does.</summary>
+    /// <summary>
+    /// Ids of the tokens that end an answer: those of generation_config.json where that file names some, else of config.json; empty where
+    /// neither does.
+    /// </summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
-    /// <summary>The token that fills rows up: where it stands in an input, its embedding gets no gradient (transformers' padding_idx); null for none.</summary>
+    /// <summary>
+    /// The token that fills rows up: where it stands in an input, its embedding gets no gradient (transformers' padding_idx); null for
+    /// none.
+    /// </summary>
     public int? PadId { get; init; }
 
     internal Architecture Architecture { get; init; } = Architecture.Find("llama")!;
@@ -76,10 +82,14 @@ public sealed record DecoderConfig
 
     /// <summary>Floating-point operations of one token's forward pass, without attention over the context: 2 a weight.</summary>
     public long FlopsPerToken =>
-        2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads) + (Architecture.Gated ? 3L : 2L) * HiddenSize * IntermediateSize);
+        2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads)
+            + (Architecture.Gated ? 3L : 2L) * HiddenSize * IntermediateSize);
 
-    /// <summary>Reads <c>config.json</c> as transformers 4 and 5 write it, and the ends of answers from <c>generation_config.json</c> beside it.</summary>
-    /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have; the message names the key.</exception>
+    /// <summary>
+    /// Reads <c>config.json</c> as transformers 4 and 5 write it, and the ends of answers from <c>generation_config.json</c> beside it.
+    /// </summary>
+    /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have; the message names
+    /// the key.</exception>
     public static DecoderConfig Read(string path) => GenerationFile.Apply(ConfigFile.Read(path), path);
 
     /// <summary>The settings as Hugging Face's <c>config.json</c>: as they were read, or in the form of transformers 5.</summary>

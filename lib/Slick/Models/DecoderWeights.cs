@@ -17,7 +17,8 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>A norm's parameters; only a layer norm has a bias.</summary>
     internal readonly record struct NormWeights(Tensor Weight, Tensor? Bias);
 
-    internal sealed record Block(NormWeights? InputNorm, Linear Qkv, Tensor? QueryNorm, Tensor? KeyNorm, Linear Output, NormWeights? AttentionOutNorm,
+    internal sealed record Block(NormWeights? InputNorm, Linear Qkv, Tensor? QueryNorm, Tensor? KeyNorm, Linear Output,
+        NormWeights? AttentionOutNorm,
         NormWeights? MlpNorm, Linear Inner, Linear Down, NormWeights? MlpOutNorm);
 
     private readonly List<(string Name, long Offset, long[] Shape)> layout = [];
@@ -27,7 +28,9 @@ public sealed class DecoderWeights : IDisposable
     public DecoderConfig Config { get; }
     /// <summary>Every parameter, one after the other: [parameters].</summary>
     public Tensor Flat { get; }
-    /// <summary>The gradient of <see cref="Flat"/>, filled by a backward pass: [parameters]; null where only inference is asked for.</summary>
+    /// <summary>
+    /// The gradient of <see cref="Flat"/>, filled by a backward pass: [parameters]; null where only inference is asked for.
+    /// </summary>
     public Tensor? FlatGradient { get; }
     /// <summary>Hugging Face's names and shapes, in the order of <see cref="Flat"/>.</summary>
     public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
@@ -74,11 +77,13 @@ public sealed class DecoderWeights : IDisposable
         }
         Tensor Leaf(string name) => LeafOrNull(name + ".weight")!;
         Linear LinearOf(string name) => new(Leaf(name), LeafOrNull(name + ".bias"));
-        NormWeights? NormOf(string prefix, string? name) => name is null ? null : new(Leaf(prefix + name), LeafOrNull(prefix + name + ".bias"));
+        NormWeights? NormOf(string prefix, string? name) => name is null ? null
+            : new(Leaf(prefix + name), LeafOrNull(prefix + name + ".bias"));
         Embedding = Leaf(Named(config, family.Embedding));
         if (family.Positions is not null) Positions = Leaf(Named(config, family.Positions));
         Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockPrefix(config, i)).Select(p => new Block(
-            NormOf(p, family.InputNorm), LinearOf(p + family.Qkv[0]), LeafOrNull(p + family.QueryNorm + ".weight"), LeafOrNull(p + family.KeyNorm + ".weight"),
+            NormOf(p, family.InputNorm), LinearOf(p + family.Qkv[0]), LeafOrNull(p + family.QueryNorm + ".weight"),
+                LeafOrNull(p + family.KeyNorm + ".weight"),
             LinearOf(p + family.Output), NormOf(p, family.AttentionOutNorm), NormOf(p, family.MlpNorm), LinearOf(p + family.Inner[0]),
             LinearOf(p + family.Down), NormOf(p, family.MlpOutNorm)))];
         FinalNorm = NormOf("", Named(config, family.FinalNorm))!.Value;
@@ -92,7 +97,8 @@ public sealed class DecoderWeights : IDisposable
     internal static IReadOnlyList<(string Name, long Offset, long[] Shape)> LayoutOf(DecoderConfig config) => Plan(config).Layout;
 
     // Beside it the leaves, by their first parameter's name: matrices that are multiplied together are one.
-    private static (List<(string Name, long Offset, long[] Shape)> Layout, Dictionary<string, (long Offset, long[] Shape)> Fused, long Size) Plan(DecoderConfig config)
+    private static (List<(string Name, long Offset, long[] Shape)> Layout, Dictionary<string, (long Offset, long[] Shape)> Fused,
+        long Size) Plan(DecoderConfig config)
     {
         var family = config.Architecture;
         var d = (long)config.HiddenSize;
@@ -154,10 +160,12 @@ public sealed class DecoderWeights : IDisposable
         return (layout, fused, size);
     }
 
-    private static string BlockPrefix(DecoderConfig config, int layer) => Named(config, FormattableString.Invariant($"{config.Architecture.Blocks}{layer}."));
+    private static string BlockPrefix(DecoderConfig config, int layer) =>
+        Named(config, FormattableString.Invariant($"{config.Architecture.Blocks}{layer}."));
 
     private static string Named(DecoderConfig config, string name) =>
-        config.OmitsPrefix && name.StartsWith(config.Architecture.OptionalPrefix, StringComparison.Ordinal) ? name[config.Architecture.OptionalPrefix.Length..] : name;
+        config.OmitsPrefix && name.StartsWith(config.Architecture.OptionalPrefix, StringComparison.Ordinal)
+            ? name[config.Architecture.OptionalPrefix.Length..] : name;
 
     /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
     public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true, Flat.dtype);

@@ -43,7 +43,8 @@ public sealed class Safetensors
             Span<byte> first = stackalloc byte[8];
             stream.ReadExactly(first);
             var length = BinaryPrimitives.ReadUInt64LittleEndian(first);
-            if (length > (ulong)(stream.Length - 8)) throw Damaged(path, $"its header claims {length} bytes, the file holds {stream.Length}");
+            if (length > (ulong)(stream.Length - 8)) throw Damaged(path,
+                $"its header claims {length} bytes, the file holds {stream.Length}");
             if (length > LongestHeader) throw Damaged(path, $"its header claims {length} bytes, more than the format allows");
             var header = new byte[length];
             stream.ReadExactly(header);
@@ -86,7 +87,8 @@ public sealed class Safetensors
         var at = data;
         foreach (var (name, entry) in entries.OrderBy(e => e.Value.Begin).ThenBy(e => e.Value.End))
         {
-            if (entry.Begin != at) throw Damaged(path, $"the tensor '{name}' begins at {entry.Begin - data}, not where the one before it ends ({at - data})");
+            if (entry.Begin != at) throw Damaged(path,
+                $"the tensor '{name}' begins at {entry.Begin - data}, not where the one before it ends ({at - data})");
             at = entry.End;
         }
         if (at != fileLength) throw Damaged(path, $"{fileLength - at} bytes after the last tensor belong to none");
@@ -126,7 +128,8 @@ public sealed class Safetensors
         if (!Shape(name).SequenceEqual(other.shape)) return false;
         using var noGrad = no_grad();
         using var flat = other.view(-1);
-        return Parts(name).All(p => HostTransfer.Read<bool>(p.Values.to(other.dtype, other.device).eq(flat.narrow(0, p.First, p.Values.size(0))).all())[0]);
+        return Parts(name).All(p => HostTransfer.Read<bool>(p.Values.to(other.dtype, other.device)
+            .eq(flat.narrow(0, p.First, p.Values.size(0))).all())[0]);
     }
 
     // A tensor's values by windows of the file: the number of the first, and the values [window], freed at the next one.
@@ -142,7 +145,8 @@ public sealed class Safetensors
             var bytes = (int)Math.Min(step, end - at);
             using var scope = NewDisposeScope();
             var part = empty([bytes / size], type, CPU);
-            using (var view = Guarded(() => mapped.CreateViewAccessor(at, bytes, MemoryMappedFileAccess.Read))) Copy(view, bytes, part.bytes);
+            using (var view = Guarded(() => mapped.CreateViewAccessor(at, bytes, MemoryMappedFileAccess.Read))) Copy(view, bytes,
+                part.bytes);
             yield return ((at - begin) / size, part);
         }
     }

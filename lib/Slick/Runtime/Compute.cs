@@ -11,7 +11,8 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
     /// <summary>
     /// Chooses the device and number format, and loads libtorch. Where a CUDA device is chosen, products of fp32 numbers stay in
-    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time on one card with one libtorch; where torch has none, it warns
+    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time on one card with one libtorch; where
+    /// torch has none, it warns
     /// on the error stream and goes on. On the CPU nothing is set.
     /// </summary>
     /// <param name="device">auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:n.</param>
@@ -29,7 +30,8 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         };
         var index = 0;
         if (device is not ("auto" or "cpu" or "cuda")
-            && !(device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)))
+            && !(device.StartsWith("cuda:", StringComparison.Ordinal)
+                && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)))
             throw new UsageException($"The device '{device}' is unknown: use auto, cpu, cuda or cuda:n.");
         NativeLibraries.Load();
         if (device == "cpu") return new Compute(torch.CPU, format);
@@ -41,7 +43,9 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
         }
         else if (index >= count)
         {
-            throw new SlickException($"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an NVIDIA GPU, or use cpu.");
+            throw new SlickException(
+                $"The device '{device}' is not here ({count} CUDA devices found): build with -p:TorchDevice=cuda on a machine with an "
+                + $"NVIDIA GPU, or use cpu.");
         }
         if (!Repeatable.Ask())
             say?.Invoke("This build of libtorch cannot be asked for repeatable operations: the last digits may differ from run to run.");

@@ -54,8 +54,11 @@ public static partial class NativeLibraries
             if (_loaded) return;
             KeepFreedMemory();
             // Loaded before TorchSharp looks: its own search would copy 480 MB out of the package cache.
-            var folder = new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }.FirstOrDefault(f => File.Exists(Path.Combine(f, FileName("LibTorchSharp"))))
-                ?? throw new SlickException($"{FileName("LibTorchSharp")} is not in {Path.Combine(Folder, "runtimes", Platform, "native")}: the package TorchSharp brings it; build the project again.");
+            var folder = new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }.FirstOrDefault(f =>
+                File.Exists(Path.Combine(f, FileName("LibTorchSharp"))))
+                ?? throw new SlickException(
+                    $"{FileName("LibTorchSharp")} is not in {Path.Combine(Folder, "runtimes", Platform, "native")}: the package "
+                    + $"TorchSharp brings it; build the project again.");
             if (OperatingSystem.IsLinux())
                 foreach (var path in Directory.GetFiles(folder, "libgomp*"))
                     Open(path);
@@ -64,7 +67,8 @@ public static partial class NativeLibraries
                 var path = Path.Combine(folder, FileName(name));
                 if (File.Exists(path)) Open(path);
                 else if (name == "torch_cpu" && Directory.GetFiles(folder, "*cudart*").Length == 0)
-                    throw new SlickException($"{path} is missing: the package libtorch-cpu-{Platform} brings it; restore and build the project again.");
+                    throw new SlickException(
+                        $"{path} is missing: the package libtorch-cpu-{Platform} brings it; restore and build the project again.");
             }
             torch.InitializeDeviceType(DeviceType.CPU);
             _loaded = true;
@@ -82,7 +86,9 @@ public static partial class NativeLibraries
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            throw new SlickException($"{path} does not load here ({e.Message.ReplaceLineEndings(" ").Trim()}); on Linux it needs the package libstdc++6 of GCC 13, or a build of this project on this machine.", e);
+            throw new SlickException(
+                $"{path} does not load here ({e.Message.ReplaceLineEndings(" ").Trim()}); on Linux it needs the package libstdc++6 of GCC "
+                + $"13, or a build of this project on this machine.", e);
         }
     }
 

@@ -12,13 +12,17 @@ public static class OptionRanges
 {
     /// <summary>Checks every option of a record, and of the records in it.</summary>
     /// <param name="options">A record of options.</param>
-    /// <param name="path">What stands before an option's name in the message: the name of the record, such as <c>sampling</c>; empty for none.</param>
+    /// <param name="path">What stands before an option's name in the message: the name of the record, such as <c>sampling</c>; empty for
+    /// none.</param>
     /// <returns>The same record.</returns>
-    /// <exception cref="UsageException">A value out of its range (the message has the option's path and its range), or a record that is missing.</exception>
+    /// <exception cref="UsageException">A value out of its range (the message has the option's path and its range), or a record that is
+    /// missing.</exception>
     public static T Check<T>(T options, string path = "") where T : class
     {
-        if (options is null) throw new UsageException($"{(path.Length > 0 ? path : typeof(T).Name)} is missing; leave it out for the defaults.");
-        foreach (var property in options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is not null))
+        if (options is null) throw new UsageException(
+            $"{(path.Length > 0 ? path : typeof(T).Name)} is missing; leave it out for the defaults.");
+        foreach (var property in options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.SetMethod is not null))
         {
             var name = char.ToLowerInvariant(property.Name[0]) + property.Name[1..];
             if (path.Length > 0) name = $"{path}.{name}";
@@ -39,8 +43,10 @@ public static class OptionRanges
     {
         var culture = CultureInfo.InvariantCulture;
         if (property.GetCustomAttribute<RangeAttribute>() is { } range && !range.IsValid(value))
-            throw new UsageException(string.Create(culture, $"{name} = {value} is out of range; it lies between {range.Minimum} and {range.Maximum}."));
+            throw new UsageException(string.Create(culture,
+                $"{name} = {value} is out of range; it lies between {range.Minimum} and {range.Maximum}."));
         if (value is Enum && !Enum.IsDefined(property.PropertyType, value))
-            throw new UsageException(string.Create(culture, $"{name} = {value} is no value; it is one of {string.Join(", ", Enum.GetNames(property.PropertyType))}."));
+            throw new UsageException(string.Create(culture,
+                $"{name} = {value} is no value; it is one of {string.Join(", ", Enum.GetNames(property.PropertyType))}."));
     }
 }

@@ -3,7 +3,10 @@ namespace Slick.Runtime;
 /// <summary>The checkout that a program or notebook belongs to.</summary>
 public static class Repository
 {
-    /// <summary>The folder of <c>Slick.Notebooks.sln</c>, looked for upwards from the current folder and then from the program's; null where there is none.</summary>
+    /// <summary>
+    /// The folder of <c>Slick.Notebooks.sln</c>, looked for upwards from the current folder and then from the program's; null where there
+    /// is none.
+    /// </summary>
     public static string? Root { get; } = Up(Environment.CurrentDirectory) ?? Up(AppContext.BaseDirectory);
 
     private static string? Up(string? folder)

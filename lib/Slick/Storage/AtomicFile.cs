@@ -25,7 +25,9 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Delete(aside);
-            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); choose another place, or free some space where the disk is full.", e);
+            throw new SlickException(
+                $"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); choose another place, or free some space where the "
+                + $"disk is full.", e);
         }
         catch
         {
@@ -47,7 +49,9 @@ public static class AtomicFile
         try { using var held = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); close the program that has it open, or choose another place.", e);
+            throw new SlickException(
+                $"{path}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); close the program that has it open, or choose another "
+                + $"place.", e);
         }
     }
 
@@ -76,6 +80,7 @@ public static class AtomicFile
     private static void Delete(string aside)
     {
         try { File.Delete(aside); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* a place that cannot be written to holds nothing of ours */ }
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException) { /* a place that cannot be written to holds nothing of ours */ }
     }
 }

@@ -19,7 +19,8 @@ namespace Slick.Storage;
 /// <param name="Seconds">How long it took; NaN where it is not complete.</param>
 /// <param name="Bytes">Size of its files.</param>
 /// <param name="Finished">When it was completed or last worked on.</param>
-public sealed record StoredStage(string Name, string Key, string Path, string State, string Description, double Seconds, long Bytes, DateTime Finished);
+public sealed record StoredStage(string Name, string Key, string Path, string State, string Description, double Seconds, long Bytes,
+    DateTime Finished);
 
 /// <summary>
 /// Results by the hash of what they follow from: one folder a stage, <c>options.json</c> and the stage's files in it,
@@ -46,7 +47,10 @@ public sealed class RunStore
 
     private RunStore(string folder) => Folder = folder;
 
-    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts at the repository's root, or where there is none in the current folder.</summary>
+    /// <summary>
+    /// The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts at the
+    /// repository's root, or where there is none in the current folder.
+    /// </summary>
     public static string Locate(string? folder = null)
     {
         if (string.IsNullOrEmpty(folder)) folder = Environment.GetEnvironmentVariable("SLICK_STORE");
@@ -63,9 +67,12 @@ public sealed class RunStore
         try { Directory.CreateDirectory(store.Folder); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{store.Folder}: the store cannot be made there ({e.Message.ReplaceLineEndings(" ")}); choose another folder with --store.", e);
+            throw new SlickException(
+                $"{store.Folder}: the store cannot be made there ({e.Message.ReplaceLineEndings(" ")}); choose another folder with "
+                + $"--store.", e);
         }
-        if (!File.Exists(store.Description)) AtomicFile.WriteText(store.Description, new JsonObject { ["format"] = Format }.ToJsonString() + "\n");
+        if (!File.Exists(store.Description)) AtomicFile.WriteText(store.Description,
+            new JsonObject { ["format"] = Format }.ToJsonString() + "\n");
         store.CheckFormat();
         store.Tidy();
         return store;
@@ -76,7 +83,8 @@ public sealed class RunStore
     public static RunStore OpenExisting(string? folder = null)
     {
         var store = new RunStore(Locate(folder));
-        if (!File.Exists(store.Description)) throw new SlickException($"{store.Folder}: there is no store here; slick reproduce makes one, --store names another folder.");
+        if (!File.Exists(store.Description)) throw new SlickException(
+            $"{store.Folder}: there is no store here; slick reproduce makes one, --store names another folder.");
         store.CheckFormat();
         return store;
     }
@@ -87,7 +95,8 @@ public sealed class RunStore
         foreach (var folder in Directory.GetDirectories(Folder))
         {
             var name = Path.GetFileName(folder);
-            var left = name.StartsWith("partial-", StringComparison.Ordinal) && (name.Contains('.', StringComparison.Ordinal) || Directory.Exists(Path.Combine(Folder, name["partial-".Length..])));
+            var left = name.StartsWith("partial-", StringComparison.Ordinal)
+                && (name.Contains('.', StringComparison.Ordinal) || Directory.Exists(Path.Combine(Folder, name["partial-".Length..])));
             if (!left) continue;
             try
             {
@@ -96,7 +105,8 @@ public sealed class RunStore
                 if (File.Exists(held)) using (new FileStream(held, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) { }
                 Directory.Delete(folder, recursive: true);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use, or removed by another process just now */ }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use,
+                or removed by another process just now */ }
         }
     }
 
@@ -108,7 +118,8 @@ public sealed class RunStore
         try { format = JsonNode.Parse(File.ReadAllText(Description))?["format"]?.GetValue<int>(); }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) { format = null; }
         if (format is null) throw new SlickException($"{Description}: not the description of a store; choose another folder with --store.");
-        if (format > Format) throw new SlickException($"{Folder}: the store has format {format}, this program knows {Format}; use a newer slick or another --store.");
+        if (format > Format) throw new SlickException(
+            $"{Folder}: the store has format {format}, this program knows {Format}; use a newer slick or another --store.");
     }
 
     /// <summary>A stage of the store.</summary>
@@ -129,7 +140,8 @@ public sealed class RunStore
     /// <param name="options">A record of options; every value is part of the hash.</param>
     /// <param name="seed">The seed.</param>
     /// <param name="inputs">Keys of what this stage reads.</param>
-    internal Stage Stage(string numberFormat, string name, int version, string description, object options, int seed, IReadOnlyList<string> inputs)
+    internal Stage Stage(string numberFormat, string name, int version, string description, object options, int seed,
+        IReadOnlyList<string> inputs)
     {
         var identity = new JsonObject
         {
@@ -163,15 +175,19 @@ public sealed class RunStore
             try
             {
                 var timing = Path.Combine(folder, "timing.json");
-                var seconds = state == "complete" && File.Exists(timing) ? JsonNode.Parse(File.ReadAllText(timing))!["seconds"]!.GetValue<double>() : double.NaN;
+                var seconds = state == "complete" && File.Exists(timing)
+                    ? JsonNode.Parse(File.ReadAllText(timing))!["seconds"]!.GetValue<double>() : double.NaN;
                 var description = JsonNode.Parse(File.ReadAllText(options))!["description"]!.GetValue<string>();
                 found.Add(new(name[..dash], name[(dash + 1)..], folder, state, description, seconds,
-                    new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length), Directory.GetLastWriteTime(folder)));
+                    new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length),
+                        Directory.GetLastWriteTime(folder)));
             }
             catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or IOException)
             {
                 if (e is IOException && !Directory.Exists(folder)) continue; // completed by another process just now
-                throw new SlickException($"{folder}: its options.json or timing.json is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is made again.", e);
+                throw new SlickException(
+                    $"{folder}: its options.json or timing.json is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it "
+                    + $"is made again.", e);
             }
         }
         return [.. found.OrderBy(s => s.Finished).ThenBy(s => s.Path, StringComparer.Ordinal)];
@@ -184,7 +200,8 @@ public sealed class Stage
     private readonly RunStore store;
     private readonly string options;
 
-    internal Stage(RunStore store, string name, string key, string options) => (this.store, Name, Key, this.options) = (store, name, key, options);
+    internal Stage(RunStore store, string name, string key, string options) =>
+        (this.store, Name, Key, this.options) = (store, name, key, options);
 
     /// <summary>The stage's name.</summary>
     public string Name { get; }
@@ -248,12 +265,14 @@ public sealed class Stage
                 }
                 catch (IOException) when (IsComplete) { break; /* another process was first, with the same result */ }
                 // On Windows somebody may look into the new files just now.
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException && OperatingSystem.IsWindows() && attempt < 20) { Thread.Sleep(50); }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException && OperatingSystem.IsWindows()
+                    && attempt < 20) { Thread.Sleep(50); }
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (!IsComplete) throw new SlickException($"{store.Folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
+            if (!IsComplete) throw new SlickException(
+                $"{store.Folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
         }
         finally
         {
@@ -277,11 +296,13 @@ public sealed class Stage
         try
         {
             try { return new Scratch(folder); }
-            catch (IOException) when (System.IO.File.Exists(Path.Combine(folder, "lock"))) { return new Scratch($"{folder}.{Guid.NewGuid():N}"); }
+            catch (IOException) when (System.IO.File.Exists(Path.Combine(folder,
+                "lock"))) { return new Scratch($"{folder}.{Guid.NewGuid():N}"); }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SlickException($"{folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
+            throw new SlickException(
+                $"{folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
         }
     }
 
@@ -302,7 +323,8 @@ public sealed class Stage
         {
             held.Dispose();
             try { Directory.Delete(Folder, recursive: true); }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* what remains is removed when the store is opened the next time */ }
+            catch (Exception e) when (
+                e is IOException or UnauthorizedAccessException) { /* what remains is removed when the store is opened the next time */ }
         }
 
         public void Dispose() => held.Dispose();

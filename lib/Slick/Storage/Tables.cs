@@ -13,7 +13,8 @@ namespace Slick.Storage;
 
 /// <summary>
 /// Tables of records: one column a property, named as the property. In a file as Parquet, in a notebook as a
-/// <see cref="DataFrame"/>. A property that only follows from others is written and shown, and not read. Column types: text, int, double, bool; an enumeration is stored as the text of its name.
+/// <see cref="DataFrame"/>. A property that only follows from others is written and shown, and not read. Column types: text, int, double,
+/// bool; an enumeration is stored as the text of its name.
 /// </summary>
 public static class Tables
 {
@@ -65,10 +66,13 @@ public static class Tables
                     foreach (var column in columns.Where(c => c.Set is not null))
                     {
                         if (!fields.TryGetValue(column.Name, out var field))
-                            throw new SlickException($"{path}: the column '{column.Name}' is missing; the file was written by another version: {StoredResult.Cure(path)}.");
+                            throw new SlickException(
+                                $"{path}: the column '{column.Name}' is missing; the file was written by another version: "
+                                + $"{StoredResult.Cure(path)}.");
                         var values = await ReadColumn(group, field, block.Length, Stored(column.Type));
                         for (var i = 0; i < block.Length; i++)
-                            column.Set!(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!) : values.GetValue(i));
+                            column.Set!(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!)
+                                : values.GetValue(i));
                     }
                     rows.AddRange(block);
                 }
@@ -78,7 +82,8 @@ public static class Tables
         catch (Exception e) when (e is not SlickException and not OutOfMemoryException)
         {
             // Whatever a damaged file makes the reader throw, it is the file that is at fault.
-            var what = e is FileNotFoundException or DirectoryNotFoundException ? "the file is missing" : $"damaged or truncated ({e.Message.ReplaceLineEndings(" ")})";
+            var what = e is FileNotFoundException or DirectoryNotFoundException ? "the file is missing"
+                : $"damaged or truncated ({e.Message.ReplaceLineEndings(" ")})";
             throw new SlickException($"{path}: not a readable table: {what}; {StoredResult.Cure(path)}.", e);
         }
     }
@@ -103,7 +108,9 @@ public static class Tables
         return values;
     }
 
-    /// <summary>Writes a table as CSV (RFC 4180) for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.</summary>
+    /// <summary>
+    /// Writes a table as CSV (RFC 4180) for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.
+    /// </summary>
     /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
     public static void WriteCsv<T>(string path, IReadOnlyList<T> rows) where T : class
     {
@@ -112,7 +119,8 @@ public static class Tables
         static string Field(object? value)
         {
             var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-            return text.Any(c => c is '"' or ',' or '\u0085' or '\u2028' or '\u2029' || char.IsControl(c)) ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+            return text.Any(c => c is '"' or ',' or '\u0085' or '\u2028' or '\u2029' || char.IsControl(c))
+                ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
         }
         AtomicFile.Write(path, stream =>
         {
@@ -138,18 +146,22 @@ public static class Tables
     private static Type Stored(Type type) => type.IsEnum ? typeof(string) : type;
 
     private static List<Column> Columns<T>() => [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(p => p.GetMethod is not null).Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetMethod is null ? null : p.SetValue))];
+        .Where(p => p.GetMethod is not null)
+            .Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetMethod is null ? null : p.SetValue))];
 
     private static Type Supported(PropertyInfo property) =>
         property.PropertyType.IsEnum || property.PropertyType == typeof(string) || property.PropertyType == typeof(int)
         || property.PropertyType == typeof(double) || property.PropertyType == typeof(bool)
             ? property.PropertyType
-            : throw new NotSupportedException($"{property.DeclaringType}.{property.Name}: a table has no columns of {property.PropertyType}.");
+            : throw new NotSupportedException(
+                $"{property.DeclaringType}.{property.Name}: a table has no columns of {property.PropertyType}.");
 
     private static Func<object, object?> Getter(PropertyInfo property)
     {
         var row = Expression.Parameter(typeof(object));
-        return Expression.Lambda<Func<object, object?>>(Expression.Convert(Expression.Property(Expression.Convert(row, property.DeclaringType!), property), typeof(object)), row).Compile();
+        return Expression.Lambda<Func<object,
+            object?>>(Expression.Convert(Expression.Property(Expression.Convert(row, property.DeclaringType!), property), typeof(object)),
+            row).Compile();
     }
 
     // On a thread of the pool, so that a caller's synchronisation context cannot block it.

@@ -51,9 +51,12 @@ internal sealed class AddedTokens
         {
             var token = AddedToken.Read(item);
             if (token.Content.Length == 0) continue;
-            var id = vocabulary.TryGetValue(token.Content, out var known) ? known : tokens.TryGetValue(token.Content, out var before) ? before.Id : next++;
-            if (token.Id != id) throw item["id"].Wrong(FormattableString.Invariant($"Hugging Face tokenizers gives '{token.Content}' the id {id}"));
-            if (!vocabulary.ContainsKey(token.Content) && taken.Contains(id)) throw item["id"].Wrong("the id belongs to a token of the vocabulary");
+            var id = vocabulary.TryGetValue(token.Content, out var known) ? known : tokens.TryGetValue(token.Content, out var before)
+                ? before.Id : next++;
+            if (token.Id != id) throw item["id"]
+                .Wrong(FormattableString.Invariant($"Hugging Face tokenizers gives '{token.Content}' the id {id}"));
+            if (!vocabulary.ContainsKey(token.Content) && taken.Contains(id)) throw item["id"]
+                .Wrong("the id belongs to a token of the vocabulary");
             tokens[token.Content] = token;
         }
         return tokens.Values;
@@ -102,7 +105,9 @@ internal sealed class AddedTokens
         return ("", null);
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
+    private static bool EndsWithWord(ReadOnlySpan<char> text) => text.Length > 0
+        && Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 
-    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0 && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
+    private static bool BeginsWithWord(ReadOnlySpan<char> text) => text.Length > 0
+        && Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && WordCharacter.IsIn(rune.ToString());
 }

@@ -22,7 +22,8 @@ internal sealed class BpeModel
     private readonly HashSet<int> neighbours = []; // two UTF-16 units that stand next to each other in something merged
     private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
     private readonly bool unknownWaits; // behind another unknown or behind bytes
-    private readonly bool opens; // a character that is not there is no wall: it is left out and its neighbours meet, or merges go on with the unknown token
+    // a character that is not there is no wall: it is left out and its neighbours meet, or merges go on with the unknown token
+    private readonly bool opens;
     private readonly int unknown = -1;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private int cached;
@@ -37,7 +38,8 @@ internal sealed class BpeModel
     {
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
             if (!model[name].IsNothing && model[name].Text().Length > 0) throw model[name].Wrong("it is not supported");
-        if (!model["dropout"].IsNothing && model["dropout"].Value.GetRawText() is not ("0" or "0.0")) throw model["dropout"].Wrong("merges that are left out by chance are not supported");
+        if (!model["dropout"].IsNothing && model["dropout"].Value.GetRawText() is not ("0" or "0.0")) throw model["dropout"]
+            .Wrong("merges that are left out by chance are not supported");
         byteFallback = model["byte_fallback"].Flag(false);
         fuseUnknown = model["fuse_unk"].Flag(false);
         wholePieces = model["ignore_merges"].Flag(false);
@@ -61,9 +63,11 @@ internal sealed class BpeModel
         var rank = 0;
         foreach (var merge in model["merges"].Items())
         {
-            if (merge.Value.ValueKind == System.Text.Json.JsonValueKind.String && merge.Text().StartsWith("#version", StringComparison.Ordinal)) continue;
+            if (merge.Value.ValueKind == System.Text.Json.JsonValueKind.String
+                && merge.Text().StartsWith("#version", StringComparison.Ordinal)) continue;
             var (left, right) = Pair(merge);
-            if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b) || !vocabulary.TryGetValue(left + right, out var joined))
+            if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b)
+                || !vocabulary.TryGetValue(left + right, out var joined))
                 throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
             merges[Key(a, b)] = (rank++, joined); // of two equal merges the later counts
             neighbours.Add(left[^1] << 16 | right[0]);
@@ -119,7 +123,8 @@ internal sealed class BpeModel
         }
         var begin = into.Count;
         Merge(piece, into);
-        if (Volatile.Read(ref cached) < CachedPieces && cache.TryAdd(piece.ToString(), [.. into[begin..]])) Interlocked.Increment(ref cached);
+        if (Volatile.Read(ref cached) < CachedPieces
+            && cache.TryAdd(piece.ToString(), [.. into[begin..]])) Interlocked.Increment(ref cached);
     }
 
     private void Merge(ReadOnlySpan<char> piece, List<int> into)

@@ -27,23 +27,30 @@ internal sealed class BpeTokenizer : ITokenizer
         {
             // Hugging Face tokenizers looks for the beginning in the text before it was normalised.
             if (Normalizers.RemovesBeginning(json["normalizer"]))
-                throw json["normalizer"].Wrong("one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
+                throw json["normalizer"].Wrong(
+                    "one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
             // There all that a normalizer makes of the first character, or puts before it, stands at the beginning.
-            if (Normalizers.LengthensBeginning(json["normalizer"]) && (PreTokenizers.CutsBeforeItMarks(cuts) || found.Any(t => t.Normalized)))
-                throw json["normalizer"].Wrong("one that can lengthen what a text begins with is not supported where the text is cut before Metaspace with its prepend_scheme first");
+            if (Normalizers.LengthensBeginning(json["normalizer"])
+                && (PreTokenizers.CutsBeforeItMarks(cuts) || found.Any(t => t.Normalized)))
+                throw json["normalizer"].Wrong(
+                    "one that can lengthen what a text begins with is not supported where the text is cut before Metaspace with its "
+                    + "prepend_scheme first");
         }
-        tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(), found.Select(t => t.Id).DefaultIfEmpty(-1).Max())];
+        tokens = new string?[1 + Math.Max(model.Vocabulary.Values.DefaultIfEmpty(-1).Max(),
+            found.Select(t => t.Id).DefaultIfEmpty(-1).Max())];
         foreach (var (token, id) in model.Vocabulary) tokens[id] = token;
         foreach (var token in found) tokens[token.Id] = token.Content;
         if (found.Any(t => !t.Normalized)) raw = new(found.Where(t => !t.Normalized).Select(t => (t.Content, t)), settings.SplitsSpecial);
-        if (found.Any(t => t.Normalized)) normalized = new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)), settings.SplitsSpecial);
+        if (found.Any(t => t.Normalized)) normalized =
+            new(found.Where(t => t.Normalized).Select(t => (normalizer?.Invoke(t.Content) ?? t.Content, t)), settings.SplitsSpecial);
         texts = [.. tokens];
         foreach (var token in found.Where(t => t.Normalized)) texts[token.Id] = normalizer?.Invoke(token.Content) ?? token.Content;
         (before, after) = PostProcessor.Read(json["post_processor"]);
         BosId = settings.Bos is { } bos ? IdOf(bos, settings, "bos_token") : before.Length > 0 ? before[0] : null;
         EosId = settings.Eos is { } eos ? IdOf(eos, settings, "eos_token") : null;
         if (settings.AddBos is not null || settings.AddEos is not null)
-            (before, after) = (settings.AddBos == true ? [IdOf(settings.Bos, settings, "bos_token")] : [], settings.AddEos == true ? [IdOf(settings.Eos, settings, "eos_token")] : []);
+            (before, after) = (settings.AddBos == true ? [IdOf(settings.Bos, settings, "bos_token")] : [], settings.AddEos == true
+                ? [IdOf(settings.Eos, settings, "eos_token")] : []);
         lineFeeds = new(() => [.. Enumerable.Range(0, tokens.Length).Select(id => Decode([id]).StartsWith('\n'))]);
     }
 

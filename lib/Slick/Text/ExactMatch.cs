@@ -26,7 +26,8 @@ public static class ExactMatch
         return string.Equals(Normalise(first, normaliser), Normalise(gold, normaliser), StringComparison.Ordinal);
     }
 
-    private static string Normalise(string text, AnswerNormaliser normaliser) => normaliser == AnswerNormaliser.None ? text.Trim() : Squad(text);
+    private static string Normalise(string text, AnswerNormaliser normaliser) => normaliser == AnswerNormaliser.None ? text.Trim()
+        : Squad(text);
 
     // In the official order. Words are those of Python's \b: letters, numbers and "_" (which is punctuation, and gone by then).
     private static string Squad(string text)
@@ -72,7 +73,8 @@ public static class ExactMatch
                 yield return new('i');
                 yield return new(0x307);
             }
-            else if (runes[i].Value == 0x3A3 && IsCased(Enumerable.Reverse(runes[..i])) && !IsCased(runes[(i + 1)..])) yield return new(0x3C2);
+            else if (runes[i].Value == 0x3A3 && IsCased(Enumerable.Reverse(runes[..i]))
+                && !IsCased(runes[(i + 1)..])) yield return new(0x3C2);
             else yield return Rune.ToLowerInvariant(runes[i]);
         }
     }
@@ -84,7 +86,8 @@ public static class ExactMatch
         {
             var category = Rune.GetUnicodeCategory(rune);
             if (category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol
-                || "'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A".Contains(rune.ToString(), StringComparison.Ordinal)) continue;
+                || "'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A".Contains(rune.ToString(),
+                    StringComparison.Ordinal)) continue;
             return category is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
                 || rune.Value is 0xAA or 0xBA or >= 0x2160 and <= 0x217F or >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
         }

@@ -17,7 +17,10 @@ public interface ITokenizer
     /// <summary>The ids of a text, with the special tokens that the tokenizer adds (such as BOS) unless told otherwise.</summary>
     int[] Encode(string text, bool addSpecialTokens = true);
 
-    /// <summary>The ids of a text that goes on: as <see cref="Encode"/> without the special tokens that the tokenizer puts behind a text (such as EOS).</summary>
+    /// <summary>
+    /// The ids of a text that goes on: as <see cref="Encode"/> without the special tokens that the tokenizer puts behind a text (such as
+    /// EOS).
+    /// </summary>
     int[] EncodePrompt(string text) => Encode(text);
 
     /// <summary>The text of ids.</summary>

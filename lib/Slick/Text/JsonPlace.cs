@@ -85,7 +85,8 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     public int Number(int? fallback = null)
     {
         if (IsNothing && fallback is { } value) return value;
-        return Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) && number >= 0 ? number : throw Wrong("expected is a whole number");
+        return Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) && number >= 0 ? number
+            : throw Wrong("expected is a whole number");
     }
 
     /// <summary>A token's id.</summary>

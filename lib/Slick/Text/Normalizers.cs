@@ -33,7 +33,8 @@ internal static class Normalizers
             case "Replace":
                 var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
                 // What Hugging Face tokenizers puts before a text in this way stands there twice, or ends the process.
-                if (pattern.MayTakeNothing) throw place["pattern"].Wrong("a pattern that may match a text of no length where a text begins is not supported");
+                if (pattern.MayTakeNothing) throw place["pattern"]
+                    .Wrong("a pattern that may match a text of no length where a text begins is not supported");
                 return text => pattern.Replace(text, content);
             case "Strip":
                 var (left, right) = (place["strip_left"].Flag(true), place["strip_right"].Flag(true));

@@ -17,11 +17,13 @@ internal sealed class OnigurumaExpression
     /// <summary>Letters in circles and squares beyond U+FFFF, symbols that <c>\w</c> has in Oniguruma and in Rust.</summary>
     internal static readonly IReadOnlyList<(int First, int Last)> WordBeyond = [(0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189)];
 
-    private static readonly string[] Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
+    private static readonly string[] Categories =
+        "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
     private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
     // With (?i: Oniguruma also takes one character for two (U+FB06 for st).
     private static readonly string[] Ligatures = ["ff", "fi", "fl", "ss", "st"];
-    private static readonly Regex Interval = new(@"\G\{(?:(?<low>[0-9]+)(?<comma>,?)(?<high>[0-9]*)|(?<comma>,)(?<high>[0-9]+))\}", RegexOptions.CultureInvariant);
+    private static readonly Regex Interval =
+        new(@"\G\{(?:(?<low>[0-9]+)(?<comma>,?)(?<high>[0-9]*)|(?<comma>,)(?<high>[0-9]+))\}", RegexOptions.CultureInvariant);
 
     private readonly string pattern;
     private readonly StringBuilder result = new();
@@ -43,7 +45,8 @@ internal sealed class OnigurumaExpression
     /// <param name="beyond">What stands in a class for the characters of a range beyond U+FFFF.</param>
     /// <returns>The last: true where it may match nothing where a text begins.</returns>
     /// <exception cref="ArgumentException">The expression is damaged, or something in it is not supported.</exception>
-    public static (string Expression, IReadOnlyList<(int First, int Last)> Named, bool MayTakeNothing) Translate(string pattern, Func<int, int, string> beyond)
+    public static (string Expression, IReadOnlyList<(int First, int Last)> Named, bool MayTakeNothing) Translate(string pattern, Func<int,
+        int, string> beyond)
     {
         var expression = new OnigurumaExpression(pattern, beyond);
         expression.Read();
@@ -266,7 +269,8 @@ internal sealed class OnigurumaExpression
                 var digits = pattern.AsSpan(at, Math.Min(character == 'x' ? 2 : 4, pattern.Length - at));
                 // Beyond \x7F it is a byte, not a character.
                 if (!ushort.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
-                    || digits.Length < (character == 'x' ? 2 : 4) || (character == 'x' && code > 0x7F)) throw Refused($"'\\{character}{digits}'");
+                    || digits.Length < (character == 'x' ? 2 : 4)
+                        || (character == 'x' && code > 0x7F)) throw Refused($"'\\{character}{digits}'");
                 if (char.IsSurrogate((char)code)) throw Refused("half of a surrogate pair");
                 at += digits.Length;
                 return (code, null);
@@ -277,11 +281,13 @@ internal sealed class OnigurumaExpression
             case 'p' or 'P':
                 var end = pattern.IndexOf('}', at);
                 var name = end > at && pattern[at] == '{' ? pattern[(at + 1)..end] : "";
-                if (!Categories.Contains(name) || (folds && name is "Lu" or "Ll" or "Lt")) throw Refused($"the property '\\{character}{{{name}}}' here");
+                if (!Categories.Contains(name)
+                    || (folds && name is "Lu" or "Ll" or "Lt")) throw Refused($"the property '\\{character}{{{name}}}' here");
                 at = end + 1;
                 return (default, $"\\{character}{{{name}}}");
             default:
-                return char.IsAscii(character) && !char.IsAsciiLetterOrDigit(character) ? (character, null) : throw Refused($"'\\{character}' here");
+                return char.IsAscii(character) && !char.IsAsciiLetterOrDigit(character) ? (character, null)
+                    : throw Refused($"'\\{character}' here");
         }
     }
 
@@ -294,10 +300,13 @@ internal sealed class OnigurumaExpression
     private void Name(int first, int last)
     {
         for (var c = Math.Max(first, 0x80); folds && c <= last; c++)
-            if (Rune.IsValid(c) && new Rune(c) is var rune && (Rune.IsLetter(rune) || Rune.IsSymbol(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.LetterNumber))
+            if (Rune.IsValid(c) && new Rune(c) is var rune
+                && (Rune.IsLetter(rune) || Rune.IsSymbol(rune)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.LetterNumber))
                 throw Refused($"U+{c:X4} without regard to case");
         named.Add((first, last));
     }
 
-    private static string Written(char character) => char.IsAsciiLetterOrDigit(character) ? character.ToString() : $"\\u{(int)character:X4}";
+    private static string Written(char character) => char.IsAsciiLetterOrDigit(character) ? character.ToString()
+        : $"\\u{(int)character:X4}";
 }

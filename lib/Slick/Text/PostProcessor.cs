@@ -16,7 +16,8 @@ internal static class PostProcessor
                 foreach (var processor in place["processors"].Items())
                 {
                     var (b, a) = Read(processor);
-                    if (b.Length + a.Length > 0 && before.Length + after.Length > 0) throw processor.Wrong("a second processor that adds ids is not supported");
+                    if (b.Length + a.Length > 0 && before.Length
+                        + after.Length > 0) throw processor.Wrong("a second processor that adds ids is not supported");
                     (before, after) = ([.. b, .. before], [.. after, .. a]);
                 }
                 return (before, after);
@@ -29,7 +30,8 @@ internal static class PostProcessor
         }
     }
 
-    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Id() : throw place.Wrong("expected are a token and its id");
+    private static int Pair(JsonPlace place) => place.Items().ToArray() is [_, var id] ? id.Id()
+        : throw place.Wrong("expected are a token and its id");
 
     private static (int[] Before, int[] After) Template(JsonPlace place)
     {

@@ -24,15 +24,18 @@ internal static class PreTokenizers
             case "Sequence":
                 return Sequence([.. place["pretokenizers"].Items().Select(Read).OfType<PreTokenizer>()]);
             case "ByteLevel":
-                return ByteLevel(place["add_prefix_space"].Flag(true), place["use_regex"].Flag(true) ? new TextPattern(ByteLevelWords) : null);
+                return ByteLevel(place["add_prefix_space"].Flag(true), place["use_regex"].Flag(true) ? new TextPattern(ByteLevelWords)
+                    : null);
             case "Split":
                 return Split(new TextPattern(place["pattern"]), ReadBehavior(place["behavior"]), place["invert"].Flag(false));
             case "Metaspace":
                 return Metaspace(place);
             case "Digits":
-                return Split(new TextPattern(@"\p{N}"), place["individual_digits"].Flag(false) ? Behavior.Isolated : Behavior.Contiguous, invert: false);
+                return Split(new TextPattern(@"\p{N}"), place["individual_digits"].Flag(false) ? Behavior.Isolated : Behavior.Contiguous,
+                    invert: false);
             case "Punctuation":
-                return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated : ReadBehavior(place["behavior"]), invert: false);
+                return Split(new TextPattern(@"[!-/:-@\[-`{-~\p{P}]"), place["behavior"].IsNothing ? Behavior.Isolated
+                    : ReadBehavior(place["behavior"]), invert: false);
             case "Whitespace":
                 return Split(TextPattern.OfRust(@"[WORD]+|[^WORD\s]+"), Behavior.Removed, invert: true);
             case "WhitespaceSplit":
@@ -106,7 +109,8 @@ internal static class PreTokenizers
         return (piece, first, into) =>
         {
             var text = piece.Replace(" ", replacement, StringComparison.Ordinal);
-            if ((scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(replacement, StringComparison.Ordinal)) text = replacement + text;
+            if ((scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(replacement, StringComparison.Ordinal)) text =
+                replacement + text;
             if (pieces is null) into.Add(text);
             else Cut(text, pieces.Matches(text), Behavior.MergedWithNext, invert: false, into);
             return true;
@@ -120,7 +124,8 @@ internal static class PreTokenizers
     private enum Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous }
 
     private static Behavior ReadBehavior(JsonPlace place) =>
-        Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0]) ? behavior
+        Enum.TryParse<Behavior>(place.Text(), out var behavior) && Enum.IsDefined(behavior) && !char.IsAsciiDigit(place.Text()[0])
+            ? behavior
             : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
 
     // True where the first piece begins where the text does.

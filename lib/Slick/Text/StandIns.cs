@@ -13,13 +13,15 @@ internal sealed class StandIns
 {
     private static readonly char[] Preferred = [.. Enum.GetValues<UnicodeCategory>().Select(Rare)];
 
-    private static readonly HashSet<UnicodeCategory> Beyond = [.. Enumerable.Range(0x10000, 0x100000).Select(c => Rune.GetUnicodeCategory(new Rune(c)))];
+    private static readonly HashSet<UnicodeCategory> Beyond =
+        [.. Enumerable.Range(0x10000, 0x100000).Select(c => Rune.GetUnicodeCategory(new Rune(c)))];
 
     /// <summary>Those of an expression that names nothing.</summary>
     public static StandIns Usual { get; } = new([]);
 
     private readonly char[] usual; // by category, as far as one has characters beyond U+FFFF
-    private readonly List<(int First, int Last, Dictionary<UnicodeCategory, char> Stands)> ranges = []; // named, in order, none over another
+    // named, in order, none over another
+    private readonly List<(int First, int Last, Dictionary<UnicodeCategory, char> Stands)> ranges = [];
     private readonly SearchValues<char> reserved; // stand-ins of named ranges
 
     /// <summary>Chooses the stand-ins.</summary>
@@ -63,10 +65,12 @@ internal sealed class StandIns
 
     /// <summary>What stands in a class of the expression for a range beyond U+FFFF that it names.</summary>
     public string Of(int first, int last) =>
-        string.Concat(ranges.Where(r => r.First >= first && r.Last <= last).SelectMany(r => r.Stands.Values).Select(c => $"\\u{(int)c:X4}"));
+        string.Concat(ranges.Where(r => r.First >= first && r.Last <= last).SelectMany(r => r.Stands.Values)
+            .Select(c => $"\\u{(int)c:X4}"));
 
     /// <summary>True where a text has characters that others stand for.</summary>
-    public bool IsIn(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') || (HasNamed && text.AsSpan().ContainsAny(reserved));
+    public bool IsIn(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
+        || (HasNamed && text.AsSpan().ContainsAny(reserved));
 
     /// <summary>What stands for a character of a text: itself, where nothing does.</summary>
     public char Of(Rune character)

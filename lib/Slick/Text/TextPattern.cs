@@ -47,7 +47,8 @@ internal sealed class TextPattern
     public static TextPattern OfRust(string expression)
     {
         var stands = new StandIns(OnigurumaExpression.WordBeyond);
-        var word = OnigurumaExpression.Word + @"\u200C\u200D" + string.Concat(OnigurumaExpression.WordBeyond.Select(range => stands.Of(range.First, range.Last)));
+        var word = OnigurumaExpression.Word + @"\u200C\u200D"
+            + string.Concat(OnigurumaExpression.WordBeyond.Select(range => stands.Of(range.First, range.Last)));
         return new(Compile(expression.Replace("WORD", word, StringComparison.Ordinal)), stands);
     }
 
@@ -58,7 +59,8 @@ internal sealed class TextPattern
         return (Compile(stands.HasNamed ? OnigurumaExpression.Translate(text, stands.Of).Expression : plain), stands, nothing);
     }
 
-    private static Regex Compile(string expression) => new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
+    private static Regex Compile(string expression) =>
+        new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
 
     /// <summary>True where the pattern matches somewhere.</summary>
     public bool IsIn(string text) => Matches(text).Any();
@@ -77,7 +79,8 @@ internal sealed class TextPattern
                     if (at == text.Length || !char.IsLowSurrogate(text[at])) yield return (at, at);
                 yield break;
             }
-            for (var at = text.IndexOf(literal, StringComparison.Ordinal); at >= 0; at = text.IndexOf(literal, at + literal.Length, StringComparison.Ordinal))
+            for (var at = text.IndexOf(literal, StringComparison.Ordinal); at >= 0;
+                at = text.IndexOf(literal, at + literal.Length, StringComparison.Ordinal))
                 yield return (at, at + literal.Length);
             yield break;
         }
@@ -90,7 +93,8 @@ internal sealed class TextPattern
     {
         var found = new List<(int, int)>();
         foreach (var match in regex!.EnumerateMatches(text))
-            if (match.Length > 0 || found.Count == 0 || found[^1].Item2 != match.Index) found.Add((match.Index, match.Index + match.Length));
+            if (match.Length > 0 || found.Count == 0
+                || found[^1].Item2 != match.Index) found.Add((match.Index, match.Index + match.Length));
         return found;
     }
 

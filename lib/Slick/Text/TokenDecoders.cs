@@ -33,7 +33,8 @@ internal static class TokenDecoders
             case "Metaspace":
                 var replacement = place["replacement"].Text("\u2581");
                 var keeps = place["prepend_scheme"].Text(place["add_prefix_space"].Flag(true) ? "always" : "never") == "never";
-                return tokens => [.. tokens.Select((t, i) => t.Replace(replacement, i == 0 && !keeps ? "" : " ", StringComparison.Ordinal))];
+                return tokens => [.. tokens.Select((t, i) =>
+                    t.Replace(replacement, i == 0 && !keeps ? "" : " ", StringComparison.Ordinal))];
             case var other:
                 throw place["type"].Wrong($"the decoder '{other}' is not supported");
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -19,9 +20,12 @@ namespace Slick.Text;
 internal sealed partial class TokenizerSettings
 {
     // The order in which transformers adds them.
-    private static readonly string[] Named = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "additional_special_tokens", "extra_special_tokens"];
+    private static readonly string[] Named =
+        ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "additional_special_tokens",
+        "extra_special_tokens"];
 
-    // Classes that take tokenizer.json as it is. The others, which config.json chooses where none is named, may build their parts themselves.
+    // Classes that take tokenizer.json as it is. The others, which config.json chooses where none is named, may build their parts
+    // themselves.
     private static readonly string[] GenericClasses = ["PreTrainedTokenizerFast", "TokenizersBackend"];
 
     private readonly JsonPlace top;
@@ -31,7 +35,8 @@ internal sealed partial class TokenizerSettings
     private TokenizerSettings(JsonPlace top, JsonPlace map, JsonPlace legacy)
     {
         (this.top, this.map, this.legacy) = (top, map, legacy);
-        (Bos, Eos) = (Tokens("bos_token").Select(t => t.Content).FirstOrDefault(), Tokens("eos_token").Select(t => t.Content).FirstOrDefault());
+        (Bos, Eos) = (Tokens("bos_token").Select(t => t.Content).FirstOrDefault(),
+            Tokens("eos_token").Select(t => t.Content).FirstOrDefault());
         (AddBos, AddEos) = (IsThere("add_bos_token"), IsThere("add_eos_token"));
         SplitsSpecial = Flag("split_special_tokens") ?? false;
     }
@@ -94,9 +99,13 @@ internal sealed partial class TokenizerSettings
 
         foreach (var (place, claimed) in Claims(own, special).OrderBy(c => c.Token.Id))
         {
-            if (claimed.Content.Length == 0 || (tokens.TryGetValue(claimed.Content, out var known) && known == claimed with { Id = known.Id })) continue;
+            if (claimed.Content.Length == 0
+                || (tokens.TryGetValue(claimed.Content, out var known) && known == claimed with { Id = known.Id })) continue;
             var id = Add(claimed with { Special = claimed.Special || special.Contains(claimed.Content) });
-            if (id != claimed.Id) throw place.Wrong(FormattableString.Invariant($"'{claimed.Content}' has the id {claimed.Id} here and gets {id} beside tokenizer.json; save the tokenizer anew with transformers' save_pretrained"));
+            if (id != claimed.Id) throw place.Wrong(
+                string.Create(CultureInfo.InvariantCulture, 
+                $"'{claimed.Content}' has the id {claimed.Id} here and gets {id} beside tokenizer.json; save the tokenizer anew with "
+                + $"transformers' save_pretrained"));
         }
         foreach (var (key, token) in named)
         {
@@ -113,13 +122,15 @@ internal sealed partial class TokenizerSettings
     {
         foreach (var (id, place) in top["added_tokens_decoder"].IsNothing ? [] : top["added_tokens_decoder"].Properties())
         {
-            if (!int.TryParse(id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)) throw place.Wrong("expected is an id as key");
+            if (!int.TryParse(id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture,
+                out var number)) throw place.Wrong("expected is an id as key");
             yield return (place, TokenOf(place) with { Id = number });
         }
         var ids = own.Select(t => t.Id).ToHashSet();
         foreach (var (content, place) in legacy.IsNothing ? [] : legacy.Properties())
             if (!ids.Contains(place.Id())) // tokenizer.json counts
-                yield return (place, new(place.Id(), content, SingleWord: false, StripLeft: false, StripRight: false, Normalized: !special.Contains(content), special.Contains(content)));
+                yield return (place, new(place.Id(), content, SingleWord: false, StripLeft: false, StripRight: false,
+                    Normalized: !special.Contains(content), special.Contains(content)));
     }
 
     private JsonPlace Place(string key) => map[key].IsNothing ? top[key] : map[key];
@@ -140,9 +151,11 @@ internal sealed partial class TokenizerSettings
     // A text, or an added token as an object with transformers' defaults.
     private static AddedToken TokenOf(JsonPlace place)
     {
-        if (place.Value.ValueKind != JsonValueKind.Object) return new(-1, place.Text(), false, false, false, Normalized: false, Special: true);
+        if (place.Value.ValueKind != JsonValueKind.Object) return new(-1, place.Text(), false, false, false, Normalized: false,
+            Special: true);
         var special = place["special"].Flag(false);
-        return new(-1, place["content"].Text(), place["single_word"].Flag(false), place["lstrip"].Flag(false), place["rstrip"].Flag(false), place["normalized"].Flag(!special), special);
+        return new(-1, place["content"].Text(), place["single_word"].Flag(false), place["lstrip"].Flag(false), place["rstrip"].Flag(false),
+            place["normalized"].Flag(!special), special);
     }
 
     /// <summary>The pre-tokenizer of a tokenizer.json with what tokenizer_config.json changes in it.</summary>
@@ -165,8 +178,11 @@ internal sealed partial class TokenizerSettings
         }
         var name = top["tokenizer_class"].Text("");
         if (!GenericClasses.Contains(name) && space != (PreTokenizers.PrependsSpace(place) || Normalizers.Prepends(normalizer)))
-            throw top["add_prefix_space"].Wrong($"tokenizer.json puts {(space ? "no space" : "a space")} before a text, and transformers may make another tokenizer of the two{(name.Length > 0 ? $" ({name})" : "")}; "
-                + $"write {(space ? "false" : "true")} if tokenizer.json is what the model was trained with, else save the tokenizer anew with transformers' save_pretrained");
+            throw top["add_prefix_space"].Wrong(
+                $"tokenizer.json puts {(space ? "no space" : "a space")} before a text, and transformers may make another tokenizer of "
+                + $"the two{(name.Length > 0 ? $" ({name})" : "")}; "
+                + $"write {(space ? "false" : "true")} if tokenizer.json is what the model was trained with, else save the tokenizer anew "
+                    + $"with transformers' save_pretrained");
         return place;
     }
 

@@ -12,7 +12,8 @@ namespace Slick.Text;
 internal static class UnicodeForms
 {
     // Hangul syllables are computed (The Unicode Standard, section 3.12).
-    private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11A7, Vowels = 21, Tails = 28, Syllables = 19 * Vowels * Tails;
+    private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11A7, Vowels = 21, Tails = 28,
+        Syllables = 19 * Vowels * Tails;
 
     private static readonly Lazy<Tables> Data = new(Load);
 

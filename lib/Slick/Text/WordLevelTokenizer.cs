@@ -26,7 +26,8 @@ public sealed class WordLevelTokenizer : ITokenizer
     }
 
     /// <summary>One of the special tokens as <see cref="Save"/> writes it.</summary>
-    internal static AddedToken AddedSpecial(string content, int id) => new(id, content, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: true);
+    internal static AddedToken AddedSpecial(string content, int id) =>
+        new(id, content, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: true);
 
     /// <summary>A tokenizer for the words of these documents, in alphabetical order after the special tokens.</summary>
     public static WordLevelTokenizer Train(IEnumerable<string> documents)

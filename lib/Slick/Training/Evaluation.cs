@@ -29,7 +29,8 @@ internal sealed class Evaluation : IDisposable
     public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
     {
         // Exact match of whole answers: none is cut.
-        (this.decoder, count, scorer) = (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
+        (this.decoder, count, scorer) =
+            (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
         try
         {
             foreach (var relation in questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation))

@@ -57,7 +57,8 @@ public static class FineTuning
     /// <param name="examples">The fine-tuning set.</param>
     /// <param name="evaluation">Questions whose exact match every epoch records.</param>
     /// <param name="seed">Seed of the order and of dropout.</param>
-    /// <param name="epochUpdates">Optimiser steps that count as an epoch; 0 for one pass over the set. The set is passed over as often as that takes.</param>
+    /// <param name="epochUpdates">Optimiser steps that count as an epoch; 0 for one pass over the set. The set is passed over as often as
+    /// that takes.</param>
     /// <param name="scratch">A folder for the checkpoint that a later call resumes from; null to keep none.</param>
     /// <param name="epochDone">Called after each epoch, those before a resumed checkpoint included.</param>
     /// <param name="cancellation">Stops between steps.</param>
@@ -65,7 +66,8 @@ public static class FineTuning
     /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static void Run(DecoderWeights start, ITokenizer tokenizer, PromptFormat format, FineTuningOptions options,
-        IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch, Action<EpochResult> epochDone, CancellationToken cancellation)
+        IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch,
+            Action<EpochResult> epochDone, CancellationToken cancellation)
     {
         OptionRanges.Check(options, "fineTuning");
         using var weights = start.CopyTrainable();
@@ -144,7 +146,8 @@ public static class FineTuning
         var saved = Safetensors.Open(file);
         var updates = saved.Read("updates").data<long>().ToArray();
         var losses = saved.Read("losses").data<long>().ToArray();
-        var correct = saved.Read("correct").data<float>().ToArray().Chunk(saved.Shape("correct") is [_, var width] ? (int)width : 0).ToArray();
+        var correct = saved.Read("correct").data<float>().ToArray().Chunk(saved.Shape("correct") is [_, var width] ? (int)width : 0)
+            .ToArray();
         for (var epoch = 0; epoch < updates.Length; epoch++)
             history.Add(new EpochResult(epoch, (int)updates[epoch], BitConverter.Int64BitsToDouble(losses[epoch]),
                 [.. correct[epoch].Select(c => c > 0)]));

@@ -49,7 +49,9 @@ public sealed record PreTrainingOptions
     /// <summary>Largest norm of the gradient.</summary>
     [Range(1e-3, 1e6)]
     public double ClipNorm { get; init; } = 1;
-    /// <summary>Parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of cores.</summary>
+    /// <summary>
+    /// Parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of cores.
+    /// </summary>
     [Range(1, 256)]
     public int Shards { get; init; } = 2;
 

@@ -32,7 +32,9 @@ public class PatchTorchSharp : Task
         }
         catch (Exception e)
         {
-            Log.LogWarning("{0} could not be adapted to this system's libstdc++, which lacks {1} ({2}); install libstdc++6 of GCC 13 or newer.", Library, OldVersion, e.Message);
+            Log.LogWarning(
+                "{0} could not be adapted to this system's libstdc++, which lacks {1} ({2}); install libstdc++6 of GCC 13 or newer.",
+                Library, OldVersion, e.Message);
             return true;
         }
         // Written aside and renamed: the old name may be a hard link into the package cache. Its time stays, so that
@@ -108,7 +110,8 @@ public class PatchTorchSharp : Task
         {
             var version = (int)versions + 2 * i;
             if ((BitConverter.ToUInt16(b, version) & 0x7FFF) != oldIndex) continue;
-            if (BitConverter.ToUInt32(b, (int)symbols + 24 * i) != symbolName) throw new InvalidDataException("another symbol needs " + OldVersion);
+            if (BitConverter.ToUInt32(b, (int)symbols + 24 * i) != symbolName) throw new InvalidDataException("another symbol needs "
+                + OldVersion);
             Put(b, version, BitConverter.GetBytes((ushort)newIndex));
             users++;
         }
@@ -141,7 +144,8 @@ public class PatchTorchSharp : Task
 
     static int Find(byte[] haystack, byte[] needle, int from, int to)
     {
-        for (var i = Array.IndexOf(haystack, needle[0], from); i >= 0 && i + needle.Length <= to; i = Array.IndexOf(haystack, needle[0], i + 1))
+        for (var i = Array.IndexOf(haystack, needle[0], from); i >= 0 && i + needle.Length <= to;
+            i = Array.IndexOf(haystack, needle[0], i + 1))
         {
             var j = 1;
             while (j < needle.Length && haystack[i + j] == needle[j]) j++;

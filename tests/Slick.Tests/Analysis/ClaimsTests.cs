@@ -13,7 +13,8 @@ public sealed class ClaimsTests
     private const int Epochs = 50;
 
     // A study whose accuracy falls by `harm` points for each % Unknown at the last epoch.
-    private static (List<EpochRow>, List<AnswerRow>) Make(double harm, double earlyHarm = 0, double unknownLag = 20, int seeds = 5, double converged = 1, double unknownAccuracy = 0.02, double maybeBonus = 0.04, Func<Arm, int, bool>? ran = null)
+    private static (List<EpochRow>, List<AnswerRow>) Make(double harm, double earlyHarm = 0, double unknownLag = 20, int seeds = 5,
+        double converged = 1, double unknownAccuracy = 0.02, double maybeBonus = 0.04, Func<Arm, int, bool>? ran = null)
     {
         var (epochs, answers) = (new List<EpochRow>(), new List<AnswerRow>());
         for (var seed = 1; seed <= seeds; seed++)
@@ -21,30 +22,39 @@ public sealed class ClaimsTests
             {
                 if (ran?.Invoke(arm, seed) == false) continue;
                 var random = new Random(10_007 * seed + 101 * (int)arm.Kind + arm.UnknownPercent);
-                var unknown = arm.Kind is ArmKind.Ratio ? arm.UnknownPercent : arm.Kind == ArmKind.Natural ? 36 : arm.Kind == ArmKind.WeaklyKnown ? 60 : 0;
-                double At(int epoch) => 0.40 + (arm.Kind == ArmKind.MaybeKnown ? maybeBonus : 0) - (epoch >= Epochs ? harm : earlyHarm) * unknown / 100 + 0.002 * (random.NextDouble() - 0.5);
+                var unknown = arm.Kind is ArmKind.Ratio ? arm.UnknownPercent : arm.Kind == ArmKind.Natural ? 36
+                    : arm.Kind == ArmKind.WeaklyKnown ? 60 : 0;
+                double At(int epoch) => 0.40 + (arm.Kind == ArmKind.MaybeKnown ? maybeBonus : 0) - (epoch >= Epochs ? harm
+                    : earlyHarm) * unknown / 100 + 0.002 * (random.NextDouble() - 0.5);
                 for (var e = 0; e <= Epochs; e++)
                     epochs.Add(new EpochRow
                     {
                         Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, Epoch = e, Updates = e * 10,
-                        KnownExamples = 100 - Math.Max(0, arm.UnknownPercent), UnknownExamples = Math.Max(0, arm.UnknownPercent), TrainLoss = 1, DevAccuracy = 0.4, OodAccuracy = 0.3,
-                        TestAccuracy = 0.40 + 0.07 * Math.Min(1, e / 5.0) * (100 - unknown) / 100 - harm * unknown / 100 * Math.Min(1, e / (5 + unknownLag)) + 0.002 * random.NextDouble(),
+                        KnownExamples = 100 - Math.Max(0, arm.UnknownPercent), UnknownExamples = Math.Max(0, arm.UnknownPercent),
+                            TrainLoss = 1, DevAccuracy = 0.4, OodAccuracy = 0.3,
+                        TestAccuracy = 0.40 + 0.07 * Math.Min(1, e / 5.0) * (100 - unknown) / 100 - harm * unknown / 100 * Math.Min(1,
+                            e / (5 + unknownLag)) + 0.002 * random.NextDouble(),
                         TestHighlyKnown = 1, TestMaybeKnown = 0.6, TestWeaklyKnown = 0.1, TestUnknown = 0,
                         FittedHighlyKnown = 1, FittedMaybeKnown = 1, FittedWeaklyKnown = 1,
-                        FittedKnown = Math.Min(1, e / 5.0) + 0.001 * random.NextDouble(), FittedUnknown = Math.Min(1, e / (5 + unknownLag)) + 0.001 * random.NextDouble(),
+                        FittedKnown = Math.Min(1, e / 5.0) + 0.001 * random.NextDouble(),
+                            FittedUnknown = Math.Min(1, e / (5 + unknownLag)) + 0.001 * random.NextDouble(),
                         Fitted = e == Epochs ? converged : 0.5, EarlyStop = e == 5,
                     });
                 for (var q = 0; q < Questions; q++)
                 {
                     var category = (Category)(q % 4);
-                    bool Right(double mean) => random.NextDouble() < (category == Category.Unknown ? unknownAccuracy : Math.Clamp(mean, 0, 1));
-                    answers.Add(new AnswerRow { Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = q, Relation = "r", Category = category, Base = Right(0.4), EarlyStop = Right(At(5)), Convergence = Right(At(Epochs)) });
+                    bool Right(double mean) => random.NextDouble() < (category == Category.Unknown ? unknownAccuracy
+                        : Math.Clamp(mean, 0, 1));
+                    answers.Add(new AnswerRow { Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1,
+                        FactId = q, Relation = "r", Category = category, Base = Right(0.4), EarlyStop = Right(At(5)),
+                        Convergence = Right(At(Epochs)) });
                 }
             }
         return (epochs, answers);
     }
 
-    private static IReadOnlyList<ClaimResult> Evaluate((List<EpochRow>, List<AnswerRow>) study) => Claims.Evaluate(study.Item1, study.Item2);
+    private static IReadOnlyList<ClaimResult> Evaluate((List<EpochRow>, List<AnswerRow>) study) =>
+        Claims.Evaluate(study.Item1, study.Item2);
 
     [Fact]
     public void StudyAsInThePaper_ItsClaimsHold()
@@ -76,7 +86,9 @@ public sealed class ClaimsTests
     public void PercentagesThatAreMissing_AreNamedAndLeftOutEverywhere()
     {
         // D 100% of seed 2 diverged, and D_Known 25% of seed 1.
-        var results = Evaluate(Make(harm: 0.4, seeds: 10, ran: (arm, seed) => (arm, seed) is not (({ Kind: ArmKind.Ratio, UnknownPercent: 100 }, 2) or ({ Kind: ArmKind.KnownOnly, UnknownPercent: 25 }, 1))));
+        var results = Evaluate(Make(harm: 0.4, seeds: 10, ran: (arm, seed) =>
+            (arm, seed) is not (({ Kind: ArmKind.Ratio, UnknownPercent: 100 }, 2) or ({ Kind: ArmKind.KnownOnly, UnknownPercent: 25 },
+            1))));
         Assert.Equal("slope at CONVERGENCE (over 0, 25, 50, 75% Unknown)", results[1].Parts[0].Statistic);
         Assert.InRange(results[1].Parts[0].Value.Estimate, -33, -27);
         Assert.Equal("D - D_Known at EARLY_STOP (over 50, 75% Unknown), 90%", results[2].Parts[0].Statistic);
@@ -148,7 +160,9 @@ public sealed class ClaimsTests
         // Alike at both stops: nothing lost, and nothing like a share's interval.
         var (epochs, answers) = Make(harm: 0.4, seeds: 1);
         var same = answers.Select(a => a with { EarlyStop = a.FactId % 2 == 0, Convergence = a.FactId % 2 == 0 }).ToList();
-        Interval Loss(IReadOnlyList<AnswerRow> of, double sign) => new StudyData(epochs, of).Contrast(_ => [new(new(ArmKind.Natural), Stop.EarlyStop, sign), new(new(ArmKind.Natural), Stop.Convergence, -sign)]).Value95;
+        Interval Loss(IReadOnlyList<AnswerRow> of, double sign) =>
+            new StudyData(epochs, of).Contrast(_ =>
+            [new(new(ArmKind.Natural), Stop.EarlyStop, sign), new(new(ArmKind.Natural), Stop.Convergence, -sign)]).Value95;
         Assert.Equal(new Interval(0, 0, 0), Loss(same, 1));
         var gained = answers.Select(a => a with { EarlyStop = a.FactId % 10 == 0, Convergence = false }).ToList();
         var (loss, gain) = (Loss(gained, 1), Loss(gained, -1));
@@ -160,10 +174,15 @@ public sealed class ClaimsTests
     {
         var paper = JsonNode.Parse(File.ReadAllText(Shared.Require("paper/tables.json")))!;
         static string Text(JsonNode? value) => value!.GetValue<double>().ToString("F1", CultureInfo.InvariantCulture);
-        var (linear, early, late) = (paper["table1_linear_model"]!["in_distribution"]!, paper["table2_single_category"]!["early_stop"]!, paper["table2_single_category"]!["convergence"]!);
+        var (linear, early, late) = (paper["table1_linear_model"]!["in_distribution"]!, paper["table2_single_category"]!["early_stop"]!,
+            paper["table2_single_category"]!["convergence"]!);
         Assert.Equal($"b_kn +{Text(linear["beta_kn"])}, b_unk {Text(linear["beta_unk"])}, R2 {linear["r2"]}", Claims.All[3].Paper);
         double Fall(string set, int column) => early[set]![column]!.GetValue<double>() - late[set]![column]!.GetValue<double>();
-        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{Text(early["MaybeKnown"]![0])} against {Text(early["HighlyKnown"]![0])}, {Text(early["WeaklyKnown"]![0])}, {Text(early["Unknown"]![0])}; HighlyKnown questions fall by {Fall("Unknown", 1):F1} (Unknown), {Fall("WeaklyKnown", 1):F1} (WeaklyKnown), {Fall("MaybeKnown", 1):F1}, {Fall("HighlyKnown", 1):F1}; Natural falls by {Fall("Natural", 0):F1}"), Claims.All[4].Paper);
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture,
+            $"{Text(early["MaybeKnown"]![0])} against {Text(early["HighlyKnown"]![0])}, {Text(early["WeaklyKnown"]![0])}, "
+            + $"{Text(early["Unknown"]![0])}; HighlyKnown questions fall by {Fall("Unknown", 1):F1} (Unknown), "
+            + $"{Fall("WeaklyKnown", 1):F1} (WeaklyKnown), {Fall("MaybeKnown", 1):F1}, {Fall("HighlyKnown", 1):F1}; Natural falls by "
+            + $"{Fall("Natural", 0):F1}"), Claims.All[4].Paper);
         var unknown = new[] { early, late }.SelectMany(t => t.AsObject().Select(set => set.Value![4]!.GetValue<double>())).ToList();
         Assert.Equal($"{unknown.Min():F1} to {unknown.Max():F1}", Claims.All[5].Paper);
     }

@@ -31,7 +31,8 @@ public sealed class HypothesisTestsTests
         var random = new Random(2);
         for (var run = 0; run < 200; run++)
         {
-            var p = Enumerable.Range(0, 1 + random.Next(12)).Select(_ => Math.Round(random.NextDouble() * random.NextDouble(), 2)).ToArray();
+            var p = Enumerable.Range(0, 1 + random.Next(12)).Select(_ => Math.Round(random.NextDouble() * random.NextDouble(), 2))
+                .ToArray();
             var (holm, hochberg) = (HypothesisTests.Holm(p), HypothesisTests.BenjaminiHochberg(p));
             for (var i = 0; i < p.Length; i++)
             {

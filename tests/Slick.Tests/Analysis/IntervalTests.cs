@@ -50,7 +50,8 @@ public sealed class IntervalTests
             Assert.False(interval.HasBounds);
             Assert.False(interval.Low > 0 || interval.High < 0);
         }
-        foreach (var interval in new[] { Intervals.MeanT([]), Intervals.Wilson(0, 0), Intervals.Jeffreys(0, 0), Intervals.PairedBootstrap([], [], 1) })
+        foreach (var interval in new[] { Intervals.MeanT([]), Intervals.Wilson(0, 0), Intervals.Jeffreys(0, 0),
+            Intervals.PairedBootstrap([], [], 1) })
             Assert.True(double.IsNaN(interval.Estimate) && !interval.HasBounds);
     }
 

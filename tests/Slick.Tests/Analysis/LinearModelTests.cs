@@ -39,7 +39,8 @@ public sealed class LinearModelTests
         var tenfold = LinearModel.Fit([Repeat(x)], Repeat(y), Repeat(seed));
         Assert.True(tenfold.StandardErrors[1] < once.StandardErrors[1] / 3);
         // Without the small-sample factor, (N - 1) / (N - K), nothing is gained by repeating.
-        Assert.Equal(once.StandardErrorsClustered[1] / Math.Sqrt(5 / 4.0), tenfold.StandardErrorsClustered[1] / Math.Sqrt(59 / 58.0), 1e-12);
+        Assert.Equal(once.StandardErrorsClustered[1] / Math.Sqrt(5 / 4.0), tenfold.StandardErrorsClustered[1] / Math.Sqrt(59 / 58.0),
+            1e-12);
 
         static T[] Repeat<T>(T[] values) => [.. Enumerable.Repeat(values, 10).SelectMany(v => v)];
     }
@@ -93,8 +94,10 @@ public sealed class LinearModelTests
     {
         double[] x = [0.1, 0.2, 0.7, 0.9], y = [1, 2, 3, 5];
         double[] rest = [.. x.Select(v => 1 - v)];
-        Assert.Contains("Predictor 2", Assert.Throws<SlickException>(() => LinearModel.Fit([x, rest], y)).Message, StringComparison.Ordinal);
-        Assert.Contains("Predictor 1", Assert.Throws<SlickException>(() => LinearModel.Fit([[0.3, 0.3, 0.3, 0.3], x], y)).Message, StringComparison.Ordinal);
+        Assert.Contains("Predictor 2", Assert.Throws<SlickException>(() => LinearModel.Fit([x, rest], y)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("Predictor 1", Assert.Throws<SlickException>(() => LinearModel.Fit([[0.3, 0.3, 0.3, 0.3], x], y)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<SlickException>(() => LinearModel.Fit([[0, 0, 0, 0]], y));
         Assert.Throws<SlickException>(() => LinearModel.Fit([[1.0]], [1.0]));
         Assert.Throws<SlickException>(() => LinearModel.Slope([2, 2], [1, 3]));
@@ -105,7 +108,8 @@ public sealed class LinearModelTests
     {
         var fit = LinearModel.Fit([[0, 1]], [1, 3], [0, 1]);
         Assert.Equal(2, fit.Coefficients[1], 1e-12);
-        Assert.All([.. fit.StandardErrors, .. fit.P, .. fit.StandardErrorsHc3, .. fit.StandardErrorsClustered, fit.AdjustedR2], v => Assert.True(double.IsNaN(v)));
+        Assert.All([.. fit.StandardErrors, .. fit.P, .. fit.StandardErrorsHc3, .. fit.StandardErrorsClustered, fit.AdjustedR2], v =>
+            Assert.True(double.IsNaN(v)));
         Assert.False(LinearModel.CoefficientInterval(fit, 1).HasBounds);
     }
 

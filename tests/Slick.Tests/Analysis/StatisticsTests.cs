@@ -26,7 +26,8 @@ public sealed class StatisticsTests
     public void LinearModel_IsStatsmodels()
     {
         var golden = Golden("linear_model");
-        var fit = LinearModel.Fit([Numbers(golden["known"]), Numbers(golden["unknown"])], Numbers(golden["accuracy"]), Integers(golden["group"]));
+        var fit = LinearModel.Fit([Numbers(golden["known"]), Numbers(golden["unknown"])], Numbers(golden["accuracy"]),
+            Integers(golden["group"]));
         Near(Numbers(golden["coefficients"]), fit.Coefficients, "coefficient");
         Near(Numbers(golden["standard_errors"]), fit.StandardErrors, "standard error");
         Near(Numbers(golden["t"]), fit.T, "t");

@@ -42,9 +42,11 @@ public sealed class AnswerTreeTests
             {
                 var questions = model.Questions(relation);
                 using var batch = Batch(relation, questions, prompt);
-                using var scores = new AnswerScorer(model.Decoder, model.Tokenizer, Options).Score(batch.Questions, batch.Shared, sampled: false, CancellationToken.None);
+                using var scores = new AnswerScorer(model.Decoder, model.Tokenizer, Options)
+                    .Score(batch.Questions, batch.Shared, sampled: false, CancellationToken.None);
                 var verdicts = HostTransfer.Read<float>(scores);
-                var drawn = new AnswerTree(model.Decoder, model.Tokenizer, Options).Draw(batch, seed: 1, TestContext.Current.CancellationToken);
+                var drawn = new AnswerTree(model.Decoder, model.Tokenizer, Options)
+                    .Draw(batch, seed: 1, TestContext.Current.CancellationToken);
                 for (var q = 0; q < questions.Count; q++)
                 {
                     var index = batch.Questions[q].Index;
@@ -88,8 +90,10 @@ public sealed class AnswerTreeTests
     {
         using var unsure = model.UnsureOfTheLineEnd(0);
         var questions = model.Questions("P19");
-        using var batch = new PromptBatch(unsure.Decoder, unsure.Tokenizer, PromptFormat.QuestionAnswer, model.Prompts("P19", Options)[0], questions);
-        var drawn = new AnswerTree(unsure.Decoder, unsure.Tokenizer, Options with { MaxAnswerTokens = 3 }).Draw(batch, 1, TestContext.Current.CancellationToken);
+        using var batch = new PromptBatch(unsure.Decoder, unsure.Tokenizer, PromptFormat.QuestionAnswer, model.Prompts("P19", Options)[0],
+            questions);
+        var drawn = new AnswerTree(unsure.Decoder, unsure.Tokenizer, Options with { MaxAnswerTokens = 3 })
+            .Draw(batch, 1, TestContext.Current.CancellationToken);
         Assert.All(drawn, d => Assert.Equal(Options.Samples, d.Sampled.Sum(a => a.Count)));
         Assert.All(drawn.SelectMany(d => d.Sampled), a => Assert.InRange(a.Answer.Split(' ').Length, 0, 3));
         Assert.Contains(drawn, d => d.Greedy.Split(' ').Length == 3);

@@ -12,10 +12,13 @@ using static TorchSharp.torch;
 
 namespace Slick.Tests.Answers;
 
-/// <summary>What an answer is and which token is greedy: one definition for Exact, Sampled and both ways to write an answer's end.</summary>
+/// <summary>
+/// What an answer is and which token is greedy: one definition for Exact, Sampled and both ways to write an answer's end.
+/// </summary>
 public sealed class ProtocolTests : IDisposable
 {
-    private static readonly Fact Question = new() { Id = 3, Relation = "P17", Split = Split.Train, Subject = "a", Question = "ab c?", Answer = "a" };
+    private static readonly Fact Question =
+        new() { Id = 3, Relation = "P17", Split = Split.Train, Subject = "a", Question = "ab c?", Answer = "a" };
     private static readonly int[] Prompt = new LetterTokenizer().Encode(PromptFormat.QuestionAnswer.Prompt(Question.Question));
 
     private readonly List<IDisposable> held = [];
@@ -38,7 +41,8 @@ public sealed class ProtocolTests : IDisposable
     }
 
     private static PromptEstimate[] Estimate(IEstimator estimator, Decoder decoder, LetterTokenizer tokenizer, params string[] golds) =>
-        estimator.Estimate(decoder, tokenizer, [], [.. golds.Select(g => Question with { Answer = g })], 1, TestContext.Current.CancellationToken);
+        estimator.Estimate(decoder, tokenizer, [], [.. golds.Select(g => Question with { Answer = g })], 1,
+            TestContext.Current.CancellationToken);
 
     private static PromptEstimate[] Exact(Decoder decoder, LetterTokenizer tokenizer, SamplingOptions options, params string[] golds) =>
         Estimate(new ExactEstimator(options, PromptFormat.QuestionAnswer), decoder, tokenizer, golds);
@@ -76,7 +80,8 @@ public sealed class ProtocolTests : IDisposable
     {
         var tokenizer = new LetterTokenizer();
         // Answers begin with " a" or " b", and no end is likely.
-        var decoder = Tiny(head => Grow(head, [LetterTokenizer.Spaced, LetterTokenizer.Spaced + 1], 3, [LetterTokenizer.End, LetterTokenizer.LineFeed], 0));
+        var decoder = Tiny(head => Grow(head, [LetterTokenizer.Spaced, LetterTokenizer.Spaced + 1], 3,
+            [LetterTokenizer.End, LetterTokenizer.LineFeed], 0));
         var options = new SamplingOptions { MaxAnswerTokens = most, TopK = 8 };
         var plain = new PlainModel(decoder, tokenizer, options);
         var (tokens, _) = plain.Greedy(Prompt);
@@ -89,7 +94,8 @@ public sealed class ProtocolTests : IDisposable
         // One token more, or less, is another answer.
         foreach (var other in (string[])[gold + "a", gold[..^1].Trim()])
             if (other.Length > 0)
-                Assert.Equal((false, false), (Exact(decoder, tokenizer, options, other)[0].GreedyCorrect, Estimate(new SampledEstimator(options, PromptFormat.QuestionAnswer), decoder, tokenizer, other)[0].GreedyCorrect));
+                Assert.Equal((false, false), (Exact(decoder, tokenizer, options, other)[0].GreedyCorrect,
+                    Estimate(new SampledEstimator(options, PromptFormat.QuestionAnswer), decoder, tokenizer, other)[0].GreedyCorrect));
     }
 
     [Theory]
@@ -108,7 +114,8 @@ public sealed class ProtocolTests : IDisposable
         Assert.NotEmpty(common);
         foreach (var (answer, count) in common)
         {
-            var p = plain.Probability(Prompt, text => text.Trim() == answer, text => answer.StartsWith(text.Trim(), StringComparison.Ordinal));
+            var p = plain.Probability(Prompt, text => text.Trim() == answer, text =>
+                answer.StartsWith(text.Trim(), StringComparison.Ordinal));
             Assert.InRange((count - options.Samples * p) / Math.Sqrt(options.Samples * p * (1 - p)), -4.5, 4.5);
         }
     }
@@ -143,7 +150,8 @@ public sealed class ProtocolTests : IDisposable
         Assert.Equal(0, lead); // a tie at least once
         var gold = plain.Text(tokens).Trim();
         Assert.Equal(tokens, tokenizer.Encode(" " + gold));
-        var twins = tokens.Select((t, at) => (int[])[.. tokens[..at], t + 1, .. tokens[(at + 1)..]]).Where(t => t.All(id => id <= 100) && plain.Text(t)[0] == ' ').Select(t => plain.Text(t).Trim());
+        var twins = tokens.Select((t, at) => (int[])[.. tokens[..at], t + 1, .. tokens[(at + 1)..]])
+            .Where(t => t.All(id => id <= 100) && plain.Text(t)[0] == ' ').Select(t => plain.Text(t).Trim());
         string[] golds = [gold, .. twins];
         var exact = Exact(decoder, tokenizer, options, golds);
         var sampled = Estimate(new SampledEstimator(options, PromptFormat.QuestionAnswer), decoder, tokenizer, golds);
@@ -192,7 +200,8 @@ public sealed class ProtocolTests : IDisposable
     {
         NativeLibraries.Load();
         using var scope = NewDisposeScope();
-        var logits = tensor(new[] { 1f, 3, 2, 3, -5, -5, -5, -5, float.NaN, float.NaN, float.NaN, float.NaN, 0, float.NegativeInfinity, 0, 0 }).view(4, 4);
+        var logits = tensor(new[] { 1f, 3, 2, 3, -5, -5, -5, -5, float.NaN, float.NaN, float.NaN, float.NaN, 0, float.NegativeInfinity, 0,
+            0 }).view(4, 4);
         var greedy = HostTransfer.Read<long>(Decoder.Greedy(logits));
         Assert.Equal([1L, 0, 0], [greedy[0], greedy[1], greedy[3]]);
         Assert.InRange(greedy[2], 0, 3); // no logit is a number: any token of the vocabulary

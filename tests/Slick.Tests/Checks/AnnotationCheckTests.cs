@@ -14,9 +14,11 @@ public sealed class AnnotationCheckTests
     public void RealCheckpoint_IsAnnotatedAsByTransformers_TwoRelations()
     {
         var folder = Shared.Require("reference/gemma3-270m-entityquestions");
-        var report = AnnotationCheck.Run(Path.Combine(folder, "slick.json"), folder, Compute.Choose("cpu"), ["P17", "P36"], Progress.None, TestContext.Current.CancellationToken);
+        var report = AnnotationCheck.Run(Path.Combine(folder, "slick.json"), folder, Compute.Choose("cpu"), ["P17", "P36"], Progress.None,
+            TestContext.Current.CancellationToken);
         Assert.Equal(48, report.Questions);
-        Assert.All(report.Comparisons, c => Assert.True(c.Ok, $"{c.What}: {c.Difference} (limit {c.Limit}) {c.Detail}\n{string.Join('\n', report.Remarks)}"));
+        Assert.All(report.Comparisons, c =>
+            Assert.True(c.Ok, $"{c.What}: {c.Difference} (limit {c.Limit}) {c.Detail}\n{string.Join('\n', report.Remarks)}"));
     }
 
     [Fact]
@@ -24,7 +26,8 @@ public sealed class AnnotationCheckTests
     {
         var folder = Shared.Require("reference/gemma3-270m-entityquestions");
         var error = Assert.Throws<SlickException>(() =>
-            AnnotationCheck.Run(Path.Combine(folder, "slick.json"), folder, Compute.Choose("cpu"), ["P9999"], Progress.None, TestContext.Current.CancellationToken));
+            AnnotationCheck.Run(Path.Combine(folder, "slick.json"), folder, Compute.Choose("cpu"), ["P9999"], Progress.None,
+                TestContext.Current.CancellationToken));
         Assert.Contains("P9999", error.Message, StringComparison.Ordinal);
     }
 }

@@ -18,14 +18,16 @@ public sealed class GoldenModelTests
     public static TheoryData<string, int> Models() => new()
     {
         // With the number of comparisons: a golden file that is passed over in silence shows here.
-        { "llama-tied", 58 }, { "llama3-rope", 60 }, { "mistral-window", 60 }, { "qwen2", 70 }, { "qwen2-sharded-bf16", 1 }, { "gemma3", 126 }, { "gpt2", 74 }, { "pythia", 74 },
+        { "llama-tied", 58 }, { "llama3-rope", 60 }, { "mistral-window", 60 }, { "qwen2", 70 }, { "qwen2-sharded-bf16", 1 },
+            { "gemma3", 126 }, { "gpt2", 74 }, { "pythia", 74 },
     };
 
     [Theory]
     [MemberData(nameof(Models))]
     public void Checkpoint_MeetsItsGoldenFiles(string name, int comparisons)
     {
-        var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu, int.MaxValue - 1, Progress.None, TestContext.Current.CancellationToken);
+        var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu, int.MaxValue - 1, Progress.None,
+            TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
         Assert.Equal(comparisons, results.Count);
     }
@@ -34,7 +36,8 @@ public sealed class GoldenModelTests
     [MemberData(nameof(Models))]
     public void Checkpoint_InBf16_MeetsItsGoldenFiles(string name, int comparisons)
     {
-        var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu with { DType = ScalarType.BFloat16 }, int.MaxValue - 1, Progress.None, TestContext.Current.CancellationToken);
+        var results = ModelCheck.Run(Shared.Require("reference/models/" + name), Cpu with { DType = ScalarType.BFloat16 },
+            int.MaxValue - 1, Progress.None, TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
         Assert.Equal(comparisons, results.Count);
     }
@@ -57,12 +60,13 @@ public sealed class GoldenModelTests
         var folder = model.Write();
         using var scope = NewDisposeScope();
         Safetensors.Write(Path.Combine(folder, "golden.safetensors"), [("input_ids", tensor(ids, ScalarType.Int64).view(1, -1)),
-            ("logits", tensor(logits.SelectMany(r => r).Select(v => (float)v).ToArray()).view(1, 24, 101)), ("greedy", tensor(greedy.ToArray(), ScalarType.Int64).view(1, -1))]);
+            ("logits", tensor(logits.SelectMany(r => r).Select(v => (float)v).ToArray()).view(1, 24, 101)),
+                ("greedy", tensor(greedy.ToArray(), ScalarType.Int64).view(1, -1))]);
         File.WriteAllText(Path.Combine(folder, "golden.json"), "{}");
         return folder;
     }
 
-    public static TheoryData<string, string> Families() => Models.ArchitectureTests.Models();
+    public static TheoryData<string, string> Families() => Tests.Models.ArchitectureTests.Models();
 
     [Theory]
     [MemberData(nameof(Families))]
@@ -86,8 +90,10 @@ public sealed class GoldenModelTests
     [InlineData("lm_head.weight", 1.1f)]
     public void PerturbedWeight_DiffersInBf16(string name, float factor)
     {
-        var folder = Golden("llama", "{}", m => m.Tensors[name] = (m.Tensors[name].Shape, [.. m.Tensors[name].Values.Select(v => v * factor)]));
-        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None, TestContext.Current.CancellationToken), r => !r.Ok);
+        var folder = Golden("llama", "{}", m =>
+            m.Tensors[name] = (m.Tensors[name].Shape, [.. m.Tensors[name].Values.Select(v => v * factor)]));
+        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None,
+            TestContext.Current.CancellationToken), r => !r.Ok);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -102,10 +108,12 @@ public sealed class GoldenModelTests
             m.Config[key] = JsonNode.Parse(value);
             if (key != "num_key_value_heads") return;
             // Each head its own, where two share one.
-            foreach (var name in m.Tensors.Keys.Where(n => n.Contains("k_proj", StringComparison.Ordinal) || n.Contains("v_proj", StringComparison.Ordinal)).ToList())
+            foreach (var name in m.Tensors.Keys.Where(n => n.Contains("k_proj", StringComparison.Ordinal)
+                || n.Contains("v_proj", StringComparison.Ordinal)).ToList())
                 m.Tensors[name] = ([32, 32], [.. m.Tensors[name].Values, .. m.Tensors[name].Values]);
         });
-        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None, TestContext.Current.CancellationToken), r => !r.Ok);
+        Assert.Contains(ModelCheck.Run(folder, Cpu with { DType = ScalarType.BFloat16 }, 0, Progress.None,
+            TestContext.Current.CancellationToken), r => !r.Ok);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -130,7 +138,8 @@ public sealed class GoldenModelTests
     [Fact]
     public void RealCheckpoint_MeetsItsGoldenFiles_TwoSteps()
     {
-        var results = ModelCheck.Run(Shared.Require("reference/gemma3-270m-entityquestions"), Cpu, 2, Progress.None, TestContext.Current.CancellationToken);
+        var results = ModelCheck.Run(Shared.Require("reference/gemma3-270m-entityquestions"), Cpu, 2, Progress.None,
+            TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
         Assert.Equal(10, results.Count);
     }
@@ -152,7 +161,8 @@ public sealed class GoldenModelTests
         var copy = Directory.CreateTempSubdirectory("slick").FullName;
         Checkpoint.Save(copy, weights);
         var ours = Safetensors.Open(Path.Combine(copy, "model.safetensors"));
-        var theirs = Directory.GetFiles(folder, "model*.safetensors").Select(f => Safetensors.Open(f)).SelectMany(f => f.Names.Select(n => (Name: n, File: f))).ToDictionary(p => p.Name, p => p.File);
+        var theirs = Directory.GetFiles(folder, "model*.safetensors").Select(f => Safetensors.Open(f))
+            .SelectMany(f => f.Names.Select(n => (Name: n, File: f))).ToDictionary(p => p.Name, p => p.File);
         Assert.Equal(theirs.Keys.Order(StringComparer.Ordinal), ours.Names.Order(StringComparer.Ordinal));
         foreach (var tensor in ours.Names)
         {

@@ -48,13 +48,16 @@ public sealed class AnnotationTests : IDisposable
             foreach (var id in templates.Keys)
                 File.WriteAllText(Path.Combine(data, "dataset", name, $"{id}.{name}.json"), JsonSerializer.Serialize(leftOut.Contains(id)
                     ? [new { question = "Which none ?", answers = new[] { "none" } }]
-                    : facts.Where(f => f.Relation == id && f.Split == split).Select(f => new { question = f.Question, answers = new[] { f.Answer } })));
+                    : facts.Where(f => f.Relation == id && f.Split == split)
+                        .Select(f => new { question = f.Question, answers = new[] { f.Answer } })));
         }
         return data;
     }
 
-    private AnnotationResult Run(AnnotationOptions options, string store = "store", string? data = null, string? model = null, Compute? compute = null, IProgressReport? progress = null, CancellationTokenSource? stop = null) =>
-        Annotation.Run(model ?? Model, data ?? World(), options, RunStore.Open(Path.Combine(_folder, store)), compute ?? Fp32, progress, stop?.Token ?? TestContext.Current.CancellationToken);
+    private AnnotationResult Run(AnnotationOptions options, string store = "store", string? data = null, string? model = null,
+        Compute? compute = null, IProgressReport? progress = null, CancellationTokenSource? stop = null) =>
+        Annotation.Run(model ?? Model, data ?? World(), options, RunStore.Open(Path.Combine(_folder, store)), compute ?? Fp32, progress,
+            stop?.Token ?? TestContext.Current.CancellationToken);
 
     // Counts batches, and calls something after one of them.
     private sealed class Watch(int at = -1, Action? then = null) : IProgressReport
@@ -85,13 +88,15 @@ public sealed class AnnotationTests : IDisposable
             var target = Path.Combine(other, Path.GetRelativePath(data, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             var records = file == train ? JsonNode.Parse(File.ReadAllText(file))!.AsArray() : null;
-            foreach (var record in records ?? []) record!["answers"]![0] = $" {record["answers"]![0]!.GetValue<string>().ToUpperInvariant()}! ";
+            foreach (var record in records ?? []) record!["answers"]![0] =
+                $" {record["answers"]![0]!.GetValue<string>().ToUpperInvariant()}! ";
             File.WriteAllText(target, records?.ToJsonString() ?? File.ReadAllText(file));
         }
         var options = Options with { Relations = ["P17"], Estimator = EstimatorKind.Sampled };
         double Known(AnnotationResult result) => result.Labels.Count(l => l.Category != Category.Unknown) / (double)result.Labels.Count;
         string Identity(AnnotationResult result, string store) =>
-            string.Concat(Directory.GetFiles(Path.Combine(_folder, store), "options.json", SearchOption.AllDirectories).Where(f => f.Contains("relation-", StringComparison.Ordinal)).Select(File.ReadAllText));
+            string.Concat(Directory.GetFiles(Path.Combine(_folder, store), "options.json", SearchOption.AllDirectories)
+                .Where(f => f.Contains("relation-", StringComparison.Ordinal)).Select(File.ReadAllText));
         var plain = Run(options, "plain", data);
         Assert.True(Known(plain) > 0);
         Assert.DoesNotContain("normaliser", Identity(plain, "plain"), StringComparison.OrdinalIgnoreCase);
@@ -100,7 +105,8 @@ public sealed class AnnotationTests : IDisposable
         var squad = Run(options with { Normaliser = AnswerNormaliser.Squad }, "squad", other, progress: said);
         Assert.Equal(Known(plain), Known(squad), 0.1);
         Assert.Contains("\"normaliser\": \"squad\"", Identity(squad, "squad"), StringComparison.Ordinal);
-        Assert.Single(said.Said, line => line.StartsWith($"White space around {plain.Labels.Count} questions or answers is left out", StringComparison.Ordinal));
+        Assert.Single(said.Said, line =>
+            line.StartsWith($"White space around {plain.Labels.Count} questions or answers is left out", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -129,15 +135,19 @@ public sealed class AnnotationTests : IDisposable
             var shown = Inspection.Answers(known, label.FactId);
             Assert.Equal(label.SampledCorrect, shown.Average(a => a.SampledCorrect), 1e-12);
             Assert.Equal(label.GreedyCorrect, shown.Average(a => a.GreedyCorrect ? 1.0 : 0), 1e-12);
-            Assert.Equal(label.GreedyAnswers.Split(" | ", StringSplitOptions.RemoveEmptyEntries), shown.Select(a => a.Greedy).Where(a => a.Length > 0).Distinct());
+            Assert.Equal(label.GreedyAnswers.Split(" | ", StringSplitOptions.RemoveEmptyEntries),
+                shown.Select(a => a.Greedy).Where(a => a.Length > 0).Distinct());
             // Prompt by prompt.
             using var decoder = new Decoder(known.Model.Weights);
-            var facts = known.Model.Dataset.Facts.Where(f => result.Labels.Any(l => l.FactId == f.Id) && f.Relation == label.Relation).ToList();
-            var prompts = Annotator.Exemplars(known.Model.Dataset.Of(label.Relation, Split.Dev), options.Sampling, label.Relation, options.Seed);
+            var facts = known.Model.Dataset.Facts.Where(f => result.Labels.Any(l => l.FactId == f.Id) && f.Relation == label.Relation)
+                .ToList();
+            var prompts = Annotator.Exemplars(known.Model.Dataset.Of(label.Relation, Split.Dev), options.Sampling, label.Relation,
+                options.Seed);
             for (var j = 0; j < prompts.Count; j++)
             {
                 var seed = Seeds.Mix(Seeds.Mix(options.Seed, label.Relation), j);
-                var estimate = new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer).Estimate(decoder, known.Model.Tokenizer, prompts[j], facts, seed, CancellationToken.None);
+                var estimate = new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer)
+                    .Estimate(decoder, known.Model.Tokenizer, prompts[j], facts, seed, CancellationToken.None);
                 Assert.Equal(estimate[facts.FindIndex(f => f.Id == label.FactId)].SampledCorrect, shown[j].SampledCorrect);
             }
         }
@@ -147,7 +157,8 @@ public sealed class AnnotationTests : IDisposable
         {
             var label = result.Labels.Single(l => l.Question == example.Question && l.Relation == example.Relation);
             var count = Math.Round(label.SampledCorrect * draws);
-            if (count > draws / 4) Assert.Contains(FormattableString.Invariant($"{example.Gold} ({count})"), example.Sampled, StringComparison.Ordinal);
+            if (count > draws / 4) Assert.Contains(FormattableString.Invariant($"{example.Gold} ({count})"), example.Sampled,
+                StringComparison.Ordinal);
             if (count == 0) Assert.DoesNotContain($"{example.Gold} (", example.Sampled.Split(", "), StringComparer.Ordinal);
         }
         known.Model.Dispose();
@@ -183,13 +194,18 @@ public sealed class AnnotationTests : IDisposable
         AnnotationReport.Publish(result, Annotation.Known(result, Model, World(), Fp32), folder);
         var read = AnnotationReport.Read(folder);
         Assert.Equal(result.Labels, read.Result.Labels);
-        Assert.Equal((result.Model, "fp32", 5, 2), (read.Result.Model, read.Result.NumberFormat, read.Result.Options.Questions, read.Result.Options.Seed));
+        Assert.Equal((result.Model, "fp32", 5, 2),
+            (read.Result.Model, read.Result.NumberFormat, read.Result.Options.Questions, read.Result.Options.Seed));
         Assert.Equal(read.Examples.Count, read.Examples.Select(e => (e.Category, e.Relation)).Distinct().Count());
-        Assert.All(read.Examples, e => Assert.Contains(result.Labels, l => l.Question == e.Question && l.Relation == e.Relation && l.Category == e.Category && l.Answer == e.Gold));
+        Assert.All(read.Examples, e =>
+            Assert.Contains(result.Labels, l => l.Question == e.Question && l.Relation == e.Relation && l.Category == e.Category
+            && l.Answer == e.Gold));
         Assert.EndsWith($"Q: {read.Examples[0].Question}\nA:", read.Prompt, StringComparison.Ordinal);
-        Assert.Equal(["annotation.json", "examples.parquet", "known-by-answer.md", "known-by-relation.svg", "labels.parquet", "table-3-model.md"],
+        Assert.Equal(["annotation.json", "examples.parquet", "known-by-answer.md", "known-by-relation.svg", "labels.parquet",
+            "table-3-model.md"],
             Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
-        var counted = AnnotationTable.ByAnswer(result, 2).Rows.GroupBy(r => r[0]).Select(g => (g.Key, g.Sum(r => int.Parse(r[2], System.Globalization.CultureInfo.InvariantCulture))));
+        var counted = AnnotationTable.ByAnswer(result, 2).Rows.GroupBy(r => r[0])
+            .Select(g => (g.Key, g.Sum(r => int.Parse(r[2], System.Globalization.CultureInfo.InvariantCulture))));
         Assert.Equal([("P17", 5), ("P19", 5)], counted);
 
         File.WriteAllText(Path.Combine(folder, "annotation.json"), "{");
@@ -201,7 +217,8 @@ public sealed class AnnotationTests : IDisposable
 
     private static void AssertSame(IReadOnlyList<LabelRow> expected, IReadOnlyList<LabelRow> actual)
     {
-        Assert.Equal(expected.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)), actual.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)));
+        Assert.Equal(expected.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)),
+            actual.Select(l => (l.FactId, l.Question, l.Category, l.GreedyCorrect, l.GreedyAnswers)));
         for (var i = 0; i < expected.Count; i++)
         {
             Assert.Equal(expected[i].SampledCorrect, actual[i].SampledCorrect, 1e-6);
@@ -216,7 +233,8 @@ public sealed class AnnotationTests : IDisposable
         var expected = SmokeStudy.Result.Labels.Where(l => l.Split == Split.Train).OrderBy(l => l.FactId).ToList();
         Assert.Equal(expected.Count, found.Labels.Count);
         Assert.Contains(found.Labels, l => l.Category is Category.HighlyKnown or Category.MaybeKnown);
-        AssertSame([.. expected.Select(l => l with { FactId = 0, GoldExposures = -1, RivalExposures = -1 })], [.. found.Labels.Select(l => l with { FactId = 0 })]);
+        AssertSame([.. expected.Select(l => l with { FactId = 0, GoldExposures = -1, RivalExposures = -1 })],
+            [.. found.Labels.Select(l => l with { FactId = 0 })]);
         Assert.Equal(0, found.MovedBoundaries);
         Assert.Equal(found.Labels, Tables.Read<LabelRow>(found.Table));
     }
@@ -259,7 +277,8 @@ public sealed class AnnotationTests : IDisposable
         var found = Run(options with { Bytes = 1_000_000 }, "narrow", progress: narrow);
         Assert.True(narrow.Done.Count > 2 * wide.Done.Count, $"{narrow.Done.Count} and {wide.Done.Count} batches");
         AssertSame(expected.Labels, found.Labels);
-        AssertSame(expected.Labels, Run(options with { Sampling = options.Sampling with { BatchTokens = 64 } }, "tokens", progress: tokens).Labels);
+        AssertSame(expected.Labels, Run(options with { Sampling = options.Sampling with { BatchTokens = 64 } }, "tokens", progress: tokens)
+            .Labels);
         Assert.NotEqual(wide.Done.Count, tokens.Done.Count);
     }
 
@@ -285,14 +304,16 @@ public sealed class AnnotationTests : IDisposable
     [Fact]
     public void Questions_AreDrawnWithTheSeed_TheFewerAmongTheMore()
     {
-        IReadOnlyList<LabelRow> Ask(int? n, int seed = 1, IProgressReport? progress = null) => Run(Options with { Questions = n, Seed = seed, Relations = ["P36"] }, progress: progress).Labels;
+        IReadOnlyList<LabelRow> Ask(int? n, int seed = 1, IProgressReport? progress = null) =>
+            Run(Options with { Questions = n, Seed = seed, Relations = ["P36"] }, progress: progress).Labels;
         var (five, eight) = (Ask(5), Ask(8));
         Assert.Equal((5, 8), (five.Count, eight.Count));
         Assert.Subset(eight.Select(l => l.FactId).ToHashSet(), five.Select(l => l.FactId).ToHashSet());
         Assert.NotEqual(five.Select(l => l.FactId), Ask(5, seed: 2).Select(l => l.FactId));
         var watch = new Watch();
         Assert.Equal(Ask(null).Count, Ask(99, progress: watch).Count);
-        Assert.Contains(watch.Said, line => line.Contains("Fewer than 99 train questions, so all of them: P36 14.", StringComparison.Ordinal));
+        Assert.Contains(watch.Said, line =>
+            line.Contains("Fewer than 99 train questions, so all of them: P36 14.", StringComparison.Ordinal));
         Assert.Throws<UsageException>(() => Ask(0));
     }
 
@@ -303,7 +324,8 @@ public sealed class AnnotationTests : IDisposable
         var dev = EntityQuestions.Read(World()).Of("P36", Split.Dev);
         var exemplars = Annotator.Exemplars(dev, options.Sampling, "P36", options.Seed).Single();
         Assert.Equal(dev.Except(exemplars).Select(f => f.Id), Run(options).Labels.Select(l => l.FactId));
-        Assert.Contains("P36", Assert.Throws<SlickException>(() => Run(options with { Sampling = new() })).Message, StringComparison.Ordinal);
+        Assert.Contains("P36", Assert.Throws<SlickException>(() => Run(options with { Sampling = new() })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -332,11 +354,15 @@ public sealed class AnnotationTests : IDisposable
     {
         string Complaint<T>(AnnotationOptions options, string? data = null, string? model = null) where T : SlickException =>
             Assert.Throws<T>(() => Run(options, data: data, model: model)).Message;
-        Assert.Contains("P131, P136, P17", Complaint<UsageException>(Options with { Relations = ["P17", "P9999"] }), StringComparison.Ordinal);
+        Assert.Contains("P131, P136, P17", Complaint<UsageException>(Options with { Relations = ["P17", "P9999"] }),
+            StringComparison.Ordinal);
         Assert.Contains("out of distribution", Complaint<UsageException>(Options with { Relations = ["P50"] }), StringComparison.Ordinal);
-        Assert.Contains("positions", Complaint<SlickException>(Options with { Sampling = new() { Shots = 16 } }, data: Sample), StringComparison.Ordinal);
-        Assert.Contains("no such folder", Complaint<SlickException>(Options, model: Path.Combine(_folder, "gone")), StringComparison.Ordinal);
-        Assert.Contains("no such folder", Complaint<SlickException>(Options, data: Path.Combine(_folder, "gone")), StringComparison.Ordinal);
+        Assert.Contains("positions", Complaint<SlickException>(Options with { Sampling = new() { Shots = 16 } }, data: Sample),
+            StringComparison.Ordinal);
+        Assert.Contains("no such folder", Complaint<SlickException>(Options, model: Path.Combine(_folder, "gone")),
+            StringComparison.Ordinal);
+        Assert.Contains("no such folder", Complaint<SlickException>(Options, data: Path.Combine(_folder, "gone")),
+            StringComparison.Ordinal);
         var empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
         Assert.Contains("tokenizer.json", Complaint<SlickException>(Options, model: empty), StringComparison.Ordinal);
         // Nothing half-written: what was begun may be resumed, nothing looks finished.
@@ -349,7 +375,8 @@ public sealed class AnnotationTests : IDisposable
         public int VocabularySize => 200;
         public int? BosId => null;
         public int? EosId => null;
-        public int[] Encode(string text, bool addSpecialTokens = true) => [.. text.Replace(": ", "\u0080", StringComparison.Ordinal).Select(c => (int)c)];
+        public int[] Encode(string text, bool addSpecialTokens = true) =>
+            [.. text.Replace(": ", "\u0080", StringComparison.Ordinal).Select(c => (int)c)];
         public string Decode(IReadOnlyList<int> ids) => string.Concat(ids.Select(i => i == 0x80 ? ": " : ((char)i).ToString()));
         public bool StartsWithLineFeed(int id) => id == '\n';
     }
@@ -359,12 +386,15 @@ public sealed class AnnotationTests : IDisposable
     [InlineData(EstimatorKind.Sampled)]
     public void MovedBoundaries_AreMarked(EstimatorKind kind)
     {
-        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU, trainable: false);
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU,
+            trainable: false);
         weights.Initialize(1);
         using var decoder = new Decoder(weights);
-        Fact Ask(int id) => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?", Answer = "here" };
+        Fact Ask(int id) => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?",
+            Answer = "here" };
         var options = new SamplingOptions { Samples = 2, MaxAnswerTokens = 3 };
-        IEstimator estimator = kind == EstimatorKind.Exact ? new ExactEstimator(options, PromptFormat.QuestionAnswer) : new SampledEstimator(options, PromptFormat.QuestionAnswer);
+        IEstimator estimator = kind == EstimatorKind.Exact ? new ExactEstimator(options, PromptFormat.QuestionAnswer)
+            : new SampledEstimator(options, PromptFormat.QuestionAnswer);
         var estimates = estimator.Estimate(decoder, new JoiningTokenizer(), [], [Ask(1), Ask(2)], 1, CancellationToken.None);
         Assert.All(estimates, e => Assert.True(e.MovedBoundary));
         // What is scored begins where the two part; what is drawn follows the prompt as it is encoded alone.
@@ -385,7 +415,8 @@ public sealed class AnnotationTests : IDisposable
         public int VocabularySize => 200;
         public int? BosId => null;
         public int? EosId => End;
-        public int[] Encode(string text, bool addSpecialTokens = true) => addSpecialTokens ? [.. EncodePrompt(text), End] : EncodePrompt(text);
+        public int[] Encode(string text, bool addSpecialTokens = true) => addSpecialTokens ? [.. EncodePrompt(text), End]
+            : EncodePrompt(text);
         public int[] EncodePrompt(string text) => [.. text.Replace(".\n", "\u0081", StringComparison.Ordinal).Select(c => (int)c)];
         public string Decode(IReadOnlyList<int> ids) => string.Concat(ids.Select(i => i == Point ? ".\n" : ((char)i).ToString()));
         public bool StartsWithLineFeed(int id) => id == '\n';
@@ -395,23 +426,28 @@ public sealed class AnnotationTests : IDisposable
     public void AnAnswerWhoseEndIsJoinedWithTheLines_CountsInBothForms()
     {
         using var scope = NewDisposeScope();
-        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU, trainable: false);
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 128 }.Shape(200), CPU,
+            trainable: false);
         weights.Initialize(1);
         using var decoder = new Decoder(weights);
-        Fact Ask(int id, string answer) => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?", Answer = answer };
+        Fact Ask(int id, string answer) =>
+            new() { Id = id, Relation = "P17", Split = Split.Train, Subject = $"s{id}", Question = $"Where is s{id}?", Answer = answer };
         var options = new SamplingOptions { TopK = 200, Temperature = 1 };
         Fact[] facts = [Ask(1, "I."), Ask(2, "here"), Ask(3, "N.")];
         var tokenizer = new PointJoiningTokenizer();
-        var found = new ExactEstimator(options, PromptFormat.QuestionAnswer).Estimate(decoder, tokenizer, [], facts, 1, CancellationToken.None);
+        var found = new ExactEstimator(options, PromptFormat.QuestionAnswer)
+            .Estimate(decoder, tokenizer, [], facts, 1, CancellationToken.None);
         Assert.Equal([true, false, true], found.Select(e => e.MovedBoundary));
         double Path(Fact fact, int[] answer, bool andEnd)
         {
             var prompt = tokenizer.EncodePrompt($"Q: {fact.Question}\nA:");
             int[] all = [.. prompt, .. answer];
-            var shares = decoder.Logits(decoder.Forward(tensor([.. all.Select(t => (long)t)], ScalarType.Int64).view(1, -1)).Hidden)[0].softmax(-1);
+            var shares = decoder.Logits(decoder.Forward(tensor([.. all.Select(t => (long)t)], ScalarType.Int64).view(1, -1)).Hidden)[0]
+                .softmax(-1);
             double At(int position, int token) => shares[position, token].item<float>();
             var p = answer.Select((token, i) => At(prompt.Length - 1 + i, token)).Aggregate(1.0, (a, b) => a * b);
-            return andEnd ? p * (At(all.Length - 1, '\n') + At(all.Length - 1, PointJoiningTokenizer.End) + decoder.Config.EosIds.Sum(id => At(all.Length - 1, id))) : p;
+            return andEnd ? p * (At(all.Length - 1, '\n') + At(all.Length - 1, PointJoiningTokenizer.End)
+                + decoder.Config.EosIds.Sum(id => At(all.Length - 1, id))) : p;
         }
         double[] expected =
         [
@@ -454,7 +490,8 @@ public sealed class AnnotationTests : IDisposable
     public void ThePapersCounts_AreThePapers()
     {
         using var tables = JsonDocument.Parse(File.ReadAllText(Shared.Require("paper/tables.json")));
-        foreach (var (name, counts) in new[] { ("table3_train", AnnotationTable.PaperTrain), ("table4_test", AnnotationTable.PaperTest), ("table5_ood_test", AnnotationTable.PaperTest) })
+        foreach (var (name, counts) in new[] { ("table3_train", AnnotationTable.PaperTrain), ("table4_test", AnnotationTable.PaperTest),
+            ("table5_ood_test", AnnotationTable.PaperTest) })
             foreach (var row in tables.RootElement.GetProperty(name).EnumerateObject())
                 Assert.Equal(row.Value.GetProperty("counts").EnumerateArray().Take(4).Select(c => c.GetInt32()), counts[row.Name]);
         Assert.Equal((12, 19), (AnnotationTable.PaperTrain.Count, AnnotationTable.PaperTest.Count));

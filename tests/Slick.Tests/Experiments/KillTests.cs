@@ -11,7 +11,8 @@ public sealed class KillTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static ProcessStartInfo Info(string store) =>
-        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), "reproduce", "--preset", "smoke", "--store", store, "--device", "cpu"])
+        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), "reproduce", "--preset", "smoke", "--store", store, "--device",
+            "cpu"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -82,8 +83,10 @@ public sealed class KillTests : IDisposable
         Assert.All(expected, e => Assert.True(e.Value.AsSpan().SequenceEqual(results[e.Key]), $"{e.Key} differs"));
     }
 
-    private static void AssertNothingLeft(string store) => Assert.DoesNotContain(Directory.GetFileSystemEntries(store, "*", SearchOption.AllDirectories),
-        p => Path.GetFileName(p).StartsWith("partial-", StringComparison.Ordinal) || Path.GetFileName(p) == "finished" || p.EndsWith(".tmp", StringComparison.Ordinal));
+    private static void AssertNothingLeft(string store) =>
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(store, "*", SearchOption.AllDirectories),
+        p => Path.GetFileName(p).StartsWith("partial-", StringComparison.Ordinal) || Path.GetFileName(p) == "finished"
+            || p.EndsWith(".tmp", StringComparison.Ordinal));
 
     [Fact]
     public async Task Interrupted_EndsWith130AndOneLine()
@@ -91,7 +94,9 @@ public sealed class KillTests : IDisposable
         if (OperatingSystem.IsWindows()) Assert.Skip("an interrupt cannot be sent to another process here");
         // A shell starts what runs in the background of a script so, and its children inherit it.
         const int Interrupt = 1 << (2 - 1);
-        if (OperatingSystem.IsLinux() && (Convert.ToUInt64(File.ReadLines("/proc/self/status").Single(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim(), 16) & Interrupt) != 0)
+        if (OperatingSystem.IsLinux() && (
+            Convert.ToUInt64(File.ReadLines("/proc/self/status").Single(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))[7..]
+            .Trim(), 16) & Interrupt) != 0)
             Assert.Skip("interrupts are ignored: the tests were started in the background");
         using var process = new Process { StartInfo = Info(Path.Combine(_folder, "interrupted")) };
         process.Start();
@@ -99,6 +104,7 @@ public sealed class KillTests : IDisposable
         Assert.NotNull(await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
         using var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal((130, "slick: interrupted; what is finished is kept, and the same command goes on from there."), (process.ExitCode, (await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim()));
+        Assert.Equal((130, "slick: interrupted; what is finished is kept, and the same command goes on from there."),
+            (process.ExitCode, (await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim()));
     }
 }

@@ -22,11 +22,13 @@ public sealed class StudyTests
     }
 
     [Fact]
-    public void EarlyStop_IsTheFirstBestEpochAfterTheBaseModel() => Assert.All(SmokeStudy.Result.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)), run =>
+    public void EarlyStop_IsTheFirstBestEpochAfterTheBaseModel() =>
+        Assert.All(SmokeStudy.Result.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)), run =>
     {
         var stop = run.Single(e => e.EarlyStop);
         Assert.True(stop.Epoch >= 1);
-        Assert.All(run.Where(e => e.Epoch >= 1), e => Assert.True(e.DevAccuracy < stop.DevAccuracy || e.DevAccuracy == stop.DevAccuracy && e.Epoch >= stop.Epoch));
+        Assert.All(run.Where(e => e.Epoch >= 1), e =>
+            Assert.True(e.DevAccuracy < stop.DevAccuracy || e.DevAccuracy == stop.DevAccuracy && e.Epoch >= stop.Epoch));
     });
 
     [Fact]
@@ -50,7 +52,8 @@ public sealed class StudyTests
     [Fact]
     public void KnownOnlyWithSameUpdates_TakesAsManyAsD()
     {
-        var last = SmokeStudy.Result.Epochs.Where(e => e.Epoch == StudyOptions.Smoke.FineTuning.Epochs).ToDictionary(e => new Arm(e.Kind, e.UnknownPercent), e => e.Updates);
+        var last = SmokeStudy.Result.Epochs.Where(e => e.Epoch == StudyOptions.Smoke.FineTuning.Epochs)
+            .ToDictionary(e => new Arm(e.Kind, e.UnknownPercent), e => e.Updates);
         foreach (var x in new[] { 25, 50, 75 })
         {
             Assert.Equal(last[new(ArmKind.Ratio, x)], last[new(ArmKind.KnownOnlySameUpdates, x)]);
@@ -62,16 +65,20 @@ public sealed class StudyTests
     public void LabelsKeepTheirFactsExposures()
     {
         var facts = SmokeStudy.Result.Bases[0].Facts;
-        Assert.All(SmokeStudy.Result.Labels, l => Assert.Equal((facts[l.FactId].GoldExposures, facts[l.FactId].RivalExposures, facts[l.FactId].Question), (l.GoldExposures, l.RivalExposures, l.Question)));
+        Assert.All(SmokeStudy.Result.Labels, l =>
+            Assert.Equal((facts[l.FactId].GoldExposures, facts[l.FactId].RivalExposures, facts[l.FactId].Question),
+            (l.GoldExposures, l.RivalExposures, l.Question)));
     }
 
     [Fact]
     public void FinishedStudy_IsReadNotComputed()
     {
-        var before = Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+        var before = Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
+            .ToDictionary(f => f, File.GetLastWriteTimeUtc);
         var again = Study.Open("smoke", 1, "cpu", SmokeStudy.Store);
         Assert.Equal(SmokeStudy.Result.Epochs, again.Epochs);
-        Assert.Equal(before, Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc));
+        Assert.Equal(before, Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
+            .ToDictionary(f => f, File.GetLastWriteTimeUtc));
     }
 
     [Fact]
@@ -125,7 +132,8 @@ public sealed class StudyTests
     public void Report_HoldsEveryFigureAndTableAndOnePlotly()
     {
         var html = StudyReport.Html(SmokeStudy.Result, 1);
-        foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "table-1", "table-2", "table-3", "claims" })
+        foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "table-1", "table-2", "table-3",
+            "claims" })
             Assert.Contains($"\"{id}", html, StringComparison.Ordinal);
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(html, "plotly.js v2"));
         Assert.DoesNotMatch("<(script|link)[^>]+(src|href)=.http", html);
@@ -140,12 +148,14 @@ public sealed class StudyTests
             Copy(SmokeStudy.Store, folder, "model-");
             Copy(SmokeStudy.Store, folder, "labels-");
             var options = StudyOptions.Smoke with { FineTuning = StudyOptions.Smoke.FineTuning with { LearningRate = 1, Epochs = 2 } };
-            var study = Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken);
+            var study = Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
+                cancellation: TestContext.Current.CancellationToken);
             Assert.NotEmpty(study.Failures);
             Assert.All(study.Failures, f => Assert.Contains("diverged", f, StringComparison.Ordinal));
             Assert.Equal(options.Arms().Sum(a => a.Draws), study.Failures.Count + study.Epochs.Count(e => e.Epoch == 0));
             // Tried again it fails in the same words, without the work.
-            Assert.Equal(study.Failures, Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken).Failures);
+            Assert.Equal(study.Failures, Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
+                cancellation: TestContext.Current.CancellationToken).Failures);
             var states = RunStore.Open(folder).List().Where(s => s.Name == "run").Select(s => s.State).ToList();
             Assert.Contains("failed", states);
             Assert.DoesNotContain("partial", states);
@@ -153,7 +163,9 @@ public sealed class StudyTests
             Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder)));
             var failure = Directory.GetFiles(folder, "failure.json", SearchOption.AllDirectories)[0];
             File.WriteAllText(failure, "{");
-            var e = Assert.Throws<SlickException>(() => Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken));
+            var e = Assert.Throws<SlickException>(() =>
+                Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
+                cancellation: TestContext.Current.CancellationToken));
             Assert.Contains(failure, e.Message, StringComparison.Ordinal);
         }
         finally
@@ -167,9 +179,11 @@ public sealed class StudyTests
     {
         var (facts, labels) = (SmokeStudy.Result.Bases[0].Facts, SmokeStudy.Result.Labels);
         // Labels made up so that every category has some facts of every relation.
-        var made = labels.GroupBy(l => (l.Relation, l.Split)).SelectMany(g => g.Select((l, i) => l with { Category = (Category)Math.Min(3, i % 7) })).ToList();
+        var made = labels.GroupBy(l => (l.Relation, l.Split))
+            .SelectMany(g => g.Select((l, i) => l with { Category = (Category)Math.Min(3, i % 7) })).ToList();
         var category = made.ToDictionary(l => l.FactId, l => l.Category);
-        var expected = made.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).ToDictionary(g => g.Key, g => Enum.GetValues<Category>().Min(c => g.Count(l => l.Category == c)));
+        var expected = made.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation)
+            .ToDictionary(g => g.Key, g => Enum.GetValues<Category>().Min(c => g.Count(l => l.Category == c)));
         foreach (var kind in new[] { ArmKind.Ratio, ArmKind.HighlyKnown, ArmKind.MaybeKnown, ArmKind.WeaklyKnown, ArmKind.Natural })
         {
             var set = FineTuningSets.Make(new(kind, kind == ArmKind.Ratio ? 50 : -1), facts, made, SizeRule.SmallestCategory, 7);
@@ -185,7 +199,8 @@ public sealed class StudyTests
         try
         {
             Copy(SmokeStudy.Store, folder, "");
-            var study = Study.Run("smoke", StudyOptions.Smoke with { Bases = 2 }, 1, RunStore.Open(folder), Compute.Choose("cpu"), cancellation: TestContext.Current.CancellationToken);
+            var study = Study.Run("smoke", StudyOptions.Smoke with { Bases = 2 }, 1, RunStore.Open(folder), Compute.Choose("cpu"),
+                cancellation: TestContext.Current.CancellationToken);
             Assert.Equal([1, 2], study.Bases.Select(b => b.Seed));
             Assert.Equal(SmokeStudy.Result.Epochs, study.Epochs.Where(e => e.BaseSeed == 1));
             Assert.True(new Slick.Analysis.StudyData(study.Epochs, study.Answers).SeveralBases);
@@ -199,7 +214,8 @@ public sealed class StudyTests
 
     private static void Copy(string from, string to, string stages)
     {
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetRelativePath(from, f).StartsWith(stages, StringComparison.Ordinal)))
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
+            .Where(f => Path.GetRelativePath(from, f).StartsWith(stages, StringComparison.Ordinal)))
         {
             var target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
@@ -212,7 +228,8 @@ public sealed class StudyTests
     {
         var (facts, labels) = (SmokeStudy.Result.Bases[0].Facts, SmokeStudy.Result.Labels);
         var category = labels.ToDictionary(l => l.FactId, l => l.Category);
-        IReadOnlyList<Fact> Set(ArmKind kind, int x) => FineTuningSets.Make(new(kind, x), facts, labels, SizeRule.SmallerOfKnownAndUnknown, 7);
+        IReadOnlyList<Fact> Set(ArmKind kind, int x) =>
+            FineTuningSets.Make(new(kind, x), facts, labels, SizeRule.SmallerOfKnownAndUnknown, 7);
         var shares = Set(ArmKind.Ratio, 0).CountBy(f => f.Relation).ToDictionary();
         foreach (var x in new[] { 0, 25, 50, 75, 100 })
         {
@@ -221,11 +238,14 @@ public sealed class StudyTests
             Assert.Equal(set.Count, set.DistinctBy(f => f.Id).Count());
             Assert.All(set, f => Assert.Equal(Split.Train, f.Split));
             // X% of the whole, and of each relation to within one example.
-            Assert.Equal((int)Math.Round(set.Count * x / 100.0, MidpointRounding.AwayFromZero), set.Count(f => category[f.Id] == Category.Unknown));
+            Assert.Equal((int)Math.Round(set.Count * x / 100.0, MidpointRounding.AwayFromZero),
+                set.Count(f => category[f.Id] == Category.Unknown));
             foreach (var relation in set.GroupBy(f => f.Relation))
-                Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100, (relation.Count() * x + 99) / 100);
+                Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100,
+                    (relation.Count() * x + 99) / 100);
             // D_Known is D without its Unknown examples.
-            Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(), Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
+            Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(),
+                Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
         }
         Assert.All(Set(ArmKind.WeaklyKnown, -1), f => Assert.Equal(Category.WeaklyKnown, category[f.Id]));
     }
@@ -233,8 +253,10 @@ public sealed class StudyTests
     [Fact]
     public void LearningRate_IsTheBestOnDevOfThoseThatFit()
     {
-        static LearningRateRow Row(double rate, double dev, bool fits, double test = 0) => new(rate, dev, 1, 1, fits, test, test, test, test);
-        Assert.Equal(3e-5, LearningRateSearch.Choose([Row(1e-5, 0.9, false), Row(2e-5, 0.4, true, test: 1), Row(3e-5, 0.5, true), Row(5e-5, 0.5, true), Row(7e-5, 0.3, true)]));
+        static LearningRateRow Row(double rate, double dev, bool fits, double test = 0) =>
+            new(rate, dev, 1, 1, fits, test, test, test, test);
+        Assert.Equal(3e-5, LearningRateSearch.Choose([Row(1e-5, 0.9, false), Row(2e-5, 0.4, true, test: 1), Row(3e-5, 0.5, true),
+            Row(5e-5, 0.5, true), Row(7e-5, 0.3, true)]));
         Assert.Null(LearningRateSearch.Choose([Row(1e-5, 0.9, false), Row(1, double.NaN, false)]));
     }
 
@@ -251,7 +273,9 @@ public sealed class StudyTests
     public void Exposures_StayWithTheAnswers()
     {
         var facts = SmokeStudy.Result.Bases[0].Facts;
-        Assert.All(SmokeStudy.Result.Answers, a => Assert.Equal((facts[a.FactId].Relation, facts[a.FactId].GoldExposures, facts[a.FactId].RivalExposures), (a.Relation, a.GoldExposures, a.RivalExposures)));
+        Assert.All(SmokeStudy.Result.Answers, a =>
+            Assert.Equal((facts[a.FactId].Relation, facts[a.FactId].GoldExposures, facts[a.FactId].RivalExposures),
+            (a.Relation, a.GoldExposures, a.RivalExposures)));
         Assert.Contains(SmokeStudy.Result.Answers, a => a.RivalExposures > 0);
     }
 
@@ -267,6 +291,7 @@ public sealed class StudyTests
         };
         Assert.Equal("undecided", Slick.Figures.StudyReport.ClaimRows(left).Single(c => c.Number == 4).Verdict);
         Assert.Equal(["figure-3a", "figure-3b", "figure-4"], Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
-        Assert.Contains("Left out:</strong> D 50%, draw 1, base seed 1: &lt;lost&gt;", Slick.Figures.StudyReport.Html(left, 1), StringComparison.Ordinal);
+        Assert.Contains("Left out:</strong> D 50%, draw 1, base seed 1: &lt;lost&gt;", Slick.Figures.StudyReport.Html(left, 1),
+            StringComparison.Ordinal);
     }
 }

@@ -7,7 +7,8 @@ namespace Slick.Tests.Facts;
 /// <summary>The reader against the paper's tables (where the whole dataset is), the sample and damaged folders.</summary>
 public sealed class EntityQuestionsTests : IDisposable
 {
-    private static readonly string[] InDistribution = ["P131", "P136", "P17", "P19", "P26", "P264", "P36", "P40", "P495", "P69", "P740", "P800"];
+    private static readonly string[] InDistribution =
+        ["P131", "P136", "P17", "P19", "P26", "P264", "P36", "P40", "P495", "P69", "P740", "P800"];
     private static readonly string[] OutOfDistribution = ["P127", "P50", "P407", "P176", "P170", "P175", "P112"];
     private static readonly string[] All = [.. InDistribution, .. OutOfDistribution, "P276", "P20", "P106", "P413", "P159"];
     private static readonly string Sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
@@ -35,7 +36,8 @@ public sealed class EntityQuestionsTests : IDisposable
                 var expected = row!["counts"]![4]!.GetValue<int>();
                 var facts = dataset.Of(id, split);
                 Assert.True(expected == facts.Count, $"{name}, {id}: {facts.Count} instead of {expected}");
-                Assert.Equal(row["template"]!.GetValue<string>().Replace("[E]", "[X]", StringComparison.Ordinal), dataset.Relations.Single(r => r.Id == id).Template);
+                Assert.Equal(row["template"]!.GetValue<string>().Replace("[E]", "[X]", StringComparison.Ordinal),
+                    dataset.Relations.Single(r => r.Id == id).Template);
             }
             Assert.Equal(total, relations.Sum(id => dataset.Of(id, split).Count));
         }
@@ -66,8 +68,10 @@ public sealed class EntityQuestionsTests : IDisposable
         var dataset = EntityQuestions.Read(Sample);
         CheckFacts(dataset);
         int Count(string[] relations, Split split) => relations.Sum(id => dataset.Of(id, split).Count);
-        Assert.Equal((1061, 448, 438), (Count(InDistribution, Split.Train), Count(InDistribution, Split.Dev), Count(InDistribution, Split.Test)));
-        Assert.Equal((0, 266, 261), (Count(OutOfDistribution, Split.Train), Count(OutOfDistribution, Split.Dev), Count(OutOfDistribution, Split.Test)));
+        Assert.Equal((1061, 448, 438),
+            (Count(InDistribution, Split.Train), Count(InDistribution, Split.Dev), Count(InDistribution, Split.Test)));
+        Assert.Equal((0, 266, 261), (Count(OutOfDistribution, Split.Train), Count(OutOfDistribution, Split.Dev),
+            Count(OutOfDistribution, Split.Test)));
         var readme = File.ReadAllLines(Path.Combine(Sample, "README.md")).Where(l => l.StartsWith("| P", StringComparison.Ordinal))
             .Select(l => l.Split('|', StringSplitOptions.TrimEntries)[1..^1]).ToDictionary(l => l[0]);
         Assert.Equal(24, readme.Count);
@@ -77,7 +81,8 @@ public sealed class EntityQuestionsTests : IDisposable
             var single = raw.Count(record => record!["answers"]!.AsArray().Count == 1);
             var (byFirst, bySecond) = (raw.Count - single, single - dataset.Of(id, Split.Train).Count);
             Assert.True(byFirst > 0 && bySecond > 0, $"{id}: the filters drop {byFirst} and {bySecond}");
-            Assert.Equal([$"{byFirst}", $"{bySecond}", .. Enum.GetValues<Split>().Select(s => $"{dataset.Of(id, s).Count}")], readme[id][4..]);
+            Assert.Equal([$"{byFirst}", $"{bySecond}", .. Enum.GetValues<Split>().Select(s => $"{dataset.Of(id, s).Count}")],
+                readme[id][4..]);
         }
     }
 
@@ -91,7 +96,8 @@ public sealed class EntityQuestionsTests : IDisposable
             Assert.True(dataset.Of(relation.Id, Split.Test).Count >= 20, relation.Id);
             if (relation.InDistribution) Assert.True(dataset.Of(relation.Id, Split.Train).Count >= 60, relation.Id);
         }
-        Assert.True(File.ReadAllText(Path.Combine(Sample, "LICENSE")).Contains("Princeton Natural Language Processing", StringComparison.Ordinal));
+        Assert.True(File.ReadAllText(Path.Combine(Sample, "LICENSE"))
+            .Contains("Princeton Natural Language Processing", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -107,7 +113,8 @@ public sealed class EntityQuestionsTests : IDisposable
     {
         WriteAll();
         foreach (var split in new[] { "train", "dev", "test" })
-            Write("P19", split, Record("Where was One born?", "Rome"), Record("Where was Two born?", "Rome", "Oslo"), Record("Where was Three born?", "Oslo"));
+            Write("P19", split, Record("Where was One born?", "Rome"), Record("Where was Two born?", "Rome", "Oslo"),
+                Record("Where was Three born?", "Oslo"));
         Write("P19", "train", Record("Where was Four born?", "Rome", "Rome"), Record("Where was Five born?", "Oslo"));
         var dataset = EntityQuestions.Read(folder);
         Assert.Equal(["Five"], dataset.Of("P19", Split.Train).Select(f => f.Subject));
@@ -156,33 +163,43 @@ public sealed class EntityQuestionsTests : IDisposable
     {
         WriteAll();
         Assert.Empty(EntityQuestions.Read(folder).Remarks);
-        Write("P19", "train", Record("Where was A1 born?", "Rome"), Record("Where was A2 born?", "Rome "), Record(" Where was A3 born?\t", "\u00A0Rome"), Record("Where was A4 born?", "Rome\n"));
+        Write("P19", "train", Record("Where was A1 born?", "Rome"), Record("Where was A2 born?", "Rome "),
+            Record(" Where was A3 born?\t", "\u00A0Rome"), Record("Where was A4 born?", "Rome\n"));
         Write("P19", "dev", Record("Where was B1 born?", " Rome"), Record("Where was B2 born?", "Rome\r\n"));
         var dataset = EntityQuestions.Read(folder);
         Assert.All(dataset.Of("P19", Split.Train).Concat(dataset.Of("P19", Split.Dev)), f => Assert.Equal("Rome", f.Answer));
-        Assert.Equal(["Where was A1 born?", "Where was A2 born?", "Where was A3 born?", "Where was A4 born?"], dataset.Of("P19", Split.Train).Select(f => f.Question));
-        Assert.Equal($"White space around 6 questions or answers is left out, as it is around the model's answers; the first: {PathOf("P19", "train")}: record 2, 'answers'.", Assert.Single(dataset.Remarks));
+        Assert.Equal(["Where was A1 born?", "Where was A2 born?", "Where was A3 born?", "Where was A4 born?"],
+            dataset.Of("P19", Split.Train).Select(f => f.Question));
+        Assert.Equal(
+            $"White space around 6 questions or answers is left out, as it is around the model's answers; the first: "
+            + $"{PathOf("P19", "train")}: record 2, 'answers'.", Assert.Single(dataset.Remarks));
     }
 
     [Theory]
-    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was", ":2: malformed JSON in record 2")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was",
+        ":2: malformed JSON in record 2")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}\n\n{\"question\"", ":3: malformed JSON after record 1")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}\n", ":2: malformed JSON after record 1")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]}]\n]", ":2: malformed JSON after record 1")]
     [InlineData("", ": the file is empty")]
     [InlineData("{}", ":1: the file is not a list")]
-    [InlineData("[\n{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was C born?\", \"answers\": []}]", ":3: record 2: the list of answers is empty")]
+    [InlineData("[\n{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Where was C born?\", \"answers\": []}]",
+        ":3: record 2: the list of answers is empty")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\" \"]}]", ":1: record 1: an answer is empty")]
-    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\nYork\"]}]", ":1: record 1: 'New York' in 'answers' goes on behind the end of a line")]
-    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\u2028York\"]}]", ":1: record 1: 'New York' in 'answers' goes on")]
-    [InlineData("[{\"question\": \"Where was\\rA born?\", \"answers\": [\"B\"]}]", ":1: record 1: 'Where was A born?' in 'question' goes on")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\nYork\"]}]",
+        ":1: record 1: 'New York' in 'answers' goes on behind the end of a line")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"New\\u2028York\"]}]",
+        ":1: record 1: 'New York' in 'answers' goes on")]
+    [InlineData("[{\"question\": \"Where was\\rA born?\", \"answers\": [\"B\"]}]",
+        ":1: record 1: 'Where was A born?' in 'question' goes on")]
     [InlineData("[{\"answers\": [\"B\"]}]", ":1: record 1: the key 'question' is missing")]
     [InlineData("[{\"question\": \"Where was A born?\"}]", ":1: record 1: the key 'answers' is missing")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": \"B\"}]", ":1: record 1: 'answers' is not a list")]
     [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [7]}]", ":1: record 1: 'answers' holds something that is not text")]
     [InlineData("[{\"question\": null, \"answers\": [\"B\"]}]", ":1: record 1: 'question' is not text")]
     [InlineData("[7]", ":1: record 1: not an object")]
-    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Who owns A?\", \"answers\": [\"B\"]}]", ":2: record 2: 'Who owns A?' does not fit the relation's template 'Where was [X] born?'")]
+    [InlineData("[{\"question\": \"Where was A born?\", \"answers\": [\"B\"]},\n{\"question\": \"Who owns A?\", \"answers\": [\"B\"]}]",
+        ":2: record 2: 'Who owns A?' does not fit the relation's template 'Where was [X] born?'")]
     [InlineData("[{\"question\": \"Where was  born?\", \"answers\": [\"B\"]}]", ":1: record 1: 'Where was  born?' does not fit")]
     [InlineData("[{\"question\": \"Where was   born?\", \"answers\": [\"B\"]}]", ":1: record 1: 'Where was   born?' does not fit")]
     [InlineData("[{\"question\": \"Where was born?\", \"answers\": [\"B\"]}]", ":1: record 1: 'Where was born?' does not fit")]
@@ -263,11 +280,13 @@ public sealed class EntityQuestionsTests : IDisposable
     }
 
     private static string Record(string question, params string[] answers) =>
-        new JsonObject { ["question"] = question, ["answers"] = new JsonArray([.. answers.Select(a => JsonValue.Create(a))]) }.ToJsonString();
+        new JsonObject { ["question"] = question,
+            ["answers"] = new JsonArray([.. answers.Select(a => JsonValue.Create(a))]) }.ToJsonString();
 
     private string PathOf(string relation, string split) => Path.Combine(folder, "dataset", split, $"{relation}.{split}.json");
 
-    private void Write(string relation, string split, params string[] records) => File.WriteAllText(PathOf(relation, split), $"[\n{string.Join(",\n", records)}\n]\n");
+    private void Write(string relation, string split, params string[] records) =>
+        File.WriteAllText(PathOf(relation, split), $"[\n{string.Join(",\n", records)}\n]\n");
 
     /// <summary>A whole dataset of empty files, with the sample's templates.</summary>
     private void WriteAll()

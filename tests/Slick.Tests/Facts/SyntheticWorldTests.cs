@@ -4,7 +4,8 @@ namespace Slick.Tests.Facts;
 
 public sealed class SyntheticWorldTests
 {
-    private static readonly WorldOptions Options = new() { TrainFacts = 20, TestFacts = 6, DevFacts = 6, OodTestFacts = 5, OodDevFacts = 5, MeanExposures = 12 };
+    private static readonly WorldOptions Options =
+        new() { TrainFacts = 20, TestFacts = 6, DevFacts = 6, OodTestFacts = 5, OodDevFacts = 5, MeanExposures = 12 };
     private static readonly SyntheticWorld World = SyntheticWorld.Create(Options, 3);
 
     [Fact]
@@ -25,7 +26,8 @@ public sealed class SyntheticWorldTests
         foreach (var fact in World.Dataset.Facts)
         {
             var lines = 0;
-            for (var at = text.IndexOf(fact.Subject + " ", StringComparison.Ordinal); at >= 0; at = text.IndexOf(fact.Subject + " ", at + 1, StringComparison.Ordinal)) lines++;
+            for (var at = text.IndexOf(fact.Subject + " ", StringComparison.Ordinal); at >= 0;
+                at = text.IndexOf(fact.Subject + " ", at + 1, StringComparison.Ordinal)) lines++;
             Assert.Equal(fact.GoldExposures + fact.RivalExposures, lines);
         }
     }
@@ -46,9 +48,11 @@ public sealed class SyntheticWorldTests
         foreach (var relation in World.Dataset.Relations)
         {
             Assert.Equal(relation.InDistribution ? Options.TrainFacts : 0, World.Dataset.Of(relation.Id, Split.Train).Count);
-            Assert.Equal(relation.InDistribution ? Options.TestFacts : Options.OodTestFacts, World.Dataset.Of(relation.Id, Split.Test).Count);
+            Assert.Equal(relation.InDistribution ? Options.TestFacts : Options.OodTestFacts,
+                World.Dataset.Of(relation.Id, Split.Test).Count);
         }
-        Assert.Equal((12, 7), (World.Dataset.Relations.Count(r => r.InDistribution), World.Dataset.Relations.Count(r => !r.InDistribution)));
+        Assert.Equal((12, 7), (World.Dataset.Relations.Count(r => r.InDistribution),
+            World.Dataset.Relations.Count(r => !r.InDistribution)));
     }
 
     [Fact]

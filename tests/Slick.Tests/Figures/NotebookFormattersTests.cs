@@ -32,7 +32,8 @@ public sealed class NotebookFormattersTests : IDisposable
         var html = Samples.Bars.ToDisplayString("text/html");
         Assert.Contains("Plotly.newPlot(", html, StringComparison.Ordinal);
         Assert.Contains("src=\"data:image/svg+xml;base64,", html, StringComparison.Ordinal);
-        Assert.Equal("Test accuracy\n  early stop: 2 values of accuracy (%), 60 to 90\n  convergence: 3 values of accuracy (%), 2 to 80", Samples.Bars.ToDisplayString("text/plain"));
+        Assert.Equal("Test accuracy\n  early stop: 2 values of accuracy (%), 60 to 90\n  convergence: 3 values of accuracy (%), 2 to 80",
+            Samples.Bars.ToDisplayString("text/plain"));
     }
 
     [Fact]
@@ -59,7 +60,8 @@ public sealed class NotebookFormattersTests : IDisposable
     [Fact]
     public void DataFrame_ShowsItsNumbers()
     {
-        var frame = new DataFrame(new StringDataFrameColumn("category", ["Unknown", null, "<i>"]), new DoubleDataFrameColumn("accuracy", [0.123456789, 2, double.NaN]), new Int32DataFrameColumn("epoch", [1, 2, 12345]));
+        var frame = new DataFrame(new StringDataFrameColumn("category", ["Unknown", null, "<i>"]),
+            new DoubleDataFrameColumn("accuracy", [0.123456789, 2, double.NaN]), new Int32DataFrameColumn("epoch", [1, 2, 12345]));
         var html = frame.ToDisplayString("text/html");
         Assert.Contains("<tr><td>Unknown</td><td class=\"num\">0.123457</td><td class=\"num\">1</td></tr>", html, StringComparison.Ordinal);
         Assert.Contains("<td>&lt;i&gt;</td><td class=\"num\">NaN</td><td class=\"num\">12345</td>", html, StringComparison.Ordinal);
@@ -86,7 +88,9 @@ public sealed class NotebookFormattersTests : IDisposable
         Assert.Equal("ab", PlotlyRenderer.WithoutLoaders("a" + loader + "b" + loader));
         using var books = new Workbooks();
         var setup = Path.Combine(Shared.Repository, "notebooks", "setup.csx").Replace('\\', '/');
-        var figure = "new Slick.Figures.Figure { Id = \"f\", Title = \"T\", X = new(\"x\"), Y = new(\"y\"), Series = new[] { new Slick.Figures.Series { Name = \"s\", X = new[] { 1.0 }, Y = new[] { 2.0 } } } }";
+        var figure =
+            "new Slick.Figures.Figure { Id = \"f\", Title = \"T\", X = new(\"x\"), Y = new(\"y\"), Series = new[] { new "
+            + "Slick.Figures.Series { Name = \"s\", X = new[] { 1.0 }, Y = new[] { 2.0 } } } }";
         var run = books.Run($"#load \"{setup}\"", figure, figure);
         Assert.Null(run.Failure);
         Assert.Equal(1, PlotlyRendererTests.Count(HtmlExport.ToHtml(run.Notebook), "plotly.js v2.28.0"));

@@ -13,7 +13,8 @@ public sealed class PaperTablesTests
     private const int LastEpoch = 4;
 
     private static readonly Arm[] Arms = [new(ArmKind.Ratio, 0), new(ArmKind.Ratio, 50), new(ArmKind.Ratio, 100),
-        new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Natural), new(ArmKind.KnownOnlySameUpdates, 50)];
+        new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Natural),
+            new(ArmKind.KnownOnlySameUpdates, 50)];
 
     // Train facts of a relation by category, HighlyKnown to Unknown.
     private static readonly Dictionary<string, int[]> Train = new() { ["r"] = [4, 3, 2, 5], ["s"] = [1, 2, 3, 4] };
@@ -33,10 +34,12 @@ public sealed class PaperTablesTests
             void Add(string relation, Split split, Category category)
             {
                 var (gold, rival) = Told[(int)category];
-                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q", Answer = "a", GoldExposures = gold, RivalExposures = rival });
+                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q", Answer = "a",
+                    GoldExposures = gold, RivalExposures = rival });
                 labels.Add(new LabelRow
                 {
-                    FactId = facts.Count - 1, Relation = relation, Split = split, Question = "q", Answer = "a", GreedyCorrect = 0, SampledCorrect = 0, CategoryProbability = 1,
+                    FactId = facts.Count - 1, Relation = relation, Split = split, Question = "q", Answer = "a", GreedyCorrect = 0,
+                        SampledCorrect = 0, CategoryProbability = 1,
                     Category = category, GoldExposures = gold, RivalExposures = rival,
                 });
             }
@@ -55,9 +58,11 @@ public sealed class PaperTablesTests
                     var category = (Category)(i % 4);
                     answers.Add(new AnswerRow
                     {
-                        Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = fact.Id, Relation = "r", Category = category,
+                        Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = fact.Id, Relation = "r",
+                            Category = category,
                         GoldExposures = fact.GoldExposures, RivalExposures = fact.RivalExposures,
-                        Base = i / 4 < 5, EarlyStop = i / 4 < Right(arm, category, early: true, seed), Convergence = i / 4 < Right(arm, category, early: false, seed),
+                        Base = i / 4 < 5, EarlyStop = i / 4 < Right(arm, category, early: true, seed),
+                            Convergence = i / 4 < Right(arm, category, early: false, seed),
                     });
                 }
             }
@@ -85,13 +90,17 @@ public sealed class PaperTablesTests
     {
         var unknown = Math.Max(0, arm.UnknownPercent) / 100.0;
         var (known, fittedUnknown) = (epoch / (double)LastEpoch, epoch * epoch / (double)(LastEpoch * LastEpoch));
-        var accuracy = seed == 1 ? 0.30 + 0.10 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown : 0.50 + 0.14 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown;
+        var accuracy = seed == 1 ? 0.30 + 0.10 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown
+            : 0.50 + 0.14 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown;
         return new EpochRow
         {
             Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, Epoch = epoch, Updates = epoch,
-            KnownExamples = (int)(100 * (1 - unknown)), UnknownExamples = (int)(100 * unknown), TrainLoss = 1, DevAccuracy = 0.25, TestAccuracy = accuracy, OodAccuracy = accuracy / 2,
-            TestHighlyKnown = 1, TestMaybeKnown = 1, TestWeaklyKnown = 1, TestUnknown = 1, FittedHighlyKnown = known, FittedMaybeKnown = known, FittedWeaklyKnown = known,
-            FittedKnown = unknown == 1 ? double.NaN : known, FittedUnknown = unknown == 0 ? double.NaN : fittedUnknown, Fitted = epoch == LastEpoch ? 1 : 0.5, EarlyStop = epoch == seed,
+            KnownExamples = (int)(100 * (1 - unknown)), UnknownExamples = (int)(100 * unknown), TrainLoss = 1, DevAccuracy = 0.25,
+                TestAccuracy = accuracy, OodAccuracy = accuracy / 2,
+            TestHighlyKnown = 1, TestMaybeKnown = 1, TestWeaklyKnown = 1, TestUnknown = 1, FittedHighlyKnown = known,
+                FittedMaybeKnown = known, FittedWeaklyKnown = known,
+            FittedKnown = unknown == 1 ? double.NaN : known, FittedUnknown = unknown == 0 ? double.NaN : fittedUnknown,
+                Fitted = epoch == LastEpoch ? 1 : 0.5, EarlyStop = epoch == seed,
         };
     }
 
@@ -100,8 +109,10 @@ public sealed class PaperTablesTests
     {
         var table = PaperTables.Table1(Study);
         // t with one degree of freedom: 12.706 times the standard error. b0 is 30 and 50, b_kn 10 and 14.
-        Assert.Equal(["in distribution", "40.0 [-87.1, 167.1]", "12.0 [-13.4, 37.4]", "-20.0 [-20.0, -20.0]", "1.00", "the rows of each of 2 seeds", "36.9, +7.3, -8.3, R2 0.86"], table.Rows[0]);
-        Assert.Equal(["out of distribution", "20.0 [-43.5, 83.5]", "6.0 [-6.7, 18.7]", "-10.0 [-10.0, -10.0]", "1.00", "the rows of each of 2 seeds", "36.2, +3.2, -3.0, R2 0.95"], table.Rows[2]);
+        Assert.Equal(["in distribution", "40.0 [-87.1, 167.1]", "12.0 [-13.4, 37.4]", "-20.0 [-20.0, -20.0]", "1.00",
+            "the rows of each of 2 seeds", "36.9, +7.3, -8.3, R2 0.86"], table.Rows[0]);
+        Assert.Equal(["out of distribution", "20.0 [-43.5, 83.5]", "6.0 [-6.7, 18.7]", "-10.0 [-10.0, -10.0]", "1.00",
+            "the rows of each of 2 seeds", "36.2, +3.2, -3.0, R2 0.95"], table.Rows[2]);
         // One line through both seeds leaves what they differ by unexplained.
         Assert.Equal("all 24 rows", table.Rows[1][5]);
         Assert.InRange(double.Parse(table.Rows[1][4], System.Globalization.CultureInfo.InvariantCulture), 0.1, 0.9);
@@ -111,7 +122,8 @@ public sealed class PaperTablesTests
     public void Table2_HasTheSharesOfEachCategoryAndTheStars()
     {
         var table = PaperTables.Table2(Study);
-        string Cell(string stop, string set, string column) => table.Rows.Single(r => r[0] == stop && r[1] == set)[table.Columns.ToList().IndexOf(column)];
+        string Cell(string stop, string set, string column) =>
+            table.Rows.Single(r => r[0] == stop && r[1] == set)[table.Columns.ToList().IndexOf(column)];
         Assert.Equal(["D_HighlyKnown", "D_MaybeKnown", "D_WeaklyKnown", "D_Unknown", "D_Natural"], table.Rows.Take(5).Select(r => r[1]));
         // The best has 16 of 20. Paired t over 20 questions: 2 fewer p = 0.16, 4 fewer 0.042, 8 fewer 0.002.
         Assert.Equal("80.0", Cell("EARLY_STOP", "D_HighlyKnown", "HighlyKnown"));

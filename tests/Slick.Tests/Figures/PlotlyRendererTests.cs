@@ -59,7 +59,8 @@ public sealed partial class PlotlyRendererTests
     {
         var figure = Samples.Named(name);
         var html = PlotlyRenderer.Html(figure);
-        var traces = Json(figure)["data"]!.AsArray().Where(t => (bool?)t!["showlegend"] != false).Select(t => System.Net.WebUtility.HtmlDecode((string?)t!["name"]));
+        var traces = Json(figure)["data"]!.AsArray().Where(t => (bool?)t!["showlegend"] != false)
+            .Select(t => System.Net.WebUtility.HtmlDecode((string?)t!["name"]));
         Assert.Equal(figure.Series.Select(s => s.Name), traces);
         Assert.Contains(System.Net.WebUtility.HtmlEncode(figure.Note), html, StringComparison.Ordinal);
         Assert.Equal(1, Count(html, "</script>"));
@@ -81,7 +82,8 @@ public sealed partial class PlotlyRendererTests
     public void SameFigure_SameHtml_OtherFigure_OtherPlace()
     {
         Assert.Equal(PlotlyRenderer.Html(Samples.Lines), PlotlyRenderer.Html(Samples.Lines with { }));
-        Assert.NotEqual(Place(PlotlyRenderer.Html(Samples.Lines)), Place(PlotlyRenderer.Html(Samples.Lines with { Y = new Axis("other") })));
+        Assert.NotEqual(Place(PlotlyRenderer.Html(Samples.Lines)),
+            Place(PlotlyRenderer.Html(Samples.Lines with { Y = new Axis("other") })));
 
         static string Place(string html) => Regex.Match(html, "data-figure=\"([^\"]+)\"").Groups[1].Value;
     }
@@ -90,10 +92,12 @@ public sealed partial class PlotlyRendererTests
     public void MismatchedLengths_AreRefused()
     {
         var series = Samples.Bars.Series[0];
-        foreach (var wrong in new[] { series with { Y = [1] }, series with { Low = [1] }, series with { High = [1, 2, 3, 4] }, series with { Low = null } })
+        foreach (var wrong in new[] { series with { Y = [1] }, series with { Low = [1] }, series with { High = [1, 2, 3, 4] },
+            series with { Low = null } })
         {
             var figure = Samples.Bars with { Series = [wrong] };
-            Assert.Contains("early stop", Assert.Throws<ArgumentException>(() => PlotlyRenderer.Html(figure)).Message, StringComparison.Ordinal);
+            Assert.Contains("early stop", Assert.Throws<ArgumentException>(() => PlotlyRenderer.Html(figure)).Message,
+                StringComparison.Ordinal);
             Assert.Throws<ArgumentException>(() => SvgRenderer.Svg(figure));
         }
         Assert.Throws<ArgumentException>(() => PlotlyRenderer.Html(Samples.Bars with { Y = new Axis("y", 1, 1) }));

@@ -13,7 +13,8 @@ public sealed class ReportPageTests
         var page = ReportPage.Html("A & B", "<p>Intro</p>", Parts);
         Assert.Contains("<h1>A &amp; B</h1>\n<p>Intro</p>", page, StringComparison.Ordinal);
         Assert.Equal(1, PlotlyRendererTests.Count(page, "plotly.js v2.28.0"));
-        Assert.Equal(3, PlotlyRendererTests.Count(page.Replace(PlotlyRenderer.PlotlyScript(), "", StringComparison.Ordinal), "Plotly.newPlot("));
+        Assert.Equal(3, PlotlyRendererTests.Count(page.Replace(PlotlyRenderer.PlotlyScript(), "", StringComparison.Ordinal),
+            "Plotly.newPlot("));
         Assert.True(page.IndexOf("Between", StringComparison.Ordinal) < page.IndexOf("43.6", StringComparison.Ordinal));
     }
 
@@ -31,7 +32,8 @@ public sealed class ReportPageTests
 
     [Fact]
     public void UnknownPart_IsRefused() =>
-        Assert.Contains("Int32", Assert.Throws<ArgumentException>(() => ReportPage.Html("Report", "", [1])).Message, StringComparison.Ordinal);
+        Assert.Contains("Int32", Assert.Throws<ArgumentException>(() => ReportPage.Html("Report", "", [1])).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Save_WritesThePage()

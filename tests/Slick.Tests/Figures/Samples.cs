@@ -14,8 +14,11 @@ internal static class Samples
         Y = new Axis("accuracy (%)", 0, 100),
         Series =
         [
-            new Series { Name = "Known </script>", X = [1, 2, 3, 4, 5], Y = [10, 20, double.NaN, 40, 50], Low = [8, 18, double.NaN, 38, double.NegativeInfinity], High = [12, 22, double.NaN, 42, 55], Kind = SeriesKind.LineAndPoints },
-            new Series { Name = "Unknown", X = [1, 2, 3, 4, 5], Y = [1, double.NaN, 5, double.NaN, 12345], Style = LineStyle.Dashed, Color = 1 },
+            new Series { Name = "Known </script>", X = [1, 2, 3, 4, 5], Y = [10, 20, double.NaN, 40, 50],
+                Low = [8, 18, double.NaN, 38, double.NegativeInfinity], High = [12, 22, double.NaN, 42, 55],
+                Kind = SeriesKind.LineAndPoints },
+            new Series { Name = "Unknown", X = [1, 2, 3, 4, 5], Y = [1, double.NaN, 5, double.NaN, 12345], Style = LineStyle.Dashed,
+                Color = 1 },
         ],
         Markers = [new Marker(3, "EARLY_STOP")],
     };
@@ -28,7 +31,8 @@ internal static class Samples
         Y = new Axis("accuracy (%)"),
         Series =
         [
-            new Series { Name = "early stop", X = [0, 1, 2], Y = [90, 60, double.NaN], Low = [88, 55, double.NaN], High = [91, 66, double.NaN], Kind = SeriesKind.Bars, Color = 2 },
+            new Series { Name = "early stop", X = [0, 1, 2], Y = [90, 60, double.NaN], Low = [88, 55, double.NaN],
+                High = [91, 66, double.NaN], Kind = SeriesKind.Bars, Color = 2 },
             new Series { Name = "convergence", X = [0, 1, 2], Y = [80, 40, 2], Kind = SeriesKind.Bars, Color = 8 },
         ],
     };
@@ -39,11 +43,15 @@ internal static class Samples
         Title = "Steps",
         X = new Axis("exposures", LogScale: true),
         Y = new Axis("steps", Min: 1, LogScale: true),
-        Series = [new Series { Name = "measured", X = [0, 1, 10, 1000], Y = [5, 20_000, 900, 10], Low = [1, 0, 700, 8], High = [9, 30_000, 1000, 12], Kind = SeriesKind.Points, ErrorBars = true }],
+        Series = [new Series { Name = "measured", X = [0, 1, 10, 1000], Y = [5, 20_000, 900, 10], Low = [1, 0, 700, 8],
+            High = [9, 30_000, 1000, 12], Kind = SeriesKind.Points, ErrorBars = true }],
         Markers = [new Marker(30, "a"), new Marker(31, "b"), new Marker(-1, "nowhere")],
     };
 
-    public static Figure Empty { get; } = new() { Id = "empty", Title = "Nothing yet", X = new Axis("x"), Y = new Axis("y"), Series = [new Series { Name = "none", X = [], Y = [] }, new Series { Name = "gaps", X = [1], Y = [double.NaN], Kind = SeriesKind.Bars }] };
+    public static Figure Empty { get; } =
+        new() { Id = "empty", Title = "Nothing yet", X = new Axis("x"), Y = new Axis("y"),
+        Series = [new Series { Name = "none", X = [], Y = [] },
+        new Series { Name = "gaps", X = [1], Y = [double.NaN], Kind = SeriesKind.Bars }] };
 
     public static TableView Table { get; } = new()
     {

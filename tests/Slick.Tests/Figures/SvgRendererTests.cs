@@ -43,7 +43,8 @@ public sealed class SvgRendererTests
     [Fact]
     public void DashedLine_IsDashed()
     {
-        var dashed = XDocument.Parse(SvgRenderer.Svg(Samples.Lines)).Descendants(Ns + "path").Where(p => (string?)p.Attribute("stroke-dasharray") == "9 6").Select(p => (string?)p.Attribute("stroke"));
+        var dashed = XDocument.Parse(SvgRenderer.Svg(Samples.Lines)).Descendants(Ns + "path")
+            .Where(p => (string?)p.Attribute("stroke-dasharray") == "9 6").Select(p => (string?)p.Attribute("stroke"));
         // The marker's line and the series; the other series is unbroken.
         Assert.Equal(["#5A6270", "#D55E00"], dashed.Distinct().Order());
     }
@@ -51,7 +52,8 @@ public sealed class SvgRendererTests
     [Fact]
     public void LoneValue_IsShownAsAPoint()
     {
-        var squares = XDocument.Parse(SvgRenderer.Svg(Samples.Lines)).Descendants().Count(e => e.Name == Ns + "rect" && (string?)e.Attribute("fill") == "#D55E00");
+        var squares = XDocument.Parse(SvgRenderer.Svg(Samples.Lines)).Descendants()
+            .Count(e => e.Name == Ns + "rect" && (string?)e.Attribute("fill") == "#D55E00");
         Assert.Equal(2, squares);
     }
 

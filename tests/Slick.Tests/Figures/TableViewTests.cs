@@ -13,7 +13,8 @@ public sealed class TableViewTests
     {
         var html = Samples.Table.Html();
         Assert.Contains("<caption>Accuracy &lt;%&gt;</caption>", html, StringComparison.Ordinal);
-        Assert.Contains("<th scope=\"row\">0% Unknown</th><td class=\"num\">43.6 &#177; 0.2</td><td>a|b</td>", html, StringComparison.Ordinal);
+        Assert.Contains("<th scope=\"row\">0% Unknown</th><td class=\"num\">43.6 &#177; 0.2</td><td>a|b</td>", html,
+            StringComparison.Ordinal);
         Assert.Contains("<th scope=\"col\" class=\"num\">Early stop</th>", html, StringComparison.Ordinal);
         Assert.Contains("<td>&lt;none&gt;</td>", html, StringComparison.Ordinal);
         Assert.Contains("Five seeds.", html, StringComparison.Ordinal);

@@ -43,7 +43,8 @@ public sealed class EstimatorAgreementTests
             var prompts = model.Prompts(relation, drawn);
             for (var j = 0; j < prompts.Count; j++)
             {
-                var estimates = sampled.Estimate(model.Decoder, model.Tokenizer, prompts[j], questions, Seeds.Mix(Seeds.Mix(1, relation), j), CancellationToken.None);
+                var estimates = sampled.Estimate(model.Decoder, model.Tokenizer, prompts[j], questions,
+                    Seeds.Mix(Seeds.Mix(1, relation), j), CancellationToken.None);
                 using var batch = new PromptBatch(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, prompts[j], questions);
                 using var scores = scorer.Score(batch.Questions, batch.Shared, sampled: true, CancellationToken.None);
                 var values = HostTransfer.Read<float>(scores);

@@ -23,13 +23,15 @@ public sealed class SmallModel : IDisposable
     public SmallModel()
     {
         NativeLibraries.Load();
-        var options = new PreTrainingOptions { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 32, Epochs = 6 };
+        var options = new PreTrainingOptions { HiddenSize = 64, Layers = 2, IntermediateSize = 128, ContextTokens = 64, BatchRows = 32,
+            Epochs = 6 };
         World = SyntheticWorld.Create(new WorldOptions
         {
             TrainFacts = 26, TestFacts = 10, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20,
             NeverSeenShare = 0, PoolScale = 0.5, QuestionAnswerShare = 0.6, SameObjectPageShare = 0.3,
         }, seed: 1);
-        Tokenizer = WordLevelTokenizer.Train(World.Documents.Concat(World.Dataset.Facts.Select(f => $"{f.Question} {f.Answer} {f.Rival} Q: A:")));
+        Tokenizer = WordLevelTokenizer.Train(
+            World.Documents.Concat(World.Dataset.Facts.Select(f => $"{f.Question} {f.Answer} {f.Rival} Q: A:")));
         var documents = World.Documents.Select(d => Tokenizer.Encode(d).Append(Tokenizer.EosId!.Value).ToArray()).ToArray();
         var scratch = Directory.CreateTempSubdirectory("slick");
         weights = PreTraining.Run(options, Tokenizer.VocabularySize, epoch => [.. World.Order(epoch).SelectMany(i => documents[i])],
@@ -57,7 +59,8 @@ public sealed class SmallModel : IDisposable
 
     internal IEnumerable<string> Relations => World.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id);
 
-    internal IReadOnlyList<Fact> Questions(string relation) => [.. World.Dataset.Of(relation, Split.Train), .. World.Dataset.Of(relation, Split.Test)];
+    internal IReadOnlyList<Fact> Questions(string relation) =>
+        [.. World.Dataset.Of(relation, Split.Train), .. World.Dataset.Of(relation, Split.Test)];
 
     internal IReadOnlyList<IReadOnlyList<Fact>> Prompts(string relation, SamplingOptions options) =>
         PromptBatch.DrawExemplars(World.Dataset.Of(relation, Split.Dev), options, seed: 7);

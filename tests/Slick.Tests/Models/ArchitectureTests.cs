@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Slick.Tests.Models;
 
-/// <summary>Architectures without reference vectors against loops written from their papers, and those loops against the vectors that there are.</summary>
+/// <summary>
+/// Architectures without reference vectors against loops written from their papers, and those loops against the vectors that there are.
+/// </summary>
 public sealed class ArchitectureTests
 {
     private const double Relative = 1e-4;
@@ -31,7 +33,8 @@ public sealed class ArchitectureTests
             for (var row = 0; row < shape[0]; row++)
             {
                 int[] ids = [.. golden["input_ids"].Values[(int)(row * shape[1])..(int)((row + 1) * shape[1])].Select(v => (int)v)];
-                Near(decoder.Logits(ids), logits[(int)(row * shape[1] * shape[2])..(int)((row + 1) * shape[1] * shape[2])], $"{name}, {file}, row {row}");
+                Near(decoder.Logits(ids), logits[(int)(row * shape[1] * shape[2])..(int)((row + 1) * shape[1] * shape[2])],
+                    $"{name}, {file}, row {row}");
             }
         }
     }
@@ -74,7 +77,8 @@ public sealed class ArchitectureTests
         var random = new Random(3);
         // Without the ids that Gemma (0) and OLMo 2 (1) pad with: those have no gradient as inputs.
         var ids = tensor([.. Enumerable.Range(0, 24).Select(_ => (long)random.Next(2, 101))], ScalarType.Int64).view(2, 12);
-        Tensor Loss() => nn.functional.cross_entropy(decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, 11)).reshape(22, -1), ids.narrow(1, 1, 11).reshape(22));
+        Tensor Loss() => nn.functional.cross_entropy(decoder.Logits(decoder.Forward(ids).Hidden.narrow(1, 0, 11)).reshape(22, -1),
+            ids.narrow(1, 1, 11).reshape(22));
         Loss().backward();
         using var noGrad = no_grad();
         using var generator = new Generator(5, CPU);
@@ -123,7 +127,8 @@ public sealed class ArchitectureTests
                 Assert.All(shared.Keys.Concat(shared.Values).Zip(kept), p => Assert.True(Same(p.First, p.Second)));
                 var (places, real) = RaggedRows.Layout([7, 9], left: false);
                 var rows = new RaggedRows(2, 9, tensor(places), tensor(real), tensor([6L, 15L]));
-                var (last, _) = decoder.Forward(cat([ids.select(0, 0).narrow(0, 9, 7), ids.select(0, 1).narrow(0, 9, 9)], 0), shared, ragged: rows);
+                var (last, _) = decoder.Forward(cat([ids.select(0, 0).narrow(0, 9, 7), ids.select(0, 1).narrow(0, 9, 9)], 0), shared,
+                    ragged: rows);
                 return [.. cat([hidden.view(-1), last.view(-1)]).to(ScalarType.Float32).detach().data<float>().ToArray()];
             }
             var expected = Ask(trains: true);
@@ -159,7 +164,8 @@ public sealed class ArchitectureTests
         var (single, _) = decoder.Forward(all.narrow(1, 15, 1), shared, past);
         Near(expected[15..16], decoder.Logits(single).data<float>().ToArray(), "one token behind prefix and cache");
         var padded = cat([zeros(1, 4, ScalarType.Int64), all], 1);
-        Near(expected, decoder.Logits(decoder.Forward(padded, padding: tensor([4L])).Hidden.narrow(1, 4, 20).contiguous()).data<float>().ToArray(), "left padding");
+        Near(expected, decoder.Logits(decoder.Forward(padded, padding: tensor([4L])).Hidden.narrow(1, 4, 20).contiguous()).data<float>()
+            .ToArray(), "left padding");
         // Rows of two lengths behind a prefix, with a cache.
         var ragged = cat([cat([zeros(1, 2, ScalarType.Int64), all.narrow(1, 9, 6)], 1), all.narrow(1, 9, 8)], 0);
         var pads = tensor([2L, 0L]);
@@ -175,7 +181,8 @@ public sealed class ArchitectureTests
             var (places, real) = RaggedRows.Layout([6, 8], left);
             var rows = new RaggedRows(2, 8, tensor(places), tensor(real), tensor([5L, 6L, 12L, 13L]));
             var (some, caches) = decoder.Forward(lists, shared, keep: true, padding: left ? pads : null, ragged: rows);
-            Near([.. expected[14..15], .. expected[9..10], .. expected[15..17]], decoder.Logits(some).data<float>().ToArray(), $"ragged rows, left {left}");
+            Near([.. expected[14..15], .. expected[9..10], .. expected[15..17]], decoder.Logits(some).data<float>().ToArray(),
+                $"ragged rows, left {left}");
             if (!left) continue;
             var (on, _) = decoder.Forward(cat([all.narrow(1, 15, 3), all.narrow(1, 17, 3)], 0), shared, caches, padding: pads);
             Near([.. expected[15..18], .. expected[17..]], decoder.Logits(on).data<float>().ToArray(), "behind ragged rows");

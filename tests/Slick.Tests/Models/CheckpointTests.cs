@@ -37,7 +37,8 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void MissingTensor_IsNamed() =>
-        Assert.Contains("'model.layers.2.mlp.up_proj.weight'", Refused(Llama(m => m.Tensors.Remove("model.layers.2.mlp.up_proj.weight"))), StringComparison.Ordinal);
+        Assert.Contains("'model.layers.2.mlp.up_proj.weight'", Refused(Llama(m => m.Tensors.Remove("model.layers.2.mlp.up_proj.weight"))),
+            StringComparison.Ordinal);
 
     [Fact]
     public void MisshapenTensor_IsNamedWithBothShapes()
@@ -48,7 +49,8 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void TensorWithoutAPlace_IsNamed() =>
-        Assert.Contains("'model.layers.0.self_attn.q_proj.bias'", Refused(Llama(m => m.Tensors["model.layers.0.self_attn.q_proj.bias"] = ([32], new float[32]))), StringComparison.Ordinal);
+        Assert.Contains("'model.layers.0.self_attn.q_proj.bias'",
+            Refused(Llama(m => m.Tensors["model.layers.0.self_attn.q_proj.bias"] = ([32], new float[32]))), StringComparison.Ordinal);
 
     [Fact]
     public void KnownBuffersAndACopyOfATiedHead_AreNotInTheWay()
@@ -64,7 +66,8 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void TiedHeadThatDiffersFromTheEmbedding_IsRefused() =>
-        Assert.Contains("'lm_head.weight' differs from the embeddings", Refused(Llama(m => m.Config["tie_word_embeddings"] = true)), StringComparison.Ordinal);
+        Assert.Contains("'lm_head.weight' differs from the embeddings", Refused(Llama(m => m.Config["tie_word_embeddings"] = true)),
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("pytorch_model.bin")]
@@ -97,7 +100,8 @@ public sealed class CheckpointTests : IDisposable
         }
         File.Delete(Path.Combine(folder, "model.safetensors"));
         change?.Invoke(map);
-        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"),
+            new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
         return folder;
     }
 
@@ -131,7 +135,8 @@ public sealed class CheckpointTests : IDisposable
         Assert.All(full.Tensors, t => Assert.Equal(t.Value.Shape, found.Gradient(t.Key).shape));
         folders.Add(Directory.CreateTempSubdirectory("slick").FullName);
         Checkpoint.Save(folders[^1], found);
-        Assert.Equal(bare.Tensors.Keys.Where(n => n != "rotary_emb.inv_freq").Order(StringComparer.Ordinal), TinyModel.Read(Path.Combine(folders[^1], "model.safetensors")).Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(bare.Tensors.Keys.Where(n => n != "rotary_emb.inv_freq").Order(StringComparer.Ordinal),
+            TinyModel.Read(Path.Combine(folders[^1], "model.safetensors")).Keys.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -174,12 +179,15 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void NamesWithoutTheModelsPrefix_MeetTheirGoldenFiles()
     {
-        var results = ModelCheck.Run(Shared.Require("cases/names-without-model-prefix/base-model-names"), Compute.Choose("cpu"), 3, Progress.None, TestContext.Current.CancellationToken);
+        var results = ModelCheck.Run(Shared.Require("cases/names-without-model-prefix/base-model-names"), Compute.Choose("cpu"), 3,
+            Progress.None, TestContext.Current.CancellationToken);
         Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
         Assert.Equal(29, results.Count);
     }
 
-    private const string Pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    private const string Pointer =
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize "
+        + "12345\n";
 
     [Theory]
     [InlineData("model.safetensors")]
@@ -193,10 +201,13 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("golden.safetensors")]
     public void WhatLiesInAFilesPlace_IsNamed(string file)
     {
-        foreach (var (content, what, todo) in ((string, string, string)[])[(Pointer, "a pointer of Git LFS", "git lfs pull"), ("<!DOCTYPE html>\n<html>", "a web page", "download"),
-            ("\uFEFF\n <HTML><body>", "a web page", "download"), ("Entry not found", "a server's error message", "download"), ("", "the file is empty", "copy or make it again")])
+        foreach (var (content, what, todo) in ((string, string, string)[])[(Pointer, "a pointer of Git LFS", "git lfs pull"),
+            ("<!DOCTYPE html>\n<html>", "a web page", "download"),
+            ("\uFEFF\n <HTML><body>", "a web page", "download"), ("Entry not found", "a server's error message", "download"),
+                ("", "the file is empty", "copy or make it again")])
         {
-            var folder = file.Contains("index", StringComparison.Ordinal) || file.Contains("-of-", StringComparison.Ordinal) ? Sharded() : Llama();
+            var folder = file.Contains("index", StringComparison.Ordinal) || file.Contains("-of-", StringComparison.Ordinal) ? Sharded()
+                : Llama();
             WordLevelTokenizer.Train(["a b"]).Save(folder);
             File.WriteAllText(Path.Combine(folder, file), content);
             void Names(Action read)
@@ -299,11 +310,13 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void IndexWithAShardThatIsNotThere_IsNamed() =>
-        Assert.Contains("model-00003-of-00003.safetensors", Refused(Sharded(map => map["model.norm.weight"] = "model-00003-of-00003.safetensors")), StringComparison.Ordinal);
+        Assert.Contains("model-00003-of-00003.safetensors",
+            Refused(Sharded(map => map["model.norm.weight"] = "model-00003-of-00003.safetensors")), StringComparison.Ordinal);
 
     [Fact]
     public void IndexWithATensorThatTheShardLacks_IsNamed() =>
-        Assert.Contains("model.norm.weight", Refused(Sharded(map => map["model.norm.weight"] = "model-00001-of-00002.safetensors")), StringComparison.Ordinal);
+        Assert.Contains("model.norm.weight", Refused(Sharded(map => map["model.norm.weight"] = "model-00001-of-00002.safetensors")),
+            StringComparison.Ordinal);
 
     [Fact]
     public void ShardWithATensorThatTheIndexLacks_IsNamed() =>
@@ -313,12 +326,14 @@ public sealed class CheckpointTests : IDisposable
     public void TokenizerWithMoreIdsThanEmbeddings_IsRefused()
     {
         var tokenizer = WordLevelTokenizer.Train(["a b c d e f g h"]);
-        var config = new DecoderConfig { VocabularySize = 5, HiddenSize = 8, Layers = 1, Heads = 1, KeyValueHeads = 1, HeadDim = 8, IntermediateSize = 8, MaxPositions = 8 };
+        var config = new DecoderConfig { VocabularySize = 5, HiddenSize = 8, Layers = 1, Heads = 1, KeyValueHeads = 1, HeadDim = 8,
+            IntermediateSize = 8, MaxPositions = 8 };
         var error = Assert.Throws<SlickException>(() => Checkpoint.CheckVocabulary("folder", config, tokenizer));
         Assert.Contains("vocab_size", error.Message, StringComparison.Ordinal);
         Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 500 }, tokenizer);
         // Padding is some hundred embeddings, not some thousand.
-        Assert.Contains("vocab_size", Assert.Throws<SlickException>(() => Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 5000 }, tokenizer)).Message, StringComparison.Ordinal);
+        Assert.Contains("vocab_size", Assert.Throws<SlickException>(() =>
+            Checkpoint.CheckVocabulary("folder", config with { VocabularySize = 5000 }, tokenizer)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -384,7 +399,8 @@ public sealed class CheckpointTests : IDisposable
         {
             var small = Safetensors.Open(path, window);
             // A window smaller than an element, one that ends within one, and one within a page.
-            Assert.True(small.Read("model.layers.0.mlp.up_proj.weight").equal(whole.Read("model.layers.0.mlp.up_proj.weight")).all().item<bool>());
+            Assert.True(small.Read("model.layers.0.mlp.up_proj.weight").equal(whole.Read("model.layers.0.mlp.up_proj.weight")).all()
+                .item<bool>());
         }
         foreach (var dtype in (ScalarType[])[ScalarType.Float16, ScalarType.BFloat16])
         {

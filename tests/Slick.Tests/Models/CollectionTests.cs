@@ -15,7 +15,8 @@ public sealed class CollectionTests
         NativeLibraries.Load();
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 2, IntermediateSize = 64 }.Shape(100), CPU, trainable: false);
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 2, IntermediateSize = 64 }.Shape(100),
+            CPU, trainable: false);
         weights.Initialize(1);
         using var decoder = new Decoder(weights);
         var ids = arange(0, 64, ScalarType.Int64).view(4, 16);

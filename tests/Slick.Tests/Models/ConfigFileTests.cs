@@ -16,7 +16,8 @@ public sealed class ConfigFileTests
         return DecoderConfig.Read(path);
     }
 
-    private static object Meaning(DecoderConfig c) => (string.Join(", ", c.LayerAttentions), c.AttentionScale, c.AttentionSoftCap, c.FinalSoftCap, c.NormEpsilon, c.TiedEmbeddings,
+    private static object Meaning(DecoderConfig c) =>
+        (string.Join(", ", c.LayerAttentions), c.AttentionScale, c.AttentionSoftCap, c.FinalSoftCap, c.NormEpsilon, c.TiedEmbeddings,
         c.Activation, c.Residual, (c.QkvBias, c.OutputBias, c.MlpBias), c.HeadDim, c.PadId);
 
     [Theory]
@@ -35,7 +36,8 @@ public sealed class ConfigFileTests
     [InlineData("llama", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}""", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}}""")]
     [InlineData("mistral", """{"attention_bias": false, "mlp_bias": false, "add_cross_attention": false, "initializer_range": 0.0, "unsloth_fixed": true}""", "{}")]
     [InlineData("llama", """{"pad_token_id": -1}""", """{"pad_token_id": 100}""")]
-    public void TwoForms_MeanTheSame(string type, string one, string other) => Assert.Equal(Meaning(Read(type, other)), Meaning(Read(type, one)));
+    public void TwoForms_MeanTheSame(string type, string one, string other) =>
+        Assert.Equal(Meaning(Read(type, other)), Meaning(Read(type, one)));
 
     [Theory]
     [InlineData("gemma3_text", 0)]

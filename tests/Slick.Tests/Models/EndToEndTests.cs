@@ -23,7 +23,8 @@ public sealed class EndToEndTests
 
     public static TheoryData<string, string> Families() => ArchitectureTests.Models();
 
-    public static TheoryData<string> References() => new("llama-tied", "llama3-rope", "mistral-window", "qwen2", "qwen2-sharded-bf16", "gemma3", "gpt2", "pythia");
+    public static TheoryData<string> References() =>
+        new("llama-tied", "llama3-rope", "mistral-window", "qwen2", "qwen2-sharded-bf16", "gemma3", "gpt2", "pythia");
 
     [Theory]
     [MemberData(nameof(Families))]
@@ -38,12 +39,14 @@ public sealed class EndToEndTests
     [MemberData(nameof(References))]
     public void ReferenceModel_AnswersAndLearnsAsOnePassAQuestionDoes(string name) => All(Shared.Require("reference/models/" + name));
 
-    private static Fact Ask(int id, string question, string answer = "a") => new() { Id = id, Relation = "P17", Split = Split.Train, Subject = "a", Question = question, Answer = answer };
+    private static Fact Ask(int id, string question, string answer = "a") =>
+        new() { Id = id, Relation = "P17", Split = Split.Train, Subject = "a", Question = question, Answer = answer };
 
     // Behind a shared prompt: rows of different lengths, and one row of one token. Without: the same.
     private static readonly (PromptFormat Format, Fact[] Exemplars, Fact[] Questions)[] Cases =
     [
-        (PromptFormat.QuestionAnswer, [Ask(90, "ab c?", "de"), Ask(91, "fg?", "h")], [Ask(1, "ab?"), Ask(2, "ab cdef?"), Ask(3, "bc?"), Ask(4, "ab cde?")]),
+        (PromptFormat.QuestionAnswer, [Ask(90, "ab c?", "de"), Ask(91, "fg?", "h")],
+            [Ask(1, "ab?"), Ask(2, "ab cdef?"), Ask(3, "bc?"), Ask(4, "ab cde?")]),
         (PromptFormat.QuestionAnswer, [Ask(90, "ab c?", "de")], [Ask(5, "a bc?")]),
         (Bare, [], [Ask(6, "abc"), Ask(7, "d"), Ask(8, "ef gh")]),
         (Bare, [], [Ask(9, "k"), Ask(10, "m")]),
@@ -61,7 +64,9 @@ public sealed class EndToEndTests
             var residuals = new List<double>();
             foreach (var (prompts, exemplars, questions) in Cases)
             {
-                var whole = questions.Select(q => Tokenizer.Encode(string.Concat(exemplars.Select(e => prompts.Exemplar(e.Question, e.Answer))) + prompts.Prompt(q.Question))).ToArray();
+                var whole = questions.Select(q =>
+                    Tokenizer.Encode(string.Concat(exemplars.Select(e => prompts.Exemplar(e.Question, e.Answer)))
+                    + prompts.Prompt(q.Question))).ToArray();
                 Answers(decoder, plain, prompts, exemplars, questions, whole, format == ScalarType.Float32);
                 Scores(decoder, exact, prompts, exemplars, questions, whole, format == ScalarType.Float32, residuals);
             }
@@ -76,7 +81,8 @@ public sealed class EndToEndTests
         }
     }
 
-    private static void Answers(Decoder decoder, PlainModel plain, PromptFormat format, Fact[] exemplars, Fact[] questions, int[][] prompts, bool isFp32)
+    private static void Answers(Decoder decoder, PlainModel plain, PromptFormat format, Fact[] exemplars, Fact[] questions,
+        int[][] prompts, bool isFp32)
     {
         using var batch = new PromptBatch(decoder, Tokenizer, format, exemplars, questions, forDrawing: true);
         var drawn = new AnswerTree(decoder, Tokenizer, Options).Draw(batch, 5, TestContext.Current.CancellationToken);
@@ -87,13 +93,16 @@ public sealed class EndToEndTests
             if (isFp32 || lead > 0.5) Assert.Equal(plain.Text(tokens).Trim(), drawn[i].Greedy);
             Assert.Equal(Options.Samples, drawn[i].Sampled.Sum(a => a.Count));
             if (!isFp32) continue;
-            var samples = Enumerable.Range(0, Options.Samples).Select(s => plain.Text(plain.Sample(prompts[i], 5, questions[i].Id, s)).Trim());
-            Assert.Equal(samples.Order(StringComparer.Ordinal), drawn[i].Sampled.SelectMany(a => Enumerable.Repeat(a.Answer, a.Count)).Order(StringComparer.Ordinal));
+            var samples = Enumerable.Range(0, Options.Samples)
+                .Select(s => plain.Text(plain.Sample(prompts[i], 5, questions[i].Id, s)).Trim());
+            Assert.Equal(samples.Order(StringComparer.Ordinal),
+                drawn[i].Sampled.SelectMany(a => Enumerable.Repeat(a.Answer, a.Count)).Order(StringComparer.Ordinal));
         }
     }
 
     // Gold answers: the greedy one where the tokenizer writes it so, of any length up to the cut, and others.
-    private static void Scores(Decoder decoder, PlainModel plain, PromptFormat format, Fact[] exemplars, Fact[] questions, int[][] prompts, bool isFp32, List<double> residuals)
+    private static void Scores(Decoder decoder, PlainModel plain, PromptFormat format, Fact[] exemplars, Fact[] questions, int[][] prompts,
+        bool isFp32, List<double> residuals)
     {
         var golds = prompts.Select((prompt, i) =>
         {
@@ -104,14 +113,16 @@ public sealed class EndToEndTests
         }).ToArray();
         Fact[] facts = [.. questions.Select((q, i) => q with { Answer = golds[i] })];
         var options = Options with { TopK = 101, Temperature = 1 };
-        var found = new ExactEstimator(options, format).Estimate(decoder, Tokenizer, exemplars, facts, 1, TestContext.Current.CancellationToken);
+        var found = new ExactEstimator(options, format)
+            .Estimate(decoder, Tokenizer, exemplars, facts, 1, TestContext.Current.CancellationToken);
         for (var i = 0; i < facts.Length; i++)
         {
             var tokens = Tokenizer.Encode(" " + golds[i]);
             double p = 1;
             for (var t = 0; t < tokens.Length; t++) p *= plain.Shares([.. prompts[i], .. tokens[..t]]).Single(s => s.Id == tokens[t]).P;
             int[] ends = [LetterTokenizer.End, LetterTokenizer.LineFeed, .. decoder.Config.EosIds];
-            if (tokens.Length < options.MaxAnswerTokens) p *= plain.Shares([.. prompts[i], .. tokens]).Where(s => ends.Contains(s.Id)).Sum(s => s.P);
+            if (tokens.Length < options.MaxAnswerTokens) p *= plain.Shares([.. prompts[i], .. tokens]).Where(s => ends.Contains(s.Id))
+                .Sum(s => s.P);
             if (!isFp32)
             {
                 residuals.Add(Math.Log(found[i].SampledCorrect / p) / Math.Sqrt(Math.Min(tokens.Length + 1, options.MaxAnswerTokens)));
@@ -140,11 +151,13 @@ public sealed class EndToEndTests
         var options = new FineTuningOptions { Epochs = 2, BatchExamples = 4, LearningRate = 1e-3, DropoutRate = 0 };
         Fact[] examples = [Ask(1, "ab?", "cd"), Ask(2, "ab cdef?", "k"), Ask(3, "bc?", "xy z"), Ask(4, "q r?", "ab")];
         var found = new List<EpochResult>();
-        FineTuning.Run(start, Tokenizer, PromptFormat.QuestionAnswer, options, examples, examples, 3, 0, null, found.Add, TestContext.Current.CancellationToken);
+        FineTuning.Run(start, Tokenizer, PromptFormat.QuestionAnswer, options, examples, examples, 3, 0, null, found.Add,
+            TestContext.Current.CancellationToken);
         using var weights = start.CopyTrainable();
         using var decoder = new Decoder(weights);
         using var optimizer = new AdamW(weights) { WeightDecay = 0 };
-        var rows = examples.Select(e => (Prompt: Tokenizer.Encode(PromptFormat.QuestionAnswer.Prompt(e.Question)), Gold: Tokenizer.Encode($" {e.Answer}\n"))).ToArray();
+        var rows = examples.Select(e =>
+            (Prompt: Tokenizer.Encode(PromptFormat.QuestionAnswer.Prompt(e.Question)), Gold: Tokenizer.Encode($" {e.Answer}\n"))).ToArray();
         var scored = rows.Sum(r => r.Gold.Length);
         for (var epoch = 1; epoch <= options.Epochs; epoch++)
         {
@@ -154,7 +167,8 @@ public sealed class EndToEndTests
                 using var scope = NewDisposeScope();
                 var ids = tensor([.. prompt.Concat(gold).Select(i => (long)i)], ScalarType.Int64);
                 var logits = decoder.Logits(decoder.Forward(ids.view(1, -1)).Hidden)[0].narrow(0, prompt.Length - 1, gold.Length);
-                var loss = nn.functional.cross_entropy(logits, ids.narrow(0, prompt.Length, gold.Length), reduction: nn.Reduction.Sum).div(scored);
+                var loss = nn.functional.cross_entropy(logits, ids.narrow(0, prompt.Length, gold.Length), reduction: nn.Reduction.Sum)
+                    .div(scored);
                 loss.backward();
                 expected += HostTransfer.Read<float>(loss.to(ScalarType.Float32))[0];
             }

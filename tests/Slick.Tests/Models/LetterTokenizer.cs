@@ -2,7 +2,9 @@ using Slick.Text;
 
 namespace Slick.Tests.Models;
 
-/// <summary>A token a letter, or a letter with the space before it, as real vocabularies have words: 101 ids, as many as the tiny models'.</summary>
+/// <summary>
+/// A token a letter, or a letter with the space before it, as real vocabularies have words: 101 ids, as many as the tiny models'.
+/// </summary>
 /// <param name="joins">True: ".\n" is one token, as for Llama 3 and Qwen.</param>
 internal sealed class LetterTokenizer(bool joins = false) : ITokenizer
 {
@@ -31,7 +33,8 @@ internal sealed class LetterTokenizer(bool joins = false) : ITokenizer
         return [.. ids];
     }
 
-    private static int IndexOf(char letter) => Letters.IndexOf(letter) is >= 0 and var at ? at : throw new ArgumentException($"'{letter}' has no token.");
+    private static int IndexOf(char letter) => Letters.IndexOf(letter) is >= 0 and var at ? at
+        : throw new ArgumentException($"'{letter}' has no token.");
 
     public string Decode(IReadOnlyList<int> ids) => string.Concat(ids.Select(id => id switch
     {

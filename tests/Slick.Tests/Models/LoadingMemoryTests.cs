@@ -14,7 +14,8 @@ public sealed class LoadingMemoryTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "peak memory is read from /proc");
         // 154 MB in bf16, 308 MB as fp32: large beside what else the process does.
-        var config = new DecoderConfig { VocabularySize = 150_000, HiddenSize = 512, Layers = 1, Heads = 4, KeyValueHeads = 4, HeadDim = 128, IntermediateSize = 512, MaxPositions = 64 };
+        var config = new DecoderConfig { VocabularySize = 150_000, HiddenSize = 512, Layers = 1, Heads = 4, KeyValueHeads = 4,
+            HeadDim = 128, IntermediateSize = 512, MaxPositions = 64 };
         var folder = Directory.CreateTempSubdirectory("slick").FullName;
         long size;
         using (var weights = new DecoderWeights(config, CPU, trainable: false, ScalarType.BFloat16))
@@ -22,8 +23,12 @@ public sealed class LoadingMemoryTests
             Checkpoint.Save(folder, weights);
             size = 2 * weights.Flat.numel() * 2;
         }
-        static long Peak() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
-        static long Now() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+        static long Peak() => 1024 * long.Parse(File.ReadLines("/proc/self/status")
+            .First(l => l.StartsWith("VmHWM", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            System.Globalization.CultureInfo.InvariantCulture);
+        static long Now() => 1024 * long.Parse(File.ReadLines("/proc/self/status")
+            .First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            System.Globalization.CultureInfo.InvariantCulture);
         File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
         var before = Now();
         using var loaded = Checkpoint.Load(folder, CPU, trainable: false);

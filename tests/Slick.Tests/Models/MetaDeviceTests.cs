@@ -14,7 +14,9 @@ namespace Slick.Tests.Models;
 /// </summary>
 public sealed class MetaDeviceTests
 {
-    private static readonly DecoderConfig Config = new PreTrainingOptions { HiddenSize = 32, Layers = 2, Heads = 4, KeyValueHeads = 2, IntermediateSize = 64, ContextTokens = 32 }.Shape(50);
+    private static readonly DecoderConfig Config =
+        new PreTrainingOptions { HiddenSize = 32, Layers = 2, Heads = 4, KeyValueHeads = 2, IntermediateSize = 64,
+        ContextTokens = 32 }.Shape(50);
 
     [Fact]
     public void TrainingStep_NeverLooksAtTheHost()

@@ -2,7 +2,10 @@ using Slick.Models;
 
 namespace Slick.Tests.Models;
 
-/// <summary>The settings of published checkpoints, as their config.json has them, are read; the parameters are as many as the model is known to have.</summary>
+/// <summary>
+/// The settings of published checkpoints, as their config.json has them, are read; the parameters are as many as the model is known to
+/// have.
+/// </summary>
 public sealed class OfficialConfigTests
 {
     [Theory]

@@ -23,7 +23,8 @@ internal sealed class PlainModel(Decoder decoder, LetterTokenizer tokenizer, Sam
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
         var (hidden, _) = decoder.Forward(tensor([.. ids.Select(i => (long)i)], ScalarType.Int64).view(1, -1));
-        return known[key] = [.. HostTransfer.Read<float>(decoder.Logits(hidden.select(1, ids.Count - 1)).to(ScalarType.Float32)).Select(v => (double)v)];
+        return known[key] = [.. HostTransfer.Read<float>(decoder.Logits(hidden.select(1, ids.Count - 1)).to(ScalarType.Float32))
+            .Select(v => (double)v)];
     }
 
     /// <summary>Root mean square of all logits seen so far.</summary>
@@ -38,7 +39,8 @@ internal sealed class PlainModel(Decoder decoder, LetterTokenizer tokenizer, Sam
     {
         var logits = Logits(ids);
         var edge = logits.OrderDescending().ElementAt(Math.Min(options.TopK, logits.Length) - 1);
-        var kept = Enumerable.Range(0, logits.Length).Where(i => logits[i] >= edge).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
+        var kept = Enumerable.Range(0, logits.Length).Where(i => logits[i] >= edge).OrderByDescending(i => logits[i]).ThenBy(i => i)
+            .ToArray();
         var weights = kept.Select(i => Math.Exp((logits[i] - logits[kept[0]]) / options.Temperature)).ToArray();
         return [.. kept.Zip(weights, (id, w) => (id, w / weights.Sum()))];
     }
@@ -81,14 +83,17 @@ internal sealed class PlainModel(Decoder decoder, LetterTokenizer tokenizer, Sam
     public string Text(IReadOnlyList<int> tokens) => tokenizer.Decode(tokens).Split('\n')[0];
 
     /// <summary>The probability of all answers with a text, by going through them.</summary>
-    public double Probability(int[] prompt, Predicate<string> isAnswer, Predicate<string> mayBecome) => Sum(prompt, [], isAnswer, mayBecome);
+    public double Probability(int[] prompt, Predicate<string> isAnswer, Predicate<string> mayBecome) =>
+        Sum(prompt, [], isAnswer, mayBecome);
 
     private double Sum(int[] prompt, int[] answer, Predicate<string> isAnswer, Predicate<string> mayBecome)
     {
         var text = tokenizer.Decode(answer);
         // Behind the line's end nothing counts.
-        if (text.Contains('\n', StringComparison.Ordinal) || answer.Length == options.MaxAnswerTokens) return isAnswer(text.Split('\n')[0]) ? 1 : 0;
+        if (text.Contains('\n', StringComparison.Ordinal) || answer.Length == options.MaxAnswerTokens) return isAnswer(text.Split('\n')[0])
+            ? 1 : 0;
         if (!mayBecome(text)) return 0;
-        return Shares([.. prompt, .. answer]).Sum(s => s.P * (IsEnd(s.Id) ? isAnswer(text) ? 1 : 0 : Sum(prompt, [.. answer, s.Id], isAnswer, mayBecome)));
+        return Shares([.. prompt, .. answer])
+            .Sum(s => s.P * (IsEnd(s.Id) ? isAnswer(text) ? 1 : 0 : Sum(prompt, [.. answer, s.Id], isAnswer, mayBecome)));
     }
 }

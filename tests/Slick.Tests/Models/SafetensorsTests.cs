@@ -62,9 +62,11 @@ public sealed class SafetensorsTests : IDisposable
         File.WriteAllBytes(path, File.ReadAllBytes(Path)[..20]);
         Assert.DoesNotContain("delete", Assert.Throws<SlickException>(() => Safetensors.Open(path)).Message, StringComparison.Ordinal);
         File.WriteAllText(System.IO.Path.Combine(_folder, "store", "store.json"), """{"format":1}""");
-        Assert.Contains($"delete its folder {folder} and run again", Assert.Throws<SlickException>(() => Safetensors.Open(path)).Message, StringComparison.Ordinal);
+        Assert.Contains($"delete its folder {folder} and run again", Assert.Throws<SlickException>(() => Safetensors.Open(path)).Message,
+            StringComparison.Ordinal);
         // A user's own folder in the same place.
-        var own = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(_folder, "store", "my-model")).FullName, "model.safetensors");
+        var own = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(_folder, "store", "my-model")).FullName,
+            "model.safetensors");
         File.Copy(path, own);
         Assert.DoesNotContain("delete", Assert.Throws<SlickException>(() => Safetensors.Open(own)).Message, StringComparison.Ordinal);
     }

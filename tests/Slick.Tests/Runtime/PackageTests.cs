@@ -9,11 +9,14 @@ public sealed class PackageTests
     private static async Task<IEnumerable<string>> Packages(string device, string platform)
     {
         var project = Path.Combine(Shared.Repository, "lib", "Slick", "Slick.csproj");
-        var start = new ProcessStartInfo("dotnet", ["msbuild", project, "-getItem:PackageReference", $"-p:TorchDevice={device}", $"-p:TorchPlatform={platform}"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet",
+            ["msbuild", project, "-getItem:PackageReference", $"-p:TorchDevice={device}",
+            $"-p:TorchPlatform={platform}"]) { RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return JsonNode.Parse(output)!["Items"]!["PackageReference"]!.AsArray().Select(p => (string)p!["Identity"]!).Where(p => p.Contains("torch", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal);
+        return JsonNode.Parse(output)!["Items"]!["PackageReference"]!.AsArray().Select(p => (string)p!["Identity"]!)
+            .Where(p => p.Contains("torch", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal);
     }
 
     [Theory]

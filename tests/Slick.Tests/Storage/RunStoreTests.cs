@@ -20,7 +20,8 @@ public sealed class RunStoreTests : IDisposable
     [Fact]
     public void EveryPartOfTheIdentity_ChangesTheKey()
     {
-        var keys = new[] { Stage(), Stage(new(A: 2)), Stage(new(B: 0.25)), Stage(seed: 2), Stage(version: 2), Stage(inputs: "x") }.Select(s => s.Key).ToList();
+        var keys = new[] { Stage(), Stage(new(A: 2)), Stage(new(B: 0.25)), Stage(seed: 2), Stage(version: 2),
+            Stage(inputs: "x") }.Select(s => s.Key).ToList();
         Assert.Equal(keys.Count, keys.Distinct().Count());
         Assert.Equal(Stage().Key, Stage().Key);
     }
@@ -77,7 +78,8 @@ public sealed class RunStoreTests : IDisposable
         using var bothIn = new Barrier(2);
         var threads = Enumerable.Range(0, 2).Select(_ => new Thread(() => Stage().Ensure(scratch =>
         {
-            File.WriteAllText(Path.Combine(scratch, "mine"), Environment.CurrentManagedThreadId.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            File.WriteAllText(Path.Combine(scratch, "mine"),
+                Environment.CurrentManagedThreadId.ToString(System.Globalization.CultureInfo.InvariantCulture));
             bothIn.SignalAndWait();
             return Writes("the same");
         }))).ToList();
@@ -109,7 +111,8 @@ public sealed class RunStoreTests : IDisposable
     {
         var file = Path.Combine(_folder, "file");
         File.WriteAllText(file, "");
-        Assert.Contains(file, Assert.Throws<SlickException>(() => RunStore.Open(Path.Combine(file, "store"))).Message, StringComparison.Ordinal);
+        Assert.Contains(file, Assert.Throws<SlickException>(() => RunStore.Open(Path.Combine(file, "store"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

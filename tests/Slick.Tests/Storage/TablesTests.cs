@@ -68,7 +68,9 @@ public sealed class TablesTests : IDisposable
     public void Csv_IsUtf8WithQuotesWhereNeeded()
     {
         Tables.WriteCsv(Path("t.csv"), Rows);
-        Assert.Equal("Text,Count,Share,Truth,Category\n\"naïve, \"\"quoted\"\"\nline\",-1,0.1,True,MaybeKnown\n,2147483647,NaN,False,Unknown\n", System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path("t.csv"))));
+        Assert.Equal(
+            "Text,Count,Share,Truth,Category\n\"naïve, \"\"quoted\"\"\nline\",-1,0.1,True,MaybeKnown\n,2147483647,NaN,False,Unknown\n",
+            System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path("t.csv"))));
     }
 
     [Fact]
@@ -157,7 +159,9 @@ public sealed class TablesTests : IDisposable
     {
         // Where even root may not make a file.
         if (!Directory.Exists("/proc/self")) Assert.Skip("no /proc on this system");
-        Assert.Contains("cannot be written", Assert.Throws<SlickException>(() => Tables.Write("/proc/self/table.parquet", Rows)).Message, StringComparison.Ordinal);
-        Assert.Contains("--store", Assert.Throws<SlickException>(() => RunStore.Open("/proc/self/store")).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be written", Assert.Throws<SlickException>(() => Tables.Write("/proc/self/table.parquet", Rows)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("--store", Assert.Throws<SlickException>(() => RunStore.Open("/proc/self/store")).Message,
+            StringComparison.Ordinal);
     }
 }

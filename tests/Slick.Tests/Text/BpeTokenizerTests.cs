@@ -79,7 +79,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void UnknownTokenThatIsMissing_IsNamedWhenTheFileIsRead_UnlessNoTextNeedsIt(string unknown)
     {
         var model = $$"""{"unk_token": "{{unknown}}"}""";
-        Assert.Contains("model.unk_token", Assert.Throws<SlickException>(() => Make(Letters("a"), [], model: model)).Message, StringComparison.Ordinal);
+        Assert.Contains("model.unk_token", Assert.Throws<SlickException>(() => Make(Letters("a"), [], model: model)).Message,
+            StringComparison.Ordinal);
         // Without one letter of the alphabet of bytes a text may need it again.
         string[] alphabet = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of((byte)b).ToString())];
         const string bytes = """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}}""";
@@ -138,13 +139,15 @@ public sealed class BpeTokenizerTests : IDisposable
                 int[] ends = [.. range.Split('-').Select(e => Convert.ToInt32(e, 16))];
                 return Enumerable.Range(ends[0], ends[^1] - ends[0] + 1).Select(char.ConvertFromUtf32);
             })];
-        var (classes, decompositions, accents) = (Characters("Combining classes"), Characters("Decompositions"), Characters("StripAccents"));
+        var (classes, decompositions, accents) =
+            (Characters("Combining classes"), Characters("Decompositions"), Characters("StripAccents"));
         Assert.Equal((98, 73, 408), (classes.Count, decompositions.Count, accents.Count));
         foreach (var compatible in (bool[])[false, true])
             foreach (var compose in (bool[])[false, true])
             {
                 Assert.All(decompositions, c => Assert.Equal(c, UnicodeForms.Normalize(c, compatible, compose)));
-                Assert.All(classes, c => Assert.Equal("x\u0345" + c + "\u0334", UnicodeForms.Normalize("x\u0345" + c + "\u0334", compatible, compose)));
+                Assert.All(classes, c => Assert.Equal("x\u0345" + c + "\u0334",
+                    UnicodeForms.Normalize("x\u0345" + c + "\u0334", compatible, compose)));
             }
         foreach (var c in accents)
         {
@@ -179,7 +182,8 @@ public sealed class BpeTokenizerTests : IDisposable
         Read($$"""{"type": "Sequence", "pretokenizers": [{{split}}, {{first.Replace("first", "always", StringComparison.Ordinal)}}]}""");
     }
 
-    // What tokenizers 0.23.2 gives. A match of no length at the beginning of a text goes wrong there, so it is refused when the file is read.
+    // What tokenizers 0.23.2 gives. A match of no length at the beginning of a text goes wrong there, so it is refused when the file is
+    // read.
     [Theory]
     [InlineData(@"(?<=\d)(?=\d)", "123a45", "1-2-3a4-5")]
     [InlineData("(?<=b)", "bab", "b-ab-")]
@@ -198,17 +202,22 @@ public sealed class BpeTokenizerTests : IDisposable
         using var json = JsonDocument.Parse($$$"""{"type": "Replace", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}}}, "content": "-"}""");
         var place = new JsonPlace("tokenizer.json", "normalizer", json.RootElement);
         if (text is not null) Assert.Equal(expected, Normalizers.Read(place)!(text));
-        else Assert.Contains("normalizer.pattern", Assert.Throws<SlickException>(() => Normalizers.Read(place)).Message, StringComparison.Ordinal);
+        else Assert.Contains("normalizer.pattern", Assert.Throws<SlickException>(() => Normalizers.Read(place)).Message,
+            StringComparison.Ordinal);
     }
 
     // What tokenizers 0.23.2 gives where one byte of the euro sign is missing.
     [Theory]
     [InlineData(true, "€é€a", "<0xC3> <0xA9> ? a")]
     [InlineData(true, "€€é", "<0xC3> <0xA9> ?")]
-    [InlineData(true, "éééé€€€€éééééééééa", "<0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
+    [InlineData(true, "éééé€€€€éééééééééa",
+        "<0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> "
+        + "<0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
     [InlineData(false, "€é€a", "<0xC3> <0xA9> ? ? a")]
     [InlineData(false, "€€é", "? <0xC3> <0xA9> ?")]
-    [InlineData(false, "éé€€€€éééééééééééa", "<0xC3> <0xA9> <0xC3> <0xA9> ? ? ? <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
+    [InlineData(false, "éé€€€€éééééééééééa",
+        "<0xC3> <0xA9> <0xC3> <0xA9> ? ? ? <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> "
+        + "<0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> <0xC3> <0xA9> ? a")]
     public void Unknown_WaitsBehindBytes_WhereSomeAreMissing(bool fuse, string text, string expected)
     {
         string[] v = [.. Letters("a", "?"), .. Enumerable.Range(0, 256).Where(b => b != 0xE2).Select(b => $"<0x{b:X2}>")];
@@ -300,7 +309,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("[[a-c]\u4E00-\u4E10]+", "xb\u4E05y", "x|b\u4E05|y")]
     [InlineData("\U0001F600+", "a\U0001F600\U0001F600\U0001F601b", "a|\U0001F600\U0001F600|\U0001F601b")]
     [InlineData("[\U0001F600-\U0001F64F]", "a\U0001F600\U0001F650\u00A6\u00A9", "a|\U0001F600|\U0001F650\u00A6\u00A9")]
-    [InlineData("[A\U00010400-\U0001044F]+", "\U00010400A\U00010428\u0531\u00C0\U00010450\u0561", "\U00010400A\U00010428|\u0531\u00C0\U00010450\u0561")]
+    [InlineData("[A\U00010400-\U0001044F]+", "\U00010400A\U00010428\u0531\u00C0\U00010450\u0561",
+        "\U00010400A\U00010428|\u0531\u00C0\U00010450\u0561")]
     [InlineData("[\u24B6-\u24E9\u0800-\u4E00]+", "\u24B6\U0001F130\u0900", "\u24B6|\U0001F130|\u0900")]
     [InlineData(@"\w+", "\U0001F130a\u0482\U0001F14A", "\U0001F130a|\u0482\U0001F14A")]
     [InlineData("[^\U0001F130]+", "\U0001F130\U0001F131a", "\U0001F130|\U0001F131a")]
@@ -367,7 +377,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Patterns_ThatDotNetReadsDifferently_AreRefused(string pattern)
     {
         var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated"}}""";
-        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message, StringComparison.Ordinal);
+        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -531,14 +542,16 @@ public sealed class BpeTokenizerTests : IDisposable
             Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
         }
         // The letter of a byte: GPT-2's printable ones stand for themselves, the others follow U+0100.
-        static string Byte(int b) => b is >= 33 and <= 126 or >= 161 and <= 172 or >= 174 ? ((char)b).ToString() : ((char)(256 + Enumerable.Range(0, b).Count(o => o is not (>= 33 and <= 126 or >= 161 and <= 172 or >= 174)))).ToString();
+        static string Byte(int b) => b is >= 33 and <= 126 or >= 161 and <= 172 or >= 174 ? ((char)b).ToString()
+            : ((char)(256 + Enumerable.Range(0, b).Count(o => o is not (>= 33 and <= 126 or >= 161 and <= 172 or >= 174)))).ToString();
     }
 
     [Fact]
     public void ManyThreads_EncodeAsOne()
     {
         var tokenizer = TokenizerJson.Read(Shared.Require("reference/tokenizers/llama3/tokenizer.json"));
-        var texts = File.ReadLines(Shared.Require("reference/tokenizers/llama3/golden.jsonl")).Select(l => JsonNode.Parse(l)!["text"]!.GetValue<string>()).ToArray();
+        var texts = File.ReadLines(Shared.Require("reference/tokenizers/llama3/golden.jsonl"))
+            .Select(l => JsonNode.Parse(l)!["text"]!.GetValue<string>()).ToArray();
         var alone = texts.Select(t => tokenizer.Encode(t)).ToArray();
         var fresh = TokenizerJson.Read(Shared.Require("reference/tokenizers/llama3/tokenizer.json"));
         var together = new int[4 * texts.Length][];
@@ -643,7 +656,8 @@ public sealed class BpeTokenizerTests : IDisposable
         var path = Path.Combine(folder, "tokenizer.json");
         Make(["a"], []);
         File.WriteAllText(path, File.ReadAllText(path).TrimEnd('}') + """}, "normalizer": {"type": "Prepend", "prepend": "\uD800"}}""");
-        Assert.Contains("normalizer.prepend", Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("normalizer.prepend", Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -705,7 +719,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void ManyMarks_AreOrderedInTime()
     {
         var marks = string.Concat(Enumerable.Repeat("\u0301\u0323", 50_000));
-        Assert.Equal("\u1EA1" + new string('\u0323', 49_999) + new string('\u0301', 50_000), UnicodeForms.Normalize("a" + marks, compatible: false, compose: true));
+        Assert.Equal("\u1EA1" + new string('\u0323', 49_999) + new string('\u0301', 50_000),
+            UnicodeForms.Normalize("a" + marks, compatible: false, compose: true));
     }
 
     [Fact]
@@ -735,8 +750,10 @@ public sealed class BpeTokenizerTests : IDisposable
         Assert.Equal("fi 1\u20442 \u1100\u1161", UnicodeForms.Normalize("\uFB01 \u00BD \uAC00", compatible: true, compose: false));
         Assert.Equal("A\u030A", UnicodeForms.Normalize("\u212B", compatible: false, compose: false));
         // Marks by class (230, 220, 230, 220), those of one class in their order; many of them in no more time than it takes to sort them.
-        Assert.Equal("a\u0323\u0330\u0301\u0307b\u0323", UnicodeForms.Normalize("a\u0301\u0323\u0307\u0330b\u0323", compatible: false, compose: false));
+        Assert.Equal("a\u0323\u0330\u0301\u0307b\u0323",
+            UnicodeForms.Normalize("a\u0301\u0323\u0307\u0330b\u0323", compatible: false, compose: false));
         var marks = string.Concat(Enumerable.Repeat("\u0301\u0323", 200_000));
-        Assert.Equal(new string('\u0323', 200_000) + new string('\u0301', 200_000), UnicodeForms.Normalize(marks, compatible: false, compose: false));
+        Assert.Equal(new string('\u0323', 200_000) + new string('\u0301', 200_000),
+            UnicodeForms.Normalize(marks, compatible: false, compose: false));
     }
 }

@@ -76,14 +76,17 @@ public sealed class TokenizerSettingsTests : IDisposable
         string Decoder(string entries) => $$$"""{"added_tokens_decoder": {{{{entries}}}}}""";
         const string Agrees = "\"5\": {\"content\": \"<x>\", \"rstrip\": false, " + Token;
         Assert.Equal("0 5 3 1", Encode("a<x> b", Config(Decoder(Agrees))));
-        Assert.Equal("0 5 1", Encode("a<x> b", Config(Decoder(Agrees.Replace("\"rstrip\": false", "\"rstrip\": true", StringComparison.Ordinal)))));
+        Assert.Equal("0 5 1", Encode("a<x> b",
+            Config(Decoder(Agrees.Replace("\"rstrip\": false", "\"rstrip\": true", StringComparison.Ordinal)))));
         const string New = "\"6\": {\"content\": \"<y>\", \"rstrip\": false, " + Token;
         Assert.Equal("0 6 1", Encode("a<y>b", Config(Decoder(Agrees + ", " + New))));
         Assert.Equal("0 6 1", Encode("a<y>b", Config(Decoder(New))));
         // A token of the vocabulary is cut out from now on.
         Assert.Equal("0 1", Encode("ab", Config(Decoder("\"1\": {\"content\": \"b\", \"special\": true}"))));
-        IsRefused("tokenizer_config.json", "added_tokens_decoder['9']", "{}", Config(Decoder(New.Replace("\"6\"", "\"9\"", StringComparison.Ordinal))));
-        IsRefused("tokenizer_config.json", "added_tokens_decoder['six']", "{}", Config(Decoder(New.Replace("\"6\"", "\"six\"", StringComparison.Ordinal))));
+        IsRefused("tokenizer_config.json", "added_tokens_decoder['9']", "{}",
+            Config(Decoder(New.Replace("\"6\"", "\"9\"", StringComparison.Ordinal))));
+        IsRefused("tokenizer_config.json", "added_tokens_decoder['six']", "{}",
+            Config(Decoder(New.Replace("\"6\"", "\"six\"", StringComparison.Ordinal))));
     }
 
     [Theory]
@@ -127,7 +130,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     public void MistralsExpression_IsMendedWhereTransformersMendsIt(string? config, bool fix, int tokens, string expected)
     {
         // "aB" is one word to the expression that was wrong, two to the other.
-        var model = new JsonObject { ["type"] = "BPE", ["vocab"] = new JsonObject { ["a"] = 2, ["B"] = 1, ["aB"] = 3 }, ["merges"] = new JsonArray("a B") };
+        var model = new JsonObject { ["type"] = "BPE", ["vocab"] = new JsonObject { ["a"] = 2, ["B"] = 1, ["aB"] = 3 },
+            ["merges"] = new JsonArray("a B") };
         for (var i = 4; i <= tokens; i++) model["vocab"]![$"token{i}"] = i;
         const string Wrong = """{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\p{L}+"}, "behavior": "Isolated"}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}""";
         var parts = $$"""{"added_tokens": [], "pre_tokenizer": {{Wrong}}, "model": {{model.ToJsonString()}}}""";

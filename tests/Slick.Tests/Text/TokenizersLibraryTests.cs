@@ -17,9 +17,12 @@ public sealed class TokenizersLibraryTests : IDisposable
     // The classes of characters that tokenizers treat differently, and those that Unicode changed after version 9.
     private static readonly string[] Characters =
     [
-        .. Enumerable.Range(0x20, 0x5F).Select(char.ConvertFromUtf32), " ", " ", " ", "  ", "\n", "\r\n", "\t", "\u00A0", "\u3000", "\u00E9", "e\u0301", "\u00E4", "\u00DF", "\u0130", "\u03A3",
-        "\u0628", "\u064E", "\u0650", "\u0651", "\u08D3", "\u08E3", "\u0B82", "\u0C3C", "\u1CF2", "\u0345", "\u0334", "\u0660", "\u00B2", "\u00BD", "\u2167", "\u24B6", "\u4E00", "\u3042", "\uAC00", "\u1100\u1161",
-        "\u2019", "\u201C", "\u2026", "\u20AC", "\uFB01", "\u32FF", "\u337E", "\uFFFD", "\u200D", "\uFE0F", "\U00010400", "\U0001F130", "\U0001F600", "\U0001F3FB", "\U0001D400", "\U00020000", "\U00011938", "\U000E0101",
+        .. Enumerable.Range(0x20, 0x5F).Select(char.ConvertFromUtf32), " ", " ", " ", "  ", "\n", "\r\n", "\t", "\u00A0", "\u3000",
+            "\u00E9", "e\u0301", "\u00E4", "\u00DF", "\u0130", "\u03A3",
+        "\u0628", "\u064E", "\u0650", "\u0651", "\u08D3", "\u08E3", "\u0B82", "\u0C3C", "\u1CF2", "\u0345", "\u0334", "\u0660", "\u00B2",
+            "\u00BD", "\u2167", "\u24B6", "\u4E00", "\u3042", "\uAC00", "\u1100\u1161",
+        "\u2019", "\u201C", "\u2026", "\u20AC", "\uFB01", "\u32FF", "\u337E", "\uFFFD", "\u200D", "\uFE0F", "\U00010400", "\U0001F130",
+            "\U0001F600", "\U0001F3FB", "\U0001D400", "\U00020000", "\U00011938", "\U000E0101",
     ];
 
     private const string LastSplit = """
@@ -52,7 +55,8 @@ public sealed class TokenizersLibraryTests : IDisposable
     [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}}""")] // as Gemma's
     public void ByteFallback_IsAsInTheLibrary(string parts)
     {
-        string[] vocabulary = ["<unk>", .. Enumerable.Range(0, 256).Select(b => FormattableString.Invariant($"<0x{b:X2}>")), "\u2581", "\uFFFD", .. Enumerable.Range(0x21, 0x5E).Select(char.ConvertFromUtf32)];
+        string[] vocabulary = ["<unk>", .. Enumerable.Range(0, 256).Select(b => FormattableString.Invariant($"<0x{b:X2}>")), "\u2581",
+            "\uFFFD", .. Enumerable.Range(0x21, 0x5E).Select(char.ConvertFromUtf32)];
         const string Decoder = """{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""";
         var json = JsonNode.Parse(parts)!;
         json["decoder"] = JsonNode.Parse(Decoder);
@@ -71,13 +75,16 @@ public sealed class TokenizersLibraryTests : IDisposable
     private void Compare(string[] alphabet, Func<string, string> written, string parts, string model)
     {
         var random = new Random(17);
-        string Text() => string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ => random.Next(3) == 0 ? "then in the ".Substring(random.Next(6), random.Next(1, 6)) : Characters[random.Next(Characters.Length)]));
+        string Text() => string.Concat(Enumerable.Range(0, random.Next(40))
+            .Select(_ => random.Next(3) == 0 ? "then in the ".Substring(random.Next(6), random.Next(1, 6))
+            : Characters[random.Next(Characters.Length)]));
         var vocabulary = alphabet.ToList();
         var merges = new List<string[]>();
         for (var tries = 0; tries < 3000 && merges.Count < 300; tries++)
         {
             var sample = written(Text());
-            var parts2 = vocabulary.Where(t => !t.StartsWith("<", StringComparison.Ordinal) && sample.Contains(t, StringComparison.Ordinal)).ToList();
+            var parts2 = vocabulary.Where(t => !t.StartsWith("<", StringComparison.Ordinal) && sample.Contains(t, StringComparison.Ordinal))
+                .ToList();
             if (parts2.Count == 0) continue;
             var left = parts2[random.Next(parts2.Count)];
             var behind = sample.IndexOf(left, StringComparison.Ordinal) + left.Length;
@@ -91,7 +98,8 @@ public sealed class TokenizersLibraryTests : IDisposable
         foreach (var (key, value) in JsonNode.Parse(parts)!.AsObject()) json[key] = value?.DeepClone();
         json["model"] = new JsonObject
         {
-            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null, ["fuse_unk"] = false, ["byte_fallback"] = false, ["ignore_merges"] = false,
+            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null,
+                ["end_of_word_suffix"] = null, ["fuse_unk"] = false, ["byte_fallback"] = false, ["ignore_merges"] = false,
             ["vocab"] = new JsonObject(vocabulary.Select((t, i) => KeyValuePair.Create<string, JsonNode?>(t, i))),
             ["merges"] = JsonSerializer.SerializeToNode(merges),
         };
@@ -104,7 +112,8 @@ public sealed class TokenizersLibraryTests : IDisposable
         {
             var text = Text();
             var ids = library.Encode(text);
-            Assert.True(ids.Select(id => (int)id).SequenceEqual(ours.Encode(text)), JsonSerializer.Serialize(text) + ": " + string.Join(' ', ours.Encode(text)) + " instead of " + string.Join(' ', ids));
+            Assert.True(ids.Select(id => (int)id).SequenceEqual(ours.Encode(text)),
+                JsonSerializer.Serialize(text) + ": " + string.Join(' ', ours.Encode(text)) + " instead of " + string.Join(' ', ids));
             Assert.Equal(library.Decode(ids), ours.Decode([.. ids.Select(id => (int)id)]));
         }
     }

@@ -13,14 +13,17 @@ public sealed class FineTuningTests
 {
     private static readonly FineTuningOptions Options = new() { Epochs = 6, LearningRate = 1e-3, BatchExamples = 8 };
 
-    private static List<EpochResult> Run(int seed = 5, int epochUpdates = 0, string? scratch = null, CancellationTokenSource? stop = null, Action<EpochResult>? seen = null)
+    private static List<EpochResult> Run(int seed = 5, int epochUpdates = 0, string? scratch = null, CancellationTokenSource? stop = null,
+        Action<EpochResult>? seen = null)
     {
         var folder = SmokeStudy.Result.Bases[0].Folder;
         using var start = Checkpoint.Load(folder, CPU, trainable: false);
         var facts = SmokeStudy.Result.Bases[0].Facts;
         var results = new List<EpochResult>();
-        FineTuning.Run(start, TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")), PromptFormat.QuestionAnswer, Options, [.. facts.Where(f => f.Split == Split.Train).Take(40)],
-            [.. facts.Where(f => f.Split != Split.Train).Take(60), .. facts.Where(f => f.Split == Split.Train).Take(40)], seed, epochUpdates, scratch, r => { results.Add(r); seen?.Invoke(r); }, stop?.Token ?? TestContext.Current.CancellationToken);
+        FineTuning.Run(start, TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")), PromptFormat.QuestionAnswer, Options,
+            [.. facts.Where(f => f.Split == Split.Train).Take(40)],
+            [.. facts.Where(f => f.Split != Split.Train).Take(60), .. facts.Where(f => f.Split == Split.Train).Take(40)], seed,
+                epochUpdates, scratch, r => { results.Add(r); seen?.Invoke(r); }, stop?.Token ?? TestContext.Current.CancellationToken);
         return results;
     }
 
@@ -79,6 +82,7 @@ public sealed class FineTuningTests
     {
         var counts = new List<long>();
         Run(seen: _ => counts.Add(HostTransfer.Count));
-        Assert.All(counts.Skip(1).Zip(counts), p => Assert.True(p.First - p.Second <= 2, $"{p.First - p.Second} transfers in an epoch of 5 steps"));
+        Assert.All(counts.Skip(1).Zip(counts), p =>
+            Assert.True(p.First - p.Second <= 2, $"{p.First - p.Second} transfers in an epoch of 5 steps"));
     }
 }

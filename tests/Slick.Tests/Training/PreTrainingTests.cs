@@ -26,10 +26,12 @@ public sealed class PreTrainingTests : IDisposable
         return [.. Enumerable.Range(0, 12 * 64 + 30).Select(_ => random.Next(25))];
     }
 
-    private float[] Train(string scratch, Action<double>? seen = null, PreTrainingOptions? options = null, CancellationTokenSource? stop = null)
+    private float[] Train(string scratch, Action<double>? seen = null, PreTrainingOptions? options = null,
+        CancellationTokenSource? stop = null)
     {
         Directory.CreateDirectory(Path.Combine(_folder, scratch));
-        using var weights = PreTraining.Run(options ?? Options, 25, Words, 7, CPU, Path.Combine(_folder, scratch), "pre-training", new Watch(seen), stop?.Token ?? TestContext.Current.CancellationToken);
+        using var weights = PreTraining.Run(options ?? Options, 25, Words, 7, CPU, Path.Combine(_folder, scratch), "pre-training",
+            new Watch(seen), stop?.Token ?? TestContext.Current.CancellationToken);
         return weights.Flat.detach().data<float>().ToArray();
     }
 
@@ -63,7 +65,8 @@ public sealed class PreTrainingTests : IDisposable
     [Fact]
     public void LossThatExplodes_StopsWithTheOption()
     {
-        var e = Assert.Throws<DivergedException>(() => Train("exploded", options: Options with { LearningRate = 1, WeightDecay = 0, ClipNorm = 1e6 }));
+        var e = Assert.Throws<DivergedException>(() =>
+            Train("exploded", options: Options with { LearningRate = 1, WeightDecay = 0, ClipNorm = 1e6 }));
         Assert.Contains("lower preTraining.learningRate = 1.", e.Message, StringComparison.Ordinal);
     }
 }

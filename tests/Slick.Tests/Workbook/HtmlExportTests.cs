@@ -14,12 +14,14 @@ public sealed class HtmlExportTests : IDisposable
     public void Dispose() => _books.Dispose();
 
     private string Page(params NotebookCell[] cells) =>
-        HtmlExport.ToHtml(NotebookRunner.Run(Notebook.Load(_books.Write("page.ipynb", cells)), cancel: TestContext.Current.CancellationToken).Notebook);
+        HtmlExport.ToHtml(NotebookRunner.Run(Notebook.Load(_books.Write("page.ipynb", cells)),
+            cancel: TestContext.Current.CancellationToken).Notebook);
 
     [Fact]
     public void Page_HoldsProseCodeOutputsAndContents()
     {
-        var page = Page(NotebookCell.Markdown("m", "# Facts & labels\n\n| a | b |\n|---|---|\n| 1 | 2 |"), NotebookCell.Code("c", "// why\nvar s = \"<x>\";\nConsole.WriteLine(s);\ns.Length + 38"));
+        var page = Page(NotebookCell.Markdown("m", "# Facts & labels\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
+            NotebookCell.Code("c", "// why\nvar s = \"<x>\";\nConsole.WriteLine(s);\ns.Length + 38"));
         Assert.Contains("<title>Facts &amp; labels</title>", page, StringComparison.Ordinal);
         Assert.Contains("<td>2</td>", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"k\">var</span>", page, StringComparison.Ordinal);
@@ -35,7 +37,9 @@ public sealed class HtmlExportTests : IDisposable
     public void Page_NeedsNoNetwork()
     {
         File.WriteAllBytes(Path.Combine(_books.Folder, "dot.png"), [1, 2, 3]);
-        var page = Page(NotebookCell.Markdown("m", "![dot](dot.png) ![far](https://example.org/far.png) [paper](https://arxiv.org/abs/2405.05904)"), NotebookCell.Code("c", "new { a = 1 }"));
+        var page = Page(NotebookCell.Markdown("m",
+            "![dot](dot.png) ![far](https://example.org/far.png) [paper](https://arxiv.org/abs/2405.05904)"),
+            NotebookCell.Code("c", "new { a = 1 }"));
         Assert.Contains("src=\"data:image/png;base64,AQID\"", page, StringComparison.Ordinal);
         Assert.DoesNotMatch("src\\s*=\\s*[\"']?(http|//)", page);
         Assert.DoesNotMatch("<link[^>]+href|@import|url\\(", page);
@@ -45,7 +49,9 @@ public sealed class HtmlExportTests : IDisposable
     public void Plotly_IsInThePageOnce_WhereACellNeedsIt()
     {
         var chart = "new System.Text.StringBuilder(\"<script>Plotly.newPlot('x', [])</script>\")";
-        var register = "Microsoft.DotNet.Interactive.Formatting.Formatter.Register<System.Text.StringBuilder>(b => b.ToString(), \"text/html\");\nMicrosoft.DotNet.Interactive.Formatting.Formatter.SetPreferredMimeTypesFor(typeof(System.Text.StringBuilder), \"text/html\");";
+        var register =
+            "Microsoft.DotNet.Interactive.Formatting.Formatter.Register<System.Text.StringBuilder>(b => b.ToString(), "
+            + "\"text/html\");\nMicrosoft.DotNet.Interactive.Formatting.Formatter.SetPreferredMimeTypesFor(typeof(System.Text.StringBuilder), \"text/html\");";
         try
         {
             var page = Page(NotebookCell.Code("r", register), NotebookCell.Code("c", chart), NotebookCell.Code("d", chart));
@@ -62,7 +68,8 @@ public sealed class HtmlExportTests : IDisposable
     [Fact]
     public void FailedCell_IsShown_AndTheRestIsNotRun()
     {
-        var page = Page(NotebookCell.Code("a", "throw new InvalidOperationException(\"no <luck>\");"), NotebookCell.Code("b", "1"), NotebookCell.Code("c", "2"));
+        var page = Page(NotebookCell.Code("a", "throw new InvalidOperationException(\"no <luck>\");"), NotebookCell.Code("b", "1"),
+            NotebookCell.Code("c", "2"));
         Assert.Contains("InvalidOperationException: no &lt;luck&gt;", page, StringComparison.Ordinal);
         Assert.Equal(2, page.Split("<p class=\"not-run\">not run</p>").Length - 1);
     }

@@ -22,9 +22,11 @@ public sealed class KernelCellTests : IDisposable
     [Fact]
     public void Outputs_StandInTheOrderInWhichTheyCame()
     {
-        var cell = Cells("Console.Write(\"a\");\nConsole.WriteLine(\"b\");\nConsole.Error.Write(\"e\");\ndisplay(1);\nHTML(\"<b>x</b>\").Display();\nConsole.WriteLine(\"c\");\n\"end\"")[0];
+        var cell =
+            Cells("Console.Write(\"a\");\nConsole.WriteLine(\"b\");\nConsole.Error.Write(\"e\");\ndisplay(1);\nHTML(\"<b>x</b>\").Display();\nConsole.WriteLine(\"c\");\n\"end\"")[0];
         Assert.Equal("stdout stderr display_data display_data stdout execute_result", Workbooks.Kinds(cell));
-        Assert.Equal("ab\n", Workbooks.Stream(new NotebookCell(new JsonObject { ["cell_type"] = "code", ["outputs"] = new JsonArray(cell.Outputs[0]!.DeepClone()) }, 1)));
+        Assert.Equal("ab\n", Workbooks.Stream(
+            new NotebookCell(new JsonObject { ["cell_type"] = "code", ["outputs"] = new JsonArray(cell.Outputs[0]!.DeepClone()) }, 1)));
         Assert.Equal("<b>x</b>", (string?)cell.Outputs[3]!["data"]!["text/html"]![0]);
         Assert.Equal("end", Workbooks.Text(cell));
     }
@@ -50,7 +52,8 @@ public sealed class KernelCellTests : IDisposable
     [Fact]
     public void OtherKernels_AndValues_Work()
     {
-        var cells = Cells("#!html\n<b>bold</b>", "#!markdown\n# Title", "#!value --name note\nsome text", "#!set --value @value:note --name fromNote\nfromNote.Length", "var n = 5;\n#!who");
+        var cells = Cells("#!html\n<b>bold</b>", "#!markdown\n# Title", "#!value --name note\nsome text",
+            "#!set --value @value:note --name fromNote\nfromNote.Length", "var n = 5;\n#!who");
         Assert.Contains("<b>bold</b>", (string?)cells[0].Outputs[0]!["data"]!["text/html"]![0], StringComparison.Ordinal);
         Assert.Equal("# Title", Workbooks.Text(cells[1]));
         Assert.Equal("9", Workbooks.Text(cells[3]));
@@ -64,7 +67,8 @@ public sealed class KernelCellTests : IDisposable
         cell.Json["metadata"]!["polyglot_notebook"] = new JsonObject { ["kernelName"] = "html" };
         var run = NotebookRunner.Run(Notebook.Load(_books.Write("h.ipynb", cell)), cancel: TestContext.Current.CancellationToken);
         Assert.Null(run.Failure);
-        Assert.Contains("<i>x</i>", run.Notebook.Cells[0].Outputs.ToJsonString().Replace("\\u003C", "<", StringComparison.Ordinal).Replace("\\u003E", ">", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("<i>x</i>", run.Notebook.Cells[0].Outputs.ToJsonString().Replace("\\u003C", "<", StringComparison.Ordinal)
+            .Replace("\\u003E", ">", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,9 +119,11 @@ public sealed class KernelCellTests : IDisposable
     public void VariablesBeforeAThrow_Stay()
     {
         using var session = new KernelSession(_books.Folder);
-        var record = new NotebookRecord(Notebook.Load(_books.Write("k.ipynb", NotebookCell.Code("a", "x"), NotebookCell.Code("b", "x"))), new Dictionary<string, string>());
+        var record = new NotebookRecord(Notebook.Load(_books.Write("k.ipynb", NotebookCell.Code("a", "x"), NotebookCell.Code("b", "x"))),
+            new Dictionary<string, string>());
         record.Start(0, 1);
-        Assert.NotNull(session.Run("var kept = 41;\nthrow new Exception();", "csharp", record.CellPath(0), record, TestContext.Current.CancellationToken));
+        Assert.NotNull(session.Run("var kept = 41;\nthrow new Exception();", "csharp", record.CellPath(0), record,
+            TestContext.Current.CancellationToken));
         record.Start(1, 2);
         Assert.Null(session.Run("kept + 1", "csharp", record.CellPath(1), record, TestContext.Current.CancellationToken));
         record.End();
@@ -129,14 +135,18 @@ public sealed class KernelCellTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(_books.Folder, "sub"));
         File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "var fromLib = 7;");
-        var cells = Cells("Environment.CurrentDirectory = \"sub\";", "#load \"lib.csx\"\n#r \"../lib/elsewhere/Slick.Core.dll\"\nfromLib + System.IO.Path.GetFileName(Environment.CurrentDirectory)", "var zero = 0;");
+        var cells = Cells("Environment.CurrentDirectory = \"sub\";",
+            "#load \"lib.csx\"\n#r \"../lib/elsewhere/Slick.Core.dll\"\nfromLib + "
+            + "System.IO.Path.GetFileName(Environment.CurrentDirectory)", "var zero = 0;");
         Assert.Equal("7sub", Workbooks.Text(cells[1]));
     }
 
     [Fact]
     public void ChartOfPlotlyNet_DrawsWithoutANetwork()
     {
-        var cell = Cells("var trace = new Plotly.NET.Trace(\"scatter\");\ntrace.SetProperty(\"y\", new[] { 3.0, 4.0 });\nPlotly.NET.GenericChart.ofTraceObject(true, trace)")[0];
+        var cell =
+            Cells("var trace = new Plotly.NET.Trace(\"scatter\");\ntrace.SetProperty(\"y\", new[] { 3.0, 4.0 "
+            + "});\nPlotly.NET.GenericChart.ofTraceObject(true, trace)")[0];
         var html = string.Concat(Workbooks.Value(cell)!["text/html"]!.AsArray().Select(l => (string?)l));
         Assert.Contains("Plotly.newPlot", html, StringComparison.Ordinal);
         Assert.DoesNotContain("http", html, StringComparison.Ordinal);
@@ -153,7 +163,8 @@ public sealed class KernelCellTests : IDisposable
         Assert.Equal((2, ""), (failure.Line, failure.Error.Kind));
         Assert.StartsWith("#r \"nuget: CsvHelper\" is not supported by slick run", failure.Error.Message, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "#r \"nuget: CsvHelper\"\n");
-        Assert.Contains("\"nuget: CsvHelper\" is not supported", _books.Run("#load \"lib.csx\"").Failure!.Error.Message, StringComparison.Ordinal);
+        Assert.Contains("\"nuget: CsvHelper\" is not supported", _books.Run("#load \"lib.csx\"").Failure!.Error.Message,
+            StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "#r \"nuget: ScottPlot\"\nvar own = typeof(ScottPlot.Plot).Name;\n");
         Assert.Equal("Plot", Workbooks.Text(Cells("#load \"lib.csx\"\nown")[0]));
     }

@@ -19,7 +19,8 @@ public sealed class LanguageTests : IDisposable
         var cell = NotebookCell.Code("c", code);
         cell.Json["metadata"] = JsonNode.Parse(cellMetadata);
         var path = _books.Write("l.ipynb", NotebookCell.Code("a", "System.IO.File.WriteAllText(\"ran\", \"\");"), cell);
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"metadata\": {},\n \"nbformat\"", $"\"metadata\": {metadata},\n \"nbformat\"", StringComparison.Ordinal));
+        File.WriteAllText(path, File.ReadAllText(path)
+            .Replace("\"metadata\": {},\n \"nbformat\"", $"\"metadata\": {metadata},\n \"nbformat\"", StringComparison.Ordinal));
         var notebook = Notebook.Load(path);
         Assert.Equal(JsonNode.Parse(metadata)!.ToJsonString(), JsonNode.Parse(notebook.ToJson())!["metadata"]!.ToJsonString());
         var failure = NotebookRunner.Run(notebook, cancel: TestContext.Current.CancellationToken).Failure;
@@ -38,7 +39,9 @@ public sealed class LanguageTests : IDisposable
     public void CellInAnotherLanguage_IsRefusedBeforeAnythingIsRun(string metadata, string language)
     {
         var failure = Failure(metadata, "var x = 7 / 2;")!;
-        Assert.Equal($"l.ipynb: cell 2: the cell is in {language}, which slick run does not run; it runs C#, HTML, Markdown, SQL and #!value.", failure.ToString());
+        Assert.Equal(
+            $"l.ipynb: cell 2: the cell is in {language}, which slick run does not run; it runs C#, HTML, Markdown, SQL and #!value.",
+            failure.ToString());
     }
 
     [Theory]
@@ -52,20 +55,25 @@ public sealed class LanguageTests : IDisposable
     public void CellsThatCanBeRun_AreRun(string metadata, string code) => Assert.Null(Failure(metadata, code)?.ToString());
 
     [Theory]
-    [InlineData("{\"kernelspec\": {\"name\": \"python3\", \"language\": \"python\"}, \"language_info\": {\"name\": \"python\"}}", "Python (kernelspec python3)")]
+    [InlineData("{\"kernelspec\": {\"name\": \"python3\", \"language\": \"python\"}, \"language_info\": {\"name\": \"python\"}}",
+        "Python (kernelspec python3)")]
     [InlineData("{\"kernelspec\": {\"name\": \".net-fsharp\", \"language\": \"F#\"}}", "F# (kernelspec .net-fsharp)")]
     [InlineData("{\"kernelspec\": {\"name\": \".net-powershell\"}}", "PowerShell (kernelspec .net-powershell)")]
     [InlineData("{\"kernelspec\": {\"name\": \"julia-1.10\", \"language\": \"julia\"}}", "julia (kernelspec julia-1.10)")]
     [InlineData("{\"language_info\": {\"name\": \"python\"}}", "Python (language_info)")]
-    [InlineData("{\"kernelspec\": {\"name\": \".net-csharp\"}, \"polyglot_notebook\": {\"kernelInfo\": {\"defaultKernelName\": \"fsharp\"}}}", "F# (its default kernel)")]
+    [InlineData(
+        "{\"kernelspec\": {\"name\": \".net-csharp\"}, \"polyglot_notebook\": {\"kernelInfo\": {\"defaultKernelName\": \"fsharp\"}}}",
+        "F# (its default kernel)")]
     public void NotebookInAnotherLanguage_IsRefused(string metadata, string language)
     {
         var failure = Failure("{}", "1", metadata)!;
-        Assert.StartsWith($"l.ipynb: cell 1: the notebook is in {language}, which slick run does not run", failure.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith($"l.ipynb: cell 1: the notebook is in {language}, which slick run does not run", failure.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("{\"kernelspec\": {\"name\": \".net-csharp\", \"language\": \"C#\"}, \"language_info\": {\"name\": \"polyglot-notebook\"}}")]
+    [InlineData(
+        "{\"kernelspec\": {\"name\": \".net-csharp\", \"language\": \"C#\"}, \"language_info\": {\"name\": \"polyglot-notebook\"}}")]
     [InlineData("{\"kernelspec\": {\"name\": \"our-own\", \"language\": \"C#\"}}")]
     [InlineData("{\"language_info\": {\"name\": \"C#\"}}")]
     [InlineData("{\"kernelspec\": \"odd\", \"language_info\": 5, \"polyglot_notebook\": []}")]
@@ -106,7 +114,8 @@ public sealed class LanguageTests : IDisposable
     public void UnknownMagic_IsAnErrorWithItsLine(int line, string magic, string code)
     {
         var run = _books.Run(code);
-        Assert.StartsWith($"small.ipynb: cell 1, line {line}: the magic command {magic} is not supported; slick run knows #!csharp", run.Failure!.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith($"small.ipynb: cell 1, line {line}: the magic command {magic} is not supported; slick run knows #!csharp",
+            run.Failure!.ToString(), StringComparison.Ordinal);
         Assert.Equal("error", Workbooks.Kinds(run.Notebook.Cells[0]));
     }
 
@@ -137,7 +146,8 @@ public sealed class LanguageTests : IDisposable
     [Fact]
     public void WrongUseOfAMagic_IsAnError()
     {
-        foreach (var code in new[] { "#!set --name x", "#!set --name x --value @csharp:missing", "#!share --from csharp missing", "#!value\ntext" })
+        foreach (var code in new[] { "#!set --name x", "#!set --name x --value @csharp:missing", "#!share --from csharp missing",
+            "#!value\ntext" })
             Assert.Equal(1, _books.Run(code).Failure?.Line);
     }
 }

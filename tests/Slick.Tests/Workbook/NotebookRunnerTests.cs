@@ -56,7 +56,8 @@ public sealed class NotebookRunnerTests : IDisposable
     {
         AppDomain.CurrentDomain.SetData("arm", typeof(Slick.Experiments.Arm));
         File.WriteAllText(Path.Combine(_books.Folder, "setup.csx"), "#r \"../lib/elsewhere/Slick.Core.dll\"\nvar fromSetup = 5;\n");
-        var run = _books.Run("#load \"setup.csx\"\nusing Slick.Experiments;", "Console.Write(fromSetup + \" \" + new Arm(ArmKind.Ratio, 50));\nreturn typeof(Arm);");
+        var run = _books.Run("#load \"setup.csx\"\nusing Slick.Experiments;",
+            "Console.Write(fromSetup + \" \" + new Arm(ArmKind.Ratio, 50));\nreturn typeof(Arm);");
         Assert.Null(run.Failure);
         Assert.Equal("5 D 50%", Workbooks.Stream(run.Notebook.Cells[1]));
         run = _books.Run("object.ReferenceEquals(typeof(Slick.Experiments.Arm), AppDomain.CurrentDomain.GetData(\"arm\"))");
@@ -84,7 +85,8 @@ public sealed class NotebookRunnerTests : IDisposable
         var notebook = Notebook.Load(path);
         var token = TestContext.Current.CancellationToken;
         Assert.Equal("quick 3 0.5 True", Workbooks.Stream(NotebookRunner.Run(notebook, cancel: token).Notebook.Cells[2]));
-        var changed = NotebookRunner.Run(notebook, new Dictionary<string, string> { ["preset"] = "a \"b\"", ["seeds"] = "-7", ["rate"] = "1e-3", ["exact"] = "false" }, cancel: token).Notebook;
+        var changed = NotebookRunner.Run(notebook, new Dictionary<string,
+            string> { ["preset"] = "a \"b\"", ["seeds"] = "-7", ["rate"] = "1e-3", ["exact"] = "false" }, cancel: token).Notebook;
         Assert.Equal("injected-parameters", changed.Cells[2].Id);
         Assert.Equal("a \"b\" -7 0.001 False", Workbooks.Stream(changed.Cells[3]));
         Assert.Equal(3, notebook.Cells.Count);
@@ -97,15 +99,18 @@ public sealed class NotebookRunnerTests : IDisposable
     public void WrongParameters_AreUserErrors(string name, string value, string expected)
     {
         var notebook = Notebook.Load(_books.Write("p.ipynb", NotebookCell.Code("p", "var seeds = 3;", "parameters")));
-        var error = Assert.Throws<UsageException>(() => NotebookRunner.Run(notebook, new Dictionary<string, string> { [name] = value }, cancel: TestContext.Current.CancellationToken));
+        var error = Assert.Throws<UsageException>(() =>
+            NotebookRunner.Run(notebook, new Dictionary<string, string> { [name] = value }, cancel: TestContext.Current.CancellationToken));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void FailureAfterTheInjectedCell_CountsTheCellsOfTheFile()
     {
-        var notebook = Notebook.Load(_books.Write("p.ipynb", NotebookCell.Code("p", "var n = 3;", "parameters"), NotebookCell.Code("u", "\nvar x = 1 / n;")));
-        var run = NotebookRunner.Run(notebook, new Dictionary<string, string> { ["n"] = "0" }, cancel: TestContext.Current.CancellationToken);
+        var notebook = Notebook.Load(_books.Write("p.ipynb", NotebookCell.Code("p", "var n = 3;", "parameters"),
+            NotebookCell.Code("u", "\nvar x = 1 / n;")));
+        var run = NotebookRunner.Run(notebook, new Dictionary<string, string> { ["n"] = "0" },
+            cancel: TestContext.Current.CancellationToken);
         Assert.Equal((2, 2), (run.Failure!.Cell, run.Failure.Line));
     }
 
@@ -114,7 +119,8 @@ public sealed class NotebookRunnerTests : IDisposable
     {
         using var source = new CancellationTokenSource();
         var notebook = Notebook.Load(_books.Write("c.ipynb", NotebookCell.Code("a", "var a = 1;"), NotebookCell.Code("b", "a")));
-        Assert.ThrowsAny<OperationCanceledException>(() => NotebookRunner.Run(notebook, null, (cell, _) => { if (cell == 2) source.Cancel(); }, cancel: source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            NotebookRunner.Run(notebook, null, (cell, _) => { if (cell == 2) source.Cancel(); }, cancel: source.Token));
     }
 
     [Fact]
@@ -123,7 +129,8 @@ public sealed class NotebookRunnerTests : IDisposable
         var before = (Host.Progress, Host.Cancellation);
         using var source = new CancellationTokenSource();
         var report = new ProgressLines(TextWriter.Null, TimeProvider.System);
-        var notebook = Notebook.Load(_books.Write("h.ipynb", NotebookCell.Code("a", "Slick.Runtime.Host.Progress.GetType().Name + Slick.Runtime.Host.Cancellation.CanBeCanceled")));
+        var notebook = Notebook.Load(_books.Write("h.ipynb",
+            NotebookCell.Code("a", "Slick.Runtime.Host.Progress.GetType().Name + Slick.Runtime.Host.Cancellation.CanBeCanceled")));
         var run = NotebookRunner.Run(notebook, progress: report, cancel: source.Token);
         Assert.Contains("ProgressLinesTrue", Workbooks.Value(run.Notebook.Cells[0])!.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(before, (Host.Progress, Host.Cancellation));

@@ -36,19 +36,23 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public async Task Run_ExpandsPatterns_AndWritesPages()
     {
-        _books.Write("one.ipynb", NotebookCell.Code("c", "var n = 1;", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
-        _books.Write("two.ipynb", NotebookCell.Code("c", "var n = 2;", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
+        _books.Write("one.ipynb", NotebookCell.Code("c", "var n = 1;", "parameters"),
+            NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
+        _books.Write("two.ipynb", NotebookCell.Code("c", "var n = 2;", "parameters"),
+            NotebookCell.Code("d", "Console.WriteLine($\"n={n}\");"));
         var html = Path.Combine(_books.Folder, "html");
         var (code, _, errors) = await Slick("run", Path.Combine(_books.Folder, "*.ipynb"), "--html", html, "--set", "n=9");
         Assert.Equal((0, ""), (code, errors));
         Assert.Equal(["one.html", "two.html"], Directory.GetFiles(html).Select(Path.GetFileName).Order());
-        Assert.Contains("n=9", await File.ReadAllTextAsync(Path.Combine(html, "two.html"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("n=9", await File.ReadAllTextAsync(Path.Combine(html, "two.html"), TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task FailedCell_Is1_WithOneLine()
     {
-        var path = _books.Write("bad.ipynb", NotebookCell.Markdown("m", "# Bad"), NotebookCell.Code("c", "var a = 1;\nthrow new Exception(\"so\");"));
+        var path = _books.Write("bad.ipynb", NotebookCell.Markdown("m", "# Bad"),
+            NotebookCell.Code("c", "var a = 1;\nthrow new Exception(\"so\");"));
         var (code, _, errors) = await Slick("run", path);
         Assert.Equal((1, "slick: bad.ipynb: cell 2, line 2: Exception: so" + Environment.NewLine), (code, errors));
     }
@@ -86,7 +90,8 @@ public sealed class ProgramTests : IDisposable
     [Theory]
     [InlineData("slick: There is no command or option 'rnu'. Did you mean run? See slick --help.", "rnu")]
     [InlineData("slick: There is no command or option 'modle'. Did you mean model? See slick check --help.", "check", "modle")]
-    [InlineData("slick: There is no command or option '--preste'. Did you mean --preset? See slick reproduce --help.", "reproduce", "--preste", "smoke")]
+    [InlineData("slick: There is no command or option '--preste'. Did you mean --preset? See slick reproduce --help.", "reproduce",
+        "--preste", "smoke")]
     [InlineData("slick: Option '--model' is required. See slick annotate --help.", "annotate", "--data", "x")]
     public async Task WrongWords_AreAnsweredInOneLine(string expected, params string[] args)
     {
@@ -118,7 +123,9 @@ public sealed class ProgramTests : IDisposable
         if (args[0] != "list") args = [.. args, "--store", Path.Combine(_books.Folder, "store")];
         var (actual, output, errors) = await Slick(args);
         Assert.Equal(code, actual);
-        Assert.All(saysThenArgs.Take(saysThenArgs.Length - saysThenArgs.SkipWhile(a => a is not ("reproduce" or "tune" or "list" or "annotate")).Count()), says => Assert.Contains(says, output + errors, StringComparison.Ordinal));
+        Assert.All(saysThenArgs.Take(saysThenArgs.Length - saysThenArgs.SkipWhile(a =>
+            a is not ("reproduce" or "tune" or "list" or "annotate")).Count()), says =>
+            Assert.Contains(says, output + errors, StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", output + errors, StringComparison.Ordinal);
     }
 
@@ -131,10 +138,13 @@ public sealed class ProgramTests : IDisposable
     [InlineData("slick: --rates takes numbers between 1e-8 and 1, not 'NaN'. See slick tune --help.", "tune", "--rates", "1e-4", "NaN")]
     [InlineData("slick: --rates takes numbers between 1e-8 and 1, not 'Infinity'. See slick tune --help.", "tune", "--rates", "Infinity")]
     [InlineData("slick: --rates takes numbers between 1e-8 and 1, not '0,1'. See slick tune --help.", "tune", "--rates", "0,1")]
-    [InlineData("slick: 'NaN' is no value of fineTuning.learningRate; it takes a number, such as 0.5 or 3e-5.", "reproduce", "--set", "fineTuning.learningRate=NaN")]
+    [InlineData("slick: 'NaN' is no value of fineTuning.learningRate; it takes a number, such as 0.5 or 3e-5.", "reproduce", "--set",
+        "fineTuning.learningRate=NaN")]
     [InlineData("slick: '1,5' is no value of bases; it takes a whole number, without separators.", "reproduce", "--set", "bases=1,5")]
-    [InlineData("slick: --normaliser 'Squad!' is unknown: use none or squad.", "annotate", "--model", "x", "--data", "x", "--normaliser", "Squad!")]
-    [InlineData("slick: normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.", "annotate", "--model", "x", "--data", "x", "--normaliser", "squad")]
+    [InlineData("slick: --normaliser 'Squad!' is unknown: use none or squad.", "annotate", "--model", "x", "--data", "x", "--normaliser",
+        "Squad!")]
+    [InlineData("slick: normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.",
+        "annotate", "--model", "x", "--data", "x", "--normaliser", "squad")]
     [InlineData("slick: --seeds 2000000000: between 1 and 1000 base models are possible.", "tune", "--seeds", "2000000000")]
     public async Task ValueThatIsMissingEmptyOrNoNumber_Is2InOneLine(string expected, params string[] args)
     {
@@ -149,7 +159,8 @@ public sealed class ProgramTests : IDisposable
     [InlineData("@.ipynb")]
     public async Task FileAndValue_MayBeginWithAnAtOrHoldSpacesAndQuotes(string name)
     {
-        var path = _books.Write(name, NotebookCell.Code("c", "var n = \"\";", "parameters"), NotebookCell.Code("d", "Console.WriteLine($\"<{n}>\");"));
+        var path = _books.Write(name, NotebookCell.Code("c", "var n = \"\";", "parameters"),
+            NotebookCell.Code("d", "Console.WriteLine($\"<{n}>\");"));
         var before = Environment.CurrentDirectory;
         try
         {
@@ -160,7 +171,8 @@ public sealed class ProgramTests : IDisposable
                 Assert.Equal((0, ""), (code, errors));
                 Assert.Contains($"<{value}>", output, StringComparison.Ordinal);
             }
-            Assert.Contains("@nowhere", (await Slick("annotate", "--model", "@nowhere", "--data", "@nowhere", "--store", "@store")).Errors, StringComparison.Ordinal);
+            Assert.Contains("@nowhere", (await Slick("annotate", "--model", "@nowhere", "--data", "@nowhere", "--store", "@store")).Errors,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -173,7 +185,8 @@ public sealed class ProgramTests : IDisposable
     public async Task Reproduce_EndsWithAClaimALineAndTheReportsPath()
     {
         var published = Path.Combine(_books.Folder, "published");
-        var (code, output, errors) = await Slick("reproduce", "--preset", "smoke", "--device", "cpu", "--store", SmokeStudy.Store, "--publish", published);
+        var (code, output, errors) = await Slick("reproduce", "--preset", "smoke", "--device", "cpu", "--store", SmokeStudy.Store,
+            "--publish", published);
         Assert.Equal((0, ""), (code, errors));
         var lines = output.TrimEnd().Split(Environment.NewLine);
         var claims = lines.Where(l => l.StartsWith("Claim ", StringComparison.Ordinal)).ToList();
@@ -190,7 +203,8 @@ public sealed class ProgramTests : IDisposable
     public async Task Annotate_EndsWithTable3AndTheTablesPath()
     {
         var sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
-        string[] args = ["annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", sample, "--relations", "P17", "P36", "--questions", "4", "--device", "cpu", "--store", Path.Combine(_books.Folder, "store")];
+        string[] args = ["annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", sample, "--relations", "P17", "P36",
+            "--questions", "4", "--device", "cpu", "--store", Path.Combine(_books.Folder, "store")];
         var csv = Path.Combine(_books.Folder, "labels.csv");
         var (code, output, errors) = await Slick([.. args, "--csv", csv]);
         Assert.Equal((0, ""), (code, errors));
@@ -212,7 +226,8 @@ public sealed class ProgramTests : IDisposable
     {
         var data = Directory.CreateDirectory(Path.Combine(_books.Folder, "data")).FullName;
         foreach (var split in new[] { "train", "test" }) Directory.CreateDirectory(Path.Combine(data, "dataset", split));
-        var (code, _, errors) = await Slick("annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", data, "--store", Path.Combine(_books.Folder, "store"));
+        var (code, _, errors) = await Slick("annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", data, "--store",
+            Path.Combine(_books.Folder, "store"));
         Assert.Equal(1, code);
         Assert.Contains("no dev folder", errors, StringComparison.Ordinal);
         Assert.Single(errors.TrimEnd().Split('\n'));

@@ -11,7 +11,9 @@ public sealed class PublishedNotebooksTests
 {
     private static string Folder => Path.Combine(Shared.Repository, "notebooks");
 
-    public static TheoryData<string> Notebooks => [.. Directory.GetFiles(Path.Combine(Shared.Repository, "notebooks"), "*.ipynb").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Notebooks =>
+        [.. Directory.GetFiles(Path.Combine(Shared.Repository, "notebooks"), "*.ipynb").Select(f => Path.GetFileName(f)!)
+        .Order(StringComparer.Ordinal)];
 
     private static NotebookRun Run(string name, params (string Name, string Value)[] parameters)
     {
@@ -26,7 +28,9 @@ public sealed class PublishedNotebooksTests
     {
         var run = Run(name);
         Assert.Null(run.Failure);
-        var silent = run.Notebook.Cells.Where(c => c.IsCode && c.Outputs.Count == 0 && !c.Source.StartsWith("#load", StringComparison.Ordinal) && !c.Tags.Any(t => t.Contains("parameters", StringComparison.Ordinal)));
+        var silent = run.Notebook.Cells.Where(c => c.IsCode && c.Outputs.Count == 0
+            && !c.Source.StartsWith("#load", StringComparison.Ordinal)
+            && !c.Tags.Any(t => t.Contains("parameters", StringComparison.Ordinal)));
         Assert.Empty(silent.Select(c => c.Source));
     }
 
@@ -35,7 +39,8 @@ public sealed class PublishedNotebooksTests
     public void TheCommittedFile_IsASourceWithoutOutputs(string name)
     {
         var json = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name)))!;
-        Assert.Equal((4, 5, ".net-csharp"), ((int)json["nbformat"]!, (int)json["nbformat_minor"]!, (string)json["metadata"]!["kernelspec"]!["name"]!));
+        Assert.Equal((4, 5, ".net-csharp"),
+            ((int)json["nbformat"]!, (int)json["nbformat_minor"]!, (string)json["metadata"]!["kernelspec"]!["name"]!));
         var cells = json["cells"]!.AsArray();
         Assert.Equal(cells.Count, cells.Select(c => (string)c!["id"]!).Distinct().Count());
         Assert.StartsWith("#load \"setup.csx\"", (string)cells[0]!["source"]![0]!, StringComparison.Ordinal);
@@ -48,7 +53,8 @@ public sealed class PublishedNotebooksTests
             Assert.All(magic, l => Assert.Matches("^#!(sql|set|share)( |$)", l));
         });
         var parameters = Notebook.Load(Path.Combine(Folder, name)).Cells.Single(c => c.Tags.Contains("parameters"));
-        Assert.Superset(new HashSet<string> { "preset", "seed", "device", "store" }, Parameters.Declared(parameters.Source).Keys.ToHashSet());
+        Assert.Superset(new HashSet<string> { "preset", "seed", "device", "store" },
+            Parameters.Declared(parameters.Source).Keys.ToHashSet());
     }
 
     [Theory]

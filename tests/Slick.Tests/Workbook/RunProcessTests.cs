@@ -20,7 +20,9 @@ public sealed class RunProcessTests : IDisposable
     {
         var process = new Process
         {
-            StartInfo = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), "run", .. words]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _books.Folder },
+            StartInfo = new ProcessStartInfo("dotnet",
+                [Path.Combine(AppContext.BaseDirectory, "slick.dll"), "run", .. words]) { RedirectStandardInput = true,
+                RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _books.Folder },
         };
         process.Start();
         return process;
@@ -61,10 +63,12 @@ public sealed class RunProcessTests : IDisposable
                 "line 2: InvalidOperationException: alone (on a thread of its own"),
             ("async void Fail() { await Task.Delay(10); throw new InvalidOperationException(\"unseen\"); }\nFail();\n"
                 + "System.Threading.Thread.Sleep(-1);", "InvalidOperationException: unseen (on a thread of its own"),
-            ("[System.Runtime.InteropServices.DllImport(\"libc\")] static extern void abort();\nabort();", OperatingSystem.IsWindows() ? "DllNotFoundException" : "ended the process (exit code 134, aborted)"),
+            ("[System.Runtime.InteropServices.DllImport(\"libc\")] static extern void abort();\nabort();", OperatingSystem.IsWindows()
+                ? "DllNotFoundException" : "ended the process (exit code 134, aborted)"),
         ];
         for (var i = 0; i < ends.Length; i++)
-            _books.Write($"{i}-ends.ipynb", NotebookCell.Code("a", "Console.WriteLine(\"before\");"), NotebookCell.Code("b", "Console.WriteLine(\"here\");\n" + ends[i].Code), NotebookCell.Code("c", "\"after\""));
+            _books.Write($"{i}-ends.ipynb", NotebookCell.Code("a", "Console.WriteLine(\"before\");"),
+                NotebookCell.Code("b", "Console.WriteLine(\"here\");\n" + ends[i].Code), NotebookCell.Code("c", "\"after\""));
         _books.Write("9-good.ipynb", NotebookCell.Code("a", "\"good\""));
         var (code, output, errors) = await Slick("*.ipynb", "--html", Pages);
         Assert.Equal(1, code);
@@ -183,7 +187,8 @@ public sealed class RunProcessTests : IDisposable
     [Fact]
     public async Task AskingForInput_FailsAtOnce_WhateverStandardInputIs()
     {
-        foreach (var (name, ask) in new[] { ("line", "Console.ReadLine()"), ("key", "Console.ReadKey()"), ("available", "Console.KeyAvailable"), ("input", "await GetInputAsync(\"?\")") })
+        foreach (var (name, ask) in new[] { ("line", "Console.ReadLine()"), ("key", "Console.ReadKey()"),
+            ("available", "Console.KeyAvailable"), ("input", "await GetInputAsync(\"?\")") })
             _books.Write($"{name}.ipynb", NotebookCell.Code("a", $"Console.Write(\"name? \");\n{ask}"));
         _books.Write("stream.ipynb", NotebookCell.Code("a", "new System.IO.StreamReader(Console.OpenStandardInput()).ReadToEnd().Length"));
         var (code, output, errors) = await Slick("*.ipynb");
@@ -196,7 +201,8 @@ public sealed class RunProcessTests : IDisposable
     [Fact]
     public async Task WhatIsWrittenPastTheKernel_IsShownToo()
     {
-        _books.Write("past.ipynb", NotebookCell.Code("a", "var bytes = System.Text.Encoding.UTF8.GetBytes(\"raw\\n\");\nConsole.OpenStandardOutput().Write(bytes);\nConsole.OpenStandardError().Write(bytes);"));
+        _books.Write("past.ipynb", NotebookCell.Code("a",
+            "var bytes = System.Text.Encoding.UTF8.GetBytes(\"raw\\n\");\nConsole.OpenStandardOutput().Write(bytes);\nConsole.OpenStandardError().Write(bytes);"));
         var (code, output, errors) = await Slick("past.ipynb");
         Assert.Equal((0, "raw"), (code, errors.Trim()));
         Assert.StartsWith("raw", output, StringComparison.Ordinal);
@@ -210,20 +216,26 @@ public sealed class RunProcessTests : IDisposable
         if (OperatingSystem.IsWindows()) Assert.Skip("an interrupt cannot be sent to another process here");
         var started = Path.Combine(_books.Folder, "started");
         _books.Write("a.ipynb", NotebookCell.Code("a", "\"first notebook\""));
-        _books.Write("b.ipynb", NotebookCell.Code("a", "\"first cell\""), NotebookCell.Code("b", $"Console.WriteLine(\"inside\");\nSystem.IO.File.WriteAllText(\"started\", \"\");\n{code}"), NotebookCell.Code("c", "1"));
+        _books.Write("b.ipynb", NotebookCell.Code("a", "\"first cell\""),
+            NotebookCell.Code("b", $"Console.WriteLine(\"inside\");\nSystem.IO.File.WriteAllText(\"started\", \"\");\n{code}"),
+            NotebookCell.Code("c", "1"));
         using var process = Start("a.ipynb", "b.ipynb", "--html", Pages);
         if (InterruptsAreIgnored()) Assert.Skip("interrupts are ignored: the tests were started in the background");
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         while (!File.Exists(started) && !process.HasExited) await Task.Delay(100, TestContext.Current.CancellationToken);
         var worker = Children(process).ToList();
         Assert.Single(worker);
         // A terminal sends it to both.
-        foreach (var id in worker.Append(process.Id)) Process.Start("kill", ["-INT", id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+        foreach (var id in worker.Append(process.Id)) Process.Start("kill", ["-INT", id.ToString(CultureInfo.InvariantCulture)])
+            .WaitForExit();
         Assert.True(process.WaitForExit(Limit));
-        Assert.Equal((130, "slick: interrupted; what is finished is kept, and the same command goes on from there."), (process.ExitCode, (await errors).Trim()));
+        Assert.Equal((130, "slick: interrupted; what is finished is kept, and the same command goes on from there."),
+            (process.ExitCode, (await errors).Trim()));
         Assert.Contains("first notebook", Page(Pages, "a.html"), StringComparison.Ordinal);
         var page = Page(Pages, "b.html");
-        foreach (var text in new[] { "first cell", "inside", "the run was interrupted in this cell", "not run" }) Assert.Contains(text, page, StringComparison.Ordinal);
+        foreach (var text in new[] { "first cell", "inside", "the run was interrupted in this cell", "not run" }) Assert.Contains(text,
+            page, StringComparison.Ordinal);
         Assert.Equal("a: done", (await output)[..7]);
         Assert.All(worker, id => Assert.Throws<ArgumentException>(() => Process.GetProcessById(id)));
     }
@@ -246,7 +258,8 @@ public sealed class RunProcessTests : IDisposable
     [Fact]
     public async Task WrongParameterInALaterNotebook_IsSaidBeforeAnythingIsRun()
     {
-        _books.Write("a.ipynb", NotebookCell.Code("a", "var n = 1;", "parameters"), NotebookCell.Code("b", "System.IO.File.WriteAllText(\"ran\", \"\");"));
+        _books.Write("a.ipynb", NotebookCell.Code("a", "var n = 1;", "parameters"),
+            NotebookCell.Code("b", "System.IO.File.WriteAllText(\"ran\", \"\");"));
         _books.Write("b.ipynb", NotebookCell.Code("a", "var m = 1;", "parameters"));
         var (code, _, errors) = await Slick("a.ipynb", "b.ipynb", "--set", "n=2");
         Assert.Equal(2, code);
@@ -255,11 +268,15 @@ public sealed class RunProcessTests : IDisposable
     }
 
     private static IEnumerable<int> Children(Process process) => OperatingSystem.IsLinux()
-        ? File.ReadAllText($"/proc/{process.Id}/task/{process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))
-            .Concat(Directory.GetDirectories($"/proc/{process.Id}/task").Where(t => !t.EndsWith($"/{process.Id}", StringComparison.Ordinal)).SelectMany(t => File.ReadAllText(Path.Combine(t, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))))
+        ? File.ReadAllText($"/proc/{process.Id}/task/{process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(id => int.Parse(id, CultureInfo.InvariantCulture))
+            .Concat(Directory.GetDirectories($"/proc/{process.Id}/task").Where(t => !t.EndsWith($"/{process.Id}", StringComparison.Ordinal))
+                .SelectMany(t => File.ReadAllText(Path.Combine(t, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(id => int.Parse(id, CultureInfo.InvariantCulture))))
         : throw new PlatformNotSupportedException();
 
     // A shell starts what runs in the background of a script so, and its children inherit it.
     private static bool InterruptsAreIgnored() => !OperatingSystem.IsLinux()
-        || (Convert.ToUInt64(File.ReadLines("/proc/self/status").Single(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim(), 16) & (1 << 1)) != 0;
+        || (Convert.ToUInt64(File.ReadLines("/proc/self/status").Single(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))[7..]
+            .Trim(), 16) & (1 << 1)) != 0;
 }

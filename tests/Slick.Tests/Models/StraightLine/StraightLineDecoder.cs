@@ -48,7 +48,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
             var p = $"model.layers.{l}.";
             var sliding = Slides(l);
             var frequencies = Frequencies(sliding, width);
-            var turns = type != "smollm3" || (config["no_rope_layers"] is JsonArray list ? list[l]!.GetValue<int>() == 1 : (l + 1) % Whole("no_rope_layer_interval", 4) != 0);
+            var turns = type != "smollm3" || (config["no_rope_layers"] is JsonArray list ? list[l]!.GetValue<int>() == 1
+                : (l + 1) % Whole("no_rope_layer_interval", 4) != 0);
             var queries = new double[ids.Length][][];
             var keys = new double[ids.Length][][];
             var values = new double[ids.Length][][];
@@ -59,9 +60,11 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
                 if (type == "phi3")
                 {
                     var all = Linear(input, p + "self_attn.qkv_proj");
-                    (q, k, v) = (all[..(heads * width)], all[(heads * width)..((heads + kvHeads) * width)], all[((heads + kvHeads) * width)..]);
+                    (q, k, v) = (all[..(heads * width)], all[(heads * width)..((heads + kvHeads) * width)],
+                        all[((heads + kvHeads) * width)..]);
                 }
-                else (q, k, v) = (Linear(input, p + "self_attn.q_proj"), Linear(input, p + "self_attn.k_proj"), Linear(input, p + "self_attn.v_proj"));
+                else (q, k, v) = (Linear(input, p + "self_attn.q_proj"), Linear(input, p + "self_attn.k_proj"),
+                    Linear(input, p + "self_attn.v_proj"));
                 if (type == "olmo2") (q, k) = (Norm(q, p + "self_attn.q_norm.weight"), Norm(k, p + "self_attn.k_norm.weight"));
                 (queries[t], keys[t], values[t]) = (PerHead(q, heads), PerHead(k, kvHeads), PerHead(v, kvHeads));
                 if (type is "qwen3" or "gemma3_text")
@@ -81,7 +84,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
                 var attended = Linear(mixed[t], p + "self_attn.o_proj");
                 if (gemma || type == "olmo2") attended = Norm(attended, p + "post_attention_layernorm.weight");
                 x[t] = Sum(x[t], attended);
-                var input = gemma ? Norm(x[t], p + "pre_feedforward_layernorm.weight") : type == "olmo2" ? x[t] : Norm(x[t], p + "post_attention_layernorm.weight");
+                var input = gemma ? Norm(x[t], p + "pre_feedforward_layernorm.weight") : type == "olmo2" ? x[t]
+                    : Norm(x[t], p + "post_attention_layernorm.weight");
                 double[] gate, up;
                 if (type == "phi3")
                 {
@@ -97,7 +101,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
         }
         var head = Flag("tie_word_embeddings", gemma || type == "smollm3") ? "model.embed_tokens" : "lm_head";
         var final = gemma && config["final_logit_softcapping"] is { } f ? f.GetValue<double>() : 0;
-        return [.. x.Select(v => Linear(Norm(v, "model.norm.weight"), head).Select(a => final > 0 ? final * Math.Tanh(a / final) : a).ToArray())];
+        return [.. x.Select(v => Linear(Norm(v, "model.norm.weight"), head).Select(a => final > 0 ? final * Math.Tanh(a / final) : a)
+            .ToArray())];
     }
 
     private bool Slides(int layer)
@@ -132,7 +137,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
                 return [.. frequencies.Select(f => f / settings!["factor"]!.GetValue<double>())];
             case "llama3":
                 double factor = settings!["factor"]!.GetValue<double>(), low = settings["low_freq_factor"]!.GetValue<double>(),
-                    high = settings["high_freq_factor"]!.GetValue<double>(), original = settings["original_max_position_embeddings"]!.GetValue<double>();
+                    high = settings["high_freq_factor"]!.GetValue<double>(),
+                        original = settings["original_max_position_embeddings"]!.GetValue<double>();
                 return [.. frequencies.Select(f =>
                 {
                     var wavelength = 2 * Math.PI / f;
@@ -154,15 +160,19 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
         double[] Conv(double[] v, string name) // stored as [in, out]
         {
             var ((shape, w), bias) = (tensors[name + ".weight"], Vector(name + ".bias"));
-            return [.. Enumerable.Range(0, (int)shape[1]).Select(o => bias[o] + Enumerable.Range(0, v.Length).Sum(i => v[i] * w[i * shape[1] + o]))];
+            return [.. Enumerable.Range(0, (int)shape[1])
+                .Select(o => bias[o] + Enumerable.Range(0, v.Length).Sum(i => v[i] * w[i * shape[1] + o]))];
         }
         var x = ids.Select((id, t) => Sum(Row(prefix + "wte.weight", id), Row(prefix + "wpe.weight", t))).ToArray();
         for (var l = 0; l < layers; l++)
         {
             var p = $"{prefix}h.{l}.";
             var qkv = x.Select(v => Conv(LayerNorm(v, p + "ln_1", eps), p + "attn.c_attn")).ToArray();
-            double[][] Heads(double[] v, int part) => [.. Enumerable.Range(0, heads).Select(h => v[(part * hidden + h * hidden / heads)..(part * hidden + (h + 1) * hidden / heads)])];
-            var mixed = Attend([.. qkv.Select(v => Heads(v, 0))], [.. qkv.Select(v => Heads(v, 1))], [.. qkv.Select(v => Heads(v, 2))], Math.Pow(hidden / heads, -0.5), 0, int.MaxValue);
+            double[][] Heads(double[] v, int part) =>
+                [.. Enumerable.Range(0, heads).Select(h =>
+                v[(part * hidden + h * hidden / heads)..(part * hidden + (h + 1) * hidden / heads)])];
+            var mixed = Attend([.. qkv.Select(v => Heads(v, 0))], [.. qkv.Select(v => Heads(v, 1))], [.. qkv.Select(v => Heads(v, 2))],
+                Math.Pow(hidden / heads, -0.5), 0, int.MaxValue);
             for (var t = 0; t < ids.Length; t++)
             {
                 x[t] = Sum(x[t], Conv(mixed[t], p + "attn.c_proj"));
@@ -175,7 +185,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
 
     private double[][] Neox(int[] ids)
     {
-        int hidden = Whole("hidden_size", 0), layers = Whole("num_hidden_layers", 0), heads = Whole("num_attention_heads", 0), width = hidden / heads;
+        int hidden = Whole("hidden_size", 0), layers = Whole("num_hidden_layers", 0), heads = Whole("num_attention_heads", 0),
+            width = hidden / heads;
         var eps = Number("layer_norm_eps", 1e-5);
         var parallel = Flag("use_parallel_residual", true);
         var rope = config["rope_parameters"] as JsonObject;
@@ -188,14 +199,17 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
             var p = $"gpt_neox.layers.{l}.";
             var qkv = x.Select(v => Linear(LayerNorm(v, p + "input_layernorm", eps), p + "attention.query_key_value")).ToArray();
             // Each head has its query, key and value next to each other.
-            double[][] Heads(double[] v, int part) => [.. Enumerable.Range(0, heads).Select(h => v[((3 * h + part) * width)..((3 * h + part + 1) * width)])];
+            double[][] Heads(double[] v, int part) =>
+                [.. Enumerable.Range(0, heads).Select(h => v[((3 * h + part) * width)..((3 * h + part + 1) * width)])];
             var mixed = Attend([.. qkv.Select((v, t) => Heads(v, 0).Select(h => Rotate(h, t, frequencies)).ToArray())],
-                [.. qkv.Select((v, t) => Heads(v, 1).Select(h => Rotate(h, t, frequencies)).ToArray())], [.. qkv.Select(v => Heads(v, 2))], Math.Pow(width, -0.5), 0, int.MaxValue);
+                [.. qkv.Select((v, t) => Heads(v, 1).Select(h => Rotate(h, t, frequencies)).ToArray())], [.. qkv.Select(v => Heads(v, 2))],
+                    Math.Pow(width, -0.5), 0, int.MaxValue);
             for (var t = 0; t < ids.Length; t++)
             {
                 var attended = Linear(mixed[t], p + "attention.dense");
                 var before = parallel ? x[t] : Sum(x[t], attended);
-                var inner = Linear(LayerNorm(before, p + "post_attention_layernorm", eps), p + "mlp.dense_h_to_4h").Select(a => 0.5 * a * (1 + Erf(a / Math.Sqrt(2)))).ToArray();
+                var inner = Linear(LayerNorm(before, p + "post_attention_layernorm", eps), p + "mlp.dense_h_to_4h")
+                    .Select(a => 0.5 * a * (1 + Erf(a / Math.Sqrt(2)))).ToArray();
                 var mlp = Linear(inner, p + "mlp.dense_4h_to_h");
                 x[t] = parallel ? Sum(Sum(x[t], attended), mlp) : Sum(before, mlp);
             }
@@ -216,7 +230,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
             var most = scores.Max();
             var weights = scores.Select(s => Math.Exp(s - most)).ToArray();
             var total = weights.Sum();
-            return Enumerable.Range(0, values[0][0].Length).Select(d => weights.Select((w, i) => w / total * values[(int)first + i][h / group][d]).Sum());
+            return Enumerable.Range(0, values[0][0].Length)
+                .Select(d => weights.Select((w, i) => w / total * values[(int)first + i][h / group][d]).Sum());
         }).ToArray())];
     }
 
@@ -245,7 +260,8 @@ internal sealed class StraightLineDecoder(JsonObject config, IReadOnlyDictionary
     {
         var (shape, w) = tensors[name + ".weight"];
         var bias = tensors.ContainsKey(name + ".bias") ? Vector(name + ".bias") : new double[shape[0]];
-        return [.. Enumerable.Range(0, (int)shape[0]).Select(o => bias[o] + Enumerable.Range(0, v.Length).Sum(i => v[i] * w[o * shape[1] + i]))];
+        return [.. Enumerable.Range(0, (int)shape[0])
+            .Select(o => bias[o] + Enumerable.Range(0, v.Length).Sum(i => v[i] * w[o * shape[1] + i]))];
     }
 
     private double[] Vector(string name) => [.. tensors[name].Values.Select(a => (double)a)];

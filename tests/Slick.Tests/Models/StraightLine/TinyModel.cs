@@ -6,7 +6,10 @@ using System.Text.Json.Nodes;
 
 namespace Slick.Tests.Models.StraightLine;
 
-/// <summary>A checkpoint of a few thousand random weights, far larger than fresh ones so that a mistake shows; and the few lines that write and read its file.</summary>
+/// <summary>
+/// A checkpoint of a few thousand random weights, far larger than fresh ones so that a mistake shows; and the few lines that write and read
+/// its file.
+/// </summary>
 internal sealed class TinyModel
 {
     private const int Vocabulary = 101, Hidden = 32, Layers = 4, Heads = 4, KeyValueHeads = 2, Inner = 48;
@@ -19,10 +22,12 @@ internal sealed class TinyModel
     public TinyModel(string type, JsonObject settings)
     {
         Config = type == "gpt2"
-            ? new() { ["model_type"] = type, ["n_embd"] = Hidden, ["n_layer"] = Layers, ["n_head"] = Heads, ["n_positions"] = 64, ["vocab_size"] = Vocabulary, ["activation_function"] = "gelu_new" }
+            ? new() { ["model_type"] = type, ["n_embd"] = Hidden, ["n_layer"] = Layers, ["n_head"] = Heads, ["n_positions"] = 64,
+                ["vocab_size"] = Vocabulary, ["activation_function"] = "gelu_new" }
             : new()
             {
-                ["model_type"] = type, ["hidden_size"] = Hidden, ["num_hidden_layers"] = Layers, ["num_attention_heads"] = Heads, ["intermediate_size"] = Inner,
+                ["model_type"] = type, ["hidden_size"] = Hidden, ["num_hidden_layers"] = Layers, ["num_attention_heads"] = Heads,
+                    ["intermediate_size"] = Inner,
                 ["max_position_embeddings"] = 64, ["vocab_size"] = Vocabulary,
             };
         if (type is not ("gpt2" or "gpt_neox")) Config["num_key_value_heads"] = KeyValueHeads;
@@ -78,7 +83,8 @@ internal sealed class TinyModel
             Matrix(p + "mlp.down_proj", Hidden, Inner, mlpBias);
         }
         Scale("model.norm.weight", Hidden, gemma ? 0 : 1);
-        if (!(Config["tie_word_embeddings"]?.GetValue<bool>() ?? (gemma || type == "smollm3"))) Matrix("lm_head", Vocabulary, Hidden, false);
+        if (!(Config["tie_word_embeddings"]?.GetValue<bool>() ?? (gemma || type == "smollm3"))) Matrix("lm_head", Vocabulary, Hidden,
+            false);
     }
 
     private void Gpt2(string prefix)
@@ -154,7 +160,8 @@ internal sealed class TinyModel
         long offset = 0;
         foreach (var (name, (shape, values)) in Tensors)
         {
-            header[name] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(n => JsonValue.Create(n))]), ["data_offsets"] = new JsonArray(offset, offset + 4 * values.Length) };
+            header[name] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(n => JsonValue.Create(n))]),
+                ["data_offsets"] = new JsonArray(offset, offset + 4 * values.Length) };
             offset += 4 * values.Length;
         }
         var json = Encoding.UTF8.GetBytes(header.ToJsonString());
