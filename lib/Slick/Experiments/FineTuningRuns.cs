@@ -40,7 +40,8 @@ public static class FineTuningRuns
         if (empty.Any(a => a.Kind == ArmKind.Ratio))
             throw new SlickException(
                 $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another "
-                + $"seed{(options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown" : " or a larger world")}.");
+                + (options.Size == SizeRule.SmallestCategory
+                    ? "seed, a larger world, or size=smallerOfKnownAndUnknown." : "seed or a larger world."));
         if (empty.Count > 0) progress.Say($"Left out, for want of facts of that category: {string.Join(", ", empty)}.");
         var stages = runs.Select(r => StageOf(r, model.Key, labelsKey, model.Seed, options, store)).ToList();
         var missing = Enumerable.Range(0, runs.Count).Where(i => !stages[i].IsComplete).ToList();

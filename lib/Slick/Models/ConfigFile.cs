@@ -57,7 +57,8 @@ internal sealed class ConfigFile
             _ = json.Count; // a key that stands twice shows here
         }
         catch (Exception e) when (
-            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or ArgumentException)
+            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException
+                or ArgumentException)
         {
             throw new SlickException(
                 $"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);

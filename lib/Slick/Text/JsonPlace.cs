@@ -95,6 +95,9 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     // Tables are made by id: a damaged number shall not fill the memory.
     private const int MostIds = 1 << 24;
 
-    public SlickException Wrong(string why) =>
-        new($"{File}: {(Key.Length == 0 ? "the whole" : Key)}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
+    public SlickException Wrong(string why)
+    {
+        var value = Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "";
+        return new($"{File}: {(Key.Length == 0 ? "the whole" : Key)}{value}: {(IsNothing ? "it is missing; " : "")}{why}.");
+    }
 }
