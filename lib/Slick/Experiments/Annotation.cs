@@ -192,7 +192,8 @@ public static class Annotation
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var fact in facts.SelectMany(f => f))
             hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
+                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t"
+                + $"{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
 }
