@@ -14,7 +14,7 @@ namespace Slick.Experiments;
 public sealed class BaseModel : IDisposable
 {
     /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     private readonly Lazy<DecoderWeights> weights;
 
@@ -23,12 +23,14 @@ public sealed class BaseModel : IDisposable
     /// <summary>The stage's key in the store.</summary>
     public string Key { get; }
     /// <summary>
-    /// The model's folder; that of a stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>;
-    /// transformers loads it as a <c>LlamaForCausalLM</c>.
+    /// The model's folder; that of a stage: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>, <c>facts.parquet</c>,
+    /// <c>exposures.parquet</c>; transformers loads it as a <c>LlamaForCausalLM</c>.
     /// </summary>
     public string Folder { get; }
     /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
+    /// <summary>How often pre-training stated each fact of the lab; empty for a checkpoint.</summary>
+    public IReadOnlyList<ExposureRow> Exposures { get; private init; } = [];
     /// <summary>The model's tokenizer; the lab's knows the words of the world.</summary>
     public ITokenizer Tokenizer { get; }
     /// <summary>The parameters, read when first asked for.</summary>
@@ -78,10 +80,14 @@ public sealed class BaseModel : IDisposable
                 foreach (var file in Directory.GetFiles(checkpoint)) File.Move(file, Path.Combine(folder, Path.GetFileName(file)));
                 tokenizer.Save(folder);
                 Tables.Write(Path.Combine(folder, "facts.parquet"), world.Dataset.Facts);
+                Tables.Write(Path.Combine(folder, "exposures.parquet"), world.Exposures);
             };
         });
         var dataset = new Dataset(SyntheticWorld.Relations, Tables.Read<Fact>(stage.File("facts.parquet")));
-        return new BaseModel(seed, stage.Key, stage.Folder, dataset, new Compute(device, torch.ScalarType.Float32));
+        return new BaseModel(seed, stage.Key, stage.Folder, dataset, new Compute(device, torch.ScalarType.Float32))
+        {
+            Exposures = Tables.Read<ExposureRow>(stage.File("exposures.parquet")),
+        };
     }
 
     internal static Stage StageOf(StudyOptions options, int seed, RunStore store) =>

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -15,8 +17,10 @@ public sealed record StoredRun
     public required string Preset { get; init; }
     /// <summary>The fine-tuning set, such as <c>D 50%</c>; empty for other stages.</summary>
     public required string Arm { get; init; }
-    /// <summary>Seed of world and model; of a run the number of its draw.</summary>
+    /// <summary>Seed of world and model.</summary>
     public required int Seed { get; init; }
+    /// <summary>Of a run, the number of the draw of its set and order, from 1; 0 for other stages.</summary>
+    public required int Draw { get; init; }
     /// <summary>What the stage is, in words.</summary>
     public required string Title { get; init; }
     /// <summary>complete, failed or partial.</summary>
@@ -28,7 +32,7 @@ public sealed record StoredRun
 }
 
 /// <summary>What a store holds, a row a stage.</summary>
-public static class StoredRuns
+public static partial class StoredRuns
 {
     /// <summary>Reads a store without changing it.</summary>
     /// <param name="folder">As for <see cref="RunStore.Locate"/>.</param>
@@ -40,20 +44,28 @@ public static class StoredRuns
         var store = RunStore.OpenExisting(folder);
         var stages = store.List().Select(s => (Stage: s, Seed: SeedOf(s))).ToList();
         var presets = Presets(store, stages.Where(s => s.Stage.Name == "model").Select(s => s.Seed).Distinct());
-        return [.. stages.Select(s => new StoredRun
+        return [.. stages.Select(s =>
         {
-            Run = s.Stage.Key,
-            Stage = s.Stage.Name,
-            Preset = presets.GetValueOrDefault(s.Stage.Key, ""),
-            Arm = s.Stage.Name == "run" && s.Stage.Description.IndexOf(", draw ", StringComparison.Ordinal) is var at and >= 0
-                ? s.Stage.Description[..at] : "",
-            Seed = s.Seed,
-            Title = s.Stage.Description,
-            State = s.Stage.State,
-            Seconds = s.Stage.Seconds,
-            Folder = s.Stage.Path,
+            var run = Titled().Match(s.Stage.Name == "run" ? s.Stage.Description : "");
+            return new StoredRun
+            {
+                Run = s.Stage.Key,
+                Stage = s.Stage.Name,
+                Preset = presets.GetValueOrDefault(s.Stage.Key, ""),
+                Arm = run.Groups["arm"].Value,
+                Seed = run.Success ? int.Parse(run.Groups["seed"].Value, CultureInfo.InvariantCulture) : s.Seed,
+                Draw = run.Success ? int.Parse(run.Groups["draw"].Value, CultureInfo.InvariantCulture) : 0,
+                Title = s.Stage.Description,
+                State = s.Stage.State,
+                Seconds = s.Stage.Seconds,
+                Folder = s.Stage.Path,
+            };
         })];
     }
+
+    // What a run's stage is called.
+    [GeneratedRegex("^(?<arm>.+), draw (?<draw>[0-9]+), base seed (?<seed>[0-9]+)$")]
+    private static partial Regex Titled();
 
     private static int SeedOf(StoredStage stage)
     {

@@ -7,37 +7,6 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>What a base model knows.</summary>
-/// <param name="Seed">Seed of world and model.</param>
-/// <param name="Folder">The model's folder in the store.</param>
-/// <param name="Facts">The world's facts.</param>
-/// <param name="Labels">SliCK's labels of its train and test facts.</param>
-public sealed record LabelledBase(int Seed, string Folder, IReadOnlyList<Fact> Facts, IReadOnlyList<LabelRow> Labels);
-
-/// <summary>Everything that a study found; figures, tables and claims are made from it.</summary>
-/// <param name="Preset">Name of the preset, with the settings that differ from it.</param>
-/// <param name="Options">All choices.</param>
-/// <param name="Bases">The base models.</param>
-/// <param name="Epochs">Every epoch of every run.</param>
-/// <param name="Answers">Every test question's answers, for every run.</param>
-/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
-public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs,
-    IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
-{
-    /// <summary>The labels of all base models.</summary>
-    public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
-
-    /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Basis + (Failures.Count == 0 ? ""
-        : FormattableString.Invariant(
-        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
-
-    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
-        ? $"Preset {Preset}: numbers without meaning, only that it works."
-        : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
-        : $"Preset {Preset}: one base model, intervals over D and its order only.";
-}
-
 /// <summary>
 /// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage read from the store where it is there.
 /// </summary>
@@ -57,19 +26,18 @@ public static class Study
         progress ??= Progress.None;
         options.Check();
         var runs = Runs(options);
-        var (bases, epochs, answers, failures) =
-            (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
+        var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
         for (var b = 0; b < options.Bases; b++)
         {
             using var model = BaseModel.Ensure(options, seed + b, store, compute.Device, progress, cancellation);
             var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
-            var (e, a, f) = FineTuningRuns.Ensure(model, key, labels, options, runs, store, progress, cancellation);
-            bases.Add(new(model.Seed, model.Folder, model.Dataset.Facts, labels));
-            epochs.AddRange(e);
-            answers.AddRange(a);
-            failures.AddRange(f);
+            var (done, diverged) = FineTuningRuns.Ensure(model, key, labels, options, runs, store, progress, cancellation);
+            bases.Add(new(model.Seed, model.Folder, model.Dataset, labels, model.Exposures));
+            tables.AddRange(done);
+            failures.AddRange(diverged);
         }
-        return new StudyResult(preset, options, bases, epochs, answers, failures);
+        return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
+            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], failures);
     }
 
     /// <summary>
@@ -132,12 +100,8 @@ public static class Study
         {
             var model = BaseModel.StageOf(options, s, store);
             var labels = Labels.StageOf(model.Key, s, options, store);
-            if (!model.IsComplete || !labels.IsComplete) return false;
-            // A set that no fact belongs to has no run, which the labels tell.
-            var (facts, rows) = (Tables.Read<Fact>(model.File("facts.parquet")), Tables.Read<LabelRow>(labels.File("labels.parquet")));
-            var (runs, empty) = FineTuningRuns.NotEmpty(Runs(options), facts, rows, options, s);
-            return !empty.Any(a => a.Kind == ArmKind.Ratio)
-                && runs.All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
+            return model.IsComplete && labels.IsComplete
+                && Runs(options).All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
         });
     }
 
