@@ -117,7 +117,7 @@ public static class Claims
         return [.. found.Select((f, i) => new ClaimResult(f.Claim, f.Parts, f.Beside, f.Verdict, f.Reason, p[i]))];
     }
 
-    private static (Verdict, string Reason) Decide(IReadOnlyList<ClaimPart> parts)
+    internal static (Verdict Verdict, string Reason) Decide(IReadOnlyList<ClaimPart> parts)
     {
         static string Reasons(IEnumerable<ClaimPart> of) => string.Join("; ", of.Select(p => p.Reason).Distinct());
         if (parts.Where(p => p.Verdict == Verdict.NotTested).ToList() is { Count: > 0 } lacking)

@@ -10,7 +10,7 @@ namespace Slick.Experiments;
 public sealed record StoredRun
 {
     /// <summary>The stage's key: 16 hexadecimal digits.</summary>
-    public required string Run { get; init; }
+    public required string Key { get; init; }
     /// <summary>model, labels, run; relation and table for real models.</summary>
     public required string Stage { get; init; }
     /// <summary>The preset that the stage belongs to; several are joined by a comma, empty where options differ from all.</summary>
@@ -49,7 +49,7 @@ public static partial class StoredRuns
             var run = Titled().Match(s.Stage.Name == "run" ? s.Stage.Description : "");
             return new StoredRun
             {
-                Run = s.Stage.Key,
+                Key = s.Stage.Key,
                 Stage = s.Stage.Name,
                 Preset = presets.GetValueOrDefault(s.Stage.Key, ""),
                 Arm = run.Groups["arm"].Value,
