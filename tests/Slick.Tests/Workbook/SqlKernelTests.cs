@@ -93,7 +93,7 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal(0, Count());
         RunStore.Open(store);
         var expected = 0L;
-        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "run-*").Take(2))
+        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "finetune-*").Take(2))
         {
             var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
             foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
@@ -107,7 +107,7 @@ public sealed class SqlKernelTests : IDisposable
     {
         var store = Path.Combine(_books.Folder, "damaged");
         RunStore.Open(store);
-        var folder = Directory.GetDirectories(SmokeStudy.Store, "run-*")[0];
+        var folder = Directory.GetDirectories(SmokeStudy.Store, "finetune-*")[0];
         var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
         foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         File.WriteAllText(Path.Combine(copy, "scores.parquet"), "no table");
