@@ -162,38 +162,15 @@ public static class Annotation
                 throw new UsageException(
                     $"{relation.Id} has no train questions: it is out of distribution, the paper tests on it only; use --split test or "
                     + $"dev.");
-            var dev = dataset.Of(relation.Id, Split.Dev);
-            var questions = dataset.Of(relation.Id, options.Split);
-            if (options.Split == Split.Dev)
-            {
-                var exemplars = Annotator.Exemplars(dev, options.Sampling, relation.Id, options.Seed).SelectMany(p => p).ToHashSet();
-                questions = [.. questions.Where(q => !exemplars.Contains(q))];
-            }
+            var asked = CheckpointSource.Draw(dataset, relation.Id, options.Split, options.Questions, options.Seed, options.Sampling);
+            var questions = asked.Questions;
             if (questions.Count == 0) throw new SlickException(
                 $"{relation.Id} has no {split} questions that are not exemplars of its prompts; get the whole dataset.");
-            if (options.Questions is { } wanted)
-            {
-                if (questions.Count < wanted) fewer.Add($"{relation.Id} {questions.Count}");
-                var drawn = questions.ToArray();
-                new RandomStream(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
-                questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
-            }
-            var asked = new AskedQuestions(questions, dev);
-            parts.Add(new(asked, LabelStage.Of(options.Labelling(relation.Id), options.Seed, checkpoint, "questions-" + Hash(dev, questions),
+            if (questions.Count < options.Questions) fewer.Add($"{relation.Id} {questions.Count}");
+            parts.Add(new(asked, LabelStage.Of(options.Labelling(relation.Id), options.Seed, checkpoint, CheckpointSource.NameOf(asked),
                 compute.Platform, model)));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");
         return parts;
-    }
-
-    // What is asked, rather than the files that it is read from: the same questions are the same work.
-    private static string Hash(params IReadOnlyList<Fact>[] facts)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var fact in facts.SelectMany(f => f))
-            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t"
-                + $"{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
 }

@@ -76,4 +76,12 @@ internal sealed class Sources
     public Dictionary<string, Dataset> Datasets { get; } = [];
     /// <summary>Questions of one relation.</summary>
     public Dictionary<string, AskedQuestions> Asked { get; } = [];
+
+    /// <summary>Takes another's sources; the same name is the same source.</summary>
+    public void Add(Sources other)
+    {
+        foreach (var (name, folder) in other.Checkpoints) Checkpoints[name] = folder;
+        foreach (var (name, dataset) in other.Datasets) Datasets[name] = dataset;
+        foreach (var (name, asked) in other.Asked) Asked[name] = asked;
+    }
 }
