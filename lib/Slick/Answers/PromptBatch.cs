@@ -49,9 +49,8 @@ public sealed class PromptTokens
     public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
-        var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
-        var encoded = questions.Select(q =>
-            AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
+        var fewShot = new FewShotPrompt(format, exemplars);
+        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, fewShot.Text(q), q, exemplars.Count)).ToArray();
         var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));

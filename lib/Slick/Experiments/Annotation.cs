@@ -93,8 +93,8 @@ public static class Annotation
             using var weights = loaded;
             if (weights.Config.UnusedGeneration.Length > 0) progress.Say(weights.Config.UnusedGeneration);
             IEstimator estimator = options.Estimator == EstimatorKind.Exact
-                ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
-                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = options.Bytes };
+                ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer)
+                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser);
             if (tokenizer.UnknownId is { } unknown)
             {
                 var ids = parts.SelectMany(p => p.Questions)
@@ -195,7 +195,8 @@ public static class Annotation
 
         var checkpoints = new CheckpointClock();
         var unsaved = new SortedSet<int>();
-        var labels = Annotator.Label(decoder, tokenizer, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates,
+        var source = new LocalModel(decoder, tokenizer) { Bytes = options.Bytes };
+        var labels = Annotator.Label(source, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates,
             j =>
         {
             unsaved.Add(j);
