@@ -3,7 +3,8 @@ using Slick.Text;
 
 namespace Slick.Answers;
 
-/// <summary>A few-shot prompt (paper, appendix A): solved questions of a relation, with which each question of the relation is asked.</summary>
+/// <summary>A few-shot prompt (paper, appendix A): solved questions of a relation, behind which each question of the relation is
+/// asked.</summary>
 /// <param name="Format">How questions and answers are written.</param>
 /// <param name="Exemplars">The solved questions, in order.</param>
 public sealed record FewShotPrompt(PromptFormat Format, IReadOnlyList<Fact> Exemplars)

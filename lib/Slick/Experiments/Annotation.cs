@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
@@ -265,20 +264,10 @@ public static class Annotation
                 options.Normaliser == AnswerNormaliser.None
                     ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
                     : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed,
-                        [modelHash, Hash(dev, questions)]);
+                        [modelHash, Dataset.Hash(dev, questions)]);
             parts.Add(new(relation.Id, questions, dev, stage));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");
         return parts;
-    }
-
-    // What is asked, rather than the files that it is read from: the same questions are the same work.
-    private static string Hash(params IReadOnlyList<Fact>[] facts)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var fact in facts.SelectMany(f => f))
-            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
 }

@@ -17,7 +17,8 @@ public sealed class CompletionServerTests
     {
         Id = 100 + i, Relation = "P17", Split = Split.Train, Subject = $"s{i}", Question = $"Where is s{i}?", Answer = $"a{i}",
     })];
-    private static readonly FewShotPrompt Prompt = new(PromptFormat.QuestionAnswer, [Questions[0] with { Question = "Who?", Answer = "I" }]);
+    private static readonly FewShotPrompt Prompt =
+        new(PromptFormat.QuestionAnswer, [Questions[0] with { Question = "Who?", Answer = "I" }]);
 
     private readonly List<string> said = [];
 
@@ -422,8 +423,9 @@ public sealed class CompletionServerTests
     [Fact]
     public void Sampled_CountsTheServersRightAnswers_AndKeepsThoseThatItHas()
     {
+        static string Gold(Request r) => r.Question.Replace("Where is s", " a", StringComparison.Ordinal).TrimEnd('?');
         using var server = new TestServer((r, before) => Choices(Enumerable.Range(0, r.Choices)
-            .Select(i => r.IsGreedy || i == 0 ? " " + r.Question.Replace("Where is s", "a", StringComparison.Ordinal).TrimEnd('?') : " no")));
+            .Select(i => r.IsGreedy || i == 0 ? Gold(r) : " no")));
         using var source = Open(server);
         var estimates = new PromptEstimate?[3];
         estimates[1] = new(false, 0.75, "kept");
