@@ -163,7 +163,10 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             throw new SlickException($"{options.Url}: the server has no model {options.Model}; it lists {Listed()}. "
                 + "Give one of them to --server-model.");
         owner = at < 0 ? "" : secret.Hide(listed[at].Owner);
-        if (owner is not ("vllm" or "llamacpp"))
+        if (owner == "library")
+            say($"{options.Url}: Ollama ignores top_k and puts a prompt into the model's template; name a model without a template, such "
+                + "as one whose name ends with :text.");
+        else if (owner is not ("vllm" or "llamacpp"))
             say($"{options.Url}: whether this server heeds top_k is not known; where it ignores top_k, answers are drawn by its own "
                 + "setting.");
     }

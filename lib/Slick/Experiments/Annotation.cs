@@ -14,7 +14,7 @@ namespace Slick.Experiments;
 /// <summary>What SliCK found about a model that we did not necessarily make.</summary>
 /// <param name="Model">The model's name: that of its folder.</param>
 /// <param name="Options">What was asked, and how.</param>
-/// <param name="NumberFormat">fp32 or bf16.</param>
+/// <param name="NumberFormat">fp32 or bf16; served where a server computes.</param>
 /// <param name="Labels">The labels, relation by relation.</param>
 /// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the
 /// line.</param>
@@ -25,7 +25,12 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
     /// <summary>Whose questions were asked; the paper's numbers are about EntityQuestions.</summary>
     public string Source { get; init; } = EntityQuestions;
 
+    /// <summary>The server that was asked; empty for a model in this process.</summary>
+    public string Server { get; init; } = "";
+
     internal const string EntityQuestions = "EntityQuestions";
+
+    internal const string Lab = "the lab's invented world";
 }
 
 /// <summary>SliCK on any model folder and EntityQuestions: a stage a relation, and one for the table of all.</summary>
@@ -66,7 +71,7 @@ public static class Annotation
     /// for the batch under way, however many questions there are.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
-    /// <param name="data">EntityQuestions in its official layout.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
     /// <param name="options">Which questions, and how.</param>
     /// <param name="store">Where the tables are kept.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
@@ -83,9 +88,15 @@ public static class Annotation
         var format = compute.DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32";
         store.Device = compute.Device.ToString();
         // The questions first: the hash reads all of the model.
-        var dataset = EntityQuestions.Read(data);
+        var dataset = options.Read(data);
         foreach (var remark in dataset.Remarks) progress.Say(remark);
-        var parts = Parts(name, ModelFiles.Hash(model), dataset, options, format, store, progress);
+        var hash = new Lazy<string>(() => ModelFiles.Hash(model));
+        var parts = Parts(name, dataset, options, progress, (part, questions) => store.Stage(format, "relation", Version, part,
+            // A normaliser is named only where there is one: labels without keep the keys that they always had.
+            options.Normaliser == AnswerNormaliser.None
+                ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
+                : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed,
+                    [hash.Value, questions]));
         if (parts.Any(p => !p.Stage.IsComplete))
         {
             var (loaded, tokenizer) = Checkpoint.Open(model, compute);
@@ -105,9 +116,9 @@ public static class Annotation
             void Label(int i)
             {
                 using var decoder = new Decoder(weights);
-                var stage = string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})");
+                var source = new LocalModel(decoder, tokenizer) { Bytes = options.Bytes };
                 parts[i].Stage.Ensure(scratch =>
-                    Work(parts[i], stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
+                    Work(parts[i], StageName(parts, i), scratch, source, estimator, options, progress, cancellation));
             }
             List<Part> left = [.. parts.Where(p => !p.Stage.IsComplete)];
             // A model of the lab's size leaves cores idle: one relation a core then, as in a study.
@@ -126,12 +137,79 @@ public static class Annotation
                 for (var i = 0; i < parts.Count; i++) Label(i);
             }
         }
+        return Finish(name, dataset, options, format, parts, store);
+    }
+
+    /// <summary>
+    /// The same by a server, whose answers are drawn as the paper does (Sampled). What was asked of it is kept question by question: work
+    /// that was interrupted, or that a broken server ended, goes on in the middle of a relation.
+    /// </summary>
+    /// <param name="server">The server.</param>
+    /// <param name="secret">What proves to the server who asks.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
+    /// <param name="options">Which questions, and how.</param>
+    /// <param name="store">Where the tables are kept; beside the labels lies <c>server.parquet</c> (<see cref="ServerRow"/>).</param>
+    /// <param name="progress">Told how far each relation is, and what the server does not take.</param>
+    /// <param name="cancellation">Gives up the requests under way.</param>
+    /// <exception cref="UsageException">There is no such relation, or the estimator is Exact, which needs a local model.</exception>
+    /// <exception cref="SlickException">The dataset cannot be read, or the server does not answer.</exception>
+    public static AnnotationResult RunByServer(ServerOptions server, ServerSecret secret, string data, AnnotationOptions options,
+        RunStore store, IProgressReport? progress = null, CancellationToken cancellation = default)
+    {
+        progress ??= Progress.None;
+        options.Check();
+        using var source = new CompletionServer(server, secret, progress.Say);
+        if (options.Estimator == EstimatorKind.Exact) ExactEstimator.RequireLocal(source);
+        store.Device = "server";
+        var dataset = options.Read(data);
+        foreach (var remark in dataset.Remarks) progress.Say(remark);
+        var parts = Parts(server.Model, dataset, options, progress, (part, questions) => store.Stage(Served, "relation", Version, part,
+            new { Annotator = Annotator.Version, Server = server.Url, server.Model, options.Estimator, options.Normaliser,
+                options.Sampling }, options.Seed, [questions]));
+        List<Part> left = [.. parts.Where(p => !p.Stage.IsComplete)];
+        if (left.Count > 0)
+            progress.Say(string.Create(CultureInfo.InvariantCulture, $"{left.Sum(p => (long)p.Questions.Count):N0} questions of "
+                + $"{left.Count} relation{(left.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} prompts each, asked of {server.Url} "
+                + $"({server.Model}), {server.Requests} requests at a time; what is answered is kept, so it can be interrupted."));
+        var estimator = new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser);
+        for (var i = 0; i < parts.Count; i++)
+            parts[i].Stage.Ensure(scratch =>
+            {
+                var write = Work(parts[i], StageName(parts, i), scratch, source, estimator, options, progress, cancellation);
+                return folder =>
+                {
+                    write(folder);
+                    Tables.Write(Path.Combine(folder, ServerTable), [source.Settings(options.Sampling)]);
+                };
+            });
+        return Finish(server.Model, dataset, options, Served, parts, store) with { Server = server.Url };
+    }
+
+    // The number format of a model that a server computes.
+    private const string Served = "served";
+
+    // Beside the labels of a server: how it was asked.
+    private const string ServerTable = "server.parquet";
+
+    private static string StageName(List<Part> parts, int i) =>
+        string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})");
+
+    // The table of all relations.
+    private static AnnotationResult Finish(string name, Dataset dataset, AnnotationOptions options, string format, List<Part> parts,
+        RunStore store)
+    {
         var table = store.Stage(format, "table", Version, $"SliCK's labels of {name}: {Described(options)}", new { }, options.Seed,
             [.. parts.Select(p => p.Stage.Key)]);
-        table.Ensure(_ => folder => Tables.Write(Path.Combine(folder, "labels.parquet"),
-            [.. parts.SelectMany(p => Tables.Read<LabelRow>(p.Stage.File("labels.parquet")))]));
+        table.Ensure(_ => folder =>
+        {
+            Tables.Write(Path.Combine(folder, "labels.parquet"),
+                [.. parts.SelectMany(p => Tables.Read<LabelRow>(p.Stage.File("labels.parquet")))]);
+            if (format == Served) Tables.Write(Path.Combine(folder, ServerTable),
+                [.. parts.SelectMany(p => Tables.Read<ServerRow>(p.Stage.File(ServerTable))).Distinct()]);
+        });
         var moved = parts.Sum(p => Tables.Read<RelationRow>(p.Stage.File("relation.parquet")).Sum(r => r.MovedBoundaries));
-        return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"));
+        return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"))
+            { Source = dataset.Name };
     }
 
     /// <summary>
@@ -155,7 +233,7 @@ public static class Annotation
             var lab = Study.OpenModel(preset, seed, device, store);
             var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
             return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0,
-                "") { Source = "the lab's invented world" }, lab);
+                "") { Source = AnnotationResult.Lab }, lab);
         }
         var compute = Compute.Choose(device, dtype);
         var options = new AnnotationOptions { Questions = questions, Seed = seed };
@@ -171,14 +249,14 @@ public static class Annotation
     /// <param name="compute">Where the model is, and its number format.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
         new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser },
-            BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
+            BaseModel.OfCheckpoint(model, result.Options.Read(data), result.Options.Seed, compute), result.Labels);
 
     private static string Described(AnnotationOptions options) =>
         string.Create(CultureInfo.InvariantCulture,
             $"{options.Split.ToString().ToLowerInvariant()}, by "
             + $"{options.Estimator}{(options.Normaliser == AnswerNormaliser.None ? "" : $" ({options.Normaliser})")}, seed {options.Seed}");
 
-    private static Action<string> Work(Part part, string stage, string scratch, Decoder decoder, ITokenizer tokenizer, IEstimator estimator,
+    private static Action<string> Work(Part part, string stage, string scratch, IAnswerSource source, IEstimator estimator,
         AnnotationOptions options, IProgressReport progress, CancellationToken cancellation)
     {
         progress.Stage(stage);
@@ -194,19 +272,27 @@ public static class Annotation
 
         var checkpoints = new CheckpointClock();
         var unsaved = new SortedSet<int>();
-        var source = new LocalModel(decoder, tokenizer) { Bytes = options.Bytes };
-        var labels = Annotator.Label(source, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates,
-            j =>
+        void SaveAll() => checkpoints.Save(() =>
         {
-            unsaved.Add(j);
-            Report(j);
-            if (!checkpoints.IsDue && !cancellation.IsCancellationRequested) return;
-            checkpoints.Save(() =>
-            {
-                foreach (var prompt in unsaved) Save(FileOf(scratch, prompt), estimates[prompt]);
-            });
+            foreach (var prompt in unsaved) Save(FileOf(scratch, prompt), estimates[prompt]);
             unsaved.Clear();
-        }, cancellation);
+        });
+        IReadOnlyList<LabelRow> labels;
+        try
+        {
+            labels = Annotator.Label(source, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates, j =>
+            {
+                unsaved.Add(j);
+                Report(j);
+                if (checkpoints.IsDue || cancellation.IsCancellationRequested) SaveAll();
+            }, cancellation);
+        }
+        // A server that breaks has been paid for what it answered.
+        catch (Exception e) when (e is SlickException or OperationCanceledException)
+        {
+            SaveAll();
+            throw;
+        }
         return folder =>
         {
             Tables.Write(Path.Combine(folder, "labels.parquet"), labels);
@@ -226,17 +312,19 @@ public static class Annotation
             select new EstimateRow { Question = i, GreedyCorrect = e.GreedyCorrect, SampledCorrect = e.SampledCorrect,
                 GreedyAnswer = e.GreedyAnswer, MovedBoundary = e.MovedBoundary }]);
 
-    // Each relation with its questions and the stage that their content, the model and the options make.
-    private static List<Part> Parts(string model, string modelHash, Dataset dataset, AnnotationOptions options, string format,
-        RunStore store, IProgressReport progress)
+    // Each relation with its questions and the stage that a description of both and the questions' id make.
+    private static List<Part> Parts(string model, Dataset dataset, AnnotationOptions options, IProgressReport progress,
+        Func<string, string, Stage> stageOf)
     {
         var known = dataset.Relations.Select(r => r.Id).ToList();
-        if (options.Relations.FirstOrDefault(r => !known.Contains(r)) is { } unknown)
-            throw new UsageException($"There is no relation '{unknown}'; there are {string.Join(", ", known)}.");
+        string Known(string name) => known.FirstOrDefault(r => r == name)
+            ?? known.FirstOrDefault(r => r.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw new UsageException($"There is no relation '{name}'; there are {string.Join(", ", known)}.");
+        HashSet<string> wantedRelations = [.. options.Relations.Select(Known)];
         var split = options.Split.ToString().ToLowerInvariant();
         var (parts, fewer) = (new List<Part>(), new List<string>());
-        foreach (var relation in dataset.Relations.Where(r => options.Relations.Count == 0 ? r.InDistribution
-            : options.Relations.Contains(r.Id)))
+        foreach (var relation in dataset.Relations.Where(r => wantedRelations.Count == 0 ? r.InDistribution
+            : wantedRelations.Contains(r.Id)))
         {
             if (options.Split == Split.Train && !relation.InDistribution)
                 throw new UsageException(
@@ -250,7 +338,8 @@ public static class Annotation
                 questions = [.. questions.Where(q => !exemplars.Contains(q))];
             }
             if (questions.Count == 0) throw new SlickException(
-                $"{relation.Id} has no {split} questions that are not exemplars of its prompts; get the whole dataset.");
+                $"{relation.Id} has no {split} questions that are not exemplars of its prompts; "
+                + (dataset.Name == AnnotationResult.EntityQuestions ? "get the whole dataset." : "add some, or name another --split."));
             if (options.Questions is { } wanted)
             {
                 if (questions.Count < wanted) fewer.Add($"{relation.Id} {questions.Count}");
@@ -258,13 +347,8 @@ public static class Annotation
                 new Random(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
                 questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
             }
-            var stage = store.Stage(format, "relation", Version,
-                $"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
-                // A normaliser is named only where there is one: labels without keep the keys that they always had.
-                options.Normaliser == AnswerNormaliser.None
-                    ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
-                    : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed,
-                        [modelHash, Dataset.Hash(dev, questions)]);
+            var stage = stageOf($"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
+                Dataset.Hash(dev, questions));
             parts.Add(new(relation.Id, questions, dev, stage));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");

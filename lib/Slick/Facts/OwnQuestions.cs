@@ -168,15 +168,16 @@ public static class OwnQuestions
         foreach (var (column, option) in Needed(columns))
             if (!names.Contains(column))
                 throw Wrong(path, 1, $"there is no column '{column}'; the columns are {Names(names)}. " + (other == default
-                    ? $"Name the right one with {option}" : $"The file is separated by '{(other == ';' ? ";" : "tabs")}': save it with commas"
-                    + (other == '\t' ? ", or name it .tsv" : "")));
+                    ? $"Name the right one with {option}" : other == ';' ? "The file is separated by ';': save it with commas"
+                    : "The file is separated by tabs: save it with commas, or name it .tsv"));
         while (Next())
         {
             var record = parser.Record!;
             if (record is [] or [""]) continue;
             if (record.Length != names.Length)
                 throw Wrong(path, start, string.Create(CultureInfo.InvariantCulture,
-                    $"{record.Length} field{(record.Length == 1 ? "" : "s")} where line 1 names {names.Length} columns; put quotes around a field that has a comma"));
+                    $"{record.Length} field{(record.Length == 1 ? "" : "s")} where line 1 names {names.Length} columns; put quotes around "
+                    + $"a field that has a comma"));
             var texts = new Dictionary<string, string>(StringComparer.Ordinal);
             for (var i = 0; i < names.Length; i++) texts[names[i]] = record[i];
             yield return new(start, texts);
