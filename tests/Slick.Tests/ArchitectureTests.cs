@@ -61,8 +61,8 @@ public sealed partial class ArchitectureTests
     {
         static string Folder(string path) => Path.GetRelativePath(Place(), path).Split(Path.DirectorySeparatorChar)[0];
         const string Implicit =
-            "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Net.Http; global using "
-            + "System.Threading; global using System.Threading.Tasks;";
+            "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using "
+            + "System.Net.Http; global using System.Threading; global using System.Threading.Tasks;";
         var trees = files.Select(f => CSharpSyntaxTree.ParseText(f.Text, path: f.Path)).ToList();
         var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Where(f => !Path.GetFileName(f).StartsWith("Slick.", StringComparison.OrdinalIgnoreCase));
@@ -85,6 +85,14 @@ public sealed partial class ArchitectureTests
             }
         }
     }
+
+    // Its numbers are another version's tomorrow: what promises bytes draws from RandomStream.
+    [Fact]
+    public void TheLibrary_DrawsFromItsOwnGenerator() =>
+        Assert.Empty(Uses.Keys.SelectMany(Files).Where(f => SystemRandom().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
+
+    [GeneratedRegex(@"\bnew Random\(|\bRandom\.Shared\b|\bRandom [a-z]\w*( =|;|,|\))|RandomNumberGenerator")]
+    private static partial Regex SystemRandom();
 
     [Theory]
     [InlineData("Facts")]

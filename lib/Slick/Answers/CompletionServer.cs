@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -69,6 +71,14 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
 
     /// <inheritdoc />
     public string Name => $"the server {options.Url}";
+
+    /// <summary>What stages call the server and its model: <c>server-</c> and the hash of address and name. How many requests are made
+    /// at a time, and who asks, is no part of it.</summary>
+    internal string Id => "server-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{options.Url}\n{options.Model}")))
+        [..32];
+
+    /// <summary>On what a server's models compute: nobody here knows.</summary>
+    internal static Platform Platform { get; } = new("server", "served");
 
     /// <summary>How the server was asked, so far as that is known by now.</summary>
     public ServerRow Settings(SamplingOptions protocol) => new()

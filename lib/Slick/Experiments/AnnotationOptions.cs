@@ -41,6 +41,10 @@ public sealed record AnnotationOptions
     /// <exception cref="SlickException">They cannot be read.</exception>
     internal Dataset Read(string data) => QuestionSource.Read(data, Columns, Seed, Sampling.Shots, Sampling.Prompts);
 
+    /// <summary>What SliCK asks about a relation.</summary>
+    internal LabelOptions Labelling(string relation) =>
+        new() { Relation = relation, Split = Split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
+
     /// <summary>Checks what the types cannot.</summary>
     /// <exception cref="UsageException">A number out of range, or a normaliser that the estimator has no use for.</exception>
     public void Check()

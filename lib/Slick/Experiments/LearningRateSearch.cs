@@ -44,21 +44,28 @@ public static class LearningRateSearch
         var epochs = new List<(double Rate, EpochRow Row)>();
         var known = new List<IReadOnlyList<Knowledge.LabelRow>>();
         var diverged = new HashSet<double>();
-        foreach (var seed in seeds)
+        StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
+        var bases = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform)))).ToList();
+        // World, model and labels are the same stages at every rate.
+        Workers.Run(new("learning rates", [.. bases.SelectMany(b => b.Stages.All).DistinctBy(s => s.Name)], compute.Platform.IsGpu), store,
+            compute, progress, cancellation);
+        foreach (var (rate, stages) in bases)
         {
-            using var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
-            var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
-            known.Add(labels);
-            foreach (var rate in rates.Where(r => !diverged.Contains(r)))
+            if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (rate == rates[0]) known.Add(LabelTable.Read(store.Of(stages.Table)));
+            foreach (var (run, stage) in stages.Runs)
             {
-                progress.Say(FormattableString.Invariant($"Learning rate {rate:G3}, seed {seed}."));
-                var trial = options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-                var (tried, _, failures) = FineTuningRuns.Ensure(model, key, labels, trial, runs, store, progress, cancellation);
-                if (failures.Count > 0) diverged.Add(rate);
-                else epochs.AddRange(tried.Select(e => (rate, e)));
+                if (store.Of(stage).HasFailed)
+                {
+                    diverged.Add(rate);
+                    continue;
+                }
+                var (rows, _, reason) = FineTuneStage.Read(store.Of(stage));
+                if (reason.Length > 0) throw new SlickException($"Base seed {stages.Seed}: {reason} Take other seeds or a larger world.");
+                epochs.AddRange(rows.Select(e => (rate, e)));
             }
         }
-        var rows = rates.Select(rate =>
+        var table = rates.Select(rate =>
         {
             if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN,
                 double.NaN, double.NaN, double.NaN);
@@ -72,7 +79,7 @@ public static class LearningRateSearch
                 Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop),
                     Test(ArmKind.Ratio, Last));
         }).ToList();
-        return (rows, Choose(rows), known);
+        return (table, Choose(table), known);
     }
 
     /// <summary>

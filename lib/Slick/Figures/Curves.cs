@@ -31,7 +31,12 @@ internal static class Curves
     }
 
     /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
-    public static string Note(StudyResult result, StudyData data, string more = "") =>
-        $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at least "
-            + $"two.{(data.NotConverged.Count > 0 ? FormattableString.Invariant($" {data.NotConverged.Count} run{(data.NotConverged.Count == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.") : "")}{(more.Length > 0 ? " " + more : "")}";
+    public static string Note(StudyResult result, StudyData data, string more = "")
+    {
+        var missed = data.NotConverged.Count;
+        var fits = missed == 0 ? ""
+            : FormattableString.Invariant($" {missed} run{(missed == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.");
+        return $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at "
+            + $"least two.{fits}{(more.Length > 0 ? " " + more : "")}";
+    }
 }

@@ -142,13 +142,17 @@ public static class PaperTables
     public static TableView ClaimsTable(StudyResult result, params int[] numbers)
     {
         var missed = new StudyData(result.Epochs, result.Answers).NotConverged;
+        var fits = missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch."
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{missed.Count} run{(missed.Count == 1 ? " is" : "s are")} not converged (less than 99% of the set fitted) and in no "
+                + $"claim about CONVERGENCE: {string.Join(", ", missed.Select(m => m.Arm).Distinct())}.");
         return new TableView
         {
             Id = "claims",
             Title = "The paper's claims",
             Note = string.Create(CultureInfo.InvariantCulture,
                 $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). "
-                + $"{(missed.Count == 0 ? "Every run fits at least 99% of its set at the last epoch." : $"{missed.Count} run{(missed.Count == 1 ? " is" : "s are")} not converged (less than 99% of the set fitted) and in no claim about CONVERGENCE: {string.Join(", ", missed.Select(m => m.Arm).Distinct())}.")} A verdict follows from the intervals; p is shown beside it."),
+                + $"{fits} A verdict follows from the intervals; p is shown beside it."),
             Columns = StudyReport.ClaimColumns,
             Rows = [.. StudyReport.ClaimRows(result).Where(c => numbers.Length == 0 || numbers.Contains(c.Number))
                 .Select(StudyReport.Cells)],

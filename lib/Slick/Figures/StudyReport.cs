@@ -59,7 +59,8 @@ public static class StudyReport
             $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, "
                 + $"MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after "
                 + $"Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed "
-                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p>{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
+                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p>"
+                + $"{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),

@@ -42,6 +42,21 @@ public static class Estimators
 {
     /// <summary>P_Correct's two parts for every question, in the order of <paramref name="questions"/>.</summary>
     /// <param name="estimator">How they are found.</param>
+    /// <param name="source">The model that is asked.</param>
+    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public static PromptEstimate[] Estimate(this IEstimator estimator, IAnswerSource source, IReadOnlyList<Fact> exemplars,
+        IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    {
+        var estimates = new PromptEstimate?[questions.Count];
+        estimator.Estimate(source, exemplars, questions, seed, estimates, null, cancellation);
+        return [.. estimates.Select(e => e!.Value)];
+    }
+
+    /// <summary>The same of a model in this process.</summary>
+    /// <param name="estimator">How they are found.</param>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="exemplars">The prompt's exemplars.</param>
@@ -49,12 +64,8 @@ public static class Estimators
     /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer,
-        IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
-    {
-        var estimates = new PromptEstimate?[questions.Count];
-        estimator.Estimate(new LocalModel(decoder, tokenizer), exemplars, questions, seed, estimates, null, cancellation);
-        return [.. estimates.Select(e => e!.Value)];
-    }
+        IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation) =>
+        estimator.Estimate(new LocalModel(decoder, tokenizer), exemplars, questions, seed, cancellation);
 }
 
 /// <summary>
