@@ -183,7 +183,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
 
     private string Listed() => string.Join(", ", models.Take(20)) + (models.Count > 20 ? ", ..." : "");
 
-    private static List<(string Id, string Owner)> Models(JsonElement answer)
+    /// <summary>The models that a server lists.</summary>
+    internal static List<(string Id, string Owner)> Models(JsonElement answer)
     {
         if (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty("data", out var data)
             || data.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null))
@@ -273,8 +274,19 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return body;
     }
 
-    // The answers in what a completions endpoint gives.
+    // As many answers as were asked for, or one.
     private List<string> Texts(JsonElement answer, int choices)
+    {
+        List<string> texts = [.. Choices(answer).Select(secret.HideInAnswer)];
+        if (texts.Count == 1 && choices > 1) GiveOneChoice($"n = {choices} gave 1 choice");
+        else if (texts.Count != choices)
+            throw ServerConnection.Malformed(string.Create(CultureInfo.InvariantCulture,
+                $"the answer has {texts.Count} choices where n = {choices} were asked for"));
+        return texts;
+    }
+
+    /// <summary>The answers in what a completions endpoint gives: the first line of each choice.</summary>
+    internal static List<string> Choices(JsonElement answer)
     {
         if (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty("choices", out var list)
             || list.ValueKind != JsonValueKind.Array)
@@ -285,12 +297,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             if (choice.ValueKind != JsonValueKind.Object || !choice.TryGetProperty("text", out var text)
                 || text.ValueKind != JsonValueKind.String)
                 throw ServerConnection.Malformed("a choice of the answer has no 'text'");
-            texts.Add(secret.HideInAnswer(DrawnAnswers.FirstLine(text.GetString()!)));
+            texts.Add(DrawnAnswers.FirstLine(text.GetString()!));
         }
-        if (texts.Count == 1 && choices > 1) GiveOneChoice($"n = {choices} gave 1 choice");
-        else if (texts.Count != choices)
-            throw ServerConnection.Malformed(string.Create(CultureInfo.InvariantCulture,
-                $"the answer has {texts.Count} choices where n = {choices} were asked for"));
         return texts;
     }
 

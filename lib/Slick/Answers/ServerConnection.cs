@@ -39,8 +39,8 @@ internal sealed class ServerConnection : IDisposable
         public string Text { get; } = text;
     }
 
-    // An answer after which the request is made again, at most so many times.
-    private sealed class FaultException(string what, string cure, int retries, TimeSpan? wait = null) : Exception(what)
+    /// <summary>An answer after which the request is made again, at most so many times.</summary>
+    internal sealed class FaultException(string what, string cure, int retries, TimeSpan? wait = null) : Exception(what)
     {
         public string Cure { get; } = cure;
         public int Retries { get; } = retries;
@@ -141,6 +141,16 @@ internal sealed class ServerConnection : IDisposable
                 ? "lower --server-requests, or run the same command again later; what is finished is kept."
                 : "look at the server's own log, then run the same command again; what is finished is kept.", options.Retries, wait);
         }
+        return Parse(body, read, () => Said(Quoted(body)));
+    }
+
+    /// <summary>Reads an answer's body.</summary>
+    /// <param name="body">The body.</param>
+    /// <param name="read">Reads its JSON.</param>
+    /// <param name="said">What the body says, for the message of what is no JSON.</param>
+    /// <exception cref="FaultException">The body is not what it should be.</exception>
+    internal static T Parse<T>(ReadOnlyMemory<byte> body, Func<JsonElement, T> read, Func<string> said)
+    {
         try
         {
             using var document = JsonDocument.Parse(body);
@@ -149,7 +159,7 @@ internal sealed class ServerConnection : IDisposable
         // InvalidOperationException: a text that is no UTF-8, or half a surrogate pair.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw Malformed($"the answer is not JSON{Said(Quoted(body))}");
+            throw Malformed($"the answer is not JSON{said()}");
         }
     }
 

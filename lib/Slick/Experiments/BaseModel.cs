@@ -18,6 +18,8 @@ public sealed class BaseModel : IDisposable
     public string Folder { get; }
     /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
+    /// <summary>How often pre-training stated each fact of the lab; empty for a checkpoint.</summary>
+    public IReadOnlyList<ExposureRow> Exposures { get; private init; } = [];
     /// <summary>The model's tokenizer; the lab's knows the words of the world.</summary>
     public ITokenizer Tokenizer { get; }
     /// <summary>The parameters, read when first asked for.</summary>
@@ -35,7 +37,10 @@ public sealed class BaseModel : IDisposable
 
     /// <summary>The lab's model of finished stages.</summary>
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
-        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), compute);
+        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), compute)
+        {
+            Exposures = WorldStage.ReadExposures(store.Of(stages.World)),
+        };
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>
     /// <param name="options">The study's choices; world and pre-training matter here.</param>

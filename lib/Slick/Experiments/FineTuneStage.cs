@@ -34,8 +34,6 @@ public sealed record RunOptions
 /// <summary>Fine-tuning on a set of a study. A set without facts is a finished stage with no rows and a reason.</summary>
 internal static class FineTuneStage
 {
-    private const string EpochsFile = "epochs.parquet", AnswersFile = "answers.parquet", ReasonFile = "reason.txt";
-
     public static StageKind Kind { get; } = new("finetune", 4, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
@@ -56,11 +54,6 @@ internal static class FineTuneStage
             FineTuning = options.FineTuning,
         }, seed, platform, model, questions, labels.Name);
 
-    /// <summary>The tables of a finished stage, and why they are empty where they are.</summary>
-    public static (IReadOnlyList<EpochRow> Epochs, IReadOnlyList<AnswerRow> Answers, string Reason) Read(StageFolder stage) =>
-        (Tables.Read<EpochRow>(stage.File(EpochsFile)), Tables.Read<AnswerRow>(stage.File(AnswersFile)),
-            File.Exists(stage.File(ReasonFile)) ? File.ReadAllText(stage.File(ReasonFile)).Trim() : "");
-
     private static Action<string> Run(StageWork work)
     {
         var options = work.Stage.OptionsAs<RunOptions>();
@@ -72,33 +65,23 @@ internal static class FineTuneStage
             FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw);
         var set = Set(run.Arm.Kind);
         if (set.Count == 0)
-        {
-            var reason = $"{run.Arm} has no facts: by size={options.Size} a category is missing in every relation.";
-            return folder =>
-            {
-                Tables.Write<EpochRow>(Path.Combine(folder, EpochsFile), []);
-                Tables.Write<AnswerRow>(Path.Combine(folder, AnswersFile), []);
-                AtomicFile.WriteText(Path.Combine(folder, ReasonFile), reason + "\n");
-            };
-        }
+            return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
+                $"no train fact belongs to {run.Arm}")).Write;
         var updates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
             ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0;
         var model = work.Context.Model(work.Stage.Inputs[0]);
-        var questions = AskedAfterEpochs.Of(dataset, labels);
-        var results = new List<EpochResult>();
+        var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
+        (QuestionSet, IReadOnlyList<Fact>) Asked(QuestionSet set, Split split, bool inDistribution) => (set,
+            [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)]);
+        var record = new RunRecorder(work.Stage.Key, run.Arm, seed, run.Draw, set, [Asked(QuestionSet.Dev, Split.Dev, true),
+            Asked(QuestionSet.Test, Split.Test, true), Asked(QuestionSet.Ood, Split.Test, false)], labels);
         var group = Kind.Group(work.Stage);
-        FineTuning.Run(model.Weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, [.. questions.All, .. set],
+        FineTuning.Run(model.Weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, record.Questions,
             Seeds.Mix(draw, run.Arm.Id), updates, work.Scratch, result =>
             {
-                results.Add(result);
+                record.Add(result);
                 work.Progress.Report(group, result.Epoch + 1, options.FineTuning.Epochs + 1.0, run.Arm.ToString());
             }, work.Cancellation);
-        var rows = questions.Rows(run, seed, set, results);
-        var answers = questions.Answers(run, seed, results, rows.Single(r => r.EarlyStop).Epoch);
-        return folder =>
-        {
-            Tables.Write(Path.Combine(folder, EpochsFile), rows);
-            Tables.Write(Path.Combine(folder, AnswersFile), answers);
-        };
+        return record.Tables().Write;
     }
 }

@@ -7,7 +7,7 @@ namespace Slick.Experiments;
 public sealed record StoredRun
 {
     /// <summary>The stage's key: 16 hexadecimal digits.</summary>
-    public required string Run { get; init; }
+    public required string Key { get; init; }
     /// <summary>The stage's kind: world, pretrain, label, labels, finetune.</summary>
     public required string Stage { get; init; }
     /// <summary>The preset that the stage belongs to; several are joined by a comma, empty where options differ from all.</summary>
@@ -43,7 +43,7 @@ public static class StoredRuns
         var presets = Presets(stages.Where(s => s.Stage!.Kind == PreTrainStage.Kind.Name).Select(s => s.Stage!.Seed).Distinct());
         return [.. stages.Select(s => new StoredRun
         {
-            Run = s.Stage!.Key,
+            Key = s.Stage!.Key,
             Stage = s.Stage.Kind,
             Preset = presets.GetValueOrDefault(s.Stage.Name, ""),
             Arm = RunOf(s.Stage)?.Arm.ToString() ?? "",

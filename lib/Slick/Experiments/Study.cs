@@ -7,37 +7,6 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>What a base model knows.</summary>
-/// <param name="Seed">Seed of world and model.</param>
-/// <param name="Folder">The model's folder in the store.</param>
-/// <param name="Facts">The world's facts.</param>
-/// <param name="Labels">SliCK's labels of its train and test facts.</param>
-public sealed record LabelledBase(int Seed, string Folder, IReadOnlyList<Fact> Facts, IReadOnlyList<LabelRow> Labels);
-
-/// <summary>Everything that a study found; figures, tables and claims are made from it.</summary>
-/// <param name="Preset">Name of the preset, with the settings that differ from it.</param>
-/// <param name="Options">All choices.</param>
-/// <param name="Bases">The base models.</param>
-/// <param name="Epochs">Every epoch of every run.</param>
-/// <param name="Answers">Every test question's answers, for every run.</param>
-/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
-public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs,
-    IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
-{
-    /// <summary>The labels of all base models.</summary>
-    public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
-
-    /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Basis + (Failures.Count == 0 ? ""
-        : FormattableString.Invariant(
-        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
-
-    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
-        ? $"Preset {Preset}: numbers without meaning, only that it works."
-        : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
-        : $"Preset {Preset}: one base model, intervals over D and its order only.";
-}
-
 /// <summary>
 /// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage is read from the store where it is there.
 /// </summary>
@@ -68,30 +37,28 @@ public static class Study
     /// <exception cref="SlickException">D is empty, or a base model's pre-training failed.</exception>
     public static StudyResult Read(string preset, StudyOptions options, int seed, RunStore store, Compute compute)
     {
-        var (bases, epochs, answers, failures) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
+        var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
         foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform))
         {
             if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
-            var labels = LabelTable.Read(store.Of(stages.Table));
-            bases.Add(new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)).Facts, labels));
+            bases.Add(Base(stages, store));
             foreach (var (run, stage) in stages.Runs)
-            {
                 if (store.Of(stage) is { HasFailed: true } diverged)
-                {
                     failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
-                    continue;
-                }
-                var (e, a, reason) = FineTuneStage.Read(store.Of(stage));
-                if (reason.Length > 0 && run.Arm.Kind == ArmKind.Ratio)
-                    throw new SlickException(
-                        $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
-                        + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
-                epochs.AddRange(e);
-                answers.AddRange(a);
-            }
+                else tables.Add(RunTables.Read(store.Of(stage).Folder));
         }
-        return new StudyResult(preset, options, bases, epochs, answers, [.. failures.Order(StringComparer.Ordinal)]);
+        if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))
+            throw new SlickException(
+                $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
+                + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
+        return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
+            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)]);
     }
+
+    /// <summary>A base model of finished stages and what it knows.</summary>
+    internal static LabelledBase Base(BaseStages stages, RunStore store) =>
+        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), LabelTable.Read(store.Of(stages.Table)),
+            WorldStage.ReadExposures(store.Of(stages.World)));
 
     /// <summary>
     /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to

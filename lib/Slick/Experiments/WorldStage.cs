@@ -15,9 +15,16 @@ internal static class WorldStage
     public static Dataset Read(StageFolder stage) =>
         new(SyntheticWorld.Relations, Tables.Read<Fact>(stage.File("facts.parquet")));
 
+    /// <summary>How often pre-training states each fact of a finished stage.</summary>
+    public static IReadOnlyList<ExposureRow> ReadExposures(StageFolder stage) => Tables.Read<ExposureRow>(stage.File("exposures.parquet"));
+
     private static Action<string> Run(StageWork work)
     {
         var world = SyntheticWorld.Create(work.Stage.OptionsAs<WorldOptions>(), work.Stage.Seed);
-        return folder => Tables.Write(Path.Combine(folder, "facts.parquet"), world.Dataset.Facts);
+        return folder =>
+        {
+            Tables.Write(Path.Combine(folder, "facts.parquet"), world.Dataset.Facts);
+            Tables.Write(Path.Combine(folder, "exposures.parquet"), world.Exposures);
+        };
     }
 }
