@@ -24,7 +24,8 @@ internal static class AnnotationForecast
     public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
         AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
-        var measured = LabelSpeed.Measure(parts[0].Asked, weights, tokenizer, estimator, options.Sampling, options.Seed, cancellation);
+        var measured = LabelSpeed.Measure(parts[0].Asked, weights, tokenizer, estimator, options.Sampling, options.Seed,
+            options.Bytes, cancellation);
         var minutes = parts.Sum(p => measured.Seconds(p.Asked)) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,
@@ -49,9 +50,10 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
 
     /// <summary>Times a prompt alone, then with some questions of the middle length behind it.</summary>
     public static LabelSpeed Measure(AskedQuestions asked, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
-        SamplingOptions sampling, int seed, CancellationToken cancellation)
+        SamplingOptions sampling, int seed, long bytes, CancellationToken cancellation)
     {
         using var decoder = new Decoder(weights);
+        var source = new LocalModel(decoder, tokenizer) { Bytes = bytes };
         var exemplars = Annotator.Exemplars(asked.Dev, sampling, asked.Questions[0].Relation, seed)[0];
         var each = Math.Max(1, asked.Questions.Average(q => (double)Tokens(tokenizer, q))) * decoder.Config.FlopsPerToken;
         var few = asked.Questions.OrderBy(q => q.Question.Length).Skip(asked.Questions.Count / 4)
@@ -65,7 +67,7 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
             {
                 Compute.Finish(decoder.Device);
                 var clock = Stopwatch.StartNew();
-                estimator.Estimate(decoder, tokenizer, exemplars, questions, seed, cancellation);
+                estimator.Estimate(source, exemplars, questions, seed, cancellation);
                 Compute.Finish(decoder.Device);
                 fastest = Math.Min(fastest, clock.Elapsed.TotalSeconds);
             }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Slick.Answers;
 using Slick.Facts;
 using Slick.Knowledge;
@@ -35,7 +32,7 @@ public sealed class CheckpointSource
         (Folder, Dataset) = (Path.GetFullPath(folder), dataset);
         Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Folder));
         ModelHash = ModelFiles.Hash(Folder);
-        Questions = "dataset-" + Hash(dataset.Facts);
+        Questions = "dataset-" + Dataset.Hash(dataset.Facts);
     }
 
     /// <summary>Questions of one relation and split, drawn with the seed.</summary>
@@ -61,15 +58,5 @@ public sealed class CheckpointSource
     }
 
     /// <summary>What questions are called by stages: the hash of what is asked, rather than of the files that it is read from.</summary>
-    internal static string NameOf(AskedQuestions asked) => "questions-" + Hash(asked.Dev.Concat(asked.Questions));
-
-    private static string Hash(IEnumerable<Fact> facts)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var fact in facts)
-            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t{fact.Question}\t{fact.Answer.Length}\t"
-                + $"{fact.Answer}\n")));
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
-    }
+    internal static string NameOf(AskedQuestions asked) => "questions-" + Dataset.Hash(asked.Dev, asked.Questions);
 }

@@ -44,6 +44,10 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
         return new(folder, weights, tokenizer);
     })).Value;
 
+    /// <summary>A server that answers; null where the name is that of a model.</summary>
+    /// <param name="name">As stages name it.</param>
+    public CompletionServer? Server(string name) => sources.Servers.GetValueOrDefault(name);
+
     /// <summary>Facts: those of a world that is a finished stage, or a dataset's.</summary>
     /// <param name="name">As stages name it.</param>
     public Dataset Dataset(string name) => datasets.GetOrAdd(name, _ => new(() =>
@@ -72,6 +76,8 @@ internal sealed class Sources
 {
     /// <summary>Folders of checkpoints.</summary>
     public Dictionary<string, string> Checkpoints { get; } = [];
+    /// <summary>Servers that answer; whoever opened them closes them.</summary>
+    public Dictionary<string, CompletionServer> Servers { get; } = [];
     /// <summary>Datasets.</summary>
     public Dictionary<string, Dataset> Datasets { get; } = [];
     /// <summary>Questions of one relation.</summary>
