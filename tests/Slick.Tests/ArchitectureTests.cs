@@ -87,6 +87,14 @@ public sealed partial class ArchitectureTests
         }
     }
 
+    // Its numbers are another version's tomorrow: what promises bytes draws from RandomStream.
+    [Fact]
+    public void TheLibrary_DrawsFromItsOwnGenerator() =>
+        Assert.Empty(Uses.Keys.SelectMany(Files).Where(f => SystemRandom().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
+
+    [GeneratedRegex(@"\bnew Random\(|\bRandom\.Shared\b|\bRandom [a-z]\w*( =|;|,|\))|RandomNumberGenerator")]
+    private static partial Regex SystemRandom();
+
     [Theory]
     [InlineData("Facts")]
     [InlineData("Paper")]

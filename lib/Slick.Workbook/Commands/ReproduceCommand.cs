@@ -35,7 +35,8 @@ internal static class ReproduceCommand
         // before hours of work, not after
         if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
         var compute = arguments.Compute(parsed);
-        if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
+        var plan = StudyPlan.Of(name, options, seed, compute.Platform);
+        if (new Forecast(options, compute).Of(plan, store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
         // One folder for one set of choices: settings are in its name by their hash.
         var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at

@@ -33,7 +33,8 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 /// SQL over the store: cells that begin with <c>#!sql</c>, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB
 /// reads the Parquet files where they lie. Views: <c>stages</c> (a row a stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (a row an
 /// epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c>, <c>exposures</c>. Each row says which <c>Preset</c> it belongs
-/// to; runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>.
+/// to. Runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>. The
+/// column Right is a word of SQL and stands in quotation marks: <c>sum("Right")</c>.
 /// </summary>
 /// <remarks>
 /// The result is a <see cref="DataFrame"/>, also for C#: <c>#!set --byref --name frame --value @sql:last</c>; behind
@@ -50,13 +51,13 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     // View, file, the rows' record, and what tells the stages apart.
     private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
     [
-        ("facts", "facts.parquet", ["model"], typeof(Fact), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("labels", "labels.parquet", ["labels", "table"], typeof(LabelRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("exposures", "exposures.parquet", ["model"], typeof(ExposureRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("runs", "runs.parquet", ["run"], typeof(RunRow), ["Preset", "Arm"]),
-        ("epochs", "epochs.parquet", ["run"], typeof(EpochRow), ["Preset", "Arm"]),
-        ("scores", "scores.parquet", ["run"], typeof(ScoreRow), ["Preset", "Arm"]),
-        ("answers", "answers.parquet", ["run"], typeof(AnswerRow), ["Preset", "Arm"]),
+        ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("labels", "labels.parquet", ["labels"], typeof(LabelRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("exposures", "exposures.parquet", ["world"], typeof(ExposureRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("runs", "runs.parquet", ["finetune"], typeof(RunRow), ["Preset", "Arm"]),
+        ("epochs", "epochs.parquet", ["finetune"], typeof(EpochRow), ["Preset", "Arm"]),
+        ("scores", "scores.parquet", ["finetune"], typeof(ScoreRow), ["Preset", "Arm"]),
+        ("answers", "answers.parquet", ["finetune"], typeof(AnswerRow), ["Preset", "Arm"]),
     ];
 
     private readonly string? _store;

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
 
@@ -97,7 +98,7 @@ public static class Intervals
         for (var i = 0; i < difference.Length; i++) difference[i] = a[i] - b[i];
         var estimate = difference.Average();
         if (difference.Length < 2) return Interval.Unbounded(estimate);
-        var random = new Random(seed);
+        var random = new RandomStream(seed);
         var means = new double[draws];
         for (var draw = 0; draw < draws; draw++)
         {

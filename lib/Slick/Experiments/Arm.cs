@@ -26,6 +26,20 @@ public enum ArmKind
 /// <param name="UnknownPercent">X, 0 to 100; -1 for the kinds that have no X.</param>
 public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
 {
+    /// <summary>A name that never changes: seeds follow from it, and not from how the set is shown.</summary>
+    public string Id => Kind switch
+    {
+        ArmKind.Ratio => $"ratio-{UnknownPercent}",
+        ArmKind.KnownOnly => $"known-only-{UnknownPercent}",
+        ArmKind.RatioDecayingRate => $"ratio-decaying-rate-{UnknownPercent}",
+        ArmKind.KnownOnlySameUpdates => $"known-only-same-updates-{UnknownPercent}",
+        ArmKind.HighlyKnown => "single-highly-known",
+        ArmKind.MaybeKnown => "single-maybe-known",
+        ArmKind.WeaklyKnown => "single-weakly-known",
+        ArmKind.Natural => "natural",
+        _ => throw new ArgumentOutOfRangeException(nameof(Kind)),
+    };
+
     /// <summary>The name used in tables and figures, such as <c>D 50%</c> or <c>D_Known 50%</c>.</summary>
     public override string ToString() => Kind switch
     {

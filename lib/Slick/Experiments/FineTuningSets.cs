@@ -27,7 +27,7 @@ public static class FineTuningSets
         var parts = labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
         {
             var shuffled = relation.ToArray();
-            new Random(Seeds.Mix(seed, relation.Key)).Shuffle(shuffled);
+            new RandomStream(Seeds.Mix(seed, relation.Key)).Shuffle(shuffled);
             var known = shuffled.Where(l => l.Category != Category.Unknown).ToList();
             var unknown = shuffled.Where(l => l.Category == Category.Unknown).ToList();
             var size = rule == SizeRule.SmallestCategory

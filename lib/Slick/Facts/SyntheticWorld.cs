@@ -40,7 +40,7 @@ public sealed class SyntheticWorld
     /// <exception cref="UsageException">An option is out of its range, or the names or objects do not suffice for the facts.</exception>
     public static SyntheticWorld Create(WorldOptions options, int seed) => new(OptionRanges.Check(options, "world"), seed);
 
-    private Random Part(int number) => new(unchecked(seed * 1_000_003 + number));
+    private RandomStream Part(int number) => new(Seeds.Mix(seed, number));
 
     private (Dataset Dataset, IReadOnlyList<ExposureRow> Exposures) MakeFacts()
     {
@@ -117,7 +117,7 @@ public sealed class SyntheticWorld
         return (new Dataset(Relations, facts), exposures);
     }
 
-    private (int Gold, int Rival) DrawExposures(Random random)
+    private (int Gold, int Rival) DrawExposures(RandomStream random)
     {
         var seen = random.NextDouble() >= options.NeverSeenShare;
         var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
@@ -129,7 +129,7 @@ public sealed class SyntheticWorld
         return (total - rival, rival);
     }
 
-    private int Zipf(int count, Random random)
+    private int Zipf(int count, RandomStream random)
     {
         var total = 0.0;
         for (var i = 1; i <= count; i++) total += Math.Pow(i, -options.ZipfExponent);
@@ -191,7 +191,7 @@ public sealed class SyntheticWorld
     }
 
     /// <summary>Invented words, each once.</summary>
-    private sealed class Words(Random random)
+    private sealed class Words(RandomStream random)
     {
         private static readonly string[] Onsets =
             ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "st", "tr"];

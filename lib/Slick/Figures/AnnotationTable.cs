@@ -44,6 +44,8 @@ public static class AnnotationTable
         var total = Counts(result.Labels);
         var split = result.Options.Split.ToString().ToLowerInvariant();
         var kind = result.Options.Estimator == EstimatorKind.Exact ? "Exact" : "Sampled";
+        var beside = paper.Count > 0 ? "Paper: PaLM 2-M, HighlyKnown to Unknown."
+            : $"The questions are those of {result.Source}: no column of the paper stands beside them.";
         return new TableView
         {
             Id = "table-3-model",
@@ -51,7 +53,7 @@ public static class AnnotationTable
             Note = string.Create(CultureInfo.InvariantCulture,
                 $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% "
                 + $"Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. "
-                + $"{(paper.Count > 0 ? "Paper: PaLM 2-M, HighlyKnown to Unknown." : $"The questions are those of {result.Source}: no column of the paper stands beside them.")}"),
+                + $"{beside}"),
             Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
             Rows =
             [

@@ -103,7 +103,7 @@ public static class FineTuning
                     {
                         pass = optimizer.Steps / passUpdates;
                         var order = encoded.ToArray();
-                        new Random(Seeds.Mix(seed, pass)).Shuffle(order);
+                        new RandomStream(Seeds.Mix(seed, pass)).Shuffle(order);
                         batches?.Dispose();
                         batches = new Pass(order, options.BatchExamples, decoder.Device);
                     }

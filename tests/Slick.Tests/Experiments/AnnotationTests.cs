@@ -95,8 +95,8 @@ public sealed class AnnotationTests : IDisposable
         var options = Options with { Relations = ["P17"], Estimator = EstimatorKind.Sampled };
         double Known(AnnotationResult result) => result.Labels.Count(l => l.Category != Category.Unknown) / (double)result.Labels.Count;
         string Identity(AnnotationResult result, string store) =>
-            string.Concat(Directory.GetFiles(Path.Combine(_folder, store), "options.json", SearchOption.AllDirectories)
-                .Where(f => f.Contains("relation-", StringComparison.Ordinal)).Select(File.ReadAllText));
+            string.Concat(Directory.GetFiles(Path.Combine(_folder, store), "stage.json", SearchOption.AllDirectories)
+                .Where(f => f.Contains("label-", StringComparison.Ordinal)).Select(File.ReadAllText));
         var plain = Run(options, "plain", data);
         Assert.True(Known(plain) > 0);
         Assert.DoesNotContain("normaliser", Identity(plain, "plain"), StringComparison.OrdinalIgnoreCase);

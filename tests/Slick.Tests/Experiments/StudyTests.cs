@@ -107,18 +107,17 @@ public sealed class StudyTests
         {
             Copy(SmokeStudy.Store, folder);
             var store = RunStore.Open(folder);
-            Assert.True(Study.IsComplete(options, 1, store));
+            Assert.True(Study.IsComplete(options, 1, store, Compute.Choose("cpu")));
             var kinds = SmokeStudy.Result.Runs.Select(e => e.Kind).Distinct().ToList();
-            var modelKey = BaseModel.StageOf(options, 1, store).Key;
-            var labelsKey = Labels.StageOf(modelKey, 1, options, store).Key;
+            var stages = StudyPlan.Bases(options, 1, new("cpu", "fp32")).Single();
             foreach (var kind in kinds.Where(k => k is not (ArmKind.Ratio or ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates)))
             {
-                var run = FineTuningRuns.StageOf(new(new Arm(kind), 1), modelKey, labelsKey, 1, options, store).Folder;
+                var run = store.Of(stages.Runs.First(r => r.Run.Arm.Kind == kind).Stage).Folder;
                 Directory.Move(run, folder + "-aside");
-                Assert.False(Study.IsComplete(options, 1, store), $"{kind}");
+                Assert.False(Study.IsComplete(options, 1, store, Compute.Choose("cpu")), $"{kind}");
                 Directory.Move(folder + "-aside", run);
             }
-            Assert.True(Study.IsComplete(options, 1, store));
+            Assert.True(Study.IsComplete(options, 1, store, Compute.Choose("cpu")));
         }
         finally
         {
@@ -153,7 +152,9 @@ public sealed class StudyTests
         var folder = Directory.CreateTempSubdirectory("slick-diverge-").FullName;
         try
         {
-            Copy(SmokeStudy.Store, folder, "model-");
+            Copy(SmokeStudy.Store, folder, "world-");
+            Copy(SmokeStudy.Store, folder, "pretrain-");
+            Copy(SmokeStudy.Store, folder, "label-");
             Copy(SmokeStudy.Store, folder, "labels-");
             var options = StudyOptions.Smoke with { FineTuning = StudyOptions.Smoke.FineTuning with { LearningRate = 1, Epochs = 2 } };
             var study = Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
@@ -164,11 +165,11 @@ public sealed class StudyTests
             // Tried again it fails in the same words, without the work.
             Assert.Equal(study.Failures, Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken).Failures);
-            var states = RunStore.Open(folder).List().Where(s => s.Name == "run").Select(s => s.State).ToList();
+            var states = RunStore.Open(folder).List().Where(s => s.Stage!.Kind == "finetune").Select(s => s.State).ToList();
             Assert.Contains("failed", states);
             Assert.DoesNotContain("partial", states);
             // Nothing is left to do: a notebook shows these results instead of computing others.
-            Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder)));
+            Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder), Compute.Choose("cpu")));
             var failure = Directory.GetFiles(folder, "failure.json", SearchOption.AllDirectories)[0];
             File.WriteAllText(failure, "{");
             var e = Assert.Throws<SlickException>(() =>
@@ -284,19 +285,16 @@ public sealed class StudyTests
         var folder = Directory.CreateTempSubdirectory("slick-lacking-").FullName;
         try
         {
-            Copy(SmokeStudy.Store, folder, "model-");
-            var store = RunStore.Open(folder);
-            using var model = BaseModel.Ensure(StudyOptions.Smoke, 1, store, Compute.Choose("cpu").Device, Progress.None,
+            Copy(SmokeStudy.Store, folder, "");
+            var (store, arm) = (RunStore.Open(folder), new Arm(ArmKind.HighlyKnown));
+            var stages = StudyPlan.Base(StudyOptions.Smoke, 1, [new(arm, 7)], new("cpu", "fp32"));
+            Tables.Write<LabelRow>(LabelTable.File(store.Of(stages.Table)), [.. SmokeStudy.Result.Labels
+                .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)]);
+            Workers.Run(new("lacking", [stages.Runs[0].Stage], false), store, Compute.Choose("cpu"), Progress.None,
                 TestContext.Current.CancellationToken);
-            IReadOnlyList<LabelRow> labels = [.. SmokeStudy.Result.Labels
-                .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)];
-            var arm = new Arm(ArmKind.HighlyKnown);
-            var (tables, failures) = FineTuningRuns.Ensure(model, "labels", labels, StudyOptions.Smoke, [new(arm, 1)], store,
-                Progress.None, TestContext.Current.CancellationToken);
-            Assert.Empty(failures);
-            Assert.Equal((arm, "no train fact belongs to D_HighlyKnown", 0), (tables.Single().Run.Arm, tables[0].Run.Reason,
-                tables[0].Epochs.Count));
-            Assert.True(FineTuningRuns.StageOf(new(arm, 1), model.Key, "labels", 1, StudyOptions.Smoke, store).IsComplete);
+            var tables = FineTuneStage.Read(store.Of(stages.Runs[0].Stage));
+            Assert.Equal((arm, 7, 0, 0), (tables.Run.Arm, tables.Run.Draw, tables.Epochs.Count, tables.Scores.Count));
+            Assert.StartsWith("D_HighlyKnown has no facts", tables.Run.Reason, StringComparison.Ordinal);
         }
         finally
         {
