@@ -92,7 +92,7 @@ public sealed partial class ArchitectureTests
     public void TheLibrary_DrawsFromItsOwnGenerator() =>
         Assert.Empty(Uses.Keys.SelectMany(Files).Where(f => SystemRandom().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
 
-    [GeneratedRegex(@"\bnew Random\(|\bRandom\.Shared\b|\bRandom [a-z]\w*( =|;|,|\))|RandomNumberGenerator")]
+    [GeneratedRegex(@"\b(new )?Random\(|\bRandom\.Shared\b|\bRandom [a-z]\w*( =|;|,|\))|RandomNumberGenerator")]
     private static partial Regex SystemRandom();
 
     [Theory]

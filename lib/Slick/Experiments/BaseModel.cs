@@ -39,7 +39,7 @@ public sealed class BaseModel : IDisposable
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
         new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), compute)
         {
-            Exposures = WorldStage.Exposures(store.Of(stages.World)),
+            Exposures = WorldStage.ReadExposures(store.Of(stages.World)),
         };
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>

@@ -34,7 +34,7 @@ public sealed record RunOptions
 /// <summary>Fine-tuning on a set of a study. A set without facts is a finished stage with no rows and a reason.</summary>
 internal static class FineTuneStage
 {
-    public static StageKind Kind { get; } = new("finetune", 5, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("finetune", 4, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>
@@ -51,11 +51,9 @@ internal static class FineTuneStage
             UnknownPercent = run.Arm.UnknownPercent,
             Draw = run.Draw,
             Size = options.Size,
-            FineTuning = options.FineTuning,
+            FineTuning = run.Arm.Kind == ArmKind.RatioDecayingRate
+                ? options.FineTuning with { Schedule = LearningRateShape.LinearDecay } : options.FineTuning,
         }, seed, platform, model, questions, labels.Name);
-
-    /// <summary>The tables of a finished stage.</summary>
-    public static RunTables Read(StageFolder stage) => RunTables.Read(stage.Folder);
 
     private static Action<string> Run(StageWork work)
     {
@@ -68,17 +66,14 @@ internal static class FineTuneStage
             FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw);
         var set = Set(run.Arm.Kind);
         if (set.Count == 0)
-        {
-            var row = RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
-                $"{run.Arm} has no facts: by size={options.Size} a category is missing in every relation");
-            return RunTables.Empty(row).Write;
-        }
+            return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
+                $"no train fact belongs to {run.Arm}")).Write;
         var updates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
             ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0;
         var model = work.Context.Model(work.Stage.Inputs[0]);
         var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
-        (QuestionSet, IReadOnlyList<Fact>) Asked(QuestionSet asked, Split split, bool inDistribution) =>
-            (asked, [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)]);
+        (QuestionSet, IReadOnlyList<Fact>) Asked(QuestionSet set, Split split, bool inDistribution) => (set,
+            [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)]);
         var record = new RunRecorder(work.Stage.Key, run.Arm, seed, run.Draw, set, [Asked(QuestionSet.Dev, Split.Dev, true),
             Asked(QuestionSet.Test, Split.Test, true), Asked(QuestionSet.Ood, Split.Test, false)], labels);
         var group = Kind.Group(work.Stage);

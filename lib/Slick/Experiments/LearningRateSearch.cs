@@ -1,5 +1,4 @@
 using Slick.Analysis;
-using Slick.Knowledge;
 using Slick.Runtime;
 using Slick.Storage;
 using Slick.Training;
@@ -41,18 +40,17 @@ public static class LearningRateSearch
         options.Check();
         Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
         var tables = new List<(double Rate, RunTables Tables)>();
-        var known = new List<LabelledBase>();
+        var bases = new List<LabelledBase>();
         var diverged = new HashSet<double>();
         StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-        var bases = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform)))).ToList();
+        var trials = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform)))).ToList();
         // World, model and labels are the same stages at every rate.
-        Workers.Run(new("learning rates", [.. bases.SelectMany(b => b.Stages.All).DistinctBy(s => s.Name)], compute.Platform.IsGpu), store,
+        Workers.Run(new("learning rates", [.. trials.SelectMany(b => b.Stages.All).DistinctBy(s => s.Name)], compute.Platform.IsGpu), store,
             compute, progress, cancellation);
-        foreach (var (rate, stages) in bases)
+        foreach (var (rate, stages) in trials)
         {
             if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
-            if (rate == rates[0]) known.Add(new(stages.Seed, store.Of(stages.Model).Folder,
-                WorldStage.Read(store.Of(stages.World)), LabelTable.Read(store.Of(stages.Table)), WorldStage.Exposures(store.Of(stages.World))));
+            if (rate == rates[0]) bases.Add(Study.Base(stages, store));
             foreach (var (run, stage) in stages.Runs)
             {
                 if (store.Of(stage).HasFailed)
@@ -60,10 +58,10 @@ public static class LearningRateSearch
                     diverged.Add(rate);
                     continue;
                 }
-                var done = FineTuneStage.Read(store.Of(stage));
-                if (done.Run.Reason.Length > 0)
-                    throw new SlickException($"Base seed {stages.Seed}: {done.Run.Reason}. Take other seeds or a larger world.");
-                tables.Add((rate, done));
+                var of = RunTables.Read(store.Of(stage).Folder);
+                if (of.Run.Reason.Length > 0)
+                    throw new SlickException($"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
+                tables.Add((rate, of));
             }
         }
         var table = rates.Select(rate =>
@@ -71,11 +69,9 @@ public static class LearningRateSearch
             if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN,
                 double.NaN, double.NaN, double.NaN);
             List<RunTables> Of(ArmKind kind) => [.. tables.Where(t => t.Rate == rate && t.Tables.Run.Kind == kind).Select(t => t.Tables)];
-            static double Share(RunTables of, QuestionSet set, int epoch)
-            {
-                var rows = of.Scores.Where(s => s.Set == set && s.Epoch == epoch).ToList();
-                return rows.Sum(s => s.Right) / (double)rows.Sum(s => s.Of);
-            }
+            static double Share(RunTables of, QuestionSet set, int epoch) => of.Scores.Where(s => s.Set == set && s.Epoch == epoch)
+                .Aggregate((Right: 0, Of: 0), (sum, s) => (sum.Right + s.Right, sum.Of + s.Of)) is var (right, all) ? (double)right / all
+                : double.NaN;
             static int EarlyStop(RunTables of) => RunStops.Of(of.Scores)!.EarlyStop;
             double Fitted(ArmKind kind) => Of(kind).Min(t => Share(t, QuestionSet.Train, options.FineTuning.Epochs));
             double Early(ArmKind kind, QuestionSet set) => Of(kind).Average(t => Share(t, set, EarlyStop(t)));
@@ -85,7 +81,7 @@ public static class LearningRateSearch
                 natural >= RunStops.FittedShare && unknown >= RunStops.FittedShare, Early(ArmKind.Natural, QuestionSet.Test),
                 Last(ArmKind.Natural), Early(ArmKind.Ratio, QuestionSet.Test), Last(ArmKind.Ratio));
         }).ToList();
-        return (table, Choose(table), known);
+        return (table, Choose(table), bases);
     }
 
     /// <summary>

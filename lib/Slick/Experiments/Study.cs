@@ -41,27 +41,24 @@ public static class Study
         foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform))
         {
             if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
-            var labels = LabelTable.Read(store.Of(stages.Table));
-            bases.Add(new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), labels,
-                WorldStage.Exposures(store.Of(stages.World))));
+            bases.Add(Base(stages, store));
             foreach (var (run, stage) in stages.Runs)
-            {
                 if (store.Of(stage) is { HasFailed: true } diverged)
-                {
                     failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
-                    continue;
-                }
-                var done = FineTuneStage.Read(store.Of(stage));
-                if (done.Run.Reason.Length > 0 && run.Arm.Kind == ArmKind.Ratio)
-                    throw new SlickException(
-                        $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
-                        + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
-                tables.Add(done);
-            }
+                else tables.Add(RunTables.Read(store.Of(stage).Folder));
         }
+        if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))
+            throw new SlickException(
+                $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
+                + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
         return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
             [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)]);
     }
+
+    /// <summary>A base model of finished stages and what it knows.</summary>
+    internal static LabelledBase Base(BaseStages stages, RunStore store) =>
+        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), LabelTable.Read(store.Of(stages.Table)),
+            WorldStage.ReadExposures(store.Of(stages.World)));
 
     /// <summary>
     /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to

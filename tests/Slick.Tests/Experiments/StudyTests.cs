@@ -152,10 +152,7 @@ public sealed class StudyTests
         var folder = Directory.CreateTempSubdirectory("slick-diverge-").FullName;
         try
         {
-            Copy(SmokeStudy.Store, folder, "world-");
-            Copy(SmokeStudy.Store, folder, "pretrain-");
-            Copy(SmokeStudy.Store, folder, "label-");
-            Copy(SmokeStudy.Store, folder, "labels-");
+            foreach (var kind in new[] { "world-", "pretrain-", "label-", "labels-" }) Copy(SmokeStudy.Store, folder, kind);
             var options = StudyOptions.Smoke with { FineTuning = StudyOptions.Smoke.FineTuning with { LearningRate = 1, Epochs = 2 } };
             var study = Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken);
@@ -285,16 +282,18 @@ public sealed class StudyTests
         var folder = Directory.CreateTempSubdirectory("slick-lacking-").FullName;
         try
         {
-            Copy(SmokeStudy.Store, folder, "");
-            var (store, arm) = (RunStore.Open(folder), new Arm(ArmKind.HighlyKnown));
-            var stages = StudyPlan.Base(StudyOptions.Smoke, 1, [new(arm, 7)], new("cpu", "fp32"));
-            Tables.Write<LabelRow>(LabelTable.File(store.Of(stages.Table)), [.. SmokeStudy.Result.Labels
-                .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)]);
-            Workers.Run(new("lacking", [stages.Runs[0].Stage], false), store, Compute.Choose("cpu"), Progress.None,
+            foreach (var kind in new[] { "world-", "pretrain-" }) Copy(SmokeStudy.Store, folder, kind);
+            var (store, compute, arm) = (RunStore.Open(folder), Compute.Choose("cpu"), new Arm(ArmKind.HighlyKnown));
+            var stages = StudyPlan.Base(StudyOptions.Smoke, 1, [], compute.Platform);
+            IReadOnlyList<LabelRow> labels = [.. SmokeStudy.Result.Labels
+                .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)];
+            var table = LabelTable.Of([], 1, "made up");
+            store.Of(table).TryWork("cpu", (_, _) => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
                 TestContext.Current.CancellationToken);
-            var tables = FineTuneStage.Read(store.Of(stages.Runs[0].Stage));
-            Assert.Equal((arm, 7, 0, 0), (tables.Run.Arm, tables.Run.Draw, tables.Epochs.Count, tables.Scores.Count));
-            Assert.StartsWith("D_HighlyKnown has no facts", tables.Run.Reason, StringComparison.Ordinal);
+            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model.Name, stages.World.Name, table, compute.Platform);
+            Workers.Run(new("", [run], false), store, compute, cancellation: TestContext.Current.CancellationToken);
+            var tables = RunTables.Read(store.Of(run).Folder);
+            Assert.Equal((arm, "no train fact belongs to D_HighlyKnown", 0), (tables.Run.Arm, tables.Run.Reason, tables.Epochs.Count));
         }
         finally
         {

@@ -55,11 +55,11 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal(RunStore.OpenExisting(SmokeStudy.Store).List().Count, runs.Rows.Count);
         Assert.All(runs.Rows, row => Assert.Equal(("smoke", "complete"), ((string)row[2], (string)row[7])));
         Assert.Equal(SmokeStudy.Result.Runs.Select(r => (1, r.Draw)).Distinct().Order(),
-            Query("select distinct Seed, Draw from stages where Stage = 'run' order by all").Rows.Select(r => ((int)r[0], (int)r[1])));
+            Query("select distinct Seed, Draw from stages where Stage = 'finetune' order by all").Rows.Select(r => ((int)r[0], (int)r[1])));
         var arms = SmokeStudy.Result.Runs.Select(e => new Arm(e.Kind, e.UnknownPercent).ToString()).Distinct();
         Assert.Equal(arms.Order(StringComparer.Ordinal),
-            Query("select distinct Arm from stages where Stage = 'run'").Rows.Select(r => (string)r[0]).Order(StringComparer.Ordinal));
-        Assert.Equal(SmokeStudy.Result.Bases[0].Folder, Query("select Folder from stages where Stage = 'model'")[0, 0]);
+            Query("select distinct Arm from stages where Stage = 'finetune'").Rows.Select(r => (string)r[0]).Order(StringComparer.Ordinal));
+        Assert.Equal(SmokeStudy.Result.Bases[0].Folder, Query("select Folder from stages where Stage = 'pretrain'")[0, 0]);
     }
 
     [Theory]
@@ -93,7 +93,7 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal(0, Count());
         RunStore.Open(store);
         var expected = 0L;
-        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "run-*").Take(2))
+        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "finetune-*").Take(2))
         {
             var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
             foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
@@ -107,7 +107,7 @@ public sealed class SqlKernelTests : IDisposable
     {
         var store = Path.Combine(_books.Folder, "damaged");
         RunStore.Open(store);
-        var folder = Directory.GetDirectories(SmokeStudy.Store, "run-*")[0];
+        var folder = Directory.GetDirectories(SmokeStudy.Store, "finetune-*")[0];
         var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
         foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         File.WriteAllText(Path.Combine(copy, "scores.parquet"), "no table");
