@@ -1,6 +1,7 @@
 using Slick.Runtime;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
+using Slick.Runtime;
 
 namespace Slick.Analysis;
 

@@ -34,6 +34,7 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
     {
         ArmKind.Ratio => $"ratio-{UnknownPercent}",
         ArmKind.KnownOnly => $"known-only-{UnknownPercent}",
+        ArmKind.RatioDecayingRate => $"ratio-decaying-rate-{UnknownPercent}",
         ArmKind.KnownOnlySameUpdates => $"known-only-same-updates-{UnknownPercent}",
         ArmKind.HighlyKnown => "single-highly-known",
         ArmKind.MaybeKnown => "single-maybe-known",

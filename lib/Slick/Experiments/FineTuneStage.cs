@@ -71,7 +71,8 @@ internal static class FineTuneStage
             LeastEpochs = options.LeastEpochs,
             // Without a choice of dev questions no exemplar is left out.
             Sampling = options.Questions.Dev > 0 ? options.Sampling : new(),
-            FineTuning = options.FineTuning,
+            FineTuning = run.Arm.Kind == ArmKind.RatioDecayingRate
+                ? options.FineTuning with { Schedule = LearningRateShape.LinearDecay } : options.FineTuning,
         }, seed, platform, length is null ? [model, questions, labels.Name] : [model, questions, labels.Name, length.Name]);
 
     /// <summary>The form's prompts.</summary>
