@@ -157,7 +157,8 @@ internal sealed class Bench(Subject lab)
             Line($"{contender.Name,-26} {asked / Median(contender.Seconds),12:F1} ",
                 $"{$"{asked / contender.Seconds.Max():F1}-{asked / contender.Seconds.Min():F1}",18} {ratios[0],11:F1} {ratios[1],11:F1} ",
                 $"{contender.Flops / asked / 1e9,15:F2} {rate,8:F0} ",
-                $"{rate / peak,12:P0}{(contender.Target is { } target ? $"  target {target:F0}x: {(ratios[0] >= target ? "reached" : "missed")}" : "")}");
+                $"{rate / peak,12:P0}",
+                $"{(contender.Target is { } target ? $"  target {target:F0}x: {(ratios[0] >= target ? "reached" : "missed")}" : "")}");
         }
         if (prefillSeconds > 0)
             Line($"generate, prefill alone: {threads * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s, ",

@@ -4,7 +4,10 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace Slick.Tests;
 
-/// <summary>Runs the tests through xunit's console runner and ends with one line of counts.</summary>
+/// <summary>
+/// Runs the tests through xunit's console runner and ends with one line of counts. <c>--fuzz N</c> gives N damaged files to the readers
+/// of files instead (<see cref="Fuzz.FuzzTargets"/>).
+/// </summary>
 internal static partial class EntryPoint
 {
     private static async Task<int> Main(string[] args)
@@ -13,6 +16,7 @@ internal static partial class EntryPoint
         using var copy = new StringWriter();
         using var both = new Both(console, copy);
         Console.SetOut(both);
+        if (args is ["--fuzz", ..]) return Fuzz.FuzzTargets.Run(args[1..]);
         // Colour codes in a log would stand in front of the last line.
         if (Console.IsOutputRedirected && !args.Contains("-noColor", StringComparer.OrdinalIgnoreCase)) args = [.. args, "-noColor"];
         var code = await ConsoleRunner.Run(args);

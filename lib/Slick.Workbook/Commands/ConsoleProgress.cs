@@ -92,7 +92,8 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IPr
             var left = done > first && total > 0 ? clock.GetElapsedTime(start, now) * Math.Max(0, (total - done) / (done - first))
                 : (TimeSpan?)null;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}{(left is { } time ? $", {time.TotalSeconds:F0} s left" : "")}"));
+                $"{stage}: {(total > 0 ? done / total : 0):P0}{(detail.Length > 0 ? ", " + detail : "")}"
+                + $"{(left is { } time ? $", {time.TotalSeconds:F0} s left" : "")}"));
         }
     }
 

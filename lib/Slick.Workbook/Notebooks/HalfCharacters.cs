@@ -12,10 +12,11 @@ namespace Slick.Workbook.Notebooks;
 /// </summary>
 internal static partial class HalfCharacters
 {
-    /// <summary>The place of the first half in a text; -1 where there is none.</summary>
-    public static int IndexIn(string text)
+    /// <summary>The place of the first half in a text, from a place on that is not in the midst of a pair; -1 where there is none.</summary>
+    public static int IndexIn(string text, int from = 0)
     {
-        for (var i = text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff'); i >= 0 && i < text.Length; i++)
+        var first = text.AsSpan(from).IndexOfAnyInRange('\ud800', '\udfff');
+        for (var i = from + first; first >= 0 && i < text.Length; i++)
         {
             if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
                 i++;
@@ -48,9 +49,11 @@ internal static partial class HalfCharacters
         var mark = Unused(c => texts.Exists(text => text.Contains(c, StringComparison.Ordinal)));
         var marked = WithTexts(root, text =>
         {
-            for (int half; (half = IndexIn(text)) >= 0;)
-                text = $"{text.AsSpan(0, half)}{mark}{(int)text[half]:x4}{text.AsSpan(half + 1)}";
-            return text;
+            var result = new StringBuilder(text.Length);
+            var begin = 0;
+            for (int half; (half = IndexIn(text, begin)) >= 0; begin = half + 1)
+                result.Append(text, begin, half - begin).Append(CultureInfo.InvariantCulture, $"{mark}{(int)text[half]:x4}");
+            return begin == 0 ? text : result.Append(text, begin, text.Length - begin).ToString();
         })!;
         return Write(marked, options).Replace(mark.ToString(), "\\u", StringComparison.Ordinal);
     }
@@ -65,12 +68,12 @@ internal static partial class HalfCharacters
 
     private static string Unmark(string text, char mark)
     {
-        for (int at; (at = text.IndexOf(mark, StringComparison.Ordinal)) >= 0;)
-        {
-            var half = (char)ushort.Parse(text.AsSpan(at + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            text = text[..at] + half + text[(at + 5)..];
-        }
-        return text;
+        var result = new StringBuilder(text.Length);
+        var begin = 0;
+        for (int at; (at = text.IndexOf(mark, begin)) >= 0; begin = at + 5)
+            result.Append(text, begin, at - begin)
+                .Append((char)ushort.Parse(text.AsSpan(at + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        return begin == 0 ? text : result.Append(text, begin, text.Length - begin).ToString();
     }
 
     private static IEnumerable<string> Texts(JsonNode? node) => node switch

@@ -139,7 +139,7 @@ public sealed class PromptBatch : IDisposable
             throw new SlickException(string.Create(CultureInfo.InvariantCulture, 
                 $"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} "
                 + $"exemplars; sampling.prompts = {options.Prompts} asks for more."));
-        var random = new Random(seed);
+        var random = new RandomStream(seed);
         var prompts = new List<IReadOnlyList<Fact>>();
         var seen = new HashSet<string>();
         while (prompts.Count < options.Prompts)

@@ -36,7 +36,13 @@ public static class AnnotationCheck
     /// <param name="Questions">Questions asked.</param>
     public sealed record Report(IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> Remarks, int Questions);
 
-    private sealed record Reference(Fact Fact, string[] Greedy, double[] P, int[] Correct, Category Category);
+    /// <summary>A question with what the other program found, a value for each prompt.</summary>
+    /// <param name="Fact">Question and gold answer.</param>
+    /// <param name="Greedy">The greedy answers.</param>
+    /// <param name="P">The exact probabilities that one sample is right.</param>
+    /// <param name="Correct">How many samples were right.</param>
+    /// <param name="Category">SliCK's category.</param>
+    internal sealed record Reference(Fact Fact, string[] Greedy, double[] P, int[] Correct, Category Category);
 
     private sealed record Ours(PromptEstimate[] Exact, PromptEstimate[] Sampled);
 
@@ -51,15 +57,7 @@ public static class AnnotationCheck
     public static Report Run(string path, string folder, Compute compute, IReadOnlyCollection<string>? relations, IProgressReport progress,
         CancellationToken cancellation)
     {
-        using var json = JsonPlace.Open(path, "annotation");
-        var top = new JsonPlace(path, "", json.RootElement);
-        var options = Protocol(top["protocol"]);
-        var chosen = top["relations"].Properties().Where(r => relations is null || relations.Contains(r.Name)).ToList();
-        foreach (var relation in relations ?? [])
-            if (!chosen.Exists(c => c.Name == relation))
-                throw new SlickException(
-                    $"{path}: the relation {relation} is not in it; it has "
-                    + $"{string.Join(", ", top["relations"].Properties().Select(p => p.Name))}.");
+        var (options, chosen) = Read(path, relations);
         var (loaded, tokenizer) = Checkpoint.Open(folder, compute);
         using var weights = loaded;
         using var decoder = new Decoder(weights);
@@ -68,12 +66,9 @@ public static class AnnotationCheck
         var remarks = new List<string>();
         int different = 0, wrong = 0;
         var done = 0;
-        foreach (var (name, place) in chosen)
+        foreach (var (name, prompts, questions) in chosen)
         {
             progress.Report("annotation", done++, chosen.Count, name);
-            var prompts = place["exemplars"].Items()
-                .Select((p, j) => p.Items().Select((e, k) => Exemplar(e, name, -1 - 100 * j - k)).ToArray()).ToArray();
-            var questions = place["questions"].Items().Select((q, i) => Read(q, name, all.Count + i, prompts.Length)).ToArray();
             Fact[] facts = [.. questions.Select(q => q.Fact)];
             var exact = new PromptEstimate[prompts.Length][];
             var sampled = new PromptEstimate[prompts.Length][];
@@ -162,6 +157,38 @@ public static class AnnotationCheck
                 FormattableString.Invariant($"{deviation:F3}")));
         }
         return new(comparisons, remarks, all.Count);
+    }
+
+    /// <summary>A relation of the file.</summary>
+    /// <param name="Name">Its name in the file.</param>
+    /// <param name="Prompts">The exemplars of each prompt.</param>
+    /// <param name="Questions">The questions with what the other program found.</param>
+    internal sealed record RelationOf(string Name, Fact[][] Prompts, Reference[] Questions);
+
+    /// <summary>Reads and checks the whole file, before the model is loaded and asked.</summary>
+    /// <param name="path">The annotation.</param>
+    /// <param name="relations">Relations to read; null for all of the file's.</param>
+    /// <exception cref="SlickException">The file is missing or damaged, or a relation is not in it.</exception>
+    internal static (SamplingOptions Options, IReadOnlyList<RelationOf> Relations) Read(string path, IReadOnlyCollection<string>? relations)
+    {
+        using var json = JsonPlace.Open(path, "annotation");
+        var top = new JsonPlace(path, "", json.RootElement);
+        var options = Protocol(top["protocol"]);
+        string[] names = [.. top["relations"].Properties().Select(p => p.Name)];
+        if (relations?.FirstOrDefault(r => !names.Contains(r)) is { } missing)
+            throw new SlickException($"{path}: the relation {missing} is not in it; it has {string.Join(", ", names)}.");
+        var read = new List<RelationOf>();
+        var count = 0;
+        foreach (var (name, place) in top["relations"].Properties().Where(r => relations is null || relations.Contains(r.Name)))
+        {
+            var prompts = place["exemplars"].Items()
+                .Select((p, j) => p.Items().Select((e, k) => Exemplar(e, name, -1 - 100 * j - k)).ToArray()).ToArray();
+            if (prompts.Length == 0) throw place["exemplars"].Wrong("expected is a list of exemplars for each prompt");
+            var questions = place["questions"].Items().Select((q, i) => Read(q, name, count + i, prompts.Length)).ToArray();
+            count += questions.Length;
+            read.Add(new(name, prompts, questions));
+        }
+        return count > 0 ? (options, read) : throw top["relations"].Wrong("there is no question in it");
     }
 
     private static SamplingOptions Protocol(JsonPlace place)

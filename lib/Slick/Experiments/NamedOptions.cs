@@ -73,7 +73,8 @@ public static class NamedOptions
             throw new UsageException(type.IsEnum
                 ? $"'{text}' is no value of {name}; it is one of {string.Join(", ", Enum.GetNames(type).Select(Camel))}."
                 : $"'{text}' is no value of {name}; it takes "
-                    + $"{(type == typeof(int) ? "a whole number, without separators" : type == typeof(double) ? "a number, such as 0.5 or 3e-5" : "true or false")}.");
+                    + (type == typeof(int) ? "a whole number, without separators."
+                        : type == typeof(double) ? "a number, such as 0.5 or 3e-5." : "true or false."));
         OptionRanges.CheckValue(property, name, value);
         return value;
     }

@@ -49,7 +49,7 @@ public static class EntityQuestions
         var data = Locate(folder);
         var known = WorldRelation.All.Select(r => r.Id).Concat(LeftOut).ToArray();
         CheckFiles(data, known);
-        var templates = ReadTemplates(data, known);
+        var templates = FindTemplates(data, known);
 
         var outer = new OuterWhiteSpace();
         List<QuestionRecord> Records(string relation, Split split) =>
@@ -123,11 +123,20 @@ public static class EntityQuestions
         }
     }
 
-    private static Dictionary<string, string> ReadTemplates(string data, string[] known)
+    private static Dictionary<string, string> FindTemplates(string data, string[] known)
     {
         var above = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(data))) ?? data;
         var path = new[] { data, above }.Select(f => Path.Combine(f, Templates)).FirstOrDefault(File.Exists)
             ?? throw new SlickException($"{data}: no {Templates} here or in the folder above; {Source}.");
+        return ReadTemplates(path, known);
+    }
+
+    /// <summary>The question of each relation, with one [X] for the subject.</summary>
+    /// <param name="path">The file of templates.</param>
+    /// <param name="known">The relations that must be in it.</param>
+    /// <exception cref="SlickException">The file is missing or damaged, or a relation has no template.</exception>
+    internal static Dictionary<string, string> ReadTemplates(string path, IEnumerable<string> known)
+    {
         NotDownloaded.Refuse(path);
         try
         {
@@ -148,6 +157,10 @@ public static class EntityQuestions
         catch (JsonException e)
         {
             throw new SlickException($"{path}:{e.LineNumber + 1}: not JSON; {Source}.", e);
+        }
+        catch (InvalidOperationException e) // a key or a template that is not UTF-8, or half of a surrogate pair
+        {
+            throw new SlickException($"{path}: a relation or its template is no valid text; {Source}.", e);
         }
     }
 }

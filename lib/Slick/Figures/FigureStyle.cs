@@ -5,7 +5,9 @@ internal static class FigureStyle
 {
     public const string Css = """
         .slick-figure, .slick-table { margin: 1rem 0; max-width: 60rem; }
-        .slick-title, .slick-table caption { font-weight: 600; text-align: left; margin: 0 0 .3rem; padding: 0 0 .3rem; caption-side: top; color: inherit; }
+        .slick-title, .slick-table caption {
+          font-weight: 600; text-align: left; margin: 0 0 .3rem; padding: 0 0 .3rem; caption-side: top; color: inherit;
+        }
         .slick-note { font-size: .875em; opacity: .8; margin: .3rem 0 0; }
         .slick-plot { width: 100%; min-height: 2rem; }
         .slick-plot > img { width: 100%; max-width: 56.25rem; background: #fff; }

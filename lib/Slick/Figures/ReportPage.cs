@@ -14,7 +14,8 @@ public static class ReportPage
         main { max-width: 60rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; }
         section { margin: 2rem 0; break-inside: avoid; }
         a { color: #0b57b0; } img, svg { max-width: 100%; }
-        pre { overflow-x: auto; padding: .7rem .9rem; background: rgba(128, 128, 128, .12); border-radius: 4px; font: 13.5px/1.45 ui-monospace, Consolas, Menlo, monospace; }
+        pre { overflow-x: auto; padding: .7rem .9rem; background: rgba(128, 128, 128, .12); border-radius: 4px;
+          font: 13.5px/1.45 ui-monospace, Consolas, Menlo, monospace; }
         @media screen and (prefers-color-scheme: dark) { body { background: #16181c; color: #e3e5e8; } a { color: #7ab5ff; } }
         @media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } }
 

@@ -120,7 +120,8 @@ public sealed record TableView
         return html.Append("</div>\n").ToString();
 
         void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : text.Length > Sentence ? " class=\"long\"" : "")}>{WebUtility.HtmlEncode(text)}</{element}>");
+            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : text.Length > Sentence ? " class=\"long\"" : "")}>"
+            + $"{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column]))

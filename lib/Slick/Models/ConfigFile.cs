@@ -41,6 +41,9 @@ internal sealed class ConfigFile
     // Far above every model: a number that is damaged shall not be made into lists.
     private const int MostLayers = 10_000;
 
+    // Of a value in a message, in characters.
+    private const int LongestShown = 200;
+
     private readonly string path;
     private readonly JsonObject json;
     private readonly HashSet<string> read = new(StringComparer.Ordinal);
@@ -53,16 +56,44 @@ internal sealed class ConfigFile
         JsonObject json;
         try
         {
-            json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
-            _ = json.Count; // a key that stands twice shows here
+            json = JsonNode.Parse(File.ReadAllText(path), documentOptions: Reading)!.AsObject();
+            CheckTexts(json, "");
         }
         catch (Exception e) when (
-            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException or ArgumentException)
+            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException
+                or ArgumentException or FormatException)
         {
             throw new SlickException(
                 $"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
         }
-        return new ConfigFile(path, json).Read();
+        var config = new ConfigFile(path, json).Read();
+        try
+        {
+            return OptionRanges.Check(config, "config");
+        }
+        catch (SlickException e)
+        {
+            throw new SlickException($"{path}: {e.Message}", e);
+        }
+    }
+
+    private static readonly JsonDocumentOptions Reading = new() { AllowDuplicateProperties = false };
+
+    // Half of a surrogate pair is valid JSON and no text; it shows here, rather than where the text is asked for.
+    private static void CheckTexts(JsonNode? node, string key)
+    {
+        try
+        {
+            if (node is JsonValue value && value.GetValueKind() == JsonValueKind.String) _ = value.GetValue<string>();
+            if (node is JsonObject of)
+                foreach (var (name, inner) in of) CheckTexts(inner, key.Length == 0 ? name : $"{key}.{name}");
+            if (node is JsonArray list)
+                foreach (var inner in list) CheckTexts(inner, key);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new FormatException($"half of a character, one of a surrogate pair, stands in {(key.Length == 0 ? "a key" : key)}");
+        }
     }
 
     private DecoderConfig Read()
@@ -370,6 +401,8 @@ internal sealed class ConfigFile
     {
         JsonNode? node = json;
         foreach (var part in key.Split('.')) node = (node as JsonObject)?[part];
-        return new SlickException($"{path}: {key}{(node is JsonValue ? $" = {node.ToJsonString()}" : "")}: {why}.");
+        var shown = node is JsonValue ? node.ToJsonString() : "";
+        if (shown.Length > LongestShown) shown = shown[..LongestShown] + "...";
+        return new SlickException($"{path}: {key}{(shown.Length > 0 ? $" = {shown}" : "")}: {why}.");
     }
 }

@@ -7,10 +7,21 @@ namespace Slick;
 public class SlickException : Exception
 {
     /// <summary>Makes the error from its one-line message.</summary>
-    public SlickException(string message) : base(message) { }
+    public SlickException(string message) : base(OneLine(message)) { }
 
     /// <summary>Makes the error from its one-line message and what caused it.</summary>
-    public SlickException(string message, Exception inner) : base(message, inner) { }
+    public SlickException(string message, Exception inner) : base(OneLine(message), inner) { }
+
+    // Of a longer message, which quotes a file, the middle is left out.
+    private const int Longest = 1500, LongestEnd = 500;
+
+    // What a message quotes of a file may go over several lines.
+    private static string OneLine(string message)
+    {
+        message = message.ReplaceLineEndings(" ");
+        return message.Length <= Longest ? message
+            : $"{message.AsSpan(0, Longest - LongestEnd)} [...] {message.AsSpan(message.Length - LongestEnd)}";
+    }
 
     /// <summary>The calls that led there; empty in a kernel that would show them (<see cref="Runtime.Host.ShowsMessagesOnly"/>).</summary>
     public override string? StackTrace => Runtime.Host.ShowsMessagesOnly ? "" : base.StackTrace;

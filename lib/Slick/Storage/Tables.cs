@@ -53,9 +53,11 @@ public static class Tables
         var columns = Columns<T>();
         try
         {
+            var file = File.ReadAllBytes(path);
+            ParquetLimits.Check(file);
             return Wait(async () =>
             {
-                await using var reader = await ParquetReader.CreateAsync(path);
+                await using var reader = await ParquetReader.CreateAsync(new MemoryStream(file), leaveStreamOpen: false);
                 var fields = reader.Schema.DataFields.ToDictionary(f => f.Name, StringComparer.Ordinal);
                 var rows = new List<T>();
                 for (var g = 0; g < reader.RowGroupCount; g++)

@@ -51,7 +51,7 @@ internal sealed class BpeTokenizer : ITokenizer
         if (settings.AddBos is not null || settings.AddEos is not null)
             (before, after) = (settings.AddBos == true ? [IdOf(settings.Bos, settings, "bos_token")] : [], settings.AddEos == true
                 ? [IdOf(settings.Eos, settings, "eos_token")] : []);
-        lineFeeds = new(() => [.. Enumerable.Range(0, tokens.Length).Select(id => Decode([id]).StartsWith('\n'))]);
+        lineFeeds = new(() => [.. tokens.Select((token, id) => token is not null && Decode([id]).StartsWith('\n'))]);
     }
 
     private int IdOf(string? token, TokenizerSettings settings, string key)

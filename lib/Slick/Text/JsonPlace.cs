@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -16,12 +17,25 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         NotDownloaded.Refuse(path);
         try
         {
-            return JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
+            var bytes = System.IO.File.ReadAllBytes(path);
+            if (FirstWrongLine(bytes) is { } line) throw new SlickException(FormattableString.Invariant(
+                $"{path}:{line}: not UTF-8, so not a readable {kind}; copy or make it again."));
+            return JsonDocument.Parse(bytes);
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
             throw new SlickException($"{path}: not a readable {kind} ({e.Message}); copy or make it again.", e);
         }
+    }
+
+    /// <summary>The first line, from 1, that is not UTF-8; null where all are. JsonDocument itself looks when a text is asked for.</summary>
+    internal static int? FirstWrongLine(ReadOnlySpan<byte> bytes)
+    {
+        if (Utf8.IsValid(bytes)) return null;
+        // A line feed is never part of a longer character, so each line can be looked at for itself.
+        var line = 1;
+        for (int end; (end = bytes.IndexOf((byte)'\n')) >= 0 && Utf8.IsValid(bytes[..end]); line++) bytes = bytes[(end + 1)..];
+        return line;
     }
 
     public bool IsNothing => Value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
@@ -33,7 +47,14 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
             var key = Key.Length == 0 ? name : $"{Key}.{name}";
             if (IsNothing) return new(File, key, default);
             if (Value.ValueKind != JsonValueKind.Object) throw Wrong("expected is an object");
-            return new(File, key, Value.TryGetProperty(name, out var child) ? child : default);
+            try
+            {
+                return new(File, key, Value.TryGetProperty(name, out var child) ? child : default);
+            }
+            catch (InvalidOperationException) // half of a surrogate pair
+            {
+                throw Wrong("one of its keys is no valid text");
+            }
         }
     }
 
@@ -92,9 +113,17 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     /// <summary>A token's id.</summary>
     public int Id() => Number() is < MostIds and var id ? id : throw Wrong("no vocabulary is that large");
 
-    // Tables are made by id: a damaged number shall not fill the memory.
-    private const int MostIds = 1 << 24;
+    // Tables are made by id: a damaged number shall not fill the memory. The largest vocabularies have a million tokens.
+    private const int MostIds = 1 << 21;
 
-    public SlickException Wrong(string why) =>
-        new($"{File}: {(Key.Length == 0 ? "the whole" : Key)}{(Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Value.GetRawText()}" : "")}: {(IsNothing ? "it is missing; " : "")}{why}.");
+    public SlickException Wrong(string why)
+    {
+        var value = Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? $" = {Cut(Value.GetRawText())}" : "";
+        return new($"{File}: {(Key.Length == 0 ? "the whole" : Cut(Key))}{value}: {(IsNothing ? "it is missing; " : "")}{why}.");
+    }
+
+    // A file may hold any text: a message shows its beginning.
+    private static string Cut(string text) => text.Length <= LongestShown ? text : $"{text.AsSpan(0, LongestShown)}...";
+
+    private const int LongestShown = 200;
 }

@@ -82,10 +82,11 @@ public static class PreTraining
     /// <param name="stage">The stage's name in progress reports.</param>
     /// <param name="progress">Told tokens, tokens/s and loss.</param>
     /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <param name="threads">How many of the batch's parts are worked on at once; all by default. The result does not depend on it.</param>
     /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
-        string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
+        string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null)
     {
         OptionRanges.Check(options, "preTraining");
         var shape = options.Shape(vocabularySize);
@@ -94,8 +95,8 @@ public static class PreTraining
         try
         {
             weights.Initialize(seed);
-            MemoryFailure.Guard(() => Train(weights, options, epoch, scratch, stage, progress, cancellation), "Pre-training",
-                "preTraining");
+            MemoryFailure.Guard(() => Train(weights, options, epoch, scratch, stage, progress, threads ?? options.Shards, cancellation),
+                "Pre-training", "preTraining");
             return weights;
         }
         catch
@@ -106,7 +107,7 @@ public static class PreTraining
     }
 
     private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage,
-        IProgressReport progress, CancellationToken cancellation)
+        IProgressReport progress, int threads, CancellationToken cancellation)
     {
         var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
@@ -138,7 +139,7 @@ public static class PreTraining
                 }
                 var offset = step % epochSteps * stepTokens;
                 SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None,
-                    options.Shards);
+                    threads);
                 using (no_grad())
                 using (NewDisposeScope())
                     foreach (var other in shards.Skip(1))

@@ -54,7 +54,7 @@ internal sealed class SetPasses(IReadOnlyList<TaughtExample> examples, int batch
     public IReadOnlyList<BatchRows> Pass(int pass)
     {
         var order = examples.ToArray();
-        new Random(Seeds.Mix(seed, pass)).Shuffle(order);
+        new RandomStream(Seeds.Mix(seed, pass)).Shuffle(order);
         return [.. EqualParts(order, PassUpdates).Select(rows => new BatchRows(rows, rows.Count))];
     }
 
@@ -108,7 +108,7 @@ internal sealed class WithReplay(IBatchSource source, int examples, TaughtExampl
         if (current.Pass != index / others.Length)
         {
             current = (index / others.Length, [.. others]);
-            new Random(Seeds.Mix(seed, (int)current.Pass)).Shuffle(current.Order);
+            new RandomStream(Seeds.Mix(seed, (int)current.Pass)).Shuffle(current.Order);
         }
         return current.Order[index % others.Length];
     }

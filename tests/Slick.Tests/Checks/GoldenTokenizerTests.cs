@@ -31,8 +31,10 @@ public sealed class GoldenTokenizerTests
     public void Difference_IsNamedByItsLine()
     {
         var folder = Directory.CreateTempSubdirectory("slick").FullName;
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}, "decoder": {"type": "Fuse"}}""");
-        File.WriteAllText(Path.Combine(folder, "golden.jsonl"), """{"text": "a", "ids": [0], "ids_plain": [0], "decoded": "a"}""" + "\n\n" + """{"text": "b", "ids": [0], "ids_plain": [1], "decoded": "b"}""" + "\n");
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []},"""
+            + """ "decoder": {"type": "Fuse"}}""");
+        File.WriteAllText(Path.Combine(folder, "golden.jsonl"), """{"text": "a", "ids": [0], "ids_plain": [0], "decoded": "a"}""" + "\n\n"
+            + """{"text": "b", "ids": [0], "ids_plain": [1], "decoded": "b"}""" + "\n");
         var checks = TokenizerCheck.Run(folder);
         Directory.Delete(folder, recursive: true);
         Assert.Equal([false, true, true], checks.Select(c => c.Ok));

@@ -43,27 +43,41 @@ public sealed class ArchitectureTests
     public static TheoryData<string, string> Models() => new()
     {
         { "llama", """{"attention_bias": true, "mlp_bias": true, "rope_theta": 10000.0}""" },
-        { "llama", """{"tie_word_embeddings": true, "head_dim": 12, "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}}""" },
-        { "llama", """{"rope_theta": 500000.0, "rope_scaling": {"type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""" },
+        { "llama", """{"tie_word_embeddings": true, "head_dim": 12, "rope_parameters": {"rope_type": "linear", "factor": 4.0,"""
+            + """ "rope_theta": 500.0}}""" },
+        { "llama", """{"rope_theta": 500000.0, "rope_scaling": {"type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,"""
+            + """ "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""" },
         { "mistral", """{"sliding_window": null}""" },
         { "qwen2", """{"use_sliding_window": true, "sliding_window": 5, "max_window_layers": 2, "rope_theta": 1000000.0}""" },
         { "qwen2", """{"use_sliding_window": false, "sliding_window": 5, "max_window_layers": 0}""" },
         { "qwen3", """{"head_dim": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}}""" },
-        { "qwen3", """{"head_dim": 8, "attention_bias": true, "tie_word_embeddings": true, "use_sliding_window": true, "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
-        { "gemma2", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "hidden_activation": "gelu_pytorch_tanh"}""" },
-        { "gemma2", """{"head_dim": 8, "sliding_window": 5, "attn_logit_softcapping": null, "final_logit_softcapping": 30.0, "hidden_act": "gelu_pytorch_tanh", "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
-        { "gemma3_text", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "sliding_window_pattern": 2, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "attn_logit_softcapping": null, "final_logit_softcapping": null}""" },
+        { "qwen3", """{"head_dim": 8, "attention_bias": true, "tie_word_embeddings": true, "use_sliding_window": true,"""
+            + """ "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
+        { "gemma2", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "attn_logit_softcapping": 2.0,"""
+            + """ "final_logit_softcapping": 3.0, "hidden_activation": "gelu_pytorch_tanh"}""" },
+        { "gemma2", """{"head_dim": 8, "sliding_window": 5, "attn_logit_softcapping": null, "final_logit_softcapping": 30.0,"""
+            + """ "hidden_act": "gelu_pytorch_tanh", "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},"""
+            + """ "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"]}""" },
+        { "gemma3_text", """{"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 6, "sliding_window_pattern": 2,"""
+            + """ "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "attn_logit_softcapping": null,"""
+            + """ "final_logit_softcapping": null}""" },
         { "phi3", """{"sliding_window": null, "rms_norm_eps": 1e-05}""" },
-        { "phi3", """{"sliding_window": 6, "rms_norm_eps": 1e-05, "partial_rotary_factor": 0.5, "tie_word_embeddings": true, "rope_scaling": null}""" },
-        { "phi3", """{"rms_norm_eps": 1e-05, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.75}}""" },
+        { "phi3", """{"sliding_window": 6, "rms_norm_eps": 1e-05, "partial_rotary_factor": 0.5, "tie_word_embeddings": true,"""
+            + """ "rope_scaling": null}""" },
+        { "phi3", """{"rms_norm_eps": 1e-05, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0,"""
+            + """ "partial_rotary_factor": 0.75}}""" },
         { "olmo2", """{"rms_norm_eps": 1e-06, "rope_theta": 500000.0}""" },
-        { "olmo2", """{"rms_norm_eps": 1e-05, "attention_bias": true, "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}}""" },
+        { "olmo2", """{"rms_norm_eps": 1e-05, "attention_bias": true, "rope_parameters": {"rope_type": "default","""
+            + """ "rope_theta": 500000.0}}""" },
         { "smollm3", """{"rope_theta": 5000000.0}""" },
-        { "smollm3", """{"no_rope_layers": [1, 0, 1, 0], "use_sliding_window": true, "sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention", "full_attention"], "attention_bias": true, "tie_word_embeddings": false}""" },
+        { "smollm3", """{"no_rope_layers": [1, 0, 1, 0], "use_sliding_window": true, "sliding_window": 6,"""
+            + """ "layer_types": ["full_attention", "sliding_attention", "full_attention", "full_attention"], "attention_bias": true,"""
+            + """ "tie_word_embeddings": false}""" },
         { "gpt2", """{"_prefix": "transformer."}""" },
         { "gpt2", "{}" },
         { "gpt_neox", """{"use_parallel_residual": false, "rotary_pct": 0.5, "rotary_emb_base": 5000}""" },
-        { "gpt_neox", """{"use_parallel_residual": true, "attention_bias": false, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}}""" },
+        { "gpt_neox", """{"use_parallel_residual": true, "attention_bias": false, "rope_parameters": {"rope_type": "default","""
+            + """ "rope_theta": 10000.0, "partial_rotary_factor": 0.25}}""" },
     };
 
     [Theory]

@@ -269,9 +269,11 @@ public sealed class CheckpointTests : IDisposable
 
     [Theory]
     [InlineData("""{"repetition_penalty": 1.1, "top_p": 0.9}""", "repetition_penalty = 1.1, top_p = 0.9")]
-    [InlineData("""{"suppress_tokens": [1, 2], "forced_eos_token_id": 0, "bad_words_ids": [[3]]}""", "bad_words_ids = [1 entry], suppress_tokens = [2 entries], forced_eos_token_id = 0")]
+    [InlineData("""{"suppress_tokens": [1, 2], "forced_eos_token_id": 0, "bad_words_ids": [[3]]}""",
+        "bad_words_ids = [1 entry], suppress_tokens = [2 entries], forced_eos_token_id = 0")]
     [InlineData("""{"no_repeat_ngram_size": 3, "min_length": 2}""", "no_repeat_ngram_size = 3, min_length = 2")]
-    [InlineData("""{"repetition_penalty": 1.0, "top_p": 1, "no_repeat_ngram_size": 0, "suppress_tokens": [], "forced_bos_token_id": null, "num_beams": 1, "do_sample": true, "temperature": 0.6, "top_k": 20, "max_length": 9}""", null)]
+    [InlineData("""{"repetition_penalty": 1.0, "top_p": 1, "no_repeat_ngram_size": 0, "suppress_tokens": [], "forced_bos_token_id": null,"""
+        + """ "num_beams": 1, "do_sample": true, "temperature": 0.6, "top_k": 20, "max_length": 9}""", null)]
     public void SettingsOfGenerate_ThatTheProtocolDoesNotUse_AreNamed(string generation, string? named)
     {
         var folder = Llama();
@@ -342,7 +344,8 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"rope_parameters": {"rope_type": "linear"}}""", "rope_parameters.factor")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "beta_fast": 32}}""", "rope_parameters.beta_fast")]
     [InlineData("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}""", "partial_rotary_factor")]
-    [InlineData("""{"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"rope_type": "linear", "factor": 4.0}}""", "rope_scaling")]
+    [InlineData("""{"rope_parameters": {"rope_type": "default"}, "rope_scaling": {"rope_type": "linear", "factor": 4.0}}""",
+        "rope_scaling")]
     [InlineData("""{"rope_scaling": {"factor": 4.0}}""", "rope_scaling.factor")]
     [InlineData("""{"rope_scaling": {"type": "linear", "factor": 4.0, "low_freq_factor": 1.0}}""", "rope_scaling.low_freq_factor")]
     [InlineData("""{"rope_theta": 0}""", "rope_theta")]
@@ -370,14 +373,20 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"model_type": "gpt_neox", "rotary_emb_base": 10000, "rope_theta": 25000.0}""", "rope_theta")]
     [InlineData("""{"model_type": "gpt_neox", "rope_theta": 25000.0}""", "rope_theta")]
     [InlineData("""{"model_type": "gpt_neox", "rotary_pct": 0.25, "partial_rotary_factor": 0.5}""", "partial_rotary_factor")]
-    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0}}""", "rope_parameters")]
-    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"full_attention": {}, "chunked_attention": {}}}""", "rope_parameters.chunked_attention")]
-    [InlineData("""{"original_max_position_embeddings": 32, "rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""", "original_max_position_embeddings")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0}}""",
+        "rope_parameters")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "rope_parameters": {"full_attention": {}, "chunked_attention": {}}}""",
+        "rope_parameters.chunked_attention")]
+    [InlineData("""{"original_max_position_embeddings": 32, "rope_parameters": {"rope_type": "llama3", "factor": 8.0,"""
+        + """ "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""",
+        "original_max_position_embeddings")]
     [InlineData("""{"model_type": "mistral", "mlp_bias": true}""", "mlp_bias")]
-    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention", "chunked_attention", "full_attention", "full_attention"]}""", "layer_types")]
+    [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention", "chunked_attention", "full_attention","""
+        + """ "full_attention"]}""", "layer_types")]
     [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "layer_types": ["full_attention"]}""", "layer_types")]
     [InlineData("""{"model_type": "gemma3_text", "head_dim": 8, "use_bidirectional_attention": true}""", "use_bidirectional_attention")]
-    [InlineData("""{"model_type": "qwen2", "use_sliding_window": false, "layer_types": ["full_attention", "sliding_attention", "full_attention", "full_attention"]}""", "layer_types")]
+    [InlineData("""{"model_type": "qwen2", "use_sliding_window": false, "layer_types": ["full_attention", "sliding_attention","""
+        + """ "full_attention", "full_attention"]}""", "layer_types")]
     [InlineData("""{"model_type": "smollm3", "no_rope_layers": [1, 0]}""", "no_rope_layers")]
     [InlineData("""{"model_type": "phi3", "rope_scaling": {"type": "longrope", "short_factor": [1.0]}}""", "rope_scaling")]
     public void SettingThatIsNotSupported_IsNamed(string settings, string key)

@@ -22,19 +22,29 @@ public sealed class ConfigFileTests
 
     [Theory]
     // transformers 5 on a model that has layers of one kind only.
-    [InlineData("gemma3_text", """{"head_dim": 8, "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1000000.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}, "rope_type": "default", "rope_theta": null}}""", """{"head_dim": 8}""")]
-    [InlineData("gemma3_text", """{"head_dim": 8, "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}}}""", """{"head_dim": 8, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}""")]
+    [InlineData("gemma3_text", """{"head_dim": 8, "rope_parameters": {"full_attention": {"rope_type": "default","""
+        + """ "rope_theta": 1000000.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}, "rope_type": "default","""
+        + """ "rope_theta": null}}""", """{"head_dim": 8}""")]
+    [InlineData("gemma3_text", """{"head_dim": 8, "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0,"""
+        + """ "rope_theta": 1000000.0}}}""", """{"head_dim": 8, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}""")]
     // Gemma's code reads hidden_activation alone; Gemma 3's has no cap on attention; neither reads the older file's own pattern.
     [InlineData("gemma2", """{"head_dim": 8, "hidden_act": "silu"}""", """{"head_dim": 8}""")]
     [InlineData("gemma3_text", """{"head_dim": 8, "attn_logit_softcapping": 50.0}""", """{"head_dim": 8}""")]
     [InlineData("gemma3_text", """{"head_dim": 8, "_sliding_window_pattern": 2}""", """{"head_dim": 8}""")]
     // transformers 4.45 to 4.57 write both names of a setting.
-    [InlineData("gpt_neox", """{"rotary_pct": 0.5, "rotary_emb_base": 5000, "partial_rotary_factor": 0.5, "rope_theta": 5000.0}""", """{"rotary_pct": 0.5, "rotary_emb_base": 5000}""")]
+    [InlineData("gpt_neox", """{"rotary_pct": 0.5, "rotary_emb_base": 5000, "partial_rotary_factor": 0.5, "rope_theta": 5000.0}""",
+        """{"rotary_pct": 0.5, "rotary_emb_base": 5000}""")]
     [InlineData("gpt_neox", """{"rope_theta": 10000.0, "partial_rotary_factor": 0.25}""", "{}")]
-    [InlineData("gpt_neox", """{"hidden_act": "gelu_fast", "attention_probs_dropout_prob": 0, "hidden_dropout_prob": 0}""", """{"hidden_act": "gelu_new"}""")]
-    [InlineData("llama", """{"original_max_position_embeddings": 16, "rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}""", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""")]
-    [InlineData("llama", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}""", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}}""")]
-    [InlineData("mistral", """{"attention_bias": false, "mlp_bias": false, "add_cross_attention": false, "initializer_range": 0.0, "unsloth_fixed": true}""", "{}")]
+    [InlineData("gpt_neox", """{"hidden_act": "gelu_fast", "attention_probs_dropout_prob": 0, "hidden_dropout_prob": 0}""",
+        """{"hidden_act": "gelu_new"}""")]
+    [InlineData("llama", """{"original_max_position_embeddings": 16, "rope_parameters": {"rope_type": "llama3", "factor": 8.0,"""
+        + """ "low_freq_factor": 1.0, "high_freq_factor": 4.0}}""", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0,"""
+        + """ "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}""")]
+    [InlineData("llama", """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}""",
+        """{"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,"""
+        + """ "original_max_position_embeddings": 64}}""")]
+    [InlineData("mistral", """{"attention_bias": false, "mlp_bias": false, "add_cross_attention": false, "initializer_range": 0.0,"""
+        + """ "unsloth_fixed": true}""", "{}")]
     [InlineData("llama", """{"pad_token_id": -1}""", """{"pad_token_id": 100}""")]
     public void TwoForms_MeanTheSame(string type, string one, string other) =>
         Assert.Equal(Meaning(Read(type, other)), Meaning(Read(type, one)));

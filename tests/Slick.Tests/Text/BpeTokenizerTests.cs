@@ -167,14 +167,16 @@ public sealed class BpeTokenizerTests : IDisposable
     {
         const string first = """{"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}""";
         const string split = """{"type": "Split", "pattern": {"String": "b"}, "behavior": "Isolated"}""";
-        void Read(string cuts, string tokens = "[]") => Make(["a"], [], $$"""{"normalizer": {{normalizer}}, "pre_tokenizer": {{cuts}}, "added_tokens": {{tokens}}}""");
+        void Read(string cuts, string tokens = "[]") => Make(["a"], [],
+            $$"""{"normalizer": {{normalizer}}, "pre_tokenizer": {{cuts}}, "added_tokens": {{tokens}}}""");
         void IsRefused(Action read)
         {
             if (refused) Assert.Contains("normalizer", Assert.Throws<SlickException>(read).Message, StringComparison.Ordinal);
             else read();
         }
         IsRefused(() => Read($$"""{"type": "Sequence", "pretokenizers": [{{split}}, {{first}}]}"""));
-        IsRefused(() => Read($$"""{"type": "Sequence", "pretokenizers": [{"type": "Sequence", "pretokenizers": [{{split}}]}, {{first}}]}"""));
+        IsRefused(() => Read($$"""{"type": "Sequence", "pretokenizers": [{"type": "Sequence", "pretokenizers": [{{split}}]},"""
+            + $$""" {{first}}]}"""));
         IsRefused(() => Read(first, """[{"id": 0, "content": "a", "normalized": true}]"""));
         Read(first);
         Read(split);
@@ -199,7 +201,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("a{2}?", null, null)]
     public void ReplacedNothing_IsRightOrRefusedWhenTheFileIsRead(string pattern, string? text, string? expected)
     {
-        using var json = JsonDocument.Parse($$$"""{"type": "Replace", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}}}, "content": "-"}""");
+        using var json = JsonDocument.Parse($$$"""{"type": "Replace", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}}},"""
+            + $$$""" "content": "-"}""");
         var place = new JsonPlace("tokenizer.json", "normalizer", json.RootElement);
         if (text is not null) Assert.Equal(expected, Normalizers.Read(place)!(text));
         else Assert.Contains("normalizer.pattern", Assert.Throws<SlickException>(() => Normalizers.Read(place)).Message,
@@ -221,7 +224,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Unknown_WaitsBehindBytes_WhereSomeAreMissing(bool fuse, string text, string expected)
     {
         string[] v = [.. Letters("a", "?"), .. Enumerable.Range(0, 256).Where(b => b != 0xE2).Select(b => $"<0x{b:X2}>")];
-        Gives(Make(v, [], model: $$"""{"byte_fallback": true, "unk_token": "?", "fuse_unk": {{(fuse ? "true" : "false")}}}"""), v, text, expected);
+        Gives(Make(v, [], model: $$"""{"byte_fallback": true, "unk_token": "?", "fuse_unk": {{(fuse ? "true" : "false")}}}"""), v, text,
+            expected);
     }
 
     [Fact]
@@ -241,7 +245,8 @@ public sealed class BpeTokenizerTests : IDisposable
     {
         var v = Letters("abc-", "a-", "-b", "-c", "b-", "--");
         var tokenizer = Make(v, ["a -", "b -", "- b", "- c", "- -"],
-            $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"String": "-"}, "behavior": "{{{behavior}}}", "invert": false}}""", """{"ignore_merges": true}""");
+            $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"String": "-"}, "behavior": "{{{behavior}}}", "invert": false}}""",
+                """{"ignore_merges": true}""");
         Gives(tokenizer, v, "a--b-c", expected);
     }
 
@@ -249,7 +254,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Split_Inverted_KeepsTheMatches()
     {
         var v = Letters("ab1");
-        Gives(Make(v, [], """{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\d+"}, "behavior": "Removed", "invert": true}}"""), v, "a1b11", "1 1 1");
+        Gives(Make(v, [], """{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\d+"}, "behavior": "Removed", "invert": true}}"""),
+            v, "a1b11", "1 1 1");
     }
 
     [Theory]
@@ -261,7 +267,8 @@ public sealed class BpeTokenizerTests : IDisposable
     {
         // Isolated: whatever is matched, nothing of the text is lost.
         var v = Letters("abcdefghijklmnopqrstuvwxyzOTWS' ");
-        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}}""";
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} },"""
+            + $$$""" "behavior": "Isolated", "invert": false}}""";
         Gives(Make(v, [], json), v, text, string.Join(' ', text.Select(c => c.ToString())));
     }
 
@@ -316,20 +323,23 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("[^\U0001F130]+", "\U0001F130\U0001F131a", "\U0001F130|\U0001F131a")]
     public void Patterns_CutAsOniguruma(string pattern, string text, string expected)
     {
-        var json = $$$"""{"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated", "invert": false}""";
+        var json = $$$"""{"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated","""
+            + $$$""" "invert": false}""";
         Assert.Equal(expected, string.Join('|', Cut(json, text)));
     }
 
     [Fact]
     public void PatternWithoutLength_CutsEveryCharacter()
     {
-        Assert.Equal(["a", "\U0001F600", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}""", "a\U0001F600b"));
+        Assert.Equal(["a", "\U0001F600", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"}""",
+            "a\U0001F600b"));
         Assert.Equal(["a", "b"], Cut("""{"type": "Split", "pattern": {"String": ""}, "behavior": "Removed"}""", "ab"));
     }
 
     [Fact]
     public void Whitespace_CutsWordsAsRust() =>
-        Assert.Equal(["a\u20DD\u200Db\u2167", "\u00B2", "\U0001F130", "\U0001F600"], Cut("""{"type": "Whitespace"}""", "a\u20DD\u200Db\u2167\u00B2 \U0001F130\U0001F600"));
+        Assert.Equal(["a\u20DD\u200Db\u2167", "\u00B2", "\U0001F130", "\U0001F600"], Cut("""{"type": "Whitespace"}""",
+            "a\u20DD\u200Db\u2167\u00B2 \U0001F130\U0001F600"));
 
     // The pieces that a pre-tokenizer makes of a text.
     private static List<string> Cut(string preTokenizer, string text)
@@ -376,7 +386,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("(?m:a.b)")]
     public void Patterns_ThatDotNetReadsDifferently_AreRefused(string pattern)
     {
-        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} }, "behavior": "Isolated"}}""";
+        var json = $$$"""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": {{{JsonSerializer.Serialize(pattern)}}} },"""
+            + $$$""" "behavior": "Isolated"}}""";
         Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message,
             StringComparison.Ordinal);
     }
@@ -388,7 +399,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Metaspace_MarksWords(string scheme, string expected)
     {
         var v = Letters("ab_", "_a", "_b");
-        var json = $$$"""{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true}, "decoder": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}"}}""";
+        var json = $$$"""{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true},"""
+            + $$$""" "decoder": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}"}}""";
         var tokenizer = Make(v, ["_ a", "_ b"], json);
         Gives(tokenizer, v, "a b", expected);
         Assert.Equal("a b", tokenizer.Decode(tokenizer.Encode("a b")));
@@ -398,7 +410,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Metaspace_First_LeavesWhatFollowsAnAddedTokenAlone()
     {
         var v = Letters("ab_", "_a", "_b", "<x>");
-        const string json = """{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "SCHEME", "split": false}, "added_tokens": [{"id": 5, "content": "<x>", "normalized": false, "special": true}]}""";
+        const string json = """{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "SCHEME", "split": false},"""
+            + """ "added_tokens": [{"id": 5, "content": "<x>", "normalized": false, "special": true}]}""";
         Gives(Make(v, ["_ a", "_ b"], json.Replace("SCHEME", "first", StringComparison.Ordinal)), v, "a<x>b", "_a <x> b");
         Gives(Make(v, ["_ a", "_ b"], json.Replace("SCHEME", "always", StringComparison.Ordinal)), v, "a<x>b", "_a <x> _b");
     }
@@ -410,14 +423,16 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Metaspace_First_LooksForTheBeginningOfTheText_NotForTheFirstPiece(string scheme, string text, string expected)
     {
         var v = Letters("ab_", "_a", "_b");
-        Gives(Make(v, ["_ a", "_ b"], $$$"""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true}]}}"""), v, text, expected);
+        Gives(Make(v, ["_ a", "_ b"], $$$"""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},"""
+            + $$$""" {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{{scheme}}}", "split": true}]}}"""), v, text, expected);
     }
 
     [Fact]
     public void AddedTokens_KeepTheirFlags()
     {
         var v = Letters("ab ", "<x>", "<long>", "<");
-        string Added(string flags, string content = "<x>", int id = 3) => $$$"""{"added_tokens": [{"id": {{{id}}}, "content": "{{{content}}}", "special": true{{{flags}}}}]}""";
+        string Added(string flags, string content = "<x>", int id = 3) =>
+            $$$"""{"added_tokens": [{"id": {{{id}}}, "content": "{{{content}}}", "special": true{{{flags}}}}]}""";
         Gives(Make(v, [], Added("")), v, "a <x> b", "a   <x>   b");
         Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a <x> b", "a <x>   b");
         Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a <x> b", "a   <x> b");
@@ -428,7 +443,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void AddedToken_StandsInItsNormalForm_WhenItIsDecoded()
     {
         var v = Letters("abx", "<X>");
-        const string json = """{"normalizer": {"type": "Lowercase"}, "decoder": {"type": "Fuse"}, "added_tokens": [{"id": 3, "content": "<X>", "normalized": NORMALIZED}]}""";
+        const string json = """{"normalizer": {"type": "Lowercase"}, "decoder": {"type": "Fuse"}, "added_tokens": [{"id": 3,"""
+            + """ "content": "<X>", "normalized": NORMALIZED}]}""";
         var normalized = Make(v, [], json.Replace("NORMALIZED", "true", StringComparison.Ordinal));
         Gives(normalized, v, "A<x>B", "a <X> b");
         Assert.Equal("a<x>b", normalized.Decode(normalized.Encode("A<x>B")));
@@ -455,7 +471,8 @@ public sealed class BpeTokenizerTests : IDisposable
     {
         // added_vocabulary.rs, find_matches: the trie goes on behind the content.
         var v = Letters("ab ", "<x>", "\n", "  ");
-        string Added(string flags) => $$$"""{"added_tokens": [{"id": 3, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 4, "content": "\n", "normalized": false{{{flags}}}}]}""";
+        string Added(string flags) => $$$"""{"added_tokens": [{"id": 3, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 4,"""
+            + $$$""" "content": "\n", "normalized": false{{{flags}}}}]}""";
         Gives(Make(v, [], Added("")), v, "a<x> \n b", "a <x> \n   b");
         Gives(Make(v, [], Added(", \"lstrip\": true")), v, "a<x> \nb", "a <x> b");
         Gives(Make(v, [], Added(", \"rstrip\": true")), v, "a<x> \n b", "a <x> \n b");
@@ -465,16 +482,20 @@ public sealed class BpeTokenizerTests : IDisposable
     public void AddedTokens_TheLongestWins()
     {
         var v = Letters("ab", "<x", "<x>");
-        Gives(Make(v, [], """{"added_tokens": [{"id": 2, "content": "<x", "special": true}, {"id": 3, "content": "<x>", "special": true}]}"""), v, "a<x>b<x", "a <x> b <x");
+        Gives(Make(v, [], """{"added_tokens": [{"id": 2, "content": "<x", "special": true}, {"id": 3, "content": "<x>","""
+            + """ "special": true}]}"""), v, "a<x>b<x", "a <x> b <x");
     }
 
     [Fact]
     public void Normalizers_Rewrite()
     {
         var v = Letters("abäi_!\u0307e");
-        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true, "strip_right": false}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": " "}, "content": "_"}, {"type": "Prepend", "prepend": "!"}]}}"""),
+        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true,"""
+            + """ "strip_right": false}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": " "}, "content": "_"},"""
+            + """ {"type": "Prepend", "prepend": "!"}]}}"""),
             v, " A\u0130 ", "! a i \u0307 _");
-        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}}"""), v, "äé", "a e");
+        Gives(Make(v, [], """{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}}"""), v, "äé",
+            "a e");
         Gives(Make(v, [], """{"normalizer": {"type": "StripAccents"}}"""), v, "a\u0903\u0488\u0301b", "a b"); // Mc, Me, Mn
         Gives(Make(v, [], """{"normalizer": {"type": "NFC"}}"""), v, "a\u0308", "ä");
     }
@@ -483,21 +504,25 @@ public sealed class BpeTokenizerTests : IDisposable
     public void PostProcessorAndConfig_SayWhatStandsAround()
     {
         var v = Letters("a", "<s>", "</s>");
-        const string template = """{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}, "decoder": {"type": "Fuse"}}""";
+        const string template = """{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>","""
+            + """ "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [1],"""
+            + """ "tokens": ["<s>"]}}}, "decoder": {"type": "Fuse"}}""";
         var plain = Make(v, [], template);
         Assert.Equal([1, 0], plain.Encode("a"));
         Assert.Equal([0], plain.Encode("a", addSpecialTokens: false));
         Assert.Equal((1, null), (plain.BosId, plain.EosId));
         // update_post_processor of transformers 5: a key of the two that is missing counts as false.
         foreach (var (keys, expected) in ((string, int[])[])[
-            (""", "add_bos_token": false, "add_eos_token": true""", [0, 2]), (""", "add_eos_token": true""", [0, 2]), (""", "add_eos_token": false""", [0]),
+            (""", "add_bos_token": false, "add_eos_token": true""", [0, 2]), (""", "add_eos_token": true""", [0, 2]),
+                (""", "add_eos_token": false""", [0]),
             (""", "add_bos_token": true""", [1, 0]), (""", "add_bos_token": null""", [0]), ("", [1, 0])])
         {
             var told = Make(v, [], template, config: $$"""{"bos_token": {"content": "<s>"}, "eos_token": "</s>"{{keys}}}""");
             Assert.Equal(expected, told.Encode("a"));
             Assert.Equal((1, 2), (told.BosId, told.EosId));
         }
-        var roberta = Make(v, [], """{"post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}}""", config: "{}");
+        var roberta = Make(v, [], """{"post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}}""",
+            config: "{}");
         Assert.Equal([1, 0, 2], roberta.Encode("a"));
     }
 
@@ -516,10 +541,12 @@ public sealed class BpeTokenizerTests : IDisposable
     public void LineFeeds_AreFoundInEveryKindOfVocabulary()
     {
         string[] byteLevel = ["a", "Ċ", "Ċa", "ĠĊ"];
-        var first = Make(byteLevel, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"}}""");
+        var first = Make(byteLevel, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},"""
+            + """ "decoder": {"type": "ByteLevel"}}""");
         Assert.Equal([false, true, true, false], Enumerable.Range(0, 4).Select(first.StartsWithLineFeed));
         string[] fallback = ["a", "<0x0A>", "\n\n", "_a"];
-        var second = Make(fallback, [], """{"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "_"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]}}""");
+        var second = Make(fallback, [], """{"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "_"},"""
+            + """ "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]}}""");
         Assert.Equal([false, true, true, false], Enumerable.Range(0, 4).Select(second.StartsWithLineFeed));
         Assert.False(second.StartsWithLineFeed(99));
     }
@@ -528,7 +555,8 @@ public sealed class BpeTokenizerTests : IDisposable
     public void ByteLevel_GivesBackEveryText()
     {
         var alphabet = Enumerable.Range(0, 256).Select(b => Byte(b)).ToArray();
-        var tokenizer = Make(alphabet, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"}}""");
+        var tokenizer = Make(alphabet, [], """{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},"""
+            + """ "decoder": {"type": "ByteLevel"}}""");
         var random = new Random(5);
         for (var i = 0; i < 300; i++)
         {
@@ -561,8 +589,10 @@ public sealed class BpeTokenizerTests : IDisposable
 
     [Theory]
     [InlineData("""{"pre_tokenizer": {"type": "BertPreTokenizer"}}""", "{}", "pre_tokenizer.type")]
-    [InlineData("""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}}""", "{}", "pre_tokenizer.pretokenizers[0].pattern.Regex")]
-    [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Somehow"}}""", "{}", "pre_tokenizer.behavior")]
+    [InlineData("""{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("},"""
+        + """ "behavior": "Isolated"}]}}""", "{}", "pre_tokenizer.pretokenizers[0].pattern.Regex")]
+    [InlineData("""{"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Somehow"}}""", "{}",
+        "pre_tokenizer.behavior")]
     [InlineData("""{"normalizer": {"type": "Precompiled"}}""", "{}", "normalizer.type")]
     [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "^"}, "content": "a"}}""", "{}", "normalizer.pattern")]
     [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "a"}}""", "{}", "normalizer.pattern")]
@@ -576,8 +606,10 @@ public sealed class BpeTokenizerTests : IDisposable
     [InlineData("""{"added_tokens": [{"id": 2, "content": "c"}, {"id": 3, "content": "a"}]}""", "{}", "added_tokens[1].id")]
     [InlineData("""{"added_tokens": [{"id": 2000000000, "content": "c"}]}""", "{}", "added_tokens[0].id")]
     [InlineData("""{"added_tokens": [{"id": 1, "content": "b"}]}""", """{"vocab": {"a": 1}}""", "added_tokens[0].id")]
-    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]}, {"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]}]}}""", "{}", "post_processor.processors[1]")]
-    [InlineData("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip"}]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}}""", "{}", "normalizer")]
+    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a","""
+        + """ 0]}, {"type": "RobertaProcessing", "sep": ["b", 1], "cls": ["a", 0]}]}}""", "{}", "post_processor.processors[1]")]
+    [InlineData("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip"}]}, "pre_tokenizer": {"type": "Metaspace","""
+        + """ "replacement": "_", "prepend_scheme": "first"}}""", "{}", "normalizer")]
     [InlineData("{}", """{"vocab": {"a": 2000000000}}""", "model.vocab['a']")]
     [InlineData("{}", """{"vocab": {"a": 0, "b": 0}}""", "model.vocab['b']")]
     [InlineData("{}", """{"vocab": {"a": -1}}""", "model.vocab['a']")]
@@ -629,24 +661,28 @@ public sealed class BpeTokenizerTests : IDisposable
     public void TextThatIsNone_IsNamedByItsKey(string token, string unknown, string key)
     {
         var path = Path.Combine(folder, "tokenizer.json");
-        File.WriteAllText(path, $$$"""{"model": {"type": "BPE", "vocab": {"{{{token}}}": 0}, "merges": [], "unk_token": "{{{unknown}}}"}}""");
+        File.WriteAllText(path, $$$"""{"model": {"type": "BPE", "vocab": {"{{{token}}}": 0}, "merges": [],"""
+            + $$$""" "unk_token": "{{{unknown}}}"}}""");
         Assert.Contains(key, Assert.Throws<SlickException>(() => TokenizerJson.Read(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void BosThatIsMissing_IsNamed() =>
-        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"add_bos_token": true}""")).Message, StringComparison.Ordinal);
+        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"add_bos_token": true}""")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void BosThatIsNotInTheVocabulary_IsNamed() =>
-        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"bos_token": "<s>"}""")).Message, StringComparison.Ordinal);
+        Assert.Contains("bos_token", Assert.Throws<SlickException>(() => Make(["a"], [], config: """{"bos_token": "<s>"}""")).Message,
+            StringComparison.Ordinal);
 
     // From here on: what the tokenizers library 0.23 gives, asked side by side, where .NET would read it otherwise.
 
     [Theory]
     [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "y"}}""", "normalizer.pattern")]
     [InlineData("""{"added_tokens": [{"id": 2147483647, "content": "<s>"}]}""", "added_tokens[0].id")]
-    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}, {"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}]}}""", "post_processor.processors")]
+    [InlineData("""{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]},"""
+        + """ {"type": "BertProcessing", "sep": ["a", 0], "cls": ["b", 1]}]}}""", "post_processor.processors")]
     public void OtherPartsThatWouldMeanSomethingElse_AreRefused(string parts, string key) =>
         Assert.Contains(key, Assert.Throws<SlickException>(() => Make(["a", "b"], [], parts)).Message, StringComparison.Ordinal);
 
@@ -663,7 +699,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [Fact]
     public void AddedTokenOfTheNormalisedText_IsDecodedAsItLooksThere()
     {
-        const string json = """{"normalizer": {"type": "Lowercase"}, "added_tokens": [{"id": 3, "content": "Foo", "normalized": true}, {"id": 4, "content": "Bar", "normalized": false}]}""";
+        const string json = """{"normalizer": {"type": "Lowercase"}, "added_tokens": [{"id": 3, "content": "Foo", "normalized": true},"""
+            + """ {"id": 4, "content": "Bar", "normalized": false}]}""";
         var tokenizer = Make(Letters("fob"), [], json);
         Assert.Equal([3, 4], tokenizer.Encode("FOOBar"));
         Assert.Equal("foo Bar", tokenizer.Decode([3, 4]));
@@ -672,7 +709,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [Fact]
     public void SingleWord_SeesJoinersAndCircledLetters()
     {
-        const string json = """{"added_tokens": [{"id": 0, "content": "a", "single_word": true, "normalized": false}], "pre_tokenizer": null}""";
+        const string json = """{"added_tokens": [{"id": 0, "content": "a", "single_word": true, "normalized": false}],"""
+            + """ "pre_tokenizer": null}""";
         // As a word it is cut out before the merge that would take it.
         var v = Letters("ab-\u200D", "a-", "a\u200D");
         Gives(Make(v, ["a -", "a \u200D"], json), v, "a-", "a -");
@@ -682,7 +720,8 @@ public sealed class BpeTokenizerTests : IDisposable
     [Fact]
     public void TokenWithinStrippedWhiteSpace_CountsAgain()
     {
-        const string json = """{"added_tokens": [{"id": 2, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 3, "content": "  ", "normalized": false}]}""";
+        const string json = """{"added_tokens": [{"id": 2, "content": "<x>", "rstrip": true, "normalized": false}, {"id": 3,"""
+            + """ "content": "  ", "normalized": false}]}""";
         Assert.Equal([2, 3, 0], Make(Letters("a "), [], json).Encode("<x>  a"));
     }
 
@@ -690,27 +729,32 @@ public sealed class BpeTokenizerTests : IDisposable
     public void Whitespace_IsCutByRustsWords()
     {
         var v = Letters("a1\u2163\u200D!", "a\u200D", "1\u2163", "!a");
-        Gives(Make(v, ["a \u200D", "1 \u2163", "! a"], """{"pre_tokenizer": {"type": "Whitespace"}}"""), v, "a\u200D 1\u2163!a", "a\u200D 1\u2163 ! a");
+        Gives(Make(v, ["a \u200D", "1 \u2163", "! a"], """{"pre_tokenizer": {"type": "Whitespace"}}"""), v, "a\u200D 1\u2163!a",
+            "a\u200D 1\u2163 ! a");
     }
 
     [Fact]
     public void Metaspace_First_LooksAtTheTextsOwnBeginning()
     {
         var v = Letters("ab_", "_a");
-        const string json = """{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": false}]}}""";
+        const string json = """{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},"""
+            + """ {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": false}]}}""";
         Gives(Make(v, ["_ a"], json), v, "a b", "_a b");
         Gives(Make(v, ["_ a"], json), v, " a b", "a b");
     }
 
     [Fact]
     public void AccentsOfEveryKind_AreStripped() =>
-        Assert.Equal([0, 1], Make(Letters("\u0915a"), [], """{"normalizer": {"type": "StripAccents"}}""").Encode("\u0915\u093E\u0941a\u0301\u20DD"));
+        Assert.Equal([0, 1], Make(Letters("\u0915a"), [],
+            """{"normalizer": {"type": "StripAccents"}}""").Encode("\u0915\u093E\u0941a\u0301\u20DD"));
 
     [Fact]
     public void Prompt_EndsWithoutWhatATemplatePutsBehindAText()
     {
-        const string json = """{"added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>", "special": true}]}""";
-        var tokenizer = Make(["a"], [], json, config: """{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true, "add_eos_token": true}""");
+        const string json = """{"added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>","""
+            + """ "special": true}]}""";
+        var tokenizer = Make(["a"], [], json, config: """{"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": true,"""
+            + """ "add_eos_token": true}""");
         Assert.Equal([1, 0, 2], tokenizer.Encode("a"));
         Assert.Equal([1, 0], tokenizer.EncodePrompt("a"));
     }

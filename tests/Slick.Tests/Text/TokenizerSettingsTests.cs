@@ -10,7 +10,8 @@ namespace Slick.Tests.Text;
 public sealed class TokenizerSettingsTests : IDisposable
 {
     private const string ByteLevel = """{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}""";
-    private const string Sequence = """{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false}]}""";
+    private const string Sequence = """{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},"""
+        + """ {"type": "ByteLevel", "add_prefix_space": false}]}""";
     private const string Metaspace = """{"type": "Metaspace", "replacement": "\u0120", "prepend_scheme": "always"}""";
 
     private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
@@ -24,8 +25,9 @@ public sealed class TokenizerSettingsTests : IDisposable
     {
         foreach (var file in Directory.GetFiles(folder)) File.Delete(file);
         var json = JsonNode.Parse("""
-            {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, " ": 3, "\u0120": 4}, "merges": ["a b"]}, "decoder": {"type": "Fuse"},
-             "added_tokens": [{"id": 5, "content": "<x>", "lstrip": false, "rstrip": false, "single_word": false, "normalized": false, "special": true}]}
+            {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, " ": 3, "\u0120": 4}, "merges": ["a b"]},
+             "decoder": {"type": "Fuse"}, "added_tokens": [{"id": 5, "content": "<x>", "lstrip": false, "rstrip": false,
+             "single_word": false, "normalized": false, "special": true}]}
             """)!.AsObject();
         foreach (var (key, value) in JsonNode.Parse(parts)!.AsObject()) json[key] = value?.DeepClone();
         File.WriteAllText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString());
@@ -50,7 +52,8 @@ public sealed class TokenizerSettingsTests : IDisposable
     [InlineData("true", """{"add_prefix_space": null}""", "4 0")]
     [InlineData("true", "{}", "4 0")]
     public void PrefixSpace_OfAByteLevelAlone_IsThatOfTheConfig(string own, string config, string expected) =>
-        Assert.Equal(expected, Encode("a", $$"""{"pre_tokenizer": {{ByteLevel.Replace("false, \"use", own + ", \"use", StringComparison.Ordinal)}}}""", Config(config)));
+        Assert.Equal(expected, Encode("a",
+            $$"""{"pre_tokenizer": {{ByteLevel.Replace("false, \"use", own + ", \"use", StringComparison.Ordinal)}}}""", Config(config)));
 
     [Theory]
     [InlineData(Sequence, "PreTrainedTokenizerFast", "true", "0")] // no part of it says add_prefix_space: passed over there
@@ -91,7 +94,8 @@ public sealed class TokenizerSettingsTests : IDisposable
 
     [Theory]
     [InlineData("""{"pad_token": "[PAD]"}""", "a[PAD]b", "0 6 1")]
-    [InlineData("""{"pad_token": {"__type": "AddedToken", "content": "[PAD]", "lstrip": false, "rstrip": true, "normalized": false, "single_word": false}}""", "a[PAD] b", "0 6 1")]
+    [InlineData("""{"pad_token": {"__type": "AddedToken", "content": "[PAD]", "lstrip": false, "rstrip": true, "normalized": false,"""
+        + """ "single_word": false}}""", "a[PAD] b", "0 6 1")]
     [InlineData("""{"additional_special_tokens": ["<y>", "<z>", "<x>"]}""", "<z><y><x>", "7 6 5")]
     [InlineData("""{"extra_special_tokens": ["<y>"]}""", "a<y>", "0 6")]
     [InlineData("""{"extra_special_tokens": {"image_token": "<y>"}}""", "a<y>", "0 6")]
@@ -99,19 +103,22 @@ public sealed class TokenizerSettingsTests : IDisposable
     [InlineData("""{"unk_token": "b", "split_special_tokens": true}""", "ab", "2")]
     [InlineData("""{"split_special_tokens": true}""", "a<x>b", "2")] // its letters are not there, and are left out
     [InlineData("""{"pad_token": null, "sep_token": "", "additional_special_tokens": null, "extra_special_tokens": {}}""", "ab", "2")]
-    [InlineData("""{"legacy": true, "do_lower_case": true, "clean_up_tokenization_spaces": true, "fix_mistral_regex": true}""", "ab Ab", "2 3 1")]
+    [InlineData("""{"legacy": true, "do_lower_case": true, "clean_up_tokenization_spaces": true, "fix_mistral_regex": true}""", "ab Ab",
+        "2 3 1")]
     public void SpecialTokens_OfTheConfig_AreAdded(string config, string text, string expected) =>
         Assert.Equal(expected, Encode(text, Config(config)));
 
     [Fact]
     public void OlderFiles_CountWhereTheNewerKeyIsMissing()
     {
-        var map = ("special_tokens_map.json", """{"pad_token": {"content": "[PAD]", "lstrip": false, "rstrip": false, "normalized": false, "single_word": false}, "eos_token": "<x>"}""");
+        var map = ("special_tokens_map.json", """{"pad_token": {"content": "[PAD]", "lstrip": false, "rstrip": false,"""
+            + """ "normalized": false, "single_word": false}, "eos_token": "<x>"}""");
         var added = ("added_tokens.json", """{"<y>": 6, "<x>": 5}""");
         Assert.Equal("0 6", Encode("a[PAD]", map));
         Assert.Equal("0 6 7", Encode("a<y>[PAD]", map, added));
         Assert.Equal(5, TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")).EosId);
-        Assert.Equal("0 5", Encode("a<y>[PAD]<x>", map, added, Config("""{"added_tokens_decoder": {"5": {"content": "<x>", "special": true}}}""")));
+        Assert.Equal("0 5", Encode("a<y>[PAD]<x>", map, added, Config("""{"added_tokens_decoder": {"5": {"content": "<x>","""
+            + """ "special": true}}}""")));
         Assert.Null(TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")).EosId);
         IsRefused("added_tokens.json", "['<y>']", "{}", ("added_tokens.json", """{"<y>": 9}"""));
         IsRefused("special_tokens_map.json", "eos_token", "{}", ("special_tokens_map.json", """{"eos_token": "</s>"}"""));
@@ -133,7 +140,8 @@ public sealed class TokenizerSettingsTests : IDisposable
         var model = new JsonObject { ["type"] = "BPE", ["vocab"] = new JsonObject { ["a"] = 2, ["B"] = 1, ["aB"] = 3 },
             ["merges"] = new JsonArray("a B") };
         for (var i = 4; i <= tokens; i++) model["vocab"]![$"token{i}"] = i;
-        const string Wrong = """{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\p{L}+"}, "behavior": "Isolated"}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}""";
+        const string Wrong = """{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\p{L}+"},"""
+            + """ "behavior": "Isolated"}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}""";
         var parts = $$"""{"added_tokens": [], "pre_tokenizer": {{Wrong}}, "model": {{model.ToJsonString()}}}""";
         (string, string)[] beside = config is null ? [] : [("config.json", config)];
         Assert.Equal(expected, Encode("aB", parts, [.. beside, Config($$"""{"fix_mistral_regex": {{(fix ? "true" : "false")}}}""")]));

@@ -25,9 +25,9 @@ public sealed class TokenizersLibraryTests : IDisposable
             "\U0001F600", "\U0001F3FB", "\U0001D400", "\U00020000", "\U00011938", "\U000E0101",
     ];
 
-    private const string LastSplit = """
-        {"type": "Split", "pattern": {"Regex": "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": false}
-        """;
+    private const string LastSplit = """{"type": "Split", "pattern": {"Regex": "(?i:'s|'t|'re|'ve|'m|'ll|'d)"""
+        + """|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"""
+        + """|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": false}""";
 
     private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
 
@@ -36,31 +36,42 @@ public sealed class TokenizersLibraryTests : IDisposable
     [Theory]
     [InlineData("""{"type": "NFC"}""", "[" + LastSplit + ", BYTES]")] // as Qwen's
     [InlineData("null", "[" + LastSplit + ", BYTES]")] // as Llama 3's
-    [InlineData("""{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]}""", """[{"type": "Digits", "individual_digits": true}, BYTES]""")]
-    [InlineData("""{"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}""", """[{"type": "Whitespace"}, BYTES]""")]
-    [InlineData("""{"type": "NFKD"}""", """[{"type": "Split", "pattern": {"Regex": "[A-Z𐐀-𐑏ࠀ-一]+|[🄰-😀]"}, "behavior": "MergedWithNext", "invert": false}, BYTES]""")]
-    [InlineData("""{"type": "Replace", "pattern": {"Regex": "(?<=\\d)(?=\\d)"}, "content": "_"}""", """[{"type": "Split", "pattern": {"Regex": "[^(\\s|[.,!?])]+"}, "behavior": "Isolated", "invert": false}, BYTES]""")]
+    [InlineData("""{"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]}""",
+        """[{"type": "Digits", "individual_digits": true}, BYTES]""")]
+    [InlineData("""{"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]}""",
+        """[{"type": "Whitespace"}, BYTES]""")]
+    [InlineData("""{"type": "NFKD"}""", """[{"type": "Split", "pattern": {"Regex": "[A-Z𐐀-𐑏ࠀ-一]+|[🄰-😀]"},"""
+        + """ "behavior": "MergedWithNext", "invert": false}, BYTES]""")]
+    [InlineData("""{"type": "Replace", "pattern": {"Regex": "(?<=\\d)(?=\\d)"}, "content": "_"}""",
+        """[{"type": "Split", "pattern": {"Regex": "[^(\\s|[.,!?])]+"}, "behavior": "Isolated", "invert": false}, BYTES]""")]
     public void ByteLevel_IsAsInTheLibrary(string normalizer, string cuts)
     {
         const string Bytes = """{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}""";
         string[] alphabet = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of((byte)b).ToString())];
+        cuts = cuts.Replace("BYTES", Bytes, StringComparison.Ordinal);
         Compare(alphabet, text => ByteAlphabet.FromText(text), $$$"""
-            {"normalizer": {{{normalizer}}}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": {{{cuts.Replace("BYTES", Bytes, StringComparison.Ordinal)}}}}, "decoder": {{{Bytes}}}}
+            {"normalizer": {{{normalizer}}}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": {{{cuts}}}}, "decoder": {{{Bytes}}}}
             """, "{}");
     }
 
     [Theory]
-    [InlineData("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}, "pre_tokenizer": null}""")] // as Llama 2's
-    [InlineData("""{"normalizer": null, "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": false}}""")] // as Mistral's
-    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}}""")] // as Gemma's
+    [InlineData("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace","""
+        + """ "pattern": {"String": " "}, "content": "\u2581"}]}, "pre_tokenizer": null}""")] // as Llama 2's
+    [InlineData("""{"normalizer": null, "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first","""
+        + """ "split": false}}""")] // as Mistral's
+    [InlineData("""{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},"""
+        + """ "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious","""
+        + """ "invert": false}}""")] // as Gemma's
     public void ByteFallback_IsAsInTheLibrary(string parts)
     {
         string[] vocabulary = ["<unk>", .. Enumerable.Range(0, 256).Select(b => FormattableString.Invariant($"<0x{b:X2}>")), "\u2581",
             "\uFFFD", .. Enumerable.Range(0x21, 0x5E).Select(char.ConvertFromUtf32)];
-        const string Decoder = """{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""";
+        const string Decoder = """{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},"""
+            + """ {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""";
         var json = JsonNode.Parse(parts)!;
         json["decoder"] = JsonNode.Parse(Decoder);
-        Compare(vocabulary, text => text.Replace(' ', '\u2581'), json.ToJsonString(), """{"byte_fallback": true, "fuse_unk": true, "unk_token": "<unk>"}""");
+        Compare(vocabulary, text => text.Replace(' ', '\u2581'), json.ToJsonString(),
+            """{"byte_fallback": true, "fuse_unk": true, "unk_token": "<unk>"}""");
     }
 
     [Theory]
@@ -69,7 +80,8 @@ public sealed class TokenizersLibraryTests : IDisposable
     [InlineData("""{"unk_token": "a", "fuse_unk": true}""")]
     [InlineData("""{"ignore_merges": true}""")]
     public void CharactersThatAreNotThere_AreTreatedAsInTheLibrary(string model) =>
-        Compare([.. "abcdeinorst ,.".Select(c => c.ToString()), "\u00E9"], text => text, """{"normalizer": null, "pre_tokenizer": null, "decoder": null}""", model);
+        Compare([.. "abcdeinorst ,.".Select(c => c.ToString()), "\u00E9"], text => text,
+            """{"normalizer": null, "pre_tokenizer": null, "decoder": null}""", model);
 
     // A vocabulary with random merges of what stands together in texts; the same texts for both.
     private void Compare(string[] alphabet, Func<string, string> written, string parts, string model)
@@ -94,7 +106,8 @@ public sealed class TokenizersLibraryTests : IDisposable
             merges.Add([left, right]);
         }
         Assert.True(merges.Count > 20, $"{merges.Count} merges");
-        var json = JsonNode.Parse("""{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null}""")!.AsObject();
+        var json = JsonNode.Parse("""{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],"""
+            + """ "post_processor": null}""")!.AsObject();
         foreach (var (key, value) in JsonNode.Parse(parts)!.AsObject()) json[key] = value?.DeepClone();
         json["model"] = new JsonObject
         {

@@ -51,7 +51,9 @@ public sealed class HtmlExportTests : IDisposable
         var chart = "new System.Text.StringBuilder(\"<script>Plotly.newPlot('x', [])</script>\")";
         var register =
             "Microsoft.DotNet.Interactive.Formatting.Formatter.Register<System.Text.StringBuilder>(b => b.ToString(), "
-            + "\"text/html\");\nMicrosoft.DotNet.Interactive.Formatting.Formatter.SetPreferredMimeTypesFor(typeof(System.Text.StringBuilder), \"text/html\");";
+            + "\"text/html\");\n"
+            + "Microsoft.DotNet.Interactive.Formatting.Formatter.SetPreferredMimeTypesFor("
+            + "typeof(System.Text.StringBuilder), \"text/html\");";
         try
         {
             var page = Page(NotebookCell.Code("r", register), NotebookCell.Code("c", chart), NotebookCell.Code("d", chart));

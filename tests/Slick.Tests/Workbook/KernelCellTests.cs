@@ -23,7 +23,8 @@ public sealed class KernelCellTests : IDisposable
     public void Outputs_StandInTheOrderInWhichTheyCame()
     {
         var cell =
-            Cells("Console.Write(\"a\");\nConsole.WriteLine(\"b\");\nConsole.Error.Write(\"e\");\ndisplay(1);\nHTML(\"<b>x</b>\").Display();\nConsole.WriteLine(\"c\");\n\"end\"")[0];
+            Cells("Console.Write(\"a\");\nConsole.WriteLine(\"b\");\nConsole.Error.Write(\"e\");\ndisplay(1);\n"
+                + "HTML(\"<b>x</b>\").Display();\nConsole.WriteLine(\"c\");\n\"end\"")[0];
         Assert.Equal("stdout stderr display_data display_data stdout execute_result", Workbooks.Kinds(cell));
         Assert.Equal("ab\n", Workbooks.Stream(
             new NotebookCell(new JsonObject { ["cell_type"] = "code", ["outputs"] = new JsonArray(cell.Outputs[0]!.DeepClone()) }, 1)));
@@ -219,7 +220,8 @@ public sealed class KernelCellTests : IDisposable
         {
             "Slick.Runtime.Host.Cancellation.WaitHandle.WaitOne();\nSlick.Runtime.Host.Cancellation.ThrowIfCancellationRequested();",
             "await Task.Delay(-1, Microsoft.DotNet.Interactive.KernelInvocationContext.Current.CancellationToken);",
-            "Microsoft.DotNet.Interactive.KernelInvocationContext.Current.CancellationToken.WaitHandle.WaitOne();\nSystem.Threading.Thread.Sleep(200);\nAppDomain.CurrentDomain.SetData(\"ended\", \"yes\");",
+            "Microsoft.DotNet.Interactive.KernelInvocationContext.Current.CancellationToken.WaitHandle.WaitOne();\n"
+                + "System.Threading.Thread.Sleep(200);\nAppDomain.CurrentDomain.SetData(\"ended\", \"yes\");",
         })
         {
             using var source = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

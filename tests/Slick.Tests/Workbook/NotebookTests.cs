@@ -7,11 +7,15 @@ namespace Slick.Tests.Workbook;
 
 public sealed class NotebookTests
 {
-    private const string Small = """
+    private const string Shown = """
+        "metadata": {"tags": ["parameters"]}, "outputs": []
+        """;
+
+    private const string Small = $$$"""
         {
          "cells": [
           {"cell_type": "markdown", "id": "intro", "metadata": {"lang": "en"}, "source": ["# Title\n", "text"]},
-          {"cell_type": "code", "execution_count": null, "id": "sum", "metadata": {"tags": ["parameters"]}, "outputs": [], "source": "var n = 1;", "extra": 7}
+          {"cell_type": "code", "execution_count": null, "id": "sum", {{{Shown}}}, "source": "var n = 1;", "extra": 7}
          ],
          "metadata": {"kernelspec": {"name": ".net-csharp"}, "unknown": {"kept": "größer <b>"}},
          "nbformat": 4,

@@ -202,7 +202,8 @@ public sealed class RunProcessTests : IDisposable
     public async Task WhatIsWrittenPastTheKernel_IsShownToo()
     {
         _books.Write("past.ipynb", NotebookCell.Code("a",
-            "var bytes = System.Text.Encoding.UTF8.GetBytes(\"raw\\n\");\nConsole.OpenStandardOutput().Write(bytes);\nConsole.OpenStandardError().Write(bytes);"));
+            "var bytes = System.Text.Encoding.UTF8.GetBytes(\"raw\\n\");\nConsole.OpenStandardOutput().Write(bytes);\n"
+                + "Console.OpenStandardError().Write(bytes);"));
         var (code, output, errors) = await Slick("past.ipynb");
         Assert.Equal((0, "raw"), (code, errors.Trim()));
         Assert.StartsWith("raw", output, StringComparison.Ordinal);
