@@ -372,7 +372,8 @@ public static class PaperTables
         $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
 
     private static string Number(double value, string format = "F1") => double.IsNaN(value) ? "-"
-        : value.ToString(format, CultureInfo.InvariantCulture);
+        : value.ToString(format, CultureInfo.InvariantCulture) is var text && text.Trim('-', '0', '.').Length == 0 ? text.TrimStart('-')
+        : text;
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }
