@@ -1,7 +1,6 @@
 using Slick.Runtime;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
-using Slick.Runtime;
 
 namespace Slick.Analysis;
 

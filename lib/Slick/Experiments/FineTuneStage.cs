@@ -106,7 +106,7 @@ internal static class FineTuneStage
         {
             Start = model.Weights,
             Tokenizer = model.Tokenizer,
-            Options = options.FineTuning,
+            Options = options.FineTuning with { Epochs = last },
             Examples = Example.Of(set, format),
             Questions = new Dictionary<string, IReadOnlyList<Example>>
             {
