@@ -16,7 +16,8 @@ public sealed partial class ReadmeTests
     // What data/published holds was written by commit 67f6ddd, before results were long.
     private static readonly Lazy<StudyResult> Study = new(() => WideTables.Read(Published("")));
 
-    private static IReadOnlyList<ClaimRow> PublishedClaims => [.. Tables.Read<WideClaim>(Published("claims.parquet")).Select(c => new ClaimRow
+    private static IReadOnlyList<ClaimRow> PublishedClaims =>
+        [.. Tables.Read<WideClaim>(Published("claims.parquet")).Select(c => new ClaimRow
     {
         Number = c.Number.ToString(CultureInfo.InvariantCulture), Claim = c.Claim, Paper = c.Paper, Here = c.Here, HolmP = c.HolmP,
         Verdict = c.Verdict, Reason = "",

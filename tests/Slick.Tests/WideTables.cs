@@ -83,7 +83,8 @@ internal static class WideTables
             {
                 BaseSeed = l.BaseSeed, FactId = l.FactId, GoldExposures = l.GoldExposures, RivalExposures = l.RivalExposures,
             })])).ToList();
-        var tested = bases.ToDictionary(b => b.Seed, b => b.Labels.Where(l => l.Split == Split.Test).CountBy(l => l.Category).ToDictionary());
+        var tested = bases.ToDictionary(b => b.Seed, b =>
+            b.Labels.Where(l => l.Split == Split.Test).CountBy(l => l.Category).ToDictionary());
         var answers = Tables.Read<WideAnswer>(Path.Combine(folder, "answers.parquet"))
             .ToLookup(a => (a.Kind, a.UnknownPercent, a.BaseSeed, a.Seed));
         var tables = Tables.Read<WideEpoch>(Path.Combine(folder, "epochs.parquet"))
@@ -124,7 +125,8 @@ internal static class WideTables
         }
         var stops = RunStops.Of(scores)!;
         Assert.Equal(wide.Single(e => e.EarlyStop).Epoch, stops.EarlyStop);
-        return new(run, [.. wide.Select(e => new EpochRow { Run = run.Run, Epoch = e.Epoch, Updates = e.Updates, TrainLoss = e.TrainLoss })],
+        return new(run, [.. wide.Select(e =>
+            new EpochRow { Run = run.Run, Epoch = e.Epoch, Updates = e.Updates, TrainLoss = e.TrainLoss })],
             scores, [.. new (int Epoch, Func<WideAnswer, bool> Right)[] { (0, a => a.Base), (stops.EarlyStop, a => a.EarlyStop),
                 (stops.Last, a => a.Convergence) }.DistinctBy(s => s.Epoch).SelectMany(s => answers.Select(a => new AnswerRow
                 {

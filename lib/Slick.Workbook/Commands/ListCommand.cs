@@ -25,14 +25,17 @@ internal static class ListCommand
                 $"{stage.Name,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  "
                     + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Stage?.Title}{By(stage.Holder)}"));
         var older = stages.Count(s => s.State == "older");
-        if (older > 0) Console.Out.WriteLine($"{older} folders are of an older version of slick, which nothing reads any more; they can be deleted.");
+        if (older > 0) Console.Out.WriteLine(
+            $"{older} folders are of an older version of slick, which nothing reads any more; they can be deleted.");
         return 0;
     }
 
     /// <summary>Who works on a stage, as the end of a line.</summary>
     internal static string By(LeaseHolder? holder) => holder is null ? ""
-        : string.Create(CultureInfo.InvariantCulture, $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)");
+        : string.Create(CultureInfo.InvariantCulture,
+            $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)");
 
     private static string Size(long bytes) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
+        string.Create(CultureInfo.InvariantCulture,
+            $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
 }

@@ -75,7 +75,8 @@ internal static class ReproduceCommand
             // A line a claim, unwrapped, that ends in its verdict.
             foreach (var c in claims)
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {StudyReport.Answer(c)}"));
+                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: "
+                        + $"{StudyReport.Answer(c)}"));
             return;
         }
         var table = new Table { Border = TableBorder.Rounded, Expand = false };
@@ -85,7 +86,8 @@ internal static class ReproduceCommand
             table.AddRow(c.Number, Markup.Escape(c.Claim), Markup.Escape(c.Paper),
                 Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
                 c.HolmP.ToString("G2", CultureInfo.InvariantCulture),
-                    $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{Markup.Escape(StudyReport.Answer(c))}[/]");
+                    $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]"
+                        + $"{Markup.Escape(StudyReport.Answer(c))}[/]");
         AnsiConsole.Write(table);
     }
 }

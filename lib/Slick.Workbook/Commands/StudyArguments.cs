@@ -101,9 +101,12 @@ internal sealed class StudyArguments
         if (!real && model is not null)
             throw new UsageException($"--preset {preset} makes models of its own; with --model use real-quick or real-gpu.");
         if ((model is null) != (parsed.GetValue(_data) is null))
-            throw new UsageException("--model and --data belong together: a checkpoint's folder and EntityQuestions in its official layout.");
-        if (model is null && parsed.GetValue(_budget) is not null) throw new UsageException("--budget is for --model; the lab's presets have sizes of their own.");
-        if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException("--dtype is for --model; the lab computes in fp32.");
+            throw new UsageException(
+                "--model and --data belong together: a checkpoint's folder and EntityQuestions in its official layout.");
+        if (model is null && parsed.GetValue(_budget) is not null) throw new UsageException(
+            "--budget is for --model; the lab's presets have sizes of their own.");
+        if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException(
+            "--dtype is for --model; the lab computes in fp32.");
         Budget(parsed.GetValue(_budget));
         options.Check();
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
@@ -113,7 +116,8 @@ internal sealed class StudyArguments
     {
         if (text is null) return null;
         var unit = text.Length > 0 ? text[^1] switch { 'm' => 60, 'h' => 3600, _ => 0 } : 0;
-        return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var n)
+        return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+            out var n)
             && n is > 0 and < 10_000 ? n * unit : throw new UsageException($"--budget {text}: write minutes or hours, such as 90m or 3h.");
     }
 
@@ -123,7 +127,8 @@ internal sealed class StudyArguments
     /// <param name="device">Another device than was given; null for that one.</param>
     public IReadOnlyList<string> Again(ParseResult parsed, string store, string? device) =>
     [
-        .. parsed.GetValue(_model) is { } model ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
+        .. parsed.GetValue(_model) is { } model
+            ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
             "--dtype", parsed.GetValue(_dtype)! } : [],
         .. parsed.GetValue(_preset) is { } preset ? new[] { "--preset", preset } : [],
         "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),

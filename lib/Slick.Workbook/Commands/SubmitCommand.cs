@@ -14,11 +14,14 @@ internal sealed partial class SubmitCommand
 {
     private readonly Option<string> _engine = new("--engine") { DefaultValueFactory = _ => "slurm", HelpName = "slurm",
         Description = "The batch system." };
-    private readonly Option<int> _tasks = new("--tasks") { DefaultValueFactory = _ => 4, HelpName = "n", Description = "Workers: tasks of the job array." };
+    private readonly Option<int> _tasks =
+        new("--tasks") { DefaultValueFactory = _ => 4, HelpName = "n", Description = "Workers: tasks of the job array." };
     private readonly Option<int> _cpus = new("--cpus") { DefaultValueFactory = _ => 1, HelpName = "n",
         Description = "Cores of each task; it works on as many stages of the lab's size at once." };
-    private readonly Option<int> _gpus = new("--gpus") { HelpName = "n", Description = "GPUs of each task, 0 or 1; with one, --device is cuda." };
-    private readonly Option<string?> _time = new("--time") { HelpName = "hh:mm:ss", Description = "Time limit of each task, as sbatch takes it." };
+    private readonly Option<int> _gpus =
+        new("--gpus") { HelpName = "n", Description = "GPUs of each task, 0 or 1; with one, --device is cuda." };
+    private readonly Option<string?> _time =
+        new("--time") { HelpName = "hh:mm:ss", Description = "Time limit of each task, as sbatch takes it." };
     private readonly Option<string?> _partition = new("--partition") { HelpName = "name", Description = "The partition." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Print the script instead of submitting it." };
 
@@ -67,24 +70,29 @@ internal sealed partial class SubmitCommand
     {
         try
         {
-            using var sbatch = Process.Start(new ProcessStartInfo("sbatch", ["--parsable", file]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var sbatch = Process.Start(new ProcessStartInfo("sbatch", ["--parsable", file]) { RedirectStandardOutput = true,
+                RedirectStandardError = true })!;
             var errors = sbatch.StandardError.ReadToEndAsync();
             var said = sbatch.StandardOutput.ReadToEnd().Trim();
             sbatch.WaitForExit();
             if (sbatch.ExitCode != 0)
                 throw new SlickException($"sbatch refused {file}: {errors.Result.Trim().ReplaceLineEndings(" ")}");
-            Console.Out.WriteLine($"Submitted job {said.Split(';')[0]}: {tasks} workers on {store}. slick list --store {store} shows who works on what.");
+            Console.Out.WriteLine(
+                $"Submitted job {said.Split(';')[0]}: {tasks} workers on {store}. slick list --store {store} shows who works on what.");
             return 0;
         }
         catch (Win32Exception e)
         {
-            throw new SlickException($"sbatch cannot be started ({e.Message}); run this on a machine of the cluster, or edit and submit {file} there.", e);
+            throw new SlickException(
+                $"sbatch cannot be started ({e.Message}); run this on a machine of the cluster, or edit and submit {file} there.", e);
         }
     }
 
     private static string Script(string name, int tasks, int cpus, int gpus, string? time, string? partition, string store,
         IReadOnlyList<string> words)
     {
+        var command = Program.Invocation.Append("work").Concat(words)
+            .Concat(gpus > 0 ? [] : ["--workers", cpus.ToString(CultureInfo.InvariantCulture)]);
         var lines = new List<string>
         {
             "#!/bin/bash",
@@ -102,7 +110,7 @@ internal sealed partial class SubmitCommand
             $"#SBATCH --output={Path.Combine(store, "slurm").Replace("%", "%%", StringComparison.Ordinal)}/%x-%A_%a.log",
             "",
             "# Every task takes the stages that no other one works on.",
-            $"exec {string.Join(' ', Program.Invocation.Append("work").Concat(words).Concat(gpus > 0 ? [] : ["--workers", cpus.ToString(CultureInfo.InvariantCulture)]).Select(Quoted))}",
+            "exec " + string.Join(' ', command.Select(Quoted)),
             "",
         ]);
         return string.Join('\n', lines);

@@ -112,7 +112,8 @@ public static class Claims
         var p = found.Select(_ => 1.0).ToArray();
         foreach (var family in found.Select((f, i) => (f, i)).Where(x => x.f.Verdict != Verdict.NotTested)
             .GroupBy(x => x.f.Claim.Registered.IsOurs))
-            foreach (var (x, adjusted) in family.Zip(HypothesisTests.Holm([.. family.Select(x => Math.Min(1, x.f.Parts.Max(part => part.P)))])))
+            foreach (var (x, adjusted) in family.Zip(
+                HypothesisTests.Holm([.. family.Select(x => Math.Min(1, x.f.Parts.Max(part => part.P)))])))
                 p[x.i] = adjusted;
         return [.. found.Select((f, i) => new ClaimResult(f.Claim, f.Parts, f.Beside, f.Verdict, f.Reason, p[i]))];
     }
@@ -186,7 +187,8 @@ public static class Claims
         }
         var (name, until) = stop == Stop.Fit ? ("FIT", " until FIT") : ("CONVERGENCE", "");
         var where = set == QuestionSet.Ood ? ", out of distribution" : "";
-        return [Slope($"slope at {name}{where}", -1, (stop, 1)), Slope($"slope of the fall{until}{where}", 1, (Stop.EarlyStop, 1), (stop, -1))];
+        return [Slope($"slope at {name}{where}", -1, (stop, 1)),
+            Slope($"slope of the fall{until}{where}", 1, (Stop.EarlyStop, 1), (stop, -1))];
     }
 
     // Arms of a kind that at least so many are needed of; those that are there do not lack anything.
@@ -257,7 +259,8 @@ public static class Claims
     private static IReadOnlyList<ClaimPart> Linear(StudyData data, ModelForm form)
     {
         var fit = FittedModel.Fit(data, QuestionSet.Test, form);
-        if (fit is null) return [.. new[] { "b_kn", "b_unk" }.Select(b => Missing(data, b, Percents(data, ArmKind.Ratio, 2), Stop.EarlyStop))];
+        if (fit is null) return [.. new[] { "b_kn", "b_unk" }.Select(b =>
+            Missing(data, b, Percents(data, ArmKind.Ratio, 2), Stop.EarlyStop))];
         return
         [
             Difference(data, "b_kn" + Over(fit.Percents, StudyData.Percents), [], Stop.EarlyStop, fit.Coefficients[1], 1, 100),
@@ -310,7 +313,8 @@ public static class Claims
         var part = Part($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p,
             _ => above.Count > 0);
         return [verdict == Verdict.Undecided && known.Count < all.Count
-            ? part with { Reason = $"{all.Count - known.Count} of {all.Count} have no interval (not converged, diverged or run once)" } : part];
+            ? part with { Reason = $"{all.Count - known.Count} of {all.Count} have no interval (not converged, diverged or run once)" }
+                : part];
     }
 
     private static IReadOnlyList<ClaimPart> SameRateAfterFit(StudyData data)

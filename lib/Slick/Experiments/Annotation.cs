@@ -145,7 +145,8 @@ public static class Annotation
         var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
         var small = !compute.Platform.IsGpu && weights.Config.FlopsPerToken < SmallFlopsPerToken;
         // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
-        var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1, SideBySide.Width) : 1;
+        var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
+            SideBySide.Width) : 1;
         void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation));
         if (small) SideBySide.For(1, _ => Forecast(), cancellation);
         else Forecast();

@@ -46,7 +46,8 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
     private const double Flop = 4e11;
 
     /// <summary>Seconds to label the questions of a relation.</summary>
-    public double Seconds(AskedQuestions asked) => Prompts * (PromptSeconds + TokenSeconds * asked.Questions.Sum(q => (double)Tokens(Tokenizer, q)));
+    public double Seconds(AskedQuestions asked) =>
+        Prompts * (PromptSeconds + TokenSeconds * asked.Questions.Sum(q => (double)Tokens(Tokenizer, q)));
 
     /// <summary>Times a prompt alone, then with some questions of the middle length behind it.</summary>
     public static LabelSpeed Measure(AskedQuestions asked, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,

@@ -33,7 +33,8 @@ public sealed class BaseModel : IDisposable
     }
 
     /// <summary>A model that we did not make, with the questions that it is asked.</summary>
-    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) => new(seed, folder, dataset, compute);
+    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
+        new(seed, folder, dataset, compute);
 
     /// <summary>The lab's model of finished stages.</summary>
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
@@ -53,7 +54,8 @@ public sealed class BaseModel : IDisposable
         CancellationToken cancellation = default)
     {
         var stages = StudyPlan.Base(options, seed, [], compute.Platform);
-        Workers.Run(new($"base model, seed {seed}", [stages.World!, stages.Model!], compute.Platform.IsGpu), store, compute, progress, cancellation);
+        Workers.Run(new($"base model, seed {seed}", [stages.World!, stages.Model!], compute.Platform.IsGpu), store, compute, progress,
+            cancellation);
         if (store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
         return Of(stages, store, compute);
     }

@@ -128,11 +128,13 @@ public sealed class CheckpointForecast : Forecast
                     LabelStage.Estimator(options.Labelling(first.Questions[0].Relation, Split.Train)), options.Sampling, seed,
                     BatchLimits.DefaultBytes, CancellationToken.None);
                 var format = FineTuneStage.Format(options.Form);
-                List<Fact> some = [.. asked.Values.Where(a => a.Questions[0].Split == Split.Train).SelectMany(a => a.Questions.Take(LargestPart))];
+                List<Fact> some = [.. asked.Values.Where(a => a.Questions[0].Split == Split.Train)
+                    .SelectMany(a => a.Questions.Take(LargestPart))];
                 return (labels, FineTuning.Forecast(new()
                 {
                     Start = weights, Tokenizer = tokenizer, Options = options.FineTuning, Examples = Example.Of(some, format),
-                    Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = [.. Example.Of(some, format).Take(32)] }, Seed = seed,
+                    Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = [.. Example.Of(some, format).Take(32)] },
+                        Seed = seed,
                 }));
             }
         });
@@ -156,7 +158,8 @@ public sealed class CheckpointForecast : Forecast
     {
         var left = plan.Left(store);
         var labels = left.Where(s => s.Kind == LabelStage.Kind.Name).Sum(s => Seconds(s, plan));
-        double All(int part) => labels + left.Where(s => s.Kind == FineTuneStage.Kind.Name).Sum(s => RunSeconds(s.OptionsAs<RunOptions>(), part));
+        double All(int part) => labels + left.Where(s => s.Kind == FineTuneStage.Kind.Name)
+            .Sum(s => RunSeconds(s.OptionsAs<RunOptions>(), part));
         int[] parts = [100, 80, 64, 48, 32, 24, 16, 12];
         var found = parts.FirstOrDefault(p => All(p) <= seconds);
         return found > 0 ? found : throw new SlickException(string.Create(CultureInfo.InvariantCulture,
@@ -175,7 +178,8 @@ public sealed class CheckpointForecast : Forecast
         var q = options.Questions;
         var dev = relations * Of(q.Dev, 100);
         double test = asked.Values.Where(a => a.Questions[0].Split == Split.Test).Sum(a => a.Questions.Count);
-        var questions = (epochs + 1.0) * (dev + own) + (run.TestAtStops ? 4 : epochs + 1.0) * (test / 3 + Of(q.UnknownTest, (int)(test * 2 / 3)));
+        var questions = (epochs + 1.0) * (dev + own)
+            + (run.TestAtStops ? 4 : epochs + 1.0) * (test / 3 + Of(q.UnknownTest, (int)(test * 2 / 3)));
         return steps * speed.Value.Training.SecondsPerStep + questions * speed.Value.Training.SecondsPerQuestion;
     }
 }

@@ -63,7 +63,8 @@ internal static class LabelStage
     /// <param name="of">Whose knowledge it is, in words.</param>
     public static Stage Of(LabelOptions options, int seed, string model, string questions, Platform platform, string of) =>
         Kind.Stage(string.Create(CultureInfo.InvariantCulture,
-            $"SliCK's labels of {of}: {options.Relation}, {options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {seed}"),
+            $"SliCK's labels of {of}: {options.Relation}, {options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed "
+                + $"{seed}"),
             // Exact's closed form compares nothing.
             options.Estimator == EstimatorKind.Exact ? options with { Normaliser = AnswerNormaliser.None } : options,
             seed, platform, model, questions);

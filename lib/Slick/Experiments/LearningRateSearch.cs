@@ -35,7 +35,8 @@ public static class LearningRateSearch
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the base models.</returns>
     public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<LabelledBase> Bases) Run(
-        StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds, RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation,
+        StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds, RunStore store, Compute compute,
+            IProgressReport progress, CancellationToken cancellation,
         CheckpointSource? source = null)
     {
         options.Check();
@@ -44,13 +45,15 @@ public static class LearningRateSearch
         var bases = new List<LabelledBase>();
         var diverged = new HashSet<double>();
         StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-        var trials = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform, source)))).ToList();
+        var trials = seeds.SelectMany(seed =>
+            rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform, source)))).ToList();
         // World, model and labels are the same stages at every rate.
         Workers.Run(StudyPlan.Of("learning rates", [.. trials.Select(t => t.Stages)], compute.Platform, source), store, compute, progress,
             cancellation);
         foreach (var (rate, stages) in trials)
         {
-            if (stages.Model is not null && store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (stages.Model is not null && store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(
+                failed.Failure);
             if (rate == rates[0]) bases.Add(Study.Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
             {
@@ -78,7 +81,8 @@ public static class LearningRateSearch
             double Early(ArmKind kind, QuestionSet set) => Of(kind).Average(t => Share(t, set, EarlyStop(t)));
             double Last(ArmKind kind) => Of(kind).Average(t => Share(t, QuestionSet.Test, RunStops.Of(t.Scores)!.Last));
             // Where test is asked at the stops, EARLY_STOP does not tell the rates apart: the dev accuracy at FIT does.
-            double Dev(RunTables of) => Share(of, QuestionSet.Dev, options.TestAtStops && RunStops.Of(of.Scores)!.Fit is { } fit ? fit : EarlyStop(of));
+            double Dev(RunTables of) => Share(of, QuestionSet.Dev, options.TestAtStops && RunStops.Of(of.Scores)!.Fit is { } fit ? fit
+                : EarlyStop(of));
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
             return new LearningRateRow(rate, Of(ArmKind.Natural).Average(Dev), natural, unknown,
                 natural >= RunStops.FittedShare && unknown >= RunStops.FittedShare, Early(ArmKind.Natural, QuestionSet.Test),

@@ -22,12 +22,14 @@ internal sealed record StageWork(Stage Stage, string Scratch, WorkContext Contex
 internal sealed record StageKind(string Name, int Version, Type Options, Func<Stage, string> Group, Func<StageWork, Action<string>> Run)
 {
     /// <summary>All kinds: whoever adds one adds it here.</summary>
-    public static IReadOnlyList<StageKind> All { get; } = [WorldStage.Kind, PreTrainStage.Kind, LabelStage.Kind, LabelTable.Kind, FineTuneStage.Kind];
+    public static IReadOnlyList<StageKind> All { get; } =
+        [WorldStage.Kind, PreTrainStage.Kind, LabelStage.Kind, LabelTable.Kind, FineTuneStage.Kind];
 
     /// <summary>The kind of a stage.</summary>
     /// <exception cref="SlickException">This program knows no such kind, or another version of it.</exception>
     public static StageKind Of(Stage stage) => All.FirstOrDefault(k => k.Name == stage.Kind && k.Version == stage.Version)
-        ?? throw new SlickException($"{stage.Name}: this program cannot work on {stage.Kind} of version {stage.Version}; another version of slick planned it.");
+        ?? throw new SlickException(
+            $"{stage.Name}: this program cannot work on {stage.Kind} of version {stage.Version}; another version of slick planned it.");
 
     /// <summary>A stage of this kind.</summary>
     /// <param name="title">What it is, in words.</param>

@@ -65,7 +65,8 @@ public static class StoredRuns
         foreach (var seed in seeds)
             foreach (var (preset, options) in StudyOptions.Presets)
                 foreach (var device in new[] { "cpu", "cuda" })
-                    foreach (var stage in StudyPlan.Bases(options with { Bases = 1 }, seed, new(device, "fp32")).SelectMany(b => b.All).Select(s => s.Name))
+                    foreach (var stage in StudyPlan.Bases(options with { Bases = 1 }, seed, new(device, "fp32")).SelectMany(b => b.All)
+                        .Select(s => s.Name))
                         names[stage] = names.TryGetValue(stage, out var other) && other != preset ? $"{other}, {preset}" : preset;
         return names;
     }

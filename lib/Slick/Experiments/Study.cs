@@ -8,7 +8,8 @@ using TorchSharp;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The whole study, on synthetic worlds or on a checkpoint: base models, labels, fine-tuning; each stage is read from the store where it is there.
+/// The whole study, on synthetic worlds or on a checkpoint: base models, labels, fine-tuning; each stage is read from the store where it is
+/// there.
 /// </summary>
 public static class Study
 {
@@ -43,7 +44,8 @@ public static class Study
         var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
         foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform, source))
         {
-            if (stages.Model is not null && store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (stages.Model is not null && store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(
+                failed.Failure);
             bases.Add(Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
                 if (store.Of(stage) is { HasFailed: true } diverged)
@@ -53,7 +55,8 @@ public static class Study
         if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))
             throw new SlickException(
                 $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
-                + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
+                + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown."
+                    : " or a larger world."));
         return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
             [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)]);
     }

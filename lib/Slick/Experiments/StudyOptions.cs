@@ -54,7 +54,9 @@ public sealed record StudyOptions
     public AnswerNormaliser Normaliser { get; init; }
     /// <summary>Which questions are labelled, trained on and asked.</summary>
     public QuestionOptions Questions { get; init; } = new();
-    /// <summary>The form in which questions are trained and asked after an epoch; SliCK's prompts always have question and answer.</summary>
+    /// <summary>
+    /// The form in which questions are trained and asked after an epoch; SliCK's prompts always have question and answer.
+    /// </summary>
     public QuestionForm Form { get; init; }
     /// <summary>The fine-tuning sets by their ids (<see cref="Arm.Id"/>) with commas between them; empty for all of the paper's.</summary>
     public string Sets { get; init; } = "";
@@ -161,7 +163,8 @@ public sealed record StudyOptions
         CheckNormaliser(Estimator, Normaliser);
         _ = Arms();
         if (LeastEpochs > FineTuning.Epochs)
-            throw new UsageException($"leastEpochs = {LeastEpochs} is more than fineTuning.epochs = {FineTuning.Epochs}, the most that a run may have.");
+            throw new UsageException(
+                $"leastEpochs = {LeastEpochs} is more than fineTuning.epochs = {FineTuning.Epochs}, the most that a run may have.");
         // Four exemplars and a question: about 16 words each.
         if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException(
             $"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = "
@@ -206,7 +209,8 @@ public sealed record StudyOptions
         if (Sets.Length == 0) return all;
         var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()
             .Select(id => all.FirstOrDefault(a => a.Arm.Id == id) is { Arm: not null } found ? found
-                : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}.")).ToList();
+                : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}."))
+                    .ToList();
         if (LeastEpochs > 0 && chosen.All(a => a.Arm != Arm.Unknown))
             throw new UsageException($"sets lacks {Arm.Unknown.Id}: with leastEpochs the length of every run follows from that set.");
         return chosen;

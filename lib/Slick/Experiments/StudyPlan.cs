@@ -55,7 +55,8 @@ public static class StudyPlan
     {
         var world = source is null ? WorldStage.Of(options.World, seed) : null;
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
-        var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model") : (source.Model, source.Questions, source.Name);
+        var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")
+            : (source.Model, source.Questions, source.Name);
         var sources = new Sources();
         if (source is not null) (sources.Checkpoints[modelName], sources.Datasets[questions]) = (source.Folder, source.Dataset);
         var labels = new List<Stage>();
@@ -67,7 +68,8 @@ public static class StudyPlan
                 {
                     var q = options.Questions;
                     var count = split == Split.Train ? q.Train : relation.InDistribution ? q.Test : q.Ood;
-                    var drawn = CheckpointSource.Draw(source.Dataset, relation.Id, split, count == 0 ? null : count, seed, options.Sampling);
+                    var drawn = CheckpointSource.Draw(source.Dataset, relation.Id, split, count == 0 ? null : count, seed,
+                        options.Sampling);
                     if (drawn.Questions.Count == 0) continue;
                     sources.Asked[asked = CheckpointSource.NameOf(drawn)] = drawn;
                 }

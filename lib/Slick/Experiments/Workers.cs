@@ -49,7 +49,8 @@ public static class Workers
         return crew.Done;
     }
 
-    private sealed class Crew(IReadOnlyList<Stage> stages, RunStore store, WorkContext context, GroupProgress progress, int slots, int threads)
+    private sealed class Crew(IReadOnlyList<Stage> stages, RunStore store, WorkContext context, GroupProgress progress, int slots,
+        int threads)
     {
         private readonly ConcurrentDictionary<string, bool> taken = []; // by this process
         private readonly ConcurrentDictionary<string, bool> settled = [];
@@ -76,7 +77,8 @@ public static class Workers
                 if (left == 0) return;
                 if (worked) continue;
                 if (taken.IsEmpty && Interlocked.Exchange(ref waits, 1) == 0)
-                    progress.Say(string.Create(CultureInfo.InvariantCulture, $"Other workers have what can be done now; {left} stages are left."));
+                    progress.Say(string.Create(CultureInfo.InvariantCulture,
+                        $"Other workers have what can be done now; {left} stages are left."));
                 cancellation.WaitHandle.WaitOne(Pause);
             }
         }
@@ -118,7 +120,8 @@ public static class Workers
         public GroupProgress(IReadOnlyList<Stage> stages, IProgressReport progress)
         {
             this.progress = progress;
-            groups = stages.GroupBy(Group).SelectMany(g => g.Select(s => (s.Name, Group: (g.Key, g.Count())))).ToDictionary(p => p.Name, p => p.Group);
+            groups = stages.GroupBy(Group).SelectMany(g => g.Select(s => (s.Name, Group: (g.Key, g.Count()))))
+                .ToDictionary(p => p.Name, p => p.Group);
         }
 
         private static string Group(Stage stage) => StageKind.Of(stage).Group(stage);
@@ -137,14 +140,16 @@ public static class Workers
                 if (!show && shares.GetValueOrDefault(stage.Name) == 1) return;
                 shares[stage.Name] = total > 0 ? Math.Clamp(done / total, 0, 1) : 0;
                 if (show && shown.Add(name)) progress.Stage(name);
-                if (shown.Contains(name)) progress.Report(name, groups.Where(g => g.Value.Name == name).Sum(g => shares.GetValueOrDefault(g.Key)), count, detail);
+                if (shown.Contains(name)) progress.Report(name,
+                    groups.Where(g => g.Value.Name == name).Sum(g => shares.GetValueOrDefault(g.Key)), count, detail);
             }
         }
 
         private sealed class StageProgress(GroupProgress all, Stage stage) : IProgressReport
         {
             public void Stage(string name) { }
-            public void Report(string name, double done, double total, string detail = "") => all.Report(stage, done, total, detail, show: true);
+            public void Report(string name, double done, double total, string detail = "") =>
+                all.Report(stage, done, total, detail, show: true);
             public void Say(string line) => all.progress.Say(line);
         }
     }

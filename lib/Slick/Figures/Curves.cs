@@ -1,3 +1,4 @@
+using System.Globalization;
 using Slick.Analysis;
 using Slick.Experiments;
 
@@ -51,8 +52,9 @@ internal static class Curves
             : data.IsLab ? "95% t intervals over draws of D, where there are at least two"
             : "95% intervals over questions (Wilson) or over draws of D (t), the wider";
         var missed = data.NotConverged.Count == 0 ? ""
-            : FormattableString.Invariant(
-            $" {data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch (the claims name them).");
+            : string.Create(CultureInfo.InvariantCulture,
+            $" {data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch (the claims name "
+                + $"them).");
         return $"{result.Source} Bars and bands: {over}.{missed}{(more.Length > 0 ? " " + more : "")}";
     }
 

@@ -20,7 +20,8 @@ public static class KnowledgeFigures
         string[] names = ["never", "1-3", "4-15", "16-63", "64 and more"];
         var gold = exposures.ToDictionary(e => e.FactId, e => e.GoldExposures);
         int Bin(LabelRow l) => Array.FindLastIndex(edges, e => gold[l.FactId] >= e);
-        var bins = labels.Where(l => gold.ContainsKey(l.FactId)).GroupBy(Bin).OrderBy(g => g.Key).Select(g => (g.Key, Rows: g.ToList())).ToList();
+        var bins = labels.Where(l => gold.ContainsKey(l.FactId)).GroupBy(Bin).OrderBy(g => g.Key).Select(g => (g.Key, Rows: g.ToList()))
+            .ToList();
         return new Figure
         {
             Id = "category-by-exposure",
@@ -89,7 +90,7 @@ public static class KnowledgeFigures
             Id = "loss-by-category",
             Title = "What is lost of what was known, by what was trained on",
             Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over "
-                + $"{(data.SeveralBases ? "seeds" : data.IsLab ? "draws, or over questions of one run" : "questions or draws, the wider")}.",
+                + (data.SeveralBases ? "seeds." : data.IsLab ? "draws, or over questions of one run." : "questions or draws, the wider."),
             X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
             Y = new("points lost from EARLY_STOP to CONVERGENCE"),
             Series = [Loss(Category.HighlyKnown, 0), Loss(Category.MaybeKnown, 2)],

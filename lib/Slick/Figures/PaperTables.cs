@@ -44,8 +44,10 @@ public static class PaperTables
             Id = "table-1",
             Title = "Table 1. Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (N: examples fitted)",
             Note = $"{result.Source} Points; one row for every epoch of every D that all {data.Unit} have and at which the test questions "
-                + $"were asked. Until FIT: the epochs up to the first with at least 99% of D fitted; with the epoch: b_epoch times the share "
-                + $"of epochs done is added. 95% intervals: t over the fits of the {data.Unit}; of the one fit to all rows, standard errors "
+                + $"were asked. Until FIT: the epochs up to the first with at least 99% of D fitted; with the epoch: b_epoch times the "
+                    + $"share "
+                + $"of epochs done is added. 95% intervals: t over the fits of the {data.Unit}; of the one fit to all rows, standard "
+                    + $"errors "
                 + $"clustered by {data.Unit}. {Unbounded}",
             Columns = ["test questions", "b0", "b_kn", "b_unk", "b_epoch", "R2", "fitted to", "paper"],
             Rows =
@@ -89,7 +91,8 @@ public static class PaperTables
             {
                 var set = arm.Kind == ArmKind.Ratio ? "Unknown" : arm.Kind.ToString();
                 var missed = stop == Stop.Convergence && data.Of(arm).Any(r => !r.Converged);
-                var paper = (stop == Stop.EarlyStop ? PaperStudy.EarlyStop : stop == Stop.Convergence ? PaperStudy.Convergence : null)?[set];
+                var paper = (stop == Stop.EarlyStop ? PaperStudy.EarlyStop : stop == Stop.Convergence ? PaperStudy.Convergence
+                    : null)?[set];
                 rows.Add([name, $"D_{set}{(missed ? " (not converged)" : "")}", .. columns.Select(c => Cell(c, arm)),
                     paper is null ? "" : string.Join(", ", paper.Select(p => Number(p)))]);
             }
@@ -227,7 +230,8 @@ public static class PaperTables
             Id = id,
             Title = $"{title}{(result.Bases.Count > 1 ? $", summed over {result.Bases.Count} base models" : "")}",
             Note = string.Join(" ", new[] { result.Source, note, result.IsLab
-                ? "Statements: mean number in one pass of pre-training." : "", beside ? "Paper: PaLM 2-M, HighlyKnown to Unknown." : id == "table-3"
+                ? "Statements: mean number in one pass of pre-training." : "", beside ? "Paper: PaLM 2-M, HighlyKnown to Unknown."
+                    : id == "table-3"
                 ? $"The paper's PaLM 2-M: {string.Join(", ", PaperStudy.TrainShares)}%." : "" }.Where(t => t.Length > 0)),
             Columns = ["relation", .. Categories.Select(c => c.ToString()), "all", .. rest],
             Rows = labels.Count == 0 ? [] :

@@ -52,7 +52,8 @@ public static class StudyReport
             ]);
     }
 
-    private const string Stops = "EARLY_STOP is the first epoch, from 1, with the best dev accuracy; FIT the first with at least 99% of the "
+    private const string Stops =
+        "EARLY_STOP is the first epoch, from 1, with the best dev accuracy; FIT the first with at least 99% of the "
         + "set fitted; CONVERGENCE the last epoch, of runs that fit at least 99% of their set by then.";
 
     // Runs that diverged, and sets that no fact belongs to.

@@ -7,7 +7,9 @@ namespace Slick.Figures;
 /// <summary>Figures 1 and 6: what of D is fitted, and what dev questions are answered, epoch by epoch.</summary>
 public static class TrainingDynamics
 {
-    /// <summary>Figure 1: D with 50% Unknown (or another share): Known and Unknown examples fitted, dev accuracy, EARLY_STOP, FIT.</summary>
+    /// <summary>
+    /// Figure 1: D with 50% Unknown (or another share): Known and Unknown examples fitted, dev accuracy, EARLY_STOP, FIT.
+    /// </summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
     /// <exception cref="SlickException">The study has no such D.</exception>

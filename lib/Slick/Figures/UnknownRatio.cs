@@ -54,7 +54,8 @@ public static class UnknownRatio
         {
             Id = id,
             Title = title,
-            Note = Curves.Note(result, data, "FIT: the first epoch with at least 99% of D fitted, of the runs that have one. " + Paired(data)),
+            Note = Curves.Note(result, data,
+                "FIT: the first epoch with at least 99% of D fitted, of the runs that have one. " + Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new(Asked(set)),
             Series =
@@ -81,7 +82,8 @@ public static class UnknownRatio
                                                where e is not null
                                                select new RunPoint(run, run.Row.UnknownPercent, run.Right(e.Value, set)), color, style);
         Series[] At(string at, Func<StudyRun, int?> epoch, int color) =>
-            [Line("D", at, ArmKind.Ratio, epoch, color, LineStyle.Solid), Line("D_Known", at, ArmKind.KnownOnly, epoch, color, LineStyle.Dotted)];
+            [Line("D", at, ArmKind.Ratio, epoch, color, LineStyle.Solid),
+                Line("D_Known", at, ArmKind.KnownOnly, epoch, color, LineStyle.Dotted)];
         return new Figure
         {
             Id = id,

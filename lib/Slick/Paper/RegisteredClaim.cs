@@ -74,7 +74,8 @@ public static class RegisteredClaims
             + PaperStudy.Fit.R2.ToString("F2", CultureInfo.InvariantCulture),
             "linear model of all epochs of D, fitted for each seed: b_kn, 95% interval above 0; b_unk, 95% interval below 0", First)
             { Changed = Second },
-        new("4b", "Until the set is fitted, fitting Known examples raises accuracy and fitting Unknown ones lowers it.", "after Table 1", "",
+        new("4b", "Until the set is fitted, fitting Known examples raises accuracy and fitting Unknown ones lowers it.", "after Table 1",
+            "",
             "linear model of the epochs up to FIT: b_kn, 95% interval above 0; b_unk, 95% interval below 0", Second) { FirstSeed = 6 },
         new("4c", "For the same number of epochs, fitting Known examples raises accuracy and fitting Unknown ones lowers it.",
             "after Table 1", "",
@@ -100,7 +101,8 @@ public static class RegisteredClaims
             "as 2, on the test questions of the relations out of distribution: slope over % Unknown at CONVERGENCE, 95% interval below 0; "
             + "slope of the fall since EARLY_STOP, 95% interval above 0", Second) { FirstSeed = 6 },
         new("8", "After FIT every set loses at the same rate, and a learning rate that decays to zero removes most of it.", "ours", "",
-            "loss per 1,000 updates from FIT to CONVERGENCE: of each set minus the mean of all sets, 90% interval within +-1.5; half of D's "
+            "loss per 1,000 updates from FIT to CONVERGENCE: of each set minus the mean of all sets, 90% interval within +-1.5; half of "
+                + "D's "
             + "minus that of D with the decaying rate, 95% interval above 0", Second) { FirstSeed = 6 },
     ];
 

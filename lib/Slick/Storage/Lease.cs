@@ -31,7 +31,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     private readonly Dictionary<string, (string Content, long Changed)> seen = [];
     private readonly string machineId = machineId ?? ThisMachine;
 
-    internal sealed record Content(string Machine, string MachineId, int Process, string Started, string Worker, DateTime Since, long Beat, bool Released);
+    internal sealed record Content(string Machine, string MachineId, int Process, string Started, string Worker, DateTime Since, long Beat,
+        bool Released);
 
     /// <summary>Takes a piece of work, unless somebody alive has it.</summary>
     /// <returns>The lease; null where somebody else has the work.</returns>
@@ -78,7 +79,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
 
     /// <summary>The highest number of a piece of work's files; 0 for none.</summary>
     internal int Top(string name) => !Directory.Exists(folder) ? 0 : Directory.GetFiles(folder, name + ".*")
-        .Select(f => int.TryParse(System.IO.Path.GetExtension(f).AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0)
+        .Select(f => int.TryParse(System.IO.Path.GetExtension(f).AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
+            : 0)
         .DefaultIfEmpty().Max();
 
     internal string Path(string name, int number) =>
@@ -133,7 +135,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     private static void Delete(string path)
     {
         try { File.Delete(path); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* read by somebody just now: it means nothing any more */ }
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException) { /* read by somebody just now: it means nothing any more */ }
     }
 
     // When a process was started, which tells it from a later one of the same number; empty where it does not run.
@@ -218,7 +221,8 @@ internal sealed class Lease : IDisposable
     {
         try
         {
-            using var file = new FileStream(board.Path(name, number), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 1);
+            using var file = new FileStream(board.Path(name, number), FileMode.Open, FileAccess.Write,
+                FileShare.ReadWrite | FileShare.Delete, 1);
             LeaseBoard.Write(file, value);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* the next beat tries again */ }

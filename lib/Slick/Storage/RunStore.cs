@@ -35,7 +35,8 @@ public sealed class RunStore
     private RunStore(string folder, LeaseTimes? times = null, string? machineId = null) =>
         (Folder, Leases) = (folder, new(Path.Combine(folder, "leases"), times ?? LeaseTimes.Default, machineId));
 
-    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts at
+    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts
+    /// at
     /// the repository's root, or where there is none in the current folder.</summary>
     public static string Locate(string? folder = null)
     {
@@ -86,7 +87,8 @@ public sealed class RunStore
             var name = Path.GetFileName(folder)["partial-".Length..];
             if (!Directory.Exists(Path.Combine(Folder, name)) || Leases.Holder(name) is not null) continue;
             try { Directory.Delete(folder, recursive: true); }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use, or removed by another process just now */ }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* in use,
+                or removed by another process just now */ }
         }
         foreach (var name in Leases.Names().Where(n => Directory.Exists(Path.Combine(Folder, n)))) Leases.Remove(name);
     }
@@ -100,7 +102,8 @@ public sealed class RunStore
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) { format = null; }
         if (format is null) throw new SlickException($"{Description}: not the description of a store; choose another folder with --store.");
         if (format > Format)
-            throw new SlickException($"{Folder}: the store has format {format}, this program knows {Format}; use a newer slick or another --store.");
+            throw new SlickException(
+                $"{Folder}: the store has format {format}, this program knows {Format}; use a newer slick or another --store.");
         return format.Value;
     }
 
@@ -151,7 +154,8 @@ public sealed class RunStore
             {
                 if (e is IOException && !Directory.Exists(folder)) continue; // completed by another process just now
                 throw new SlickException(
-                    $"{folder}: its {StageFolder.TimingFile} is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is made "
+                    $"{folder}: its {StageFolder.TimingFile} is damaged ({e.Message.ReplaceLineEndings(" ")}); delete the folder, it is "
+                        + $"made "
                     + $"again.", e);
             }
         }

@@ -29,11 +29,15 @@ public sealed record Stage
     public int Version { get; }
     /// <summary>What the stage is, in words, for lists; not part of the key.</summary>
     public string Title { get; }
-    /// <summary>The options that differ from their defaults. An option that is added later, with the default "as before", changes no key.</summary>
+    /// <summary>
+    /// The options that differ from their defaults. An option that is added later, with the default "as before", changes no key.
+    /// </summary>
     public JsonObject Options { get; }
     /// <summary>The seed.</summary>
     public int Seed { get; }
-    /// <summary>Names of what is read: stages of the store as <c>kind-key</c>, and sources outside of it, such as <c>checkpoint-hash</c>.</summary>
+    /// <summary>
+    /// Names of what is read: stages of the store as <c>kind-key</c>, and sources outside of it, such as <c>checkpoint-hash</c>.
+    /// </summary>
     public IReadOnlyList<string> Inputs { get; }
     /// <summary>The kind of device that computes: cpu, cuda or server; empty where no model runs.</summary>
     public string Device { get; }
@@ -102,7 +106,8 @@ public sealed record Stage
                 all["seed"]!.GetValue<int>(), [.. ((JsonArray)all["inputs"]!).Select(i => i!.GetValue<string>())], Text("device"),
                 Text("numberFormat"));
         }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or InvalidCastException or FormatException)
+        catch (Exception e) when (
+            e is JsonException or NullReferenceException or InvalidOperationException or InvalidCastException or FormatException)
         {
             throw new SlickException(
                 $"{where}: not the description of a stage ({e.Message.ReplaceLineEndings(" ")}); {StoredResult.Cure(where)}.", e);

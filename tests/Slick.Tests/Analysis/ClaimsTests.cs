@@ -232,7 +232,8 @@ public sealed class ClaimsTests
         static string Text(JsonNode? value) => value!.GetValue<double>().ToString("F1", CultureInfo.InvariantCulture);
         var (linear, early, late) = (paper["table1_linear_model"]!["in_distribution"]!, paper["table2_single_category"]!["early_stop"]!,
             paper["table2_single_category"]!["convergence"]!);
-        Assert.Equal($"b_kn +{Text(linear["beta_kn"])}, b_unk {Text(linear["beta_unk"])}, R2 {linear["r2"]}", RegisteredClaims.Of("4").Paper);
+        Assert.Equal($"b_kn +{Text(linear["beta_kn"])}, b_unk {Text(linear["beta_unk"])}, R2 {linear["r2"]}",
+            RegisteredClaims.Of("4").Paper);
         double Fall(string set, int column) => early[set]![column]!.GetValue<double>() - late[set]![column]!.GetValue<double>();
         Assert.Equal(string.Create(CultureInfo.InvariantCulture,
             $"{Text(early["MaybeKnown"]![0])} against {Text(early["HighlyKnown"]![0])}, {Text(early["WeaklyKnown"]![0])}, "

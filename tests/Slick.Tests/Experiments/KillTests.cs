@@ -11,7 +11,8 @@ public sealed class KillTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static ProcessStartInfo Info(string command, string store) =>
-        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), command, "--preset", "smoke", "--store", store, "--device", "cpu"])
+        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "slick.dll"), command, "--preset", "smoke", "--store", store, "--device",
+            "cpu"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -23,7 +23,8 @@ public sealed partial class StageKindTests
         var last = "";
         foreach (var line in lines.Where(l => l.Length > 0))
             if (Kind().Match(line) is { Success: true } kind)
-                kinds[last = kind.Groups[1].Value] = new(int.Parse(kind.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture), []);
+                kinds[last = kind.Groups[1].Value] =
+                    new(int.Parse(kind.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture), []);
             else kinds[last].Defaults[line.Trim().Split(" = ")[0]] = line.Trim().Split(" = ")[1];
         return kinds;
     }
@@ -39,9 +40,11 @@ public sealed partial class StageKindTests
         foreach (var (kind, of) in now)
             if (approved.TryGetValue(kind, out var before) && before.Version == of.Version)
                 Assert.Empty(of.Defaults.Where(d => before.Defaults.TryGetValue(d.Key, out var old) && old != d.Value)
-                    .Select(d => $"{kind}: the default of {d.Key} is {d.Value} and was {before.Defaults[d.Key]}: raise the kind's version"));
+                    .Select(d =>
+                        $"{kind}: the default of {d.Key} is {d.Value} and was {before.Defaults[d.Key]}: raise the kind's version"));
         Assert.True(Now().SequenceEqual(System.IO.File.ReadAllLines(File)),
-            $"Kinds, versions, options or defaults are others than in {File}. Where the change is meant, the file shall be:\n{string.Join('\n', Now())}\n");
+            $"Kinds, versions, options or defaults are others than in {File}. Where the change is meant, the file shall "
+                + $"be:\n{string.Join('\n', Now())}\n");
     }
 
     [GeneratedRegex(@"^([a-z]+) (\d+)$")]

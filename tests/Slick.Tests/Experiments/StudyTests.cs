@@ -290,7 +290,8 @@ public sealed class StudyTests
             var table = LabelTable.Of([], 1, "made up");
             store.Of(table).TryWork("cpu", (_, _) => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
                 TestContext.Current.CancellationToken);
-            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model!.Name, stages.World!.Name, table, null, compute.Platform);
+            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model!.Name, stages.World!.Name, table, null,
+                compute.Platform);
             Workers.Run(new("", [run], false), store, compute, cancellation: TestContext.Current.CancellationToken);
             var tables = RunTables.Read(store.Of(run).Folder);
             Assert.Equal((arm, "no train fact belongs to D_HighlyKnown", 0), (tables.Run.Arm, tables.Run.Reason, tables.Epochs.Count));
@@ -311,7 +312,8 @@ public sealed class StudyTests
             Failures = ["D 50%, draw 1, base seed 1: <lost>"],
         };
         Assert.Equal("undecided", Slick.Figures.StudyReport.ClaimRows(left).Single(c => c.Number == "4").Verdict);
-        Assert.Equal(["figure-3a", "figure-3b", "figure-4", "figure-7a", "figure-7b"], Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
+        Assert.Equal(["figure-3a", "figure-3b", "figure-4", "figure-7a", "figure-7b"],
+            Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
         Assert.Contains("Left out:</strong> D 50%, draw 1, base seed 1: &lt;lost&gt;", Slick.Figures.StudyReport.Html(left, 1),
             StringComparison.Ordinal);
     }

@@ -34,7 +34,8 @@ public sealed class PaperTablesTests
             {
                 var (gold, rival) = Told[(int)category];
                 told.Add(new() { FactId = facts.Count, GoldExposures = gold, RivalExposures = rival });
-                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q", Answer = answer });
+                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q",
+                    Answer = answer });
                 labels.Add(new LabelRow
                 {
                     FactId = facts.Count - 1, Relation = relation, Split = split, Question = "q", Answer = answer,
@@ -66,7 +67,8 @@ public sealed class PaperTablesTests
             epochs.Add(new() { Run = key, Epoch = e, Updates = e, TrainLoss = 1 });
             void Score(QuestionSet set, string category, double right, int of)
             {
-                if (of > 0) scores.Add(new() { Run = key, Epoch = e, Set = set, Category = category, Right = (int)Math.Round(right), Of = of });
+                if (of > 0) scores.Add(new() { Run = key, Epoch = e, Set = set, Category = category, Right = (int)Math.Round(right),
+                    Of = of });
             }
             Score(QuestionSet.Dev, "", e == seed ? 2 : 1, 4); // EARLY_STOP is epoch 1 of seed 1 and epoch 2 of seed 2
             var fitted = e == LastEpoch ? 1 : 0.5;
@@ -74,9 +76,11 @@ public sealed class PaperTablesTests
             Score(QuestionSet.Train, "Unknown", fitted * unknown, unknown);
             foreach (var category in Enum.GetValues<Category>())
             {
-                var right = e == 0 ? 5 : e == LastEpoch ? Right(arm, category, early: false, seed) : Right(arm, category, early: true, seed);
+                var right = e == 0 ? 5 : e == LastEpoch ? Right(arm, category, early: false, seed)
+                    : Right(arm, category, early: true, seed);
                 Score(QuestionSet.Test, category.ToString(), right, EachCategory);
-                Score(QuestionSet.Ood, category.ToString(), category == Category.HighlyKnown ? 2 - (e == LastEpoch ? unknown / 50 : 0) : 0, 2);
+                Score(QuestionSet.Ood, category.ToString(), category == Category.HighlyKnown ? 2 - (e == LastEpoch ? unknown / 50 : 0) : 0,
+                    2);
                 var asked = facts.Where(f => f.Split == Split.Test && f.Relation == "r").Where((_, i) => i % 4 == (int)category).ToList();
                 if (e == 0 || e == seed || e == LastEpoch)
                     answers.AddRange(asked.Select((f, i) => new AnswerRow { Run = key, Epoch = e, FactId = f.Id, Right = i < right }));
@@ -107,7 +111,8 @@ public sealed class PaperTablesTests
         foreach (var run in Study.Runs.Where(r => r.Kind == ArmKind.Ratio))
             for (var e = 0; e <= LastEpoch; e++)
             {
-                void Score(QuestionSet set, string category, double share, int of) => scores.Add(new() { Run = run.Run, Epoch = e, Set = set,
+                void Score(QuestionSet set, string category, double share, int of) =>
+                    scores.Add(new() { Run = run.Run, Epoch = e, Set = set,
                     Category = category, Right = (int)Math.Round(share * of), Of = of });
                 var (known, unknown, x) = (e / (double)LastEpoch, e * e / (double)(LastEpoch * LastEpoch), run.UnknownPercent / 100.0);
                 var accuracy = run.BaseSeed == 1 ? 0.30 + 0.10 * known * (1 - x) - 0.20 * unknown * x
@@ -210,7 +215,8 @@ public sealed class PaperTablesTests
         rows = PaperTables.Table5(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
         Assert.Equal(["4", "4", "4", "4", "16"], rows["o"]);
         Assert.DoesNotContain("asked after fine-tuning", rows.Keys);
-        var unlabelled = Study with { Bases = [.. Study.Bases.Select(b => b with { Labels = [.. b.Labels.Where(l => l.Relation != "o")] })] };
+        var unlabelled = Study with { Bases = [.. Study.Bases.Select(b =>
+            b with { Labels = [.. b.Labels.Where(l => l.Relation != "o")] })] };
         Assert.EndsWith("No such question is labelled.", PaperTables.Table5(unlabelled).Note, StringComparison.Ordinal);
     }
 
@@ -315,7 +321,8 @@ public sealed class PaperTablesTests
     [Fact]
     public void QuestionMarks_HaveALegend()
     {
-        ClaimRow Row(string here) => new() { Number = "1", Claim = "", Paper = "", Here = here, HolmP = 1, Verdict = "undecided", Reason = "" };
+        ClaimRow Row(string here) => new() { Number = "1", Claim = "", Paper = "", Here = here, HolmP = 1, Verdict = "undecided",
+            Reason = "" };
         Assert.Equal("", StudyReport.Legend([Row("a 1.0 [0.0, 2.0] (5 seeds)")]));
         Assert.Equal(" A number with [?, ?]: one run, which does not tell how much runs differ.",
             StudyReport.Legend([Row("a 1.0 [?, ?] (one of the draws)")]));

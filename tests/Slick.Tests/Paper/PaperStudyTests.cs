@@ -44,6 +44,7 @@ public sealed class PaperStudyTests
         Assert.Equal(PaperStudy.SetSize, paper["fine_tuning_set_size"]!.GetValue<int>());
         Assert.Equal(paper["categories_overall_percent"]!.AsObject().Select(c => c.Value!.GetValue<int>()), PaperStudy.TrainShares);
         Assert.Equal((paper["figure3"]!["max_drop_in_distribution_points"]!.GetValue<int>(),
-            paper["figure3"]!["max_drop_out_of_distribution_points"]!.GetValue<int>()), (PaperStudy.LargestDrop, PaperStudy.LargestOodDrop));
+            paper["figure3"]!["max_drop_out_of_distribution_points"]!.GetValue<int>()),
+                (PaperStudy.LargestDrop, PaperStudy.LargestOodDrop));
     }
 }

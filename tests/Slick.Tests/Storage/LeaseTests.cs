@@ -24,7 +24,8 @@ public sealed class LeaseTests : IDisposable
         {
             // A store of its own for each: what processes share is the files alone.
             var store = RunStore.Open(_folder, LeaseTimes.Default, null);
-            var order = stages.OrderBy(s => string.CompareOrdinal(s.Key, t.ToString(System.Globalization.CultureInfo.InvariantCulture))).ToList();
+            var order = stages.OrderBy(s => string.CompareOrdinal(s.Key, t.ToString(System.Globalization.CultureInfo.InvariantCulture)))
+                .ToList();
             while (order.Any(s => !store.Of(s).IsSettled))
                 foreach (var stage in order)
                     store.Of(stage).TryWork("cpu", (_, _) =>

@@ -211,7 +211,8 @@ public sealed class EpochTests : IDisposable
         var before = HostTransfer.Read<float>(start.Flat);
         var losses = new List<double>();
         var options = Plain with { Epochs = 30, Lora = new() { Rank = 8 }, LearningRate = 1e-2, DropoutRate = 0 };
-        FineTuning.Run(Run(start, "lora") with { Options = options }, epoch => losses.Add(epoch.Loss), TestContext.Current.CancellationToken);
+        FineTuning.Run(Run(start, "lora") with { Options = options }, epoch => losses.Add(epoch.Loss),
+            TestContext.Current.CancellationToken);
         Assert.True(losses[^1] < 0.5 * losses[1], $"{losses[1]}, {losses[^1]}");
         Assert.Equal(before, HostTransfer.Read<float>(start.Flat));
     }
