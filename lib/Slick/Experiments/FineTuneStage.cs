@@ -179,9 +179,14 @@ internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Te
             test = test.Where(l => l.Category != Category.Unknown).Concat(unknown.Take(most));
         }
         IReadOnlyList<Fact> FactsOf(IEnumerable<LabelRow> of) => [.. of.Select(l => l.FactId).Order().Select(id => dataset.Facts[id])];
-        return new(options.Questions.Dev == 0 ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
+        IReadOnlyList<Fact> dev = options.Questions.Dev == 0 ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
             : [.. trained.Order(StringComparer.Ordinal).SelectMany(r =>
-                CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)],
+                CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)];
+        // EARLY_STOP follows from these.
+        if (dev.Count == 0)
+            throw new SlickException("There are no dev questions that are not exemplars of SliCK's prompts; "
+                + "get more dev questions, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.");
+        return new(dev,
             FactsOf(test), FactsOf(tests.Where(l => !trained.Contains(l.Relation))));
     }
 }

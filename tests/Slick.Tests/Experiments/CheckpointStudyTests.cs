@@ -1,0 +1,140 @@
+using Slick.Analysis;
+using Slick.Experiments;
+using Slick.Facts;
+using Slick.Figures;
+using Slick.Knowledge;
+using Slick.Runtime;
+using Slick.Storage;
+
+namespace Slick.Tests.Experiments;
+
+/// <summary>The study on a model that it did not make: the smoke study's model and facts, given as a checkpoint and a dataset.</summary>
+public sealed class CheckpointStudyTests : IDisposable
+{
+    private static readonly StudyOptions Options = StudyOptions.RealQuick with
+    {
+        Sampling = new() { Prompts = 1 }, // of six dev facts four are exemplars
+        Questions = new() { Dev = 2, UnknownTest = 10, LargestPart = 4, LeastKnown = 2, LargestAnswerShare = 0.5 },
+        Form = QuestionForm.QuestionAnswer,
+        LeastEpochs = 3,
+        FineTuning = StudyOptions.RealQuick.FineTuning with { Epochs = 12, LearningRate = 2e-3, BatchExamples = 8 },
+    };
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-checkpoint-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static CheckpointSource Source() => new(SmokeStudy.Result.Bases[0].Folder, SmokeStudy.Result.Bases[0].Dataset);
+
+    private StudyResult Run(string store, CancellationToken? stop = null) => Study.Run("real-quick of a checkpoint", Options, 1,
+        RunStore.Open(Path.Combine(_folder, store)), Compute.Choose("cpu"), null, stop ?? TestContext.Current.CancellationToken, Source());
+
+    [Fact]
+    public void RunsOfACheckpoint_HaveTheLengthThatDWithUnknownNeedsAndAreTestedAtTheStops()
+    {
+        var study = Run("store");
+        Assert.False(study.IsLab);
+        Assert.Equal(Options.Arms().Count, study.Runs.Count);
+        var stops = study.Runs.ToDictionary(r => r.Run, r => RunStops.Of(study.Scores.Where(s => s.Run == r.Run))!);
+        var unknown = study.Runs.Single(r => r.Arm == Arm.Unknown);
+        var last = stops[unknown.Run].Last;
+        Assert.Equal(stops[unknown.Run].Fit is { } fit ? Math.Max(3, 2 * fit) : 12, last);
+        foreach (var run in study.Runs)
+        {
+            Assert.Equal(Enumerable.Range(0, last + 1), study.Epochs.Where(e => e.Run == run.Run).Select(e => e.Epoch));
+            foreach (var set in new[] { QuestionSet.Test, QuestionSet.Ood })
+                Assert.Equal(stops[run.Run].Epochs,
+                    study.Scores.Where(s => s.Run == run.Run && s.Set == set).Select(s => s.Epoch).Distinct().Order());
+            Assert.Equal(stops[run.Run].Epochs, study.Answers.Where(a => a.Run == run.Run).Select(a => a.Epoch).Distinct().Order());
+        }
+        // The base model is one.
+        Assert.Single(study.Runs.Select(r => string.Join(' ', study.Scores.Where(s => s.Run == r.Run && s.Epoch == 0 && s.Set != QuestionSet.Train)
+            .Select(s => $"{s.Set} {s.Category} {s.Right} {s.Of}"))).Distinct());
+        var unknownTest = study.Scores.Where(s => s.Set == QuestionSet.Test && s.Category == "Unknown").Select(s => s.Of).Distinct();
+        Assert.Equal([10], unknownTest);
+        Assert.Contains("not tested", StudyReport.ClaimRows(study).Select(c => c.Verdict));
+        Assert.Contains("figure-7", StudyReport.Html(study, 1), StringComparison.Ordinal);
+        // Read, not computed.
+        var times = Directory.GetFiles(_folder, "timing.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+        Assert.Equal(study.Scores, Run("store").Scores);
+        Assert.All(times, t => Assert.Equal(t.Value, File.GetLastWriteTimeUtc(t.Key)));
+    }
+
+    [Fact]
+    public void StoppedInARun_ItGoesOnToTheSameTables()
+    {
+        var whole = Run("whole");
+        var plan = StudyPlan.Of("", Options, 1, new("cpu", "fp32"), Source());
+        var store = RunStore.Open(Path.Combine(_folder, "stopped"));
+        for (var at = 3; !plan.IsComplete(store); at += 5)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            try { Workers.Run(plan, store, Compute.Choose("cpu"), new StopAfter(at, stop), stop.Token); }
+            catch (OperationCanceledException) { TestContext.Current.CancellationToken.ThrowIfCancellationRequested(); }
+        }
+        var found = Run("stopped");
+        Assert.Equal((whole.Scores, whole.Answers, whole.Epochs), (found.Scores, found.Answers, found.Epochs), new Rows());
+    }
+
+    private sealed class Rows : IEqualityComparer<(IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>)>
+    {
+        public bool Equals((IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>) x,
+            (IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>) y) =>
+            x.Item1.SequenceEqual(y.Item1) && x.Item2.SequenceEqual(y.Item2) && x.Item3.SequenceEqual(y.Item3);
+
+        public int GetHashCode((IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>) rows) => rows.Item1.Count;
+    }
+
+    private sealed class StopAfter(int reports, CancellationTokenSource stop) : IProgressReport
+    {
+        private int seen;
+
+        public void Stage(string name) { }
+        public void Say(string line) { }
+
+        public void Report(string stage, double done, double total, string detail = "")
+        {
+            if (stage.StartsWith("fine-tuning", StringComparison.Ordinal) && Interlocked.Increment(ref seen) == reports) stop.Cancel();
+        }
+    }
+
+    [Fact]
+    public void NoAnswer_MakesUpMoreThanItsShare()
+    {
+        LabelRow Label(int id, string answer) => new()
+        {
+            FactId = id, Relation = "P17", Split = Split.Train, Question = "", Answer = answer, GreedyCorrect = 1, SampledCorrect = 1,
+            Category = Category.HighlyKnown, CategoryProbability = 1,
+        };
+        // Ten of one country, two each of three others: a quarter of eight is two.
+        List<LabelRow> labels = [.. Enumerable.Range(0, 10).Select(i => Label(i, "France")),
+            .. Enumerable.Range(0, 6).Select(i => Label(10 + i, $"country {i % 3}"))];
+        Assert.Equal([0, 1, 10, 11, 12, 13, 14, 15], FineTuningSets.WithoutCommonAnswers(labels, 0.25).Select(l => l.FactId).Order());
+        Assert.Equal(labels, FineTuningSets.WithoutCommonAnswers(labels, 1));
+        // Two answers cannot both be at most a quarter.
+        Assert.Empty(FineTuningSets.WithoutCommonAnswers([Label(0, "a"), Label(1, "b")], 0.25));
+    }
+
+    [Fact]
+    public void LabelsOfTheStudy_AreThoseOfAnnotate()
+    {
+        // The same model, questions, options and seed are the same stage: labels that are there already are input, not work.
+        var source = Source();
+        var plan = StudyPlan.Base(Options, 1, [], new("cpu", "fp32"), source);
+        var relation = source.Dataset.Relations.First(r => r.InDistribution);
+        var asked = CheckpointSource.Draw(source.Dataset, relation.Id, Split.Train, null, 1, Options.Sampling);
+        var annotated = LabelStage.Of(new AnnotationOptions { Sampling = Options.Sampling }.Labelling(relation.Id), 1,
+            "checkpoint-" + source.ModelHash, CheckpointSource.NameOf(asked), new("cpu", "fp32"), "another title");
+        Assert.Contains(annotated.Name, plan.Labels.Select(l => l.Name));
+    }
+
+    [Fact]
+    public void UnknownSet_IsNamed()
+    {
+        var e = Assert.Throws<UsageException>(() => (Options with { Sets = "ratio-100,ratio-33" }).Check());
+        Assert.Contains("'ratio-33'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("known-only-50", e.Message, StringComparison.Ordinal);
+        Assert.Contains("ratio-100", Assert.Throws<UsageException>(() => (Options with { Sets = "natural" }).Check()).Message,
+            StringComparison.Ordinal);
+    }
+}
