@@ -45,8 +45,8 @@ public static class ModelCheck
             .Order(StringComparer.Ordinal))
             NotDownloaded.Refuse(file);
         if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
-            $"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a "
-            + $"model).");
+            $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py model {folder}' makes it where "
+            + "Python has PyTorch and transformers, and tests/data/README.md describes it.");
         var results = new List<Comparison>();
         foreach (var config in (string[])["config.json", "config.v4.json"])
         {
@@ -56,7 +56,7 @@ public static class ModelCheck
             results.AddRange(check.Results.Select(r => r with { What = $"{config}: {r.What}" }));
         }
         return results.Count > 0 ? results
-            : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; see the README for its format.");
+            : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; tests/data/README.md describes it.");
     }
 
     private sealed class Golden(string folder, string config, Compute compute, IProgressReport progress)
