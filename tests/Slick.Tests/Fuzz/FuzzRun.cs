@@ -51,7 +51,11 @@ internal static class FuzzRun
     public static (long Read, IReadOnlyList<FuzzFailure> Failures) Run(IReadOnlyList<FuzzTarget> targets, long inputs, int seed,
         Action<string>? say = null, long from = 0)
     {
-        var folder = Directory.CreateTempSubdirectory("slick-fuzz").FullName;
+        // In memory where there is such a folder: every input is written.
+        var memory = Path.Combine("/dev", "shm");
+        var folder = Directory.Exists(memory)
+            ? Directory.CreateDirectory(Path.Combine(memory, $"slick-fuzz-{Guid.NewGuid():N}")).FullName
+            : Directory.CreateTempSubdirectory("slick-fuzz").FullName;
         var state = new State { Folder = folder };
         var thread = new Thread(() => Work(targets, from, inputs, seed, state), Stack) { IsBackground = true };
         thread.Start();
