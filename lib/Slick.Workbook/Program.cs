@@ -25,6 +25,9 @@ public static class Program
             "Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
             ReproduceCommand.Create(),
+            PlanCommand.Create(),
+            WorkCommand.Create(),
+            SubmitCommand.Create(),
             ListCommand.Create(),
             TuneCommand.Create(),
             AnnotateCommand.Create(),
@@ -70,6 +73,17 @@ public static class Program
                 $"slick: {e.GetType().Name}: {e.Message.Split('\n')[0].TrimEnd()} (a fault of the program; SLICK_TRACE=1 shows where)");
             if (Environment.GetEnvironmentVariable("SLICK_TRACE") is "1") await errors.WriteLineAsync(e.ToString());
             return 1;
+        }
+    }
+
+    /// <summary>The words that start this program: the program <c>slick</c>, or <c>dotnet</c> and its file.</summary>
+    internal static IReadOnlyList<string> Invocation
+    {
+        get
+        {
+            var program = Environment.ProcessPath!;
+            return System.IO.Path.GetFileNameWithoutExtension(program) == "dotnet"
+                ? [program, System.IO.Path.Combine(AppContext.BaseDirectory, "slick.dll")] : [program];
         }
     }
 

@@ -64,6 +64,10 @@ finetune.SetAction(parsed => FineTuningLoss.Run(parsed.GetValue(trained)!, parse
     parsed.GetValue(dtype)!,
     parsed.GetValue(examples), new FineTuningOptions { Epochs = parsed.GetValue(passes), LearningRate = parsed.GetValue(rate) }));
 command.Add(finetune);
+var least = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Rounds; the least of their times is printed." };
+var steps = new Command("steps", "Milliseconds of a step of the lab's pre-training and fine-tuning.") { least };
+steps.SetAction(parsed => TrainingSteps.Run(parsed.GetValue(least)));
+command.Add(steps);
 return command.Parse(args).Invoke();
 
 /// <summary>Runs the contenders in turns and prints what they reach.</summary>

@@ -20,16 +20,21 @@ internal static class CheckCommand
 
     private static Command Model()
     {
-        var folder = new Argument<string>("folder") { Description = "A checkpoint with golden.safetensors and golden.json beside it." };
+        var folder = new Argument<string>("folder") { Description =
+            "A checkpoint or a LoRA adapter (PEFT) with golden.safetensors and golden.json beside it." };
+        var baseModel = new Option<string?>("--base") { HelpName = "folder",
+            Description = "An adapter's base model. Default: the folder that its adapter_config.json names." };
         var steps = new Option<int?>("--steps") { HelpName = "n",
             Description = "AdamW steps to make; 0 for none. Default: all that the golden file has." };
         var (device, dtype) = (DeviceOption(), DTypeOption("Number format of the computation; each has limits of its own."));
-        var command = new Command("model", "Logits, gradients and AdamW steps of a checkpoint.") { folder, steps, device, dtype };
+        var command = new Command("model", "Logits, gradients and AdamW steps of a checkpoint or an adapter.") { folder, baseModel, steps,
+            device, dtype };
         command.SetAction((parsed, cancel) => Background.Run(() =>
         {
             var compute = Compute.Choose(parsed.GetValue(device)!, parsed.GetValue(dtype)!, Console.Out.WriteLine);
             return Print(ConsoleProgress.Run(progress =>
-                ModelCheck.Run(parsed.GetValue(folder)!, compute, parsed.GetValue(steps) ?? int.MaxValue - 1, progress, cancel)));
+                ModelCheck.Run(parsed.GetValue(folder)!, compute, parsed.GetValue(steps) ?? int.MaxValue - 1, progress, cancel,
+                    parsed.GetValue(baseModel))));
         }, cancel));
         return command;
     }

@@ -1,17 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
-using Slick.Experiments;
 using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick list</c>: what the store holds.</summary>
+/// <summary><c>slick list</c>: what the store holds, and who works on what.</summary>
 internal static class ListCommand
 {
     public static Command Create()
     {
         var store = StudyArguments.StoreOption();
-        var command = new Command("list", "Show what the store holds.") { store };
+        var command = new Command("list", "Show what the store holds, and who works on what.") { store };
         command.SetAction(parsed => Run(parsed.GetValue(store)));
         return command;
     }
@@ -23,12 +22,17 @@ internal static class ListCommand
         Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
         foreach (var stage in stages)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{stage.Name + "-" + stage.Key,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  "
-                    + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Description}"));
+                $"{stage.Name,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  "
+                    + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Stage?.Title}{By(stage.Holder)}"));
+        var older = stages.Count(s => s.State == "older");
+        if (older > 0) Console.Out.WriteLine($"{older} folders are of an older version of slick, which nothing reads any more; they can be deleted.");
         return 0;
     }
 
+    /// <summary>Who works on a stage, as the end of a line.</summary>
+    internal static string By(LeaseHolder? holder) => holder is null ? ""
+        : string.Create(CultureInfo.InvariantCulture, $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)");
+
     private static string Size(long bytes) =>
-        string.Create(CultureInfo.InvariantCulture,
-        $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
+        string.Create(CultureInfo.InvariantCulture, $"{(bytes < 100_000 ? bytes / 1e3 : bytes / 1e6):F1} {(bytes < 100_000 ? "kB" : "MB")}");
 }

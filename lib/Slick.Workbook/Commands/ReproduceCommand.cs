@@ -35,7 +35,8 @@ internal static class ReproduceCommand
         // before hours of work, not after
         if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
         var compute = arguments.Compute(parsed);
-        if (Forecast.Of(options, seed, store, compute) is { } forecast) Console.Out.WriteLine(forecast);
+        var plan = StudyPlan.Of(name, options, seed, compute.Platform);
+        if (new Forecast(options, compute).Of(plan, store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
         // One folder for one set of choices: settings are in its name by their hash.
         var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at
@@ -58,29 +59,32 @@ internal static class ReproduceCommand
     {
         Console.Out.WriteLine();
         Console.Out.WriteLine(result.Source);
-        var data = new StudyData(result.Epochs, result.Answers);
+        var data = new StudyData(result);
+        foreach (var lacking in data.Lacking)
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{lacking.Arm}, base seed {lacking.BaseSeed}: not run, {lacking.Reason}."));
         if (data.NotConverged.Count > 0)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{data.NotConverged.Count} of {result.Epochs.Count(e => e.Epoch == 0)} runs fit less than 99% of their set at the last "
-                + $"epoch and are in no claim about CONVERGENCE (? where none is left): "
-                + $"{string.Join(", ", data.NotConverged.Select(m => m.Arm).Distinct())}."));
+                $"{data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch and are in no claim "
+                + $"about CONVERGENCE: {StudyReport.NotConverged(result)}."));
         var claims = StudyReport.ClaimRows(result);
+        if (StudyReport.Legend(claims) is { Length: > 0 } legend) Console.Out.WriteLine(legend.Trim());
         if (Console.IsOutputRedirected)
         {
             // A line a claim, unwrapped, that ends in its verdict.
             foreach (var c in claims)
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {c.Verdict}"));
+                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: {StudyReport.Answer(c)}"));
             return;
         }
         var table = new Table { Border = TableBorder.Rounded, Expand = false };
         foreach (var column in new[] { "", "claim", "paper", "here, with 95% interval (90% for an equality)", "p (Holm)",
             "verdict" }) table.AddColumn(column);
         foreach (var c in claims)
-            table.AddRow(c.Number.ToString(CultureInfo.InvariantCulture), Markup.Escape(c.Claim), Markup.Escape(c.Paper),
+            table.AddRow(c.Number, Markup.Escape(c.Claim), Markup.Escape(c.Paper),
                 Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
                 c.HolmP.ToString("G2", CultureInfo.InvariantCulture),
-                    $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{c.Verdict}[/]");
+                    $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]{Markup.Escape(StudyReport.Answer(c))}[/]");
         AnsiConsole.Write(table);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Slick.Runtime;
 using Slick.Experiments;
 
@@ -47,6 +48,19 @@ internal sealed class StudyArguments
         options.Check();
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
     }
+
+    /// <summary>The same study as words of a command line, with the store's whole path.</summary>
+    /// <param name="parsed">What was given.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="device">Another device than was given; null for that one.</param>
+    public IReadOnlyList<string> Words(ParseResult parsed, string store, string? device) =>
+    [
+        "--preset", parsed.GetValue(_preset)!,
+        "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),
+        .. (parsed.GetValue(_set) ?? []).SelectMany(s => new[] { "--set", s }),
+        "--store", store,
+        "--device", device ?? parsed.GetValue(Device)!,
+    ];
 
     /// <summary>The folder that the command line names; a relative one starts at the current folder.</summary>
     public static string? Folder(string? store) => string.IsNullOrEmpty(store) ? null : Path.GetFullPath(store);

@@ -45,13 +45,13 @@ internal static class TuneCommand
         var (name, options, _) = arguments.Study(parsed);
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         var compute = arguments.Compute(parsed);
-        var (rows, chosen, labels) = ConsoleProgress.Run(progress =>
+        var (rows, chosen, bases) = ConsoleProgress.Run(progress =>
             LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
         static void Line(params FormattableString[] parts) =>
         Console.Out.WriteLine(string.Concat(parts.Select(p => p.ToString(CultureInfo.InvariantCulture))));
         Line($"");
         Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
-        foreach (var row in Fitness.Of(labels, options.Bases > 1 ? 0.10 : 0.05))
+        foreach (var row in Fitness.Of(bases, options.Bases > 1 ? 0.10 : 0.05))
             Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
         Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)

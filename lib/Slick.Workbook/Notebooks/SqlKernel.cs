@@ -31,8 +31,9 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 
 /// <summary>
 /// SQL over the store: cells that begin with <c>#!sql</c>, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB
-/// reads the Parquet files where they lie. Views: <c>runs</c> (a row a stage), <c>facts</c>, <c>labels</c>, <c>scores</c> (a row
-/// an epoch of each run), <c>answers</c>; each row says which <c>Run</c> and <c>Preset</c> it belongs to.
+/// reads the Parquet files where they lie. Views: <c>stages</c> (a row a stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (a row an
+/// epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c>, <c>exposures</c>. Each row says which <c>Preset</c> it belongs
+/// to; runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>.
 /// </summary>
 /// <remarks>
 /// The result is a <see cref="DataFrame"/>, also for C#: <c>#!set --byref --name frame --value @sql:last</c>; behind
@@ -49,10 +50,13 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     // View, file, the rows' record, and what tells the stages apart.
     private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
     [
-        ("facts", "facts.parquet", ["model"], typeof(Fact), ["Run", "Preset", "Seed as BaseSeed"]),
-        ("labels", "labels.parquet", ["labels", "table"], typeof(LabelRow), ["Run", "Preset", "Seed as BaseSeed"]),
-        ("scores", "epochs.parquet", ["run"], typeof(EpochRow), ["Run", "Preset", "Arm"]),
-        ("answers", "answers.parquet", ["run"], typeof(AnswerRow), ["Run", "Preset", "Arm"]),
+        ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("labels", "labels.parquet", ["labels"], typeof(LabelRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("exposures", "exposures.parquet", ["world"], typeof(ExposureRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
+        ("runs", "runs.parquet", ["finetune"], typeof(RunRow), ["Preset", "Arm"]),
+        ("epochs", "epochs.parquet", ["finetune"], typeof(EpochRow), ["Preset", "Arm"]),
+        ("scores", "scores.parquet", ["finetune"], typeof(ScoreRow), ["Preset", "Arm"]),
+        ("answers", "answers.parquet", ["finetune"], typeof(AnswerRow), ["Preset", "Arm"]),
     ];
 
     private readonly string? _store;
@@ -66,7 +70,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     public SqlKernel(string? store = null) : base("sql")
     {
         (_store, KernelInfo.LanguageName) = (store, "SQL");
-        KernelInfo.Description = "SQL over the store: runs, facts, labels, scores, answers";
+        KernelInfo.Description = "SQL over the store: stages, runs, epochs, scores, answers, facts, labels, exposures";
         RegisterForDisposal(_database);
     }
 
@@ -359,20 +363,20 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         if (_runs is not null && _runs.SequenceEqual(runs))
             return;
         _runs = null;
-        Execute($"create or replace table runs({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
-        Execute("create or replace table stage_files(Path varchar, Run varchar)");
-        using (var appender = _database.CreateAppender("runs"))
+        Execute($"create or replace table stages({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
+        Execute("create or replace table stage_files(Path varchar, Stage varchar)");
+        using (var appender = _database.CreateAppender("stages"))
         {
             foreach (var run in runs)
-                appender.CreateRow().AppendValue(run.Run).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm)
-                    .AppendValue(run.Seed).AppendValue(run.Title).AppendValue(run.State).AppendValue(run.Seconds).AppendValue(run.Folder)
-                    .EndRow();
+                appender.CreateRow().AppendValue(run.Key).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm)
+                    .AppendValue(run.Seed).AppendValue(run.Draw).AppendValue(run.Title).AppendValue(run.State)
+                    .AppendValue(run.Seconds).AppendValue(run.Folder).EndRow();
         }
         var isWhole = true;
         foreach (var (view, file, stages, row, of) in Views)
         {
             var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage))
-                .Select(r => (Path: Path.Combine(r.Folder, file), r.Run)).Where(f => File.Exists(f.Path)).ToList();
+                .Select(r => (Path: Path.Combine(r.Folder, file), r.Key)).Where(f => File.Exists(f.Path)).ToList();
             try
             {
                 CreateView(view, files, row, of);
@@ -387,7 +391,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             _runs = runs;
     }
 
-    private void CreateView(string view, List<(string Path, string Run)> files, Type row, string[] of)
+    private void CreateView(string view, List<(string Path, string Stage)> files, Type row, string[] of)
     {
         Execute($"drop view if exists {view}");
         if (files.Count == 0)
@@ -400,14 +404,14 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         }
         using (var appender = _database.CreateAppender("stage_files"))
         {
-            foreach (var (path, run) in files)
-                appender.CreateRow().AppendValue(path).AppendValue(run).EndRow();
+            foreach (var (path, stage) in files)
+                appender.CreateRow().AppendValue(path).AppendValue(stage).EndRow();
         }
         var paths = string.Join(", ",
             files.Select(f => $"'{Glob().Replace(f.Path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'"));
         Execute($"create view {view} as select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) "
             + $"from read_parquet([{paths}], union_by_name = true, filename = 'stage_file') t "
-            + "join stage_files f on f.Path = t.stage_file join runs r on r.Run = f.Run");
+            + "join stage_files f on f.Path = t.stage_file join stages r on r.Key = f.Stage");
     }
 
     private void Execute(string sql)

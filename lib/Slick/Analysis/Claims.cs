@@ -1,6 +1,7 @@
 using System.Globalization;
-using Slick.Knowledge;
 using Slick.Experiments;
+using Slick.Knowledge;
+using Slick.Paper;
 
 namespace Slick.Analysis;
 
@@ -9,10 +10,12 @@ public enum Verdict
 {
     /// <summary>Every part's interval lies on the right side.</summary>
     Holds,
-    /// <summary>A part's interval lies wholly on the wrong side.</summary>
+    /// <summary>A part's interval, corrected for the number of parts (Bonferroni), lies wholly on the wrong side.</summary>
     Contradicted,
     /// <summary>Neither.</summary>
     Undecided,
+    /// <summary>The study has no runs that could decide: a set lacks facts, or the claim does not count for these seeds.</summary>
+    NotTested,
 }
 
 /// <summary>One statistic of a claim.</summary>
@@ -20,23 +23,26 @@ public enum Verdict
 /// <param name="Test">When it counts for the claim.</param>
 /// <param name="Value">The estimate with the interval that decides: 95% for a difference, 90% for an equality.</param>
 /// <param name="Method">What the interval is over.</param>
-/// <param name="Verdict">This part's verdict.</param>
+/// <param name="Verdict">This part's verdict, uncorrected.</param>
 /// <param name="P">p-value of "does not hold": two-sided for a difference, of two one-sided tests for an equality.</param>
 public sealed record ClaimPart(string Statistic, string Test, Interval Value, string Method, Verdict Verdict, double P)
 {
+    /// <summary>Why the part does not hold; empty where it does.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>Whether the part's interval lies wholly on the wrong side, for one of so many parts.</summary>
+    internal Func<int, bool> IsContradicted { get; init; } = _ => false;
+
     /// <summary>Statistic, estimate, interval and method.</summary>
     public string Numbers => $"{Statistic} {Number(Value.Estimate)} [{Number(Value.Low)}, {Number(Value.High)}] ({Method})";
 
     private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
 }
 
-/// <summary>A claim of the paper, and how it is tested.</summary>
-/// <param name="Number">Its number.</param>
-/// <param name="Sentence">What is claimed.</param>
-/// <param name="Source">Figure or table of the paper.</param>
-/// <param name="Paper">The paper's numbers.</param>
+/// <summary>A registered claim, and how it is computed.</summary>
+/// <param name="Registered">Number, sentence, the paper's numbers, threshold and date (notebooks/REGISTRATION.md).</param>
 /// <param name="Parts">The statistics that decide.</param>
-public sealed record Claim(int Number, string Sentence, string Source, string Paper, Func<StudyData, IReadOnlyList<ClaimPart>> Parts)
+public sealed record Claim(RegisteredClaim Registered, Func<StudyData, IReadOnlyList<ClaimPart>> Parts)
 {
     /// <summary>A statistic that is shown beside the claim and decides nothing; null where there is none.</summary>
     public Func<StudyData, ClaimPart>? Beside { get; init; }
@@ -46,108 +52,180 @@ public sealed record Claim(int Number, string Sentence, string Source, string Pa
 /// <param name="Claim">The claim.</param>
 /// <param name="Parts">Its parts.</param>
 /// <param name="Beside">What is shown beside them and decides nothing, or null.</param>
-/// <param name="Verdict">Holds when all parts hold, contradicted when one is.</param>
-/// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over all claims.</param>
-public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, ClaimPart? Beside, Verdict Verdict, double HolmP)
+/// <param name="Verdict">Holds when all parts hold, contradicted when one is, not tested where a part is not.</param>
+/// <param name="Reason">Why the claim does not hold; empty where it does.</param>
+/// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over the claims that were tested, the
+/// paper's and ours apart; 1 for a claim that was not.</param>
+public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, ClaimPart? Beside, Verdict Verdict, string Reason,
+    double HolmP)
 {
     /// <summary>The numbers on one line.</summary>
     public string Numbers => string.Join("; ", Parts.Select(p => p.Numbers))
         + (Beside is null ? "" : $"; beside it, deciding nothing: {Beside.Numbers}");
 }
 
-/// <summary>The registered claims. Accuracies are in points (0 to 100).</summary>
+/// <summary>The registered claims, computed. Accuracies are in points (0 to 100).</summary>
 public static class Claims
 {
-    private const double Margin = 2;
-    private const double Low = 10;
-    private static readonly Arm[] Single =
-        [new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100)];
+    private static readonly Arm Half = new(ArmKind.Ratio, 50), Full = new(ArmKind.Ratio, 100), Natural = new(ArmKind.Natural);
+    private static readonly Arm[] Single = [new(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), Full];
 
-    /// <summary>Claims 1 to 6; what each one asks stands with it, and in the README.</summary>
+    /// <summary>All registered claims, in the order of <see cref="RegisteredClaims.All"/>.</summary>
     public static IReadOnlyList<Claim> All { get; } =
     [
-        new(1, "Unknown facts are fitted later than Known facts.", "Fig. 1, 4", "at EARLY_STOP most Known and few Unknown are fitted",
-            FittedLater),
-        new(2, "Accuracy at CONVERGENCE falls as % Unknown rises, and the fall since EARLY_STOP grows with it.", "Fig. 3a",
-            "up to 14 points lost", UnknownHarms),
-        new(3, "D and D_Known are equal at EARLY_STOP; at CONVERGENCE D is below.", "Fig. 3b", "equal, then below",
-            HarmIsUnknowns) { Beside = SameUpdates },
-        new(4, "Fitting Known examples raises accuracy, fitting Unknown ones lowers it.", "Table 1", "b_kn +7.3, b_unk -8.3, R2 0.86",
-            Linear),
-        new(5, "MaybeKnown is the best single category at EARLY_STOP; Unknown and WeaklyKnown lose the most of what was known; D_Natural "
-            + "falls.", "Table 2",
-            "43.6 against 40.5, 39.2, 37.5; HighlyKnown questions fall by 39.8 (Unknown), 21.5 (WeaklyKnown), 0.9, 0.3; Natural falls by "
-            + "1.7", SingleCategories),
-        new(6, "Accuracy on Unknown test questions stays low whatever is trained.", "Table 2", "0.4 to 3.2", UnknownStaysLow),
+        Claim("1", FittedLater),
+        Claim("1b", WeaklyKnownBeforeUnknown),
+        Claim("2", data => UnknownHarms(data, Stop.Convergence, QuestionSet.Test)),
+        Claim("2b", data => UnknownHarms(data, Stop.Fit, QuestionSet.Test)),
+        Claim("3", HarmIsUnknowns) with { Beside = SameUpdates },
+        Claim("3b", data => [BelowKnownOnly(data, ArmKind.KnownOnly, Stop.Fit, "D - D_Known at FIT")]),
+        Claim("3c", EarlyStopLosesNothing),
+        Claim("4", data => Linear(data, ModelForm.AllEpochs)),
+        Claim("4b", data => Linear(data, ModelForm.UntilFit)),
+        Claim("4c", data => Linear(data, ModelForm.WithEpoch)),
+        Claim("5", data => SingleCategories(data, Stop.EarlyStop, Stop.Convergence)),
+        Claim("5b", data => SingleCategories(data, Stop.Fit, Stop.Fit)),
+        Claim("6", UnknownStaysLow),
+        Claim("7", data => UnknownHarms(data, Stop.Convergence, QuestionSet.Ood)),
+        Claim("8", SameRateAfterFit),
     ];
 
-    /// <summary>Tests every claim on a study.</summary>
-    public static IReadOnlyList<ClaimResult> Evaluate(IReadOnlyList<EpochRow> epochs, IReadOnlyList<AnswerRow> answers)
+    private static Claim Claim(string number, Func<StudyData, IReadOnlyList<ClaimPart>> parts) => new(RegisteredClaims.Of(number), parts);
+
+    /// <summary>Tests every claim on a study. Of the lab, claims that were registered after runs had been looked at are tested on later
+    /// seeds only.</summary>
+    /// <param name="study">The study.</param>
+    public static IReadOnlyList<ClaimResult> Evaluate(StudyResult study)
     {
-        var data = new StudyData(epochs, answers);
-        var parts = All.Select(c => c.Parts(data)).ToList();
-        var adjusted = HypothesisTests.Holm([.. parts.Select(p => Math.Min(1, p.Max(x => x.P)))]);
-        return [.. All.Select((c, i) => new ClaimResult(c, parts[i], c.Beside?.Invoke(data),
-            parts[i].All(p => p.Verdict == Verdict.Holds) ? Verdict.Holds : parts[i].Any(p => p.Verdict == Verdict.Contradicted)
-                ? Verdict.Contradicted : Verdict.Undecided,
-            adjusted[i]))];
+        var data = new StudyData(study);
+        var later = All.Select(c => c.Registered.FirstSeed).Distinct().ToDictionary(s => s, s => data.IsLab ? data.From(s) : data);
+        var found = All.Select(claim =>
+        {
+            var counted = later[claim.Registered.FirstSeed];
+            // Of seeds that do not count the numbers are shown, and nothing follows from them.
+            var counts = counted.Runs.Count > 0 || data.Runs.Count == 0;
+            var parts = claim.Parts(counts ? counted : data);
+            var (verdict, reason) = counts ? Decide(parts) : (Verdict.NotTested, string.Create(CultureInfo.InvariantCulture,
+                $"registered {claim.Registered.Registered:yyyy-MM-dd} for seeds {claim.Registered.FirstSeed} and up"));
+            return (Claim: claim, Parts: parts, Beside: claim.Beside?.Invoke(counts ? counted : data), Verdict: verdict, Reason: reason);
+        }).ToList();
+        var p = found.Select(_ => 1.0).ToArray();
+        foreach (var family in found.Select((f, i) => (f, i)).Where(x => x.f.Verdict != Verdict.NotTested)
+            .GroupBy(x => x.f.Claim.Registered.IsOurs))
+            foreach (var (x, adjusted) in family.Zip(HypothesisTests.Holm([.. family.Select(x => Math.Min(1, x.f.Parts.Max(part => part.P)))])))
+                p[x.i] = adjusted;
+        return [.. found.Select((f, i) => new ClaimResult(f.Claim, f.Parts, f.Beside, f.Verdict, f.Reason, p[i]))];
     }
 
-    private static IReadOnlyList<ClaimPart> FittedLater(StudyData data)
+    internal static (Verdict Verdict, string Reason) Decide(IReadOnlyList<ClaimPart> parts)
     {
-        var half = new Arm(ArmKind.Ratio, 50);
-        static double Reached(IReadOnlyList<EpochRow> epochs, Func<EpochRow, double> fitted) =>
-            epochs.FirstOrDefault(e => fitted(e) >= 0.5)?.Epoch ?? epochs[^1].Epoch + 1;
-        return
-        [
-            Difference("epoch of half fitted, Unknown after Known",
-                data.OverRuns(half, e => Reached(e, r => r.FittedUnknown) - Reached(e, r => r.FittedKnown)), 1),
-            Difference("fitted at EARLY_STOP, Known above Unknown",
-                data.OverRuns(half, e => e.Where(r => r.EarlyStop).Select(r => r.FittedKnown - r.FittedUnknown).First()), 1, 100),
-        ];
+        static string Reasons(IEnumerable<ClaimPart> of) => string.Join("; ", of.Select(p => p.Reason).Distinct());
+        if (parts.Where(p => p.Verdict == Verdict.NotTested).ToList() is { Count: > 0 } lacking)
+            return (Verdict.NotTested, Reasons(lacking));
+        if (parts.All(p => p.Verdict == Verdict.Holds)) return (Verdict.Holds, "");
+        if (parts.Where(p => p.IsContradicted(parts.Count)).ToList() is { Count: > 0 } wrong)
+            return (Verdict.Contradicted, Reasons(wrong));
+        return (Verdict.Undecided, Reasons(parts.Where(p => p.Verdict != Verdict.Holds)));
     }
 
-    private static IReadOnlyList<ClaimPart> UnknownHarms(StudyData data)
+    private static IReadOnlyList<ClaimPart> FittedLater(StudyData data) =>
+    [
+        HalfFitted(data, "Known", c => c != Category.Unknown),
+        Difference(data, "fitted at EARLY_STOP, Known above Unknown", [Half], Stop.EarlyStop, data.OverRuns(Half, run =>
+            run.Fitted(run.Stops!.EarlyStop, c => c != Category.Unknown).Value
+            - run.Fitted(run.Stops.EarlyStop, c => c == Category.Unknown).Value,
+            run =>
+            {
+                var (known, unknown) = (run.Fitted(run.Stops!.EarlyStop, c => c != Category.Unknown),
+                    run.Fitted(run.Stops.EarlyStop, c => c == Category.Unknown));
+                return Estimate.OfShares((int)known.Right, (int)known.Of, (int)unknown.Right, (int)unknown.Of, Examples(run));
+            }), 1, 100),
+    ];
+
+    private static IReadOnlyList<ClaimPart> WeaklyKnownBeforeUnknown(StudyData data) =>
+        [HalfFitted(data, "WeaklyKnown", c => c == Category.WeaklyKnown)];
+
+    private static ClaimPart HalfFitted(StudyData data, string earlier, Func<Category, bool> category) =>
+        Difference(data, $"epoch of half fitted, Unknown after {earlier}", [Half], Stop.EarlyStop, data.OverRuns(Half,
+            run => HalfFitted(run, c => c == Category.Unknown, 0.5).Estimate - HalfFitted(run, category, 0.5).Estimate,
+            run => Estimate.Between(level => HalfFitted(run, c => c == Category.Unknown, level), level => HalfFitted(run, category, level),
+                Examples(run))), 1);
+
+    private static string Examples(StudyRun run) =>
+        $"{(run.Row.KnownExamples + run.Row.UnknownExamples).ToString(CultureInfo.InvariantCulture)} examples, one run";
+
+    // The first epoch at which half of the examples are fitted, one past the last where it never comes. Its bounds are the epochs at
+    // which the bounds of Wilson's intervals reach a half.
+    private static Interval HalfFitted(StudyRun run, Func<Category, bool> category, double level)
+    {
+        var fitted = run.Epochs.Select(e => (e.Epoch, Share: run.Fitted(e.Epoch, category))).ToList();
+        if (fitted[0].Share.Of == 0) return new(double.NaN, double.NaN, double.NaN);
+        var bounds = fitted.Select(e => (e.Epoch, At: Intervals.Wilson(e.Share.Value, e.Share.EffectiveQuestions, level))).ToList();
+        double First(Func<Interval, double> value) => bounds.Where(b => value(b.At) >= 0.5).Select(b => (double?)b.Epoch).FirstOrDefault()
+            ?? fitted[^1].Epoch + 1;
+        return new(First(b => b.Estimate), First(b => b.High), First(b => b.Low));
+    }
+
+    // Claims 2, 2b and 7: least squares over the percentages, per 100% Unknown.
+    private static IReadOnlyList<ClaimPart> UnknownHarms(StudyData data, Stop stop, QuestionSet set)
     {
         ClaimPart Slope(string statistic, int sign, params (Stop Stop, double Weight)[] of)
         {
-            bool All(int cluster, int percent) => of.All(s => data.Has(new(ArmKind.Ratio, percent), s.Stop, cluster));
+            bool All(int cluster, int percent) => of.All(s => data.Has(new(ArmKind.Ratio, percent), s.Stop, cluster, set));
             var x = data.Shared(All);
-            if (x.Count < 2) return Missing(statistic);
+            if (x.Count < 2) return Missing(data, statistic, Percents(data, ArmKind.Ratio, 2), stop, set);
             List<Term> Terms(int cluster)
             {
                 if (!x.All(p => All(cluster, p))) return [];
                 var mean = x.Average();
                 var square = x.Sum(v => (v - mean) * (v - mean));
-                // Least squares, per 100% Unknown.
                 return [.. x.SelectMany(p => of.Select(s =>
                     new Term(new(ArmKind.Ratio, p), s.Stop, s.Weight * 100 * (p - mean) / square)))];
             }
-            return Difference(statistic + Over(x, StudyData.Percents), data.Contrast(Terms), sign, 100);
+            return Difference(data, statistic + Over(x, StudyData.Percents), [], stop, data.Contrast(Terms, null, set), sign, 100);
         }
-        return [Slope("slope at CONVERGENCE", -1, (Stop.Convergence, 1)),
-            Slope("slope of the fall", 1, (Stop.EarlyStop, 1), (Stop.Convergence, -1))];
+        var (name, until) = stop == Stop.Fit ? ("FIT", " until FIT") : ("CONVERGENCE", "");
+        var where = set == QuestionSet.Ood ? ", out of distribution" : "";
+        return [Slope($"slope at {name}{where}", -1, (stop, 1)), Slope($"slope of the fall{until}{where}", 1, (Stop.EarlyStop, 1), (stop, -1))];
+    }
+
+    // Arms of a kind that at least so many are needed of; those that are there do not lack anything.
+    private static IReadOnlyList<Arm> Percents(StudyData data, ArmKind kind, int needed)
+    {
+        var arms = StudyData.Percents.Select(p => new Arm(kind, p)).ToList();
+        return arms.Count(a => data.Of(a).Count > 0) >= needed ? [.. arms.Where(a => data.Of(a).Count > 0)]
+            : [.. arms.Where(a => data.Of(a).Count == 0)];
     }
 
     private static IReadOnlyList<ClaimPart> HarmIsUnknowns(StudyData data)
     {
         var (equal, early) = AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.EarlyStop);
-        var (below, late) = AgainstKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence);
+        var statistic = $"D - D_Known at EARLY_STOP{early}, 90%";
         return
         [
-            new($"D - D_Known at EARLY_STOP{early}, 90%", "90% interval within +-2", Scale(equal.Value90, 100), equal.Method,
-                WithinMargin(Scale(equal.Value90, 100)),
-                Math.Max(equal.P(-Margin / 100, 1), equal.P(Margin / 100, -1))),
-            Difference($"at CONVERGENCE{late}", below, -1, 100),
+            double.IsNaN(equal.Value) ? Missing(data, statistic, KnownOnly(data, ArmKind.KnownOnly), Stop.EarlyStop)
+                : Equality(statistic, equal, RegisteredClaims.EqualityMargin),
+            BelowKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, "at CONVERGENCE"),
         ];
     }
 
-    // Beside claim 3, since D_Known's fewer updates flatter it: D below D_Known trained for as many updates as D.
-    private static ClaimPart SameUpdates(StudyData data)
+    private static ClaimPart BelowKnownOnly(StudyData data, ArmKind other, Stop stop, string statistic)
     {
-        var (difference, over) = AgainstKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence);
-        return Difference($"D - D_Known with D's updates, at CONVERGENCE{over}", difference, -1, 100);
+        var (difference, over) = AgainstKnownOnly(data, other, stop);
+        return Difference(data, statistic + over, KnownOnly(data, other), stop, difference, -1, 100);
     }
+
+    // What a comparison of D with D_Known needs.
+    private static IReadOnlyList<Arm> KnownOnly(StudyData data, ArmKind other)
+    {
+        var pairs = new[] { 25, 50, 75 }.Select(p => new[] { new Arm(ArmKind.Ratio, p), new Arm(other, p) })
+            .Where(pair => pair.All(a => data.Of(a).Count > 0)).ToList();
+        return pairs.Count > 0 ? [.. pairs.SelectMany(p => p)] : [Half, new Arm(other, 50)];
+    }
+
+    // Beside claim 3, since D_Known's fewer updates flatter it: D below D_Known trained for as many updates as D.
+    private static ClaimPart SameUpdates(StudyData data) => BelowKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence,
+        "D - D_Known with D's updates, at CONVERGENCE");
 
     // The mean over % Unknown of D's accuracy minus that of its Known examples alone; and which percentages, where some are missing.
     private static (Estimate Difference, string Over) AgainstKnownOnly(StudyData data, ArmKind other, Stop stop)
@@ -164,45 +242,62 @@ public static class Claims
     private static string Over(IReadOnlyList<int> found, IReadOnlyList<int> all) => found.Count == 0 || found.Count == all.Count ? ""
         : $" (over {string.Join(", ", found)}% Unknown)";
 
-    private static IReadOnlyList<ClaimPart> Linear(StudyData data)
+    private static IReadOnlyList<ClaimPart> EarlyStopLosesNothing(StudyData data)
     {
-        var fit = FittedModel.Fit(data, outOfDistribution: false);
-        if (fit is null) return [Missing("b_kn"), Missing("b_unk")];
+        const string Statistic = "D 100% at EARLY_STOP - base model, 90%";
+        var change = data.Contrast(c => data.Has(Full, Stop.EarlyStop, c) && data.Has(Full, Stop.Base, c)
+            ? [new(Full, Stop.EarlyStop, 1), new(Full, Stop.Base, -1)] : []);
+        if (double.IsNaN(change.Value)) return [Missing(data, Statistic, [Full], Stop.EarlyStop)];
+        var (value, margin) = (Scale(change.Value90, 100), RegisteredClaims.EarlyStopMargin);
+        return [Part(Statistic, string.Create(CultureInfo.InvariantCulture, $"90% interval above -{margin}"), value, change.Method,
+            value.Low > -margin ? Verdict.Holds : value.High < -margin ? Verdict.Contradicted : Verdict.Undecided,
+            change.P(-margin / 100, 1), parts => 100 * change.At(1 - 0.10 / parts).High < -margin)];
+    }
+
+    private static IReadOnlyList<ClaimPart> Linear(StudyData data, ModelForm form)
+    {
+        var fit = FittedModel.Fit(data, QuestionSet.Test, form);
+        if (fit is null) return [.. new[] { "b_kn", "b_unk" }.Select(b => Missing(data, b, Percents(data, ArmKind.Ratio, 2), Stop.EarlyStop))];
         return
         [
-            Difference("b_kn" + Over(fit.Percents, StudyData.Percents), fit.Coefficients[1], 1, 100),
-            Difference(double.IsNaN(fit.R2.Value) ? "b_unk" : string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"),
-                fit.Coefficients[2], -1, 100),
+            Difference(data, "b_kn" + Over(fit.Percents, StudyData.Percents), [], Stop.EarlyStop, fit.Coefficients[1], 1, 100),
+            Difference(data, double.IsNaN(fit.R2.Value) ? "b_unk"
+                : string.Create(CultureInfo.InvariantCulture, $"b_unk (R2 {fit.R2.Value:F2})"), [], Stop.EarlyStop, fit.Coefficients[2], -1,
+                100),
         ];
     }
 
-    private static IReadOnlyList<ClaimPart> SingleCategories(StudyData data)
+    private static IReadOnlyList<ClaimPart> SingleCategories(StudyData data, Stop best, Stop late)
     {
         static bool Known(Category c) => c is Category.HighlyKnown or Category.MaybeKnown;
-        List<Term> Above(Arm a, Arm b, int cluster) => data.Has(a, Stop.EarlyStop, cluster) && data.Has(b, Stop.EarlyStop, cluster)
-            ? [new(a, Stop.EarlyStop, 1), new(b, Stop.EarlyStop, -1)] : [];
-        List<Term> Fall(Arm a, double weight, int cluster) => data.Has(a, Stop.Convergence, cluster)
-            ? [new(a, Stop.EarlyStop, weight), new(a, Stop.Convergence, -weight)] : [];
+        List<Term> Above(Arm a, Arm b, int cluster) => data.Has(a, best, cluster) && data.Has(b, best, cluster)
+            ? [new(a, best, 1), new(b, best, -1)] : [];
+        List<Term> Fall(Arm a, double weight, int cluster) => data.Has(a, late, cluster)
+            ? [new(a, Stop.EarlyStop, weight), new(a, late, -weight)] : [];
         List<Term> LosesMore(Arm a, Arm b, int cluster) => Fall(a, 1, cluster) is { Count: > 0 } more
             && Fall(b, -1, cluster) is { Count: > 0 } less ? [.. more, .. less] : [];
+        var (name, until) = (best == Stop.Fit ? "FIT" : "EARLY_STOP", late == Stop.Fit ? " until FIT" : "");
         var parts = new List<ClaimPart>();
         foreach (var other in Single.Where(a => a.Kind != ArmKind.MaybeKnown))
-            parts.Add(Difference($"EARLY_STOP MaybeKnown - {Name(other)}", data.Contrast(c => Above(Single[1], other, c)), 1, 100));
+            parts.Add(Difference(data, $"{name} MaybeKnown - {Name(other)}", [Single[1], other], best,
+                data.Contrast(c => Above(Single[1], other, c)), 1, 100));
         foreach (var harmful in Single[2..].Reverse())
             foreach (var harmless in Single[..2])
-                parts.Add(Difference($"loss on known, {Name(harmful)} - {Name(harmless)}",
+                parts.Add(Difference(data, $"loss on known{until}, {Name(harmful)} - {Name(harmless)}", [harmful, harmless], late,
                     data.Contrast(c => LosesMore(harmful, harmless, c), Known), 1, 100));
-        parts.Add(Difference("fall of D_Natural", data.Contrast(c => Fall(new(ArmKind.Natural), 1, c)), 1, 100));
+        parts.Add(Difference(data, $"fall of D_Natural{until}", [Natural], late, data.Contrast(c => Fall(Natural, 1, c)), 1, 100));
         return parts;
     }
 
     private static IReadOnlyList<ClaimPart> UnknownStaysLow(StudyData data)
     {
+        const double Low = RegisteredClaims.LowAccuracy;
         var all = data.Arms.SelectMany(arm => new[] { Stop.EarlyStop, Stop.Convergence }.Select(stop =>
             (Name: $"{Name(arm)}, {(stop == Stop.EarlyStop ? "EARLY_STOP" : "CONVERGENCE")}",
              Estimate: data.Contrast(c => data.Has(arm, stop, c) ? [new(arm, stop, 1)] : [], k => k == Category.Unknown)))).ToList();
         var known = all.Where(p => p.Estimate.Value95.HasBounds).OrderByDescending(p => p.Estimate.Value95.High).ToList();
-        if (known.Count == 0) return [Missing("highest accuracy on Unknown")];
+        if (known.Count == 0)
+            return [Missing(data, "highest accuracy on Unknown", [.. data.Arms.DefaultIfEmpty(Half)], Stop.EarlyStop)];
         // One that lies wholly above contradicts the claim, however wide another is.
         var above = known.Where(p => 100 * p.Estimate.Value95.Low > Low).ToList();
         var (name, estimate) = above.Count > 0 ? above[0] : known[0];
@@ -212,21 +307,103 @@ public static class Claims
         // Of a run that is missing nothing is known: it may be the highest.
         var (counted, p) = known.Count == all.Count ? ($"{all.Count}", Math.Min(1, 2 * known.Max(k => k.Estimate.P(Low / 100, -1))))
             : ($"{known.Count} of {all.Count}", 1);
-        return [new($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p)];
+        var part = Part($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p,
+            _ => above.Count > 0);
+        return [verdict == Verdict.Undecided && known.Count < all.Count
+            ? part with { Reason = $"{all.Count - known.Count} of {all.Count} have no interval (not converged, diverged or run once)" } : part];
     }
 
-    private static string Name(Arm arm) => arm == Single[3] ? "Unknown"
+    private static IReadOnlyList<ClaimPart> SameRateAfterFit(StudyData data)
+    {
+        const string Same = "loss per 1,000 updates after FIT, set farthest from the mean of all, 90%";
+        const string Decaying = "half the loss after FIT of D - loss with the decaying rate";
+        bool Has(Arm arm, int cluster) => data.Has(arm, Stop.Fit, cluster) && data.Has(arm, Stop.Convergence, cluster)
+            && Thousands(data, arm, cluster) > 0;
+        // The loss of accuracy from FIT to CONVERGENCE, per 1,000 updates.
+        Term[] Rate(Arm arm, int cluster, double weight)
+        {
+            var per = weight / Thousands(data, arm, cluster);
+            return [new(arm, Stop.Fit, per), new(arm, Stop.Convergence, -per)];
+        }
+        var constant = data.Arms.Where(a => a.Kind != ArmKind.RatioDecayingRate && data.Clusters.Any(c => Has(a, c))).ToList();
+        // Every cluster compares the same sets: one with more sets than another would have another mean.
+        var clusters = data.Clusters.Where(c => constant.Any(a => Has(a, c))).ToList();
+        constant = [.. constant.Where(a => clusters.All(c => Has(a, c)))];
+        var parts = new List<ClaimPart>();
+        if (constant.Count < 2)
+            parts.Add(Missing(data, Same, Percents(data, ArmKind.Ratio, 2), Stop.Fit));
+        else
+        {
+            var farthest = constant.Select(arm => (Arm: arm, Rate: data.Contrast(c => !clusters.Contains(c) ? []
+                    : [.. Rate(arm, c, 1), .. constant.SelectMany(a => Rate(a, c, -1.0 / constant.Count))])))
+                .OrderByDescending(x => x.Rate.Value90.HasBounds ? Math.Max(Math.Abs(x.Rate.Value90.Low), Math.Abs(x.Rate.Value90.High))
+                    : double.PositiveInfinity).ToList();
+            var part = Equality($"{Same} ({Name(farthest[0].Arm)} of {farthest.Count})", farthest[0].Rate, RegisteredClaims.LossRateMargin);
+            parts.Add(part with { P = farthest.Max(x => PWithin(x.Rate, RegisteredClaims.LossRateMargin)) });
+        }
+        var decaying = StudyData.Percents.Select(p => new Arm(ArmKind.RatioDecayingRate, p))
+            .Where(a => data.Clusters.Any(c => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))).ToList();
+        parts.Add(Difference(data, Decaying, decaying.Count > 0 ? [] : [Half with { Kind = ArmKind.RatioDecayingRate }], Stop.Fit,
+            data.Contrast(c => decaying.Count > 0 && decaying.All(a => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))
+                ? [.. decaying.SelectMany(a => Rate(a with { Kind = ArmKind.Ratio }, c, 0.5 / decaying.Count)
+                    .Concat(Rate(a, c, -1.0 / decaying.Count)))] : []), 1, 100));
+        return parts;
+    }
+
+    // Updates from FIT to the end, in thousands: the mean over the draws that have both.
+    private static double Thousands(StudyData data, Arm arm, int cluster) => data.Of(arm)
+        .Where(r => data.Cluster(r) == cluster && r.EpochOf(Stop.Fit) is not null && r.EpochOf(Stop.Convergence) is not null)
+        .Select(r => (r.Updates(r.Stops!.Last) - r.Updates(r.Stops.Fit!.Value)) / 1000.0).DefaultIfEmpty(0).Average();
+
+    private static string Name(Arm arm) => arm == Full ? "Unknown"
         : arm.Kind is ArmKind.HighlyKnown or ArmKind.MaybeKnown or ArmKind.WeaklyKnown ? arm.Kind.ToString() : arm.ToString();
 
-    private static ClaimPart Missing(string statistic) =>
-        new(statistic, "not run", new(double.NaN, double.NaN, double.NaN), "no run", Verdict.Undecided, 1);
-
-    private static ClaimPart Difference(string statistic, Estimate estimate, int sign, double scale = 1)
+    // A part without a number, and why: sets that lack facts or were not run are no test; runs that went wrong leave the claim open.
+    private static ClaimPart Missing(StudyData data, string statistic, IReadOnlyList<Arm> needed, Stop stop,
+        QuestionSet set = QuestionSet.Test)
     {
-        var value = Scale(estimate.Value95, scale);
-        return new(statistic, sign > 0 ? "95% interval above 0" : "95% interval below 0", value, estimate.Method, Side(value, sign),
-            Math.Min(1, 2 * estimate.P(0, sign)));
+        ClaimPart With(Verdict verdict, string reason) =>
+            new(statistic, "not run", new(double.NaN, double.NaN, double.NaN), "no run", verdict, 1) { Reason = reason };
+        var absent = needed.Where(a => data.Of(a).Count == 0).ToList();
+        if (data.Lacking.FirstOrDefault(l => absent.Contains(l.Arm)) is { } lacking) return With(Verdict.NotTested, lacking.Reason);
+        if (absent.Count > 0)
+            return data.HasFailures ? With(Verdict.Undecided, $"{absent[0]} has no finished run") : With(Verdict.NotTested,
+                $"{absent[0]} was not run");
+        if (set == QuestionSet.Ood && !data.Runs.Any(r => r.Right(0, set).Of > 0))
+            return With(Verdict.NotTested, "no question out of distribution was asked");
+        var short_ = needed.Where(a => data.Of(a).All(r => r.EpochOf(stop) is null)).ToList();
+        return With(Verdict.Undecided, short_.Count == 0 ? $"{statistic} cannot be computed from the runs that are there"
+            : stop == Stop.Convergence ? $"{short_[0]} did not converge" : $"{short_[0]} was never fitted to 99%");
     }
+
+    private static ClaimPart Difference(StudyData data, string statistic, IReadOnlyList<Arm> needed, Stop stop, Estimate estimate, int sign,
+        double scale = 1)
+    {
+        if (double.IsNaN(estimate.Value)) return Missing(data, statistic, needed, stop);
+        var value = Scale(estimate.Value95, scale);
+        return Part(statistic, sign > 0 ? "95% interval above 0" : "95% interval below 0", value, estimate.Method, Side(value, sign),
+            Math.Min(1, 2 * estimate.P(0, sign)), parts => Side(estimate.At(1 - 0.05 / parts), sign) == Verdict.Contradicted);
+    }
+
+    private static ClaimPart Equality(string statistic, Estimate estimate, double margin)
+    {
+        var value = Scale(estimate.Value90, 100);
+        return Part(statistic, string.Create(CultureInfo.InvariantCulture, $"90% interval within +-{margin}"), value, estimate.Method,
+            Within(value, margin), PWithin(estimate, margin),
+            parts => Within(Scale(estimate.At(1 - 0.10 / parts), 100), margin) == Verdict.Contradicted);
+    }
+
+    // Two one-sided tests (Schuirmann 1987).
+    private static double PWithin(Estimate estimate, double margin) =>
+        Math.Max(estimate.P(-margin / 100, 1), estimate.P(margin / 100, -1));
+
+    private static ClaimPart Part(string statistic, string test, Interval value, string method, Verdict verdict, double p,
+        Func<int, bool> contradicted) => new(statistic, test, value, method, verdict, p)
+        {
+            IsContradicted = contradicted,
+            Reason = verdict == Verdict.Holds ? "" : !value.HasBounds ? $"{statistic}: one run gives no interval"
+                : $"{statistic}: not {test}",
+        };
 
     private static Interval Scale(Interval value, double by) => new(value.Estimate * by, value.Low * by, value.High * by);
 
@@ -234,7 +411,7 @@ public static class Claims
         sign > 0 ? value.Low > 0 ? Verdict.Holds : value.High < 0 ? Verdict.Contradicted : Verdict.Undecided
         : value.High < 0 ? Verdict.Holds : value.Low > 0 ? Verdict.Contradicted : Verdict.Undecided;
 
-    private static Verdict WithinMargin(Interval value) =>
-        value.Low >= -Margin && value.High <= Margin ? Verdict.Holds : value.Low > Margin || value.High < -Margin ? Verdict.Contradicted
+    private static Verdict Within(Interval value, double margin) =>
+        value.Low >= -margin && value.High <= margin ? Verdict.Holds : value.Low > margin || value.High < -margin ? Verdict.Contradicted
             : Verdict.Undecided;
 }

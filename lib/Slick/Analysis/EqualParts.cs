@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using Slick.Storage;
 
 namespace Slick.Analysis;
@@ -42,7 +43,7 @@ public static class EqualParts
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(parts);
         var order = Enumerable.Range(0, count).ToArray();
-        new Random(seed).Shuffle(order);
+        new RandomStream(seed).Shuffle(order);
         var made = Math.Min(parts, count);
         return [.. Enumerable.Range(0, made).Select(k => order[(int)((long)k * count / made)..(int)((k + 1L) * count / made)])];
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
 
@@ -15,20 +16,24 @@ public static class Fitness
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
-    /// <summary>Judges the labels of base models.</summary>
-    /// <param name="bases">The labels of each base model.</param>
+    /// <summary>Judges base models by their labels of the relations in distribution, and by their exposures.</summary>
+    /// <param name="bases">The base models.</param>
     /// <param name="smallestShare">What each category must have of the train facts: 0.10, for <c>quick</c> 0.05.</param>
-    public static IReadOnlyList<FitnessRow> Of(IReadOnlyList<IReadOnlyList<LabelRow>> bases, double smallestShare = 0.10)
+    public static IReadOnlyList<FitnessRow> Of(IReadOnlyList<LabelledBase> bases, double smallestShare = 0.10)
     {
-        var all = bases.Select(labels =>
-            (Train: labels.Where(l => l.Split == Split.Train).ToList(), Test: labels.Where(l => l.Split == Split.Test).ToList())).ToList();
+        var all = bases.Select(b =>
+        {
+            var trained = b.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
+            var labels = b.Labels.Where(l => trained.Contains(l.Relation)).ToList();
+            return (Train: labels.Where(l => l.Split == Split.Train).ToList(), Test: labels.Where(l => l.Split == Split.Test).ToList(),
+                Gold: b.Exposures.ToDictionary(e => e.FactId, e => (double)e.GoldExposures));
+        }).ToList();
         static int[] Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         var (share, at) = all.SelectMany(b => Counts(b.Train).Select((n, c) => (n / (double)b.Train.Count, Categories[c]))).Min();
         var outside = all.SelectMany(b => b.Train.GroupBy(l => l.Relation))
             .Select(g => (Share: Counts(g).Order().Take(2).Sum() / (double)g.Count(), g.Key)).Min();
-        var exposures = all.Select(b =>
-            Categories.Select(c => b.Train.Where(l => l.Category == c).Select(l => (double)l.GoldExposures).DefaultIfEmpty(double.NaN)
-            .Average()).ToList()).ToList();
+        var exposures = all.Select(b => Categories.Select(c => b.Train.Where(l => l.Category == c)
+            .Select(l => b.Gold.GetValueOrDefault(l.FactId, double.NaN)).DefaultIfEmpty(double.NaN).Average()).ToList()).ToList();
         var falls = exposures.All(e => e.Zip(e.Skip(1)).All(p => p.First > p.Second));
         var test = all.SelectMany(b => Counts(b.Test).Select((n, c) => (n, Categories[c]))).Min();
         var smallest = all.Select(b => b.Train.GroupBy(l => l.Relation).Select(g => Counts(g).Min()).ToList()).ToList();

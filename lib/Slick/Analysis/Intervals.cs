@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
 
@@ -35,13 +36,27 @@ public static class Intervals
     public static Interval Wilson(int successes, int trials, double level = 0.95)
     {
         Check.Counts(successes, trials);
+        return Wilson(trials == 0 ? 0 : (double)successes / trials, (double)trials, level);
+    }
+
+    /// <summary>
+    /// The same for a share of weighted questions, whose effective number (sum w)^2 / sum w^2 (Kish 1965) need not be whole.
+    /// </summary>
+    /// <param name="share">The share, in [0, 1].</param>
+    /// <param name="trials">Effective number of trials; with none everything is NaN.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">Share, trials or level make no sense.</exception>
+    public static Interval Wilson(double share, double trials, double level = 0.95)
+    {
         Check.Level(level);
+        ArgumentOutOfRangeException.ThrowIfNegative(trials);
         if (trials == 0) return Interval.Unbounded(double.NaN);
+        if (share is not (>= 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "A share lies in 0 to 1.");
         var z = Normal.InvCDF(0, 1, 1 - (1 - level) / 2);
-        double n = trials, p = successes / n, z2 = z * z;
+        double n = trials, p = share, z2 = z * z;
         var centre = (p + z2 / (2 * n)) / (1 + z2 / n);
         var half = z * Math.Sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
-        return new(p, successes == 0 ? 0 : centre - half, successes == trials ? 1 : centre + half);
+        return new(p, p == 0 ? 0 : centre - half, p == 1 ? 1 : centre + half);
     }
 
     /// <summary>
@@ -83,7 +98,7 @@ public static class Intervals
         for (var i = 0; i < difference.Length; i++) difference[i] = a[i] - b[i];
         var estimate = difference.Average();
         if (difference.Length < 2) return Interval.Unbounded(estimate);
-        var random = new Random(seed);
+        var random = new RandomStream(seed);
         var means = new double[draws];
         for (var draw = 0; draw < draws; draw++)
         {

@@ -1,12 +1,11 @@
-using Slick.Facts;
 using Slick.Models;
 using Slick.Text;
 
 namespace Slick.Answers;
 
 /// <summary>
-/// A prompt, its gold answer and the answer's end as tokens: the one way in which SliCK scores an answer, fine-tuning teaches it
-/// and exact match asks for it. The end is what a line feed adds to the text of prompt and answer.
+/// An example (<see cref="Example"/>) as tokens, with the answer's end: the one way in which SliCK scores an answer, fine-tuning
+/// teaches it and exact match asks for it. The end is what a line feed adds to the text of prompt and answer.
 /// </summary>
 /// <param name="Alone">Tokens of the prompt alone: where answers are drawn, they begin behind these.</param>
 /// <param name="Prompt">Tokens of the prompt up to where the answer begins: fewer than <paramref name="Alone"/> where the tokenizer
@@ -27,16 +26,16 @@ internal sealed record AnswerTokens(int[] Alone, int[] Prompt, int[] Gold, int[]
     /// <summary>Encodes a prompt and an answer.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="prompt">Everything up to the space of the answer.</param>
-    /// <param name="fact">Whose answer follows.</param>
+    /// <param name="example">The prompt and what shall follow it.</param>
     /// <param name="exemplars">How many exemplars the prompt has, for a message.</param>
     /// <exception cref="SlickException">Prompt and answer have more tokens than the model has positions, or one that the model does
     /// not have.</exception>
-    public static AnswerTokens Encode(DecoderConfig config, ITokenizer tokenizer, string prompt, Fact fact, int exemplars)
+    public static AnswerTokens Encode(DecoderConfig config, ITokenizer tokenizer, Example example, int exemplars = 0)
     {
+        var (fact, prompt, target) = example;
         var alone = tokenizer.EncodePrompt(prompt);
-        var whole = tokenizer.EncodePrompt($"{prompt} {fact.Answer}");
-        var line = tokenizer.EncodePrompt($"{prompt} {fact.Answer}\n");
+        var whole = tokenizer.EncodePrompt($"{prompt} {target}");
+        var line = tokenizer.EncodePrompt($"{prompt} {target}\n");
         if (Math.Max(whole.Length, line.Length) is var tokens && tokens > config.MaxPositions)
             throw new SlickException($"A prompt of {exemplars} exemplars with the question '{fact.Question}' ({fact.Relation}) and its "
                 + $"answer has {tokens} tokens, the model {config.MaxPositions} positions; use a model with a longer context.");

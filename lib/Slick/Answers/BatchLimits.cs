@@ -43,12 +43,16 @@ internal sealed class BatchLimits
 
     /// <param name="decoder">The model.</param>
     /// <param name="shared">Number of tokens that stand before every row.</param>
-    public BatchLimits(Decoder decoder, int shared)
+    public BatchLimits(Decoder decoder, int shared) : this(decoder.Config,
+        decoder.Weights.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2, decoder.Device.type != DeviceType.CUDA, shared) { }
+
+    /// <param name="config">The model's shape.</param>
+    /// <param name="width">Bytes of a weight.</param>
+    /// <param name="onCpu">False for a GPU.</param>
+    /// <param name="shared">Number of tokens that stand before every row.</param>
+    public BatchLimits(DecoderConfig config, long width, bool onCpu, int shared)
     {
-        config = decoder.Config;
-        prefix = shared;
-        width = decoder.Weights.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2;
-        onCpu = decoder.Device.type != DeviceType.CUDA;
+        (this.config, this.width, this.onCpu, prefix) = (config, width, onCpu, shared);
         Flop = onCpu ? 1e12 : 1e14;
     }
 

@@ -48,17 +48,32 @@ public sealed class PromptTokens
     /// not have.</exception>
     public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, bool forDrawing = false)
+        : this(config, tokenizer, Examples(format, exemplars, questions), exemplars.Count, forDrawing) { }
+
+    private static Example[] Examples(PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions)
     {
         var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
-        var encoded = questions.Select(q =>
-            AnswerTokens.Encode(config, tokenizer, shots + format.Prompt(q.Question), q, exemplars.Count)).ToArray();
+        return [.. questions.Select(q => new Example(q, shots + format.Prompt(q.Question), q.Answer))];
+    }
+
+    /// <summary>Encodes prompts that are written already.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="questions">The prompts with their answers, best of the same relation: they begin with the same words.</param>
+    /// <param name="exemplars">How many exemplars each prompt has, for a message.</param>
+    /// <param name="forDrawing">As above.</param>
+    /// <exception cref="SlickException">As above.</exception>
+    internal PromptTokens(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<Example> questions, int exemplars = 0,
+        bool forDrawing = false)
+    {
+        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, q, exemplars)).ToArray();
         var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
         Shared = questions.Count == 0 ? [] : prompts[0][..shared];
         Questions = [.. encoded.Select((e, i) => new PromptedQuestion(i, prompts[i][shared..], forDrawing ? [] : e.Gold)
             {
-                Key = questions[i].Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved,
+                Key = questions[i].Fact.Id, Joined = forDrawing ? null : e.Joined, Moved = e.Moved,
             })
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
     }
@@ -124,7 +139,7 @@ public sealed class PromptBatch : IDisposable
             throw new SlickException(string.Create(CultureInfo.InvariantCulture, 
                 $"The relation {dev[0].Relation} has {dev.Count} dev facts, which make {different} different prompts of {options.Shots} "
                 + $"exemplars; sampling.prompts = {options.Prompts} asks for more."));
-        var random = new Random(seed);
+        var random = new RandomStream(seed);
         var prompts = new List<IReadOnlyList<Fact>>();
         var seen = new HashSet<string>();
         while (prompts.Count < options.Prompts)

@@ -14,7 +14,8 @@ namespace Slick.Checks;
 /// <summary>
 /// A checkpoint against the golden files beside it (<c>golden.safetensors</c>, <c>golden.json</c>), made by another
 /// program on the same weights. Compared is what is there: logits, left-padded logits, greedy tokens, last-token logits and
-/// log-probabilities of prompts, gradients, and the losses and weights of AdamW steps.
+/// log-probabilities of prompts, gradients, and the losses and weights of AdamW steps. A folder may hold a LoRA adapter: then the base
+/// model with the adapter is compared, the steps are on the adapter alone, and the merged model is compared with the unmerged one.
 /// In fp32 the largest difference is looked at. In bf16 each rounding moves a number by up to 2^-8 of it, and at random: after n
 /// of them the root mean square of the difference is about sqrt(n) 2^-8 of the values' own. A logit has behind it n = 13 L + 3
 /// roundings (a layer's two norms, its projections, rotation, attention weights, mix, output, activation, gate and two sums; the
@@ -30,14 +31,17 @@ public static class ModelCheck
     private const double Unit = 1.0 / 256;
 
     /// <summary>Compares a folder, once for each form of its config that is there.</summary>
-    /// <param name="folder">The checkpoint and its golden files.</param>
+    /// <param name="folder">The checkpoint or the adapter, with its golden files.</param>
     /// <param name="compute">Device and number format.</param>
     /// <param name="steps">AdamW steps on batches to make, at most those of the file.</param>
     /// <param name="progress">Told what is compared.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    /// <exception cref="SlickException">A file is missing or damaged.</exception>
+    /// <param name="baseFolder">An adapter's base model; null for the folder that base_model_name_or_path in its settings names, from the
+    /// adapter's folder or from the working folder.</param>
+    /// <exception cref="SlickException">A file is missing or damaged, or an adapter's base model is not found.</exception>
+    /// <exception cref="UsageException">A base model was named, and the folder holds no adapter.</exception>
     public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress,
-        CancellationToken cancellation)
+        CancellationToken cancellation, string? baseFolder = null)
     {
         if (!Directory.Exists(folder)) throw new SlickException(
             $"{folder}: there is no such folder; name a checkpoint with golden files beside it.");
@@ -47,11 +51,19 @@ public static class ModelCheck
         if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
             $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py model {folder}' makes it where "
             + "Python has PyTorch and transformers, and tests/data/README.md describes it.");
+        if (LoraAdapter.IsFolder(folder))
+        {
+            var adapted = new Golden(folder, BaseOf(folder, baseFolder), "config.json", compute, progress);
+            adapted.Run(steps, cancellation);
+            return adapted.Results;
+        }
+        if (baseFolder is not null)
+            throw new UsageException($"--base names an adapter's base model, and {folder} holds no adapter ({LoraConfig.FileName}).");
         var results = new List<Comparison>();
         foreach (var config in (string[])["config.json", "config.v4.json"])
         {
             if (config != "config.json" && !File.Exists(Path.Combine(folder, config))) continue;
-            var check = new Golden(folder, config, compute, progress);
+            var check = new Golden(folder, folder, config, compute, progress);
             check.Run(steps, cancellation);
             results.AddRange(check.Results.Select(r => r with { What = $"{config}: {r.What}" }));
         }
@@ -59,8 +71,21 @@ public static class ModelCheck
             : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; tests/data/README.md describes it.");
     }
 
-    private sealed class Golden(string folder, string config, Compute compute, IProgressReport progress)
+    private static string BaseOf(string folder, string? named)
     {
+        if (named is not null) return named;
+        var name = LoraConfig.Read(folder).BaseModel;
+        string[] places = name.Length == 0 ? [] : [Path.Combine(folder, name), name];
+        return places.FirstOrDefault(p => File.Exists(Path.Combine(p, "config.json")))
+            ?? throw new SlickException($"{Path.Combine(folder, LoraConfig.FileName)}: base_model_name_or_path "
+                + $"{(name.Length == 0 ? "is missing" : $"= {name} is no folder with a checkpoint")}; name the base model's folder by --base.");
+    }
+
+    // The model: where the weights are; the same folder but for an adapter.
+    private sealed class Golden(string folder, string model, string config, Compute compute, IProgressReport progress)
+    {
+        private LoraAdapter? adapter;
+
         private readonly bool reduced = compute.DType != ScalarType.Float32;
         private double layers;     // L
         // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
@@ -74,25 +99,29 @@ public static class ModelCheck
         {
             using var json = JsonPlace.Open(Path.Combine(folder, "golden.json"), "golden.json");
             var golden = new JsonPlace(Path.Combine(folder, "golden.json"), "", json.RootElement);
-            var trains = !golden["adamw"].IsNothing && steps > 0;
-            using var weights = Checkpoint.Load(folder, compute.Device, trains, compute.DType, config);
-            using var decoder = new Decoder(weights);
+            var settings = golden[LoraAdapter.IsFolder(folder) ? "adamw_on_adapter_only" : "adamw"];
+            var trains = !settings.IsNothing && steps > 0;
+            using var weights = Checkpoint.Load(model, compute.Device, trains && !LoraAdapter.IsFolder(folder), compute.DType, config);
+            using var own = LoraAdapter.IsFolder(folder) ? LoraAdapter.Load(folder, weights, trains) : null;
+            adapter = own;
+            using var decoder = new Decoder(weights, adapter);
             layers = weights.Config.Layers;
             using (no_grad())
             using (NewDisposeScope())
             {
                 Logits(decoder);
                 Prompts(decoder);
+                if (adapter is not null && Has("input_ids")) Adapted(decoder, adapter);
             }
             if (!trains) return;
-            using var optimizer = new AdamW(weights)
+            using var optimizer = new AdamW(adapter?.Parameters ?? weights.Parameters!)
             {
-                Beta1 = Real(golden["adamw"]["betas"].Items().First()),
-                Beta2 = Real(golden["adamw"]["betas"].Items().Last()),
-                Epsilon = Real(golden["adamw"]["eps"]),
-                WeightDecay = Real(golden["adamw"]["weight_decay"]),
+                Beta1 = Real(settings["betas"].Items().First()),
+                Beta2 = Real(settings["betas"].Items().Last()),
+                Epsilon = Real(settings["eps"]),
+                WeightDecay = Real(settings["weight_decay"]),
             };
-            var rate = Real(golden["adamw"]["lr"]);
+            var rate = Real(settings["lr"]);
             if (Has("labels")) Steps(decoder, optimizer, rate, golden, steps, cancellation);
             if (Has("batch0.ids")) Batches(decoder, optimizer, rate, golden, steps, cancellation);
         }
@@ -148,6 +177,29 @@ public static class ModelCheck
                 FormattableString.Invariant($"{expected.Length} tokens")));
         }
 
+        // Of merged fp32 weights: what the order of sums may change.
+        private const double Merged = 1e-5;
+
+        private void Adapted(Decoder decoder, LoraAdapter adapter)
+        {
+            progress.Stage("adapter");
+            var ids = Ids("input_ids");
+            var logits = Of(decoder, ids, null);
+            using (var merged = adapter.Merge(decoder.Weights))
+            using (var alone = new Decoder(merged))
+            {
+                var other = Of(alone, ids, null);
+                if (reduced) Near("logits of the merged model", logits, other);
+                else Results.Add(new("logits of the merged model", HostTransfer.Read<float>((logits - other).abs().max())[0],
+                    Merged * Math.Max(1, HostTransfer.Read<float>(logits.abs().max())[0]), "against the unmerged one"));
+            }
+            using var fresh = new LoraAdapter(decoder.Weights, adapter.Config, seed: 1, trainable: false);
+            using var begun = new Decoder(decoder.Weights, fresh);
+            using var plain = new Decoder(decoder.Weights);
+            var differs = Of(begun, ids, null).ne(Of(plain, ids, null)).sum();
+            Results.Add(new("logits with B = 0 that are not the base model's", HostTransfer.Read<long>(differs)[0], 0));
+        }
+
         // In bf16 near ties go either way, and all that follows with them: how far each token of the reference is behind the largest logit.
         private void Greedy(Decoder decoder, Tensor start, long[] expected)
         {
@@ -196,8 +248,9 @@ public static class ModelCheck
                 if (step == 0)
                 {
                     using var noGrad = no_grad();
-                    Value("norm of the gradient", Real(golden["grad_norm_step_1"]), AdamW.Norm(decoder.Weights.FlatGradient!),
-                        (reduced ? NormLimit : Relative) * Real(golden["grad_norm_step_1"]));
+                    if (!golden["grad_norm_step_1"].IsNothing)
+                        Value("norm of the gradient", Real(golden["grad_norm_step_1"]), Trained(decoder).GradientNorm(),
+                            (reduced ? NormLimit : Relative) * Real(golden["grad_norm_step_1"]));
                     foreach (var name in file.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal))
                         .Order(StringComparer.Ordinal))
                         Near(name, Read(name), decoder.Weights.Gradient(Parameter(decoder, name)), GradientLimit);
@@ -209,7 +262,7 @@ public static class ModelCheck
             {
                 var expected = Read(name);
                 // Rounded when it was loaded and after each step; a step is about the rate, and has the gradient's error.
-                Near(name, expected, decoder.Weights[Parameter(decoder, name)],
+                Near(name, expected, Now(decoder, name),
                     losses.Length * Unit + (losses.Length - 1) * rate * GradientLimit / Rms(expected));
             }
         }
@@ -218,13 +271,19 @@ public static class ModelCheck
         private double Moved(Decoder decoder, double rate)
         {
             using var noGrad = no_grad();
-            return reduced ? Math.Min(1, Unit / 2 * Rms(decoder.Weights.Flat) / rate) : 0;
+            return reduced ? Math.Min(1, Unit / 2 * Rms(adapter?.Flat ?? decoder.Weights.Flat) / rate) : 0;
         }
 
         // Of a mean of log-probabilities; in bf16 that of two logits' difference, and the share of the descent that the weights' rounding
         // can add or take.
         private double LossLimit(double single, double moved, double descent) => reduced
             ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
+
+        private ParameterSet Trained(Decoder decoder) => adapter?.Parameters ?? decoder.Weights.Parameters!;
+
+        // The tensor that a golden one is about, as it is now: a parameter, or a factor of the adapter.
+        private Tensor Now(Decoder decoder, string name) => adapter is null ? decoder.Weights[Parameter(decoder, name)]
+            : adapter[name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]];
 
         // The parameter that a golden tensor is about: what stands behind the first point of its name.
         private string Parameter(Decoder decoder, string name)
@@ -258,7 +317,7 @@ public static class ModelCheck
                 if (step < (reduced ? Math.Min(1, norms.Length) : norms.Length))
                     using (no_grad())
                         Value(FormattableString.Invariant($"norm of the gradient, step {step + 1}"), norms[step],
-                            AdamW.Norm(decoder.Weights.FlatGradient!), (reduced ? NormLimit : 1e-3) * norms[step]);
+                            Trained(decoder).GradientNorm(), (reduced ? NormLimit : 1e-3) * norms[step]);
                 optimizer.Step(rate);
             }
         }

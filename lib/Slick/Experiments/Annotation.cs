@@ -32,9 +32,6 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
 /// <summary>SliCK on any model folder and EntityQuestions: a stage a relation, and one for the table of all.</summary>
 public static class Annotation
 {
-    /// <summary>Raised whenever a result would change.</summary>
-    public const int Version = 2;
-
     // Of the words of all questions: with more of them unknown, a tokenizer was made for another world.
     private const double MostUnknown = 0.05;
 
@@ -42,23 +39,10 @@ public static class Annotation
     private const long SmallFlopsPerToken = 20_000_000;
 
     /// <summary>One relation's work.</summary>
-    internal sealed record Part(string Relation, IReadOnlyList<Fact> Questions, IReadOnlyList<Fact> Dev, Stage Stage);
-
-    // A finished estimate, as a killed process leaves it behind.
-    private sealed record EstimateRow
+    internal sealed record Part(AskedQuestions Asked, Stage Stage)
     {
-        public required int Question { get; init; }
-        public required bool GreedyCorrect { get; init; }
-        public required double SampledCorrect { get; init; }
-        public required string GreedyAnswer { get; init; }
-        public required bool MovedBoundary { get; init; }
-    }
-
-    // Beside a relation's labels.
-    private sealed record RelationRow
-    {
-        public required string Relation { get; init; }
-        public required int MovedBoundaries { get; init; }
+        public string Relation => Asked.Questions[0].Relation;
+        public IReadOnlyList<Fact> Questions => Asked.Questions;
     }
 
     /// <summary>
@@ -71,7 +55,7 @@ public static class Annotation
     /// <param name="options">Which questions, and how.</param>
     /// <param name="store">Where the tables are kept.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
-    /// <param name="progress">Told the forecast and how far each relation is.</param>
+    /// <param name="progress">Told the forecast and how far the relations are.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="UsageException">There is no such relation, or it has no questions in the split.</exception>
     /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
@@ -81,58 +65,46 @@ public static class Annotation
         progress ??= Progress.None;
         options.Check();
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
-        var format = compute.DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32";
-        store.Device = compute.Device.ToString();
         // The questions first: the hash reads all of the model.
         var dataset = EntityQuestions.Read(data);
         foreach (var remark in dataset.Remarks) progress.Say(remark);
-        var parts = Parts(name, ModelFiles.Hash(model), dataset, options, format, store, progress);
-        if (parts.Any(p => !p.Stage.IsComplete))
+        var checkpoint = "checkpoint-" + ModelFiles.Hash(model);
+        var parts = Parts(name, checkpoint, dataset, options, compute, progress);
+        var table = LabelTable.Of([.. parts.Select(p => p.Stage)], options.Seed, name);
+        var sources = new Sources { Checkpoints = { [checkpoint] = model } };
+        foreach (var part in parts) sources.Asked[part.Stage.Inputs[1]] = part.Asked;
+        List<Part> left = [.. parts.Where(p => !store.Of(p.Stage).IsComplete)];
+        var (small, width) = left.Count > 0 ? Prepare(model, left, parts, options, compute, progress, cancellation) : (false, 1);
+        Workers.Run(new($"SliCK's labels of {name}", [.. parts.Select(p => p.Stage), table], !small) { Sources = sources, Bytes = options.Bytes },
+            store, compute, progress, cancellation, small ? width : null);
+        return new(name, options, compute.Platform.NumberFormat, LabelTable.Read(store.Of(table)),
+            parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table)));
+    }
+
+    // Says what is worth knowing before the work, and how long it will take. A model of the lab's size leaves cores idle: several
+    // relations are then worked on at once.
+    private static (bool Small, int Width) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts, AnnotationOptions options,
+        Compute compute, IProgressReport progress, CancellationToken cancellation)
+    {
+        var (loaded, tokenizer) = Checkpoint.Open(model, compute);
+        using var weights = loaded;
+        if (weights.Config.UnusedGeneration.Length > 0) progress.Say(weights.Config.UnusedGeneration);
+        if (tokenizer.UnknownId is { } unknown)
         {
-            var (loaded, tokenizer) = Checkpoint.Open(model, compute);
-            using var weights = loaded;
-            if (weights.Config.UnusedGeneration.Length > 0) progress.Say(weights.Config.UnusedGeneration);
-            IEstimator estimator = options.Estimator == EstimatorKind.Exact
-                ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = options.Bytes }
-                : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = options.Bytes };
-            if (tokenizer.UnknownId is { } unknown)
-            {
-                var ids = parts.SelectMany(p => p.Questions)
-                    .SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
-                var share = ids.Count(id => id == unknown) / (double)Math.Max(1, ids.Count);
-                if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture,
-                    $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
-            }
-            void Label(int i)
-            {
-                using var decoder = new Decoder(weights);
-                var stage = string.Create(CultureInfo.InvariantCulture, $"SliCK of {parts[i].Relation} ({i + 1} of {parts.Count})");
-                parts[i].Stage.Ensure(scratch =>
-                    Work(parts[i], stage, scratch, decoder, tokenizer, estimator, options, progress, cancellation));
-            }
-            List<Part> left = [.. parts.Where(p => !p.Stage.IsComplete)];
-            // A model of the lab's size leaves cores idle: one relation a core then, as in a study.
-            if (compute.Device.type == DeviceType.CPU && weights.Config.FlopsPerToken < SmallFlopsPerToken)
-            {
-                // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
-                var width = (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
-                    SideBySide.Width);
-                SideBySide.For(1, _ => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width,
-                    cancellation)), cancellation);
-                SideBySide.For(parts.Count, Label, cancellation, width);
-            }
-            else
-            {
-                progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, 1, cancellation));
-                for (var i = 0; i < parts.Count; i++) Label(i);
-            }
+            var ids = parts.SelectMany(p => p.Questions)
+                .SelectMany(q => tokenizer.Encode($"{q.Question} {q.Answer}", addSpecialTokens: false)).ToList();
+            var share = ids.Count(id => id == unknown) / (double)Math.Max(1, ids.Count);
+            if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture,
+                $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
         }
-        var table = store.Stage(format, "table", Version, $"SliCK's labels of {name}: {Described(options)}", new { }, options.Seed,
-            [.. parts.Select(p => p.Stage.Key)]);
-        table.Ensure(_ => folder => Tables.Write(Path.Combine(folder, "labels.parquet"),
-            [.. parts.SelectMany(p => Tables.Read<LabelRow>(p.Stage.File("labels.parquet")))]));
-        var moved = parts.Sum(p => Tables.Read<RelationRow>(p.Stage.File("relation.parquet")).Sum(r => r.MovedBoundaries));
-        return new(name, options, format, Tables.Read<LabelRow>(table.File("labels.parquet")), moved, table.File("labels.parquet"));
+        var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation), options.Bytes);
+        var small = !compute.Platform.IsGpu && weights.Config.FlopsPerToken < SmallFlopsPerToken;
+        // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
+        var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1, SideBySide.Width) : 1;
+        void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation));
+        if (small) SideBySide.For(1, _ => Forecast(), cancellation);
+        else Forecast();
+        return (small, width);
     }
 
     /// <summary>
@@ -174,61 +146,9 @@ public static class Annotation
         new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser },
             BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
 
-    private static string Described(AnnotationOptions options) =>
-        string.Create(CultureInfo.InvariantCulture,
-            $"{options.Split.ToString().ToLowerInvariant()}, by "
-            + $"{options.Estimator}{(options.Normaliser == AnswerNormaliser.None ? "" : $" ({options.Normaliser})")}, seed {options.Seed}");
-
-    private static Action<string> Work(Part part, string stage, string scratch, Decoder decoder, ITokenizer tokenizer, IEstimator estimator,
-        AnnotationOptions options, IProgressReport progress, CancellationToken cancellation)
-    {
-        progress.Stage(stage);
-        var estimates = Annotator.Estimates(part.Questions, options.Sampling);
-        for (var j = 0; j < estimates.Length; j++)
-            if (File.Exists(FileOf(scratch, j)))
-                foreach (var row in Tables.Read<EstimateRow>(FileOf(scratch, j)))
-                    estimates[j][row.Question] = new(row.GreedyCorrect, row.SampledCorrect, row.GreedyAnswer, row.MovedBoundary);
-        void Report(int j) => progress.Report(stage, estimates.Sum(prompt => prompt.Count(e => e is not null)),
-            (double)estimates.Length * part.Questions.Count,
-            string.Create(CultureInfo.InvariantCulture, $"prompt {j + 1} of {estimates.Length}, {part.Questions.Count} questions"));
-        Report(Math.Max(0, Array.FindIndex(estimates, prompt => prompt.Contains(null))));
-
-        var checkpoints = new CheckpointClock();
-        var unsaved = new SortedSet<int>();
-        var labels = Annotator.Label(decoder, tokenizer, estimator, options.Sampling, part.Questions, part.Dev, options.Seed, estimates,
-            j =>
-        {
-            unsaved.Add(j);
-            Report(j);
-            if (!checkpoints.IsDue && !cancellation.IsCancellationRequested) return;
-            checkpoints.Save(() =>
-            {
-                foreach (var prompt in unsaved) Save(FileOf(scratch, prompt), estimates[prompt]);
-            });
-            unsaved.Clear();
-        }, cancellation);
-        return folder =>
-        {
-            Tables.Write(Path.Combine(folder, "labels.parquet"), labels);
-            Tables.Write(Path.Combine(folder, "relation.parquet"),
-                [new RelationRow { Relation = part.Relation,
-                    MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)) }]);
-        };
-    }
-
-    private static string FileOf(string scratch, int prompt) =>
-        Path.Combine(scratch, string.Create(CultureInfo.InvariantCulture, $"prompt-{prompt + 1}.parquet"));
-
-    private static void Save(string path, PromptEstimate?[] estimates) => Tables.Write(path,
-        [.. from i in Enumerable.Range(0, estimates.Length)
-            where estimates[i] is not null
-            let e = estimates[i]!.Value
-            select new EstimateRow { Question = i, GreedyCorrect = e.GreedyCorrect, SampledCorrect = e.SampledCorrect,
-                GreedyAnswer = e.GreedyAnswer, MovedBoundary = e.MovedBoundary }]);
-
     // Each relation with its questions and the stage that their content, the model and the options make.
-    private static List<Part> Parts(string model, string modelHash, Dataset dataset, AnnotationOptions options, string format,
-        RunStore store, IProgressReport progress)
+    private static List<Part> Parts(string model, string checkpoint, Dataset dataset, AnnotationOptions options, Compute compute,
+        IProgressReport progress)
     {
         var known = dataset.Relations.Select(r => r.Id).ToList();
         if (options.Relations.FirstOrDefault(r => !known.Contains(r)) is { } unknown)
@@ -255,17 +175,12 @@ public static class Annotation
             {
                 if (questions.Count < wanted) fewer.Add($"{relation.Id} {questions.Count}");
                 var drawn = questions.ToArray();
-                new Random(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
+                new RandomStream(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
                 questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
             }
-            var stage = store.Stage(format, "relation", Version,
-                $"SliCK of {model}: {relation.Id}, {questions.Count} questions of {Described(options)}",
-                // A normaliser is named only where there is one: labels without keep the keys that they always had.
-                options.Normaliser == AnswerNormaliser.None
-                    ? (object)new { Annotator = Annotator.Version, options.Estimator, options.Sampling }
-                    : new { Annotator = Annotator.Version, options.Estimator, options.Normaliser, options.Sampling }, options.Seed,
-                        [modelHash, Hash(dev, questions)]);
-            parts.Add(new(relation.Id, questions, dev, stage));
+            var asked = new AskedQuestions(questions, dev);
+            parts.Add(new(asked, LabelStage.Of(options.Labelling(relation.Id), options.Seed, checkpoint, "questions-" + Hash(dev, questions),
+                compute.Platform, model)));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");
         return parts;

@@ -31,7 +31,7 @@ internal static class AnnotationForecast
         int Tokens(Fact fact) => tokenizer.Encode($" {fact.Subject} {fact.Answer}", addSpecialTokens: false).Length;
         var tokens = parts.Select(p => p.Questions.Sum(q => (double)Tokens(q))).ToList(); // what a question adds to the shared ones
         var part = parts[0];
-        var exemplars = Annotator.Exemplars(part.Dev, options.Sampling, part.Relation, options.Seed)[0];
+        var exemplars = Annotator.Exemplars(part.Asked.Dev, options.Sampling, part.Relation, options.Seed)[0];
         var each = Math.Max(1, tokens[0] / part.Questions.Count) * decoder.Config.FlopsPerToken;
         var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 256))
             .ToList();

@@ -34,6 +34,10 @@ public sealed record AnnotationOptions
     /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
+    /// <summary>What SliCK asks about a relation.</summary>
+    internal LabelOptions Labelling(string relation) =>
+        new() { Relation = relation, Split = Split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
+
     /// <summary>Checks what the types cannot.</summary>
     /// <exception cref="UsageException">A number out of range, or a normaliser that the estimator has no use for.</exception>
     public void Check()

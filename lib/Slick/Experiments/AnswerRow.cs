@@ -1,35 +1,19 @@
-using Slick.Facts;
-using Slick.Knowledge;
-
 namespace Slick.Experiments;
 
-/// <summary>Whether one test question is answered right by the base model, at EARLY_STOP and at CONVERGENCE of one run.</summary>
+/// <summary>
+/// A run's answer to one test question, in distribution or out of it, at a stop: the base model (epoch 0), EARLY_STOP, FIT where
+/// the run has it, and the last epoch; an epoch that is two stops stands once. Table <c>answers</c>.
+/// </summary>
 public sealed record AnswerRow
 {
-    /// <summary>How the fine-tuning set was made.</summary>
-    public required ArmKind Kind { get; init; }
-    /// <summary>X of D with X% Unknown; -1 for kinds that have none.</summary>
-    public required int UnknownPercent { get; init; }
-    /// <summary>Seed of world and base model.</summary>
-    public required int BaseSeed { get; init; }
-    /// <summary>Seed of D and of the order of its examples.</summary>
-    public required int Seed { get; init; }
-    /// <summary>The test question's <see cref="Facts.Fact.Id"/>.</summary>
+    /// <summary>The run: <see cref="RunRow.Run"/>.</summary>
+    public required string Run { get; init; }
+    /// <summary>0 is the base model before any update.</summary>
+    public required int Epoch { get; init; }
+    /// <summary>The question's <see cref="Facts.Fact.Id"/>.</summary>
     public required int FactId { get; init; }
-    /// <summary>The relation's id.</summary>
-    public required string Relation { get; init; }
-    /// <summary>The test question's category for the base model.</summary>
-    public required Category Category { get; init; }
-    /// <summary>Lab only: times that one pass of pre-training states the gold answer; -1 where unknown.</summary>
-    public int GoldExposures { get; init; } = -1;
-    /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
-    public int RivalExposures { get; init; } = -1;
-    /// <summary>Lab only: what pre-training said of the fact.</summary>
-    public Told Told => LabelRow.ToldBy(GoldExposures, RivalExposures);
-    /// <summary>Exact match before fine-tuning.</summary>
-    public required bool Base { get; init; }
-    /// <summary>Exact match at EARLY_STOP.</summary>
-    public required bool EarlyStop { get; init; }
-    /// <summary>Exact match at the last epoch.</summary>
-    public required bool Convergence { get; init; }
+    /// <summary>Whether the greedy answer is the gold answer: exact match.</summary>
+    public required bool Right { get; init; }
+    /// <summary>The greedy answer's text where it was drawn; empty where the gold answer was only compared (teacher forcing).</summary>
+    public string Text { get; init; } = "";
 }

@@ -27,7 +27,7 @@ public static class FineTuningSets
         var parts = labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
         {
             var shuffled = relation.ToArray();
-            new Random(Seeds.Mix(seed, relation.Key)).Shuffle(shuffled);
+            new RandomStream(Seeds.Mix(seed, relation.Key)).Shuffle(shuffled);
             var known = shuffled.Where(l => l.Category != Category.Unknown).ToList();
             var unknown = shuffled.Where(l => l.Category == Category.Unknown).ToList();
             var size = rule == SizeRule.SmallestCategory
@@ -38,7 +38,7 @@ public static class FineTuningSets
         var unknowns = UnknownExamples([.. parts.Select(p => p.Size)], Math.Max(0, arm.UnknownPercent));
         return [.. parts.SelectMany((part, i) => arm.Kind switch
         {
-            ArmKind.Ratio => part.Unknown.Take(unknowns[i]).Concat(part.Known.Take(part.Size - unknowns[i])),
+            ArmKind.Ratio or ArmKind.RatioDecayingRate => part.Unknown.Take(unknowns[i]).Concat(part.Known.Take(part.Size - unknowns[i])),
             ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates => part.Known.Take(part.Size - unknowns[i]),
             ArmKind.HighlyKnown => part.Shuffled.Where(l => l.Category == Category.HighlyKnown).Take(part.Size),
             ArmKind.MaybeKnown => part.Shuffled.Where(l => l.Category == Category.MaybeKnown).Take(part.Size),

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Slick.Analysis;
+using System.Globalization;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -9,47 +9,66 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>How long a study will take, from the operations it needs and a second of measuring this machine.</summary>
-public static class Forecast
+/// <summary>How long the stages of a study of the lab will take, from the tokens they need and a second of measuring this machine.</summary>
+public sealed class Forecast
 {
-    /// <summary>A sentence, or null where less than a minute of work is left.</summary>
-    /// <param name="options">All choices.</param>
-    /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="store">What is complete there costs nothing.</param>
+    private readonly Lazy<double> tokensPerSecond;
+
+    /// <summary>Measures when the first number is asked for.</summary>
+    /// <param name="options">The study's choices.</param>
     /// <param name="compute">Where models are.</param>
-    public static string? Of(StudyOptions options, int seed, RunStore store, Compute compute)
+    public Forecast(StudyOptions options, Compute compute) =>
+        tokensPerSecond = new(() => TrainingTokensPerSecond(options.PreTraining, compute.Device));
+
+    /// <summary>Seconds of a stage with all cores; NaN where nothing is known of its kind.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="plan">The plan that it stands in.</param>
+    public double Seconds(Stage stage, Plan plan) => Tokens(stage, plan) is var tokens && tokens == 0 ? 0 : tokens / tokensPerSecond.Value;
+
+    /// <summary>A sentence about what is left of a plan, or null where less than a minute of work is.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="store">What is complete there costs nothing.</param>
+    public string? Of(Plan plan, RunStore store)
     {
-        options.Check();
-        int models = 0, labels = 0, runs = 0;
-        for (var s = seed; s < seed + options.Bases; s++)
-        {
-            var model = BaseModel.StageOf(options, s, store);
-            var label = Labels.StageOf(model.Key, s, options, store);
-            if (!model.IsComplete) models++;
-            if (!label.IsComplete) labels++;
-            runs += options.Arms().Sum(a =>
-                Enumerable.Range(1, a.Draws).Count(d =>
-                !FineTuningRuns.StageOf(new(a.Arm, d), model.Key, label.Key, s, options, store).IsComplete));
-        }
-        var w = options.World;
-        double relations = 12, other = 7; // in and out of distribution
-        var facts = relations * (w.TrainFacts + w.DevFacts + w.TestFacts) + other * (w.OodDevFacts + w.OodTestFacts);
-        // Statements are about 10 tokens, and their number is capped at 20 times its mean.
-        var tokens = facts * (1 - w.NeverSeenShare) * w.MeanExposures * 10 * options.PreTraining.Epochs;
-        var labelTokens = relations * (w.TrainFacts
-            + w.TestFacts) * options.Sampling.Prompts * 12.0 * (options.Estimator == EstimatorKind.Exact ? 1 : 3);
-        var d = relations * w.TrainFacts * 0.1;
-        var asked = relations * (w.DevFacts + w.TestFacts) + other * w.OodTestFacts + d;
-        // A pass forward costs a third of a training step; eight tokens of a question are its own.
-        var runTokens = options.FineTuning.Epochs * (d * 14 + asked * 8 / 3);
-        if (models + labels + runs == 0) return null;
-        var perSecond = TrainingTokensPerSecond(options.PreTraining, compute.Device);
-        var minutes = (models * tokens + labels * labelTokens / 3 + runs * runTokens) / perSecond / 60;
-        return minutes < 1 ? null : string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"Forecast: about {minutes:F0} minutes on this machine ({models} base model{(models == 1 ? "" : "s")} to pre-train on "
-                + $"{tokens / 1e6:F1} M tokens each, {labels} to label, {runs} fine-tuning runs); what is finished is kept, so it can be "
-                + $"interrupted.");
+        var left = plan.Left(store);
+        if (left.Count == 0) return null;
+        var minutes = left.Sum(s => Seconds(s, plan)) / 60;
+        int Count(StageKind kind) => left.Count(s => s.Kind == kind.Name);
+        return minutes < 1 ? null : string.Create(CultureInfo.InvariantCulture,
+            $"Forecast: about {minutes:F0} minutes on this machine ({Count(PreTrainStage.Kind)} to pre-train, {Count(LabelStage.Kind)} "
+            + $"relations to label, {Count(FineTuneStage.Kind)} fine-tuning runs); what is finished is kept, so it can be interrupted.");
     }
+
+    // Tokens of training that take as long as the stage; a pass forward costs a third of a training step.
+    private static double Tokens(Stage stage, Plan plan)
+    {
+        Stage? Input(int i) => plan.Stages.FirstOrDefault(s => i < stage.Inputs.Count && s.Name == stage.Inputs[i]);
+        if (stage.Kind == PreTrainStage.Kind.Name && Input(0) is { } world)
+        {
+            var w = world.OptionsAs<WorldOptions>();
+            // Statements are about 10 tokens, and their number is capped at 20 times its mean.
+            return Facts(w, all: true) * (1 - w.NeverSeenShare) * w.MeanExposures * 10 * stage.OptionsAs<PreTrainingOptions>().Epochs;
+        }
+        if (stage.Kind == LabelStage.Kind.Name && Input(1) is { } of)
+        {
+            var (o, w) = (stage.OptionsAs<LabelOptions>(), of.OptionsAs<WorldOptions>());
+            var inDistribution = SyntheticWorld.Relations.Single(r => r.Id == o.Relation).InDistribution;
+            var questions = o.Split == Split.Train ? w.TrainFacts : inDistribution ? w.TestFacts : w.OodTestFacts;
+            return questions * o.Sampling.Prompts * 12.0 * (o.Estimator == EstimatorKind.Exact ? 1 : 3) / 3;
+        }
+        if (stage.Kind == FineTuneStage.Kind.Name && Input(1) is { } asked)
+        {
+            var (epochs, w) = (stage.OptionsAs<RunOptions>().FineTuning.Epochs, asked.OptionsAs<WorldOptions>());
+            var d = SyntheticWorld.Relations.Count(r => r.InDistribution) * w.TrainFacts * 0.1;
+            // Eight tokens of a question are its own.
+            return epochs * (d * 14 + (Facts(w, all: false) + d) * 8 / 3);
+        }
+        return 0;
+    }
+
+    // Facts of a world: all of them, or those that are asked after an epoch.
+    private static double Facts(WorldOptions w, bool all) => SyntheticWorld.Relations.Sum(r => r.InDistribution
+        ? w.DevFacts + w.TestFacts + (all ? w.TrainFacts : 0) : w.OodTestFacts + (all ? w.OodDevFacts : 0));
 
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)
     {

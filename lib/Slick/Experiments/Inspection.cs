@@ -42,10 +42,10 @@ public sealed record ExampleRow
     public required string Greedy { get; init; }
     /// <summary>The most frequent drawn answers over all prompts, each with how often.</summary>
     public required string Sampled { get; init; }
-    /// <summary>Times that pre-training states the gold answer.</summary>
-    public required int GoldExposures { get; init; }
-    /// <summary>Times that pre-training states the rival.</summary>
-    public required int RivalExposures { get; init; }
+    /// <summary>Lab only: times that pre-training states the gold answer; -1 where it is not known.</summary>
+    public int GoldExposures { get; init; } = -1;
+    /// <summary>Lab only: times that pre-training states the rival; -1 where it is not known.</summary>
+    public int RivalExposures { get; init; } = -1;
 }
 
 /// <summary>SliCK fact by fact: the prompts, and the answers themselves.</summary>
@@ -109,6 +109,7 @@ public static class Inspection
             Fact[] facts = [.. relation.Select(l => Fact(labelled, l.FactId))];
             foreach (var (label, drawn) in relation.Zip(Drawn(labelled, decoder, facts))) answers[label.FactId] = drawn;
         }
+        var exposures = labelled.Model.Exposures.ToDictionary(e => e.FactId);
         return [.. chosen.Select(label => new ExampleRow
         {
             Category = label.Category,
@@ -117,8 +118,8 @@ public static class Inspection
             Gold = label.Answer,
             Greedy = Counts(answers[label.FactId].Select(d => (d.Greedy, 1))),
             Sampled = Counts(answers[label.FactId].SelectMany(d => d.Sampled)),
-            GoldExposures = label.GoldExposures,
-            RivalExposures = label.RivalExposures,
+            GoldExposures = exposures.GetValueOrDefault(label.FactId)?.GoldExposures ?? -1,
+            RivalExposures = exposures.GetValueOrDefault(label.FactId)?.RivalExposures ?? -1,
         })];
     }
 

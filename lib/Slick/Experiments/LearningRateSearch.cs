@@ -1,5 +1,4 @@
 using Slick.Analysis;
-using Slick.Knowledge;
 using Slick.Runtime;
 using Slick.Storage;
 using Slick.Training;
@@ -33,46 +32,56 @@ public static class LearningRateSearch
     /// <param name="compute">Where models are.</param>
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the labels of the base models.</returns>
-    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen,
-        IReadOnlyList<IReadOnlyList<Knowledge.LabelRow>> Labels) Run(StudyOptions options, IReadOnlyList<double> rates,
+    /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the base models.</returns>
+    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<LabelledBase> Bases) Run(StudyOptions options, IReadOnlyList<double> rates,
         IReadOnlyList<int> seeds,
         RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
         options.Check();
         Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
-        var epochs = new List<(double Rate, EpochRow Row)>();
-        var known = new List<IReadOnlyList<Knowledge.LabelRow>>();
+        var tables = new List<(double Rate, RunTables Tables)>();
+        var bases = new List<LabelledBase>();
         var diverged = new HashSet<double>();
-        foreach (var seed in seeds)
+        StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
+        var trials = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform)))).ToList();
+        // World, model and labels are the same stages at every rate.
+        Workers.Run(new("learning rates", [.. trials.SelectMany(b => b.Stages.All).DistinctBy(s => s.Name)], compute.Platform.IsGpu), store,
+            compute, progress, cancellation);
+        foreach (var (rate, stages) in trials)
         {
-            using var model = BaseModel.Ensure(options, seed, store, compute.Device, progress, cancellation);
-            var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
-            known.Add(labels);
-            foreach (var rate in rates.Where(r => !diverged.Contains(r)))
+            if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (rate == rates[0]) bases.Add(Study.Base(stages, store));
+            foreach (var (run, stage) in stages.Runs)
             {
-                progress.Say(FormattableString.Invariant($"Learning rate {rate:G3}, seed {seed}."));
-                var trial = options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-                var (tried, _, failures) = FineTuningRuns.Ensure(model, key, labels, trial, runs, store, progress, cancellation);
-                if (failures.Count > 0) diverged.Add(rate);
-                else epochs.AddRange(tried.Select(e => (rate, e)));
+                if (store.Of(stage).HasFailed)
+                {
+                    diverged.Add(rate);
+                    continue;
+                }
+                var of = RunTables.Read(store.Of(stage).Folder);
+                if (of.Run.Reason.Length > 0)
+                    throw new SlickException($"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
+                tables.Add((rate, of));
             }
         }
-        var rows = rates.Select(rate =>
+        var table = rates.Select(rate =>
         {
             if (diverged.Contains(rate)) return new LearningRateRow(rate, double.NaN, double.NaN, double.NaN, false, double.NaN,
                 double.NaN, double.NaN, double.NaN);
-            var of = epochs.Where(e => e.Rate == rate).Select(e => e.Row).ToList();
-            double Fitted(ArmKind kind) => of.Where(r => r.Kind == kind && r.Epoch == options.FineTuning.Epochs).Min(r => r.Fitted);
-            var dev = of.Where(r => r.Kind == ArmKind.Natural && r.EarlyStop).Average(r => r.DevAccuracy);
+            List<RunTables> Of(ArmKind kind) => [.. tables.Where(t => t.Rate == rate && t.Tables.Run.Kind == kind).Select(t => t.Tables)];
+            static double Share(RunTables of, QuestionSet set, int epoch) => of.Scores.Where(s => s.Set == set && s.Epoch == epoch)
+                .Aggregate((Right: 0, Of: 0), (sum, s) => (sum.Right + s.Right, sum.Of + s.Of)) is var (right, all) ? (double)right / all
+                : double.NaN;
+            static int EarlyStop(RunTables of) => RunStops.Of(of.Scores)!.EarlyStop;
+            double Fitted(ArmKind kind) => Of(kind).Min(t => Share(t, QuestionSet.Train, options.FineTuning.Epochs));
+            double Early(ArmKind kind, QuestionSet set) => Of(kind).Average(t => Share(t, set, EarlyStop(t)));
+            double Last(ArmKind kind) => Of(kind).Average(t => Share(t, QuestionSet.Test, options.FineTuning.Epochs));
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
-            double Test(ArmKind kind, Func<EpochRow, bool> when) => of.Where(r => r.Kind == kind && when(r)).Average(r => r.TestAccuracy);
-            bool Last(EpochRow r) => r.Epoch == options.FineTuning.Epochs;
-            return new LearningRateRow(rate, dev, natural, unknown, natural >= 0.99 && unknown >= 0.99,
-                Test(ArmKind.Natural, r => r.EarlyStop), Test(ArmKind.Natural, Last), Test(ArmKind.Ratio, r => r.EarlyStop),
-                    Test(ArmKind.Ratio, Last));
+            return new LearningRateRow(rate, Early(ArmKind.Natural, QuestionSet.Dev), natural, unknown,
+                natural >= RunStops.FittedShare && unknown >= RunStops.FittedShare, Early(ArmKind.Natural, QuestionSet.Test),
+                Last(ArmKind.Natural), Early(ArmKind.Ratio, QuestionSet.Test), Last(ArmKind.Ratio));
         }).ToList();
-        return (rows, Choose(rows), known);
+        return (table, Choose(table), bases);
     }
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -8,18 +7,20 @@ namespace Slick.Experiments;
 public sealed record StoredRun
 {
     /// <summary>The stage's key: 16 hexadecimal digits.</summary>
-    public required string Run { get; init; }
-    /// <summary>model, labels, run; relation and table for real models.</summary>
+    public required string Key { get; init; }
+    /// <summary>The stage's kind: world, pretrain, label, labels, finetune.</summary>
     public required string Stage { get; init; }
     /// <summary>The preset that the stage belongs to; several are joined by a comma, empty where options differ from all.</summary>
     public required string Preset { get; init; }
     /// <summary>The fine-tuning set, such as <c>D 50%</c>; empty for other stages.</summary>
     public required string Arm { get; init; }
-    /// <summary>Seed of world and model; of a run the number of its draw.</summary>
+    /// <summary>The seed.</summary>
     public required int Seed { get; init; }
+    /// <summary>Of a run the number of its draw; 0 for other stages.</summary>
+    public required int Draw { get; init; }
     /// <summary>What the stage is, in words.</summary>
     public required string Title { get; init; }
-    /// <summary>complete, failed or partial.</summary>
+    /// <summary>complete, failed, working or partial.</summary>
     public required string State { get; init; }
     /// <summary>How long it took; NaN where it is not complete.</summary>
     public required double Seconds { get; init; }
@@ -38,50 +39,34 @@ public static class StoredRuns
     {
         if (!File.Exists(Path.Combine(RunStore.Locate(folder), StoredResult.Description))) return [];
         var store = RunStore.OpenExisting(folder);
-        var stages = store.List().Select(s => (Stage: s, Seed: SeedOf(s))).ToList();
-        var presets = Presets(store, stages.Where(s => s.Stage.Name == "model").Select(s => s.Seed).Distinct());
+        var stages = store.List().Where(s => s.Stage is not null).ToList();
+        var presets = Presets(stages.Where(s => s.Stage!.Kind == PreTrainStage.Kind.Name).Select(s => s.Stage!.Seed).Distinct());
         return [.. stages.Select(s => new StoredRun
         {
-            Run = s.Stage.Key,
-            Stage = s.Stage.Name,
-            Preset = presets.GetValueOrDefault(s.Stage.Key, ""),
-            Arm = s.Stage.Name == "run" && s.Stage.Description.IndexOf(", draw ", StringComparison.Ordinal) is var at and >= 0
-                ? s.Stage.Description[..at] : "",
-            Seed = s.Seed,
-            Title = s.Stage.Description,
-            State = s.Stage.State,
-            Seconds = s.Stage.Seconds,
-            Folder = s.Stage.Path,
+            Key = s.Stage!.Key,
+            Stage = s.Stage.Kind,
+            Preset = presets.GetValueOrDefault(s.Stage.Name, ""),
+            Arm = RunOf(s.Stage)?.Arm.ToString() ?? "",
+            Seed = s.Stage.Seed,
+            Draw = RunOf(s.Stage)?.Draw ?? 0,
+            Title = s.Stage.Title,
+            State = s.State,
+            Seconds = s.Seconds,
+            Folder = s.Path,
         })];
     }
 
-    private static int SeedOf(StoredStage stage)
-    {
-        try { return JsonNode.Parse(File.ReadAllText(Path.Combine(stage.Path, "options.json")))!["seed"]!.GetValue<int>(); }
-        catch (Exception e) when (e is System.Text.Json.JsonException or NullReferenceException or InvalidOperationException or IOException)
-        {
-            throw new SlickException(
-                $"{stage.Path}: its options.json is damaged ({e.Message.ReplaceLineEndings(" ")}); "
-                + "delete the folder, it is made again.", e);
-        }
-    }
+    private static Run? RunOf(Stage stage) => stage.Kind == FineTuneStage.Kind.Name ? stage.OptionsAs<RunOptions>().Run : null;
 
-    // A key follows from options and seed, not the other way round: the keys of all presets are made and compared.
-    private static Dictionary<string, string> Presets(RunStore store, IEnumerable<int> seeds)
+    // A name follows from options and seed, not the other way round: the names of all presets are made and compared.
+    private static Dictionary<string, string> Presets(IEnumerable<int> seeds)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var seed in seeds)
-        {
             foreach (var (preset, options) in StudyOptions.Presets)
-            {
-                var model = BaseModel.StageOf(options, seed, store).Key;
-                var labels = Labels.StageOf(model, seed, options, store).Key;
-                var runs = options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws)
-                    .Select(d => FineTuningRuns.StageOf(new(a.Arm, d), model, labels, seed, options, store).Key));
-                foreach (var key in runs.Prepend(labels).Prepend(model))
-                    names[key] = names.TryGetValue(key, out var other) ? $"{other}, {preset}" : preset;
-            }
-        }
+                foreach (var device in new[] { "cpu", "cuda" })
+                    foreach (var stage in StudyPlan.Bases(options with { Bases = 1 }, seed, new(device, "fp32")).SelectMany(b => b.All).Select(s => s.Name))
+                        names[stage] = names.TryGetValue(stage, out var other) && other != preset ? $"{other}, {preset}" : preset;
         return names;
     }
 }

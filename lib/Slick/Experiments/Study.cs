@@ -7,70 +7,58 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>What a base model knows.</summary>
-/// <param name="Seed">Seed of world and model.</param>
-/// <param name="Folder">The model's folder in the store.</param>
-/// <param name="Facts">The world's facts.</param>
-/// <param name="Labels">SliCK's labels of its train and test facts.</param>
-public sealed record LabelledBase(int Seed, string Folder, IReadOnlyList<Fact> Facts, IReadOnlyList<LabelRow> Labels);
-
-/// <summary>Everything that a study found; figures, tables and claims are made from it.</summary>
-/// <param name="Preset">Name of the preset, with the settings that differ from it.</param>
-/// <param name="Options">All choices.</param>
-/// <param name="Bases">The base models.</param>
-/// <param name="Epochs">Every epoch of every run.</param>
-/// <param name="Answers">Every test question's answers, for every run.</param>
-/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
-public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<EpochRow> Epochs,
-    IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
-{
-    /// <summary>The labels of all base models.</summary>
-    public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
-
-    /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Basis + (Failures.Count == 0 ? ""
-        : FormattableString.Invariant(
-        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
-
-    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
-        ? $"Preset {Preset}: numbers without meaning, only that it works."
-        : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
-        : $"Preset {Preset}: one base model, intervals over D and its order only.";
-}
-
 /// <summary>
-/// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage read from the store where it is there.
+/// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage is read from the store where it is there.
 /// </summary>
 public static class Study
 {
-    /// <summary>Runs what the store lacks and returns everything.</summary>
+    /// <summary>Does what the store lacks and returns everything.</summary>
     /// <param name="preset">Name of the preset, for titles and notes.</param>
     /// <param name="options">All choices.</param>
     /// <param name="seed">Seed of the first base model; the others follow: seed + 1, ...</param>
     /// <param name="store">Where results are kept.</param>
     /// <param name="compute">Where models are.</param>
-    /// <param name="progress">Told how far each stage is.</param>
+    /// <param name="progress">Told how far the stages are.</param>
     /// <param name="cancellation">Stops between steps.</param>
+    /// <exception cref="SlickException">D is empty.</exception>
     public static StudyResult Run(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
         IProgressReport? progress = null, CancellationToken cancellation = default)
     {
-        progress ??= Progress.None;
-        options.Check();
-        var runs = Runs(options);
-        var (bases, epochs, answers, failures) =
-            (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>(), new List<string>());
-        for (var b = 0; b < options.Bases; b++)
-        {
-            using var model = BaseModel.Ensure(options, seed + b, store, compute.Device, progress, cancellation);
-            var (key, labels) = Labels.Ensure(model, options, store, progress, cancellation);
-            var (e, a, f) = FineTuningRuns.Ensure(model, key, labels, options, runs, store, progress, cancellation);
-            bases.Add(new(model.Seed, model.Folder, model.Dataset.Facts, labels));
-            epochs.AddRange(e);
-            answers.AddRange(a);
-            failures.AddRange(f);
-        }
-        return new StudyResult(preset, options, bases, epochs, answers, failures);
+        Workers.Run(StudyPlan.Of(preset, options, seed, compute.Platform), store, compute, progress, cancellation);
+        return Read(preset, options, seed, store, compute);
     }
+
+    /// <summary>Reads a study whose every stage is finished or has failed.</summary>
+    /// <param name="preset">Name of the preset, for titles and notes.</param>
+    /// <param name="options">All choices.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="store">Where results are kept.</param>
+    /// <param name="compute">Where models are.</param>
+    /// <exception cref="SlickException">D is empty, or a base model's pre-training failed.</exception>
+    public static StudyResult Read(string preset, StudyOptions options, int seed, RunStore store, Compute compute)
+    {
+        var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
+        foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform))
+        {
+            if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            bases.Add(Base(stages, store));
+            foreach (var (run, stage) in stages.Runs)
+                if (store.Of(stage) is { HasFailed: true } diverged)
+                    failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
+                else tables.Add(RunTables.Read(store.Of(stage).Folder));
+        }
+        if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))
+            throw new SlickException(
+                $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
+                + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown." : " or a larger world."));
+        return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
+            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>A base model of finished stages and what it knows.</summary>
+    internal static LabelledBase Base(BaseStages stages, RunStore store) =>
+        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), LabelTable.Read(store.Of(stages.Table)),
+            WorldStage.ReadExposures(store.Of(stages.World)));
 
     /// <summary>
     /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to
@@ -85,8 +73,9 @@ public static class Study
     /// <exception cref="UsageException">There is no such preset or option.</exception>
     public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var (name, options, opened) = Choose(preset, seed, store, set, IsComplete);
-        return Host.Run((progress, cancellation) => Run(name, options, seed, opened, Compute.Choose(device), progress, cancellation));
+        var compute = Compute.Choose(device);
+        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) => IsComplete(o, s, opened, compute));
+        return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation));
     }
 
     /// <summary>The first base model of a study and its labels, chosen as by <see cref="Open"/>.</summary>
@@ -98,12 +87,16 @@ public static class Study
     /// <exception cref="UsageException">There is no such preset or option.</exception>
     public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) =>
-            Labels.StageOf(BaseModel.StageOf(o, s, opened).Key, s, o, opened).IsComplete);
+        var compute = Compute.Choose(device);
+        Plan PlanOf(string name, StudyOptions options) =>
+            new(name, StudyPlan.Base(options, seed, [], compute.Platform).All, compute.Platform.IsGpu);
+        var (name, options, opened) = Choose(preset, seed, store, set, (o, _, opened) => PlanOf("", o).IsComplete(opened));
         return Host.Run((progress, cancellation) =>
         {
-            var model = BaseModel.Ensure(options, seed, opened, Compute.Choose(device).Device, progress, cancellation);
-            return new LabelledModel(name, options, model, Labels.Ensure(model, options, opened, progress, cancellation).Rows);
+            Workers.Run(PlanOf(name, options), opened, compute, progress, cancellation);
+            var stages = StudyPlan.Base(options, seed, [], compute.Platform);
+            if (opened.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            return new LabelledModel(name, options, BaseModel.Of(stages, opened, compute), LabelTable.Read(opened.Of(stages.Table)));
         });
     }
 
@@ -122,27 +115,9 @@ public static class Study
         return ("smoke", StudyOptions.Smoke, store);
     }
 
-    /// <summary>
-    /// True where the store has the labels and every run of a study, those that diverged included: nothing is left to do.
-    /// </summary>
-    public static bool IsComplete(StudyOptions options, int seed, RunStore store)
-    {
-        options.Check();
-        return Enumerable.Range(seed, options.Bases).All(s =>
-        {
-            var model = BaseModel.StageOf(options, s, store);
-            var labels = Labels.StageOf(model.Key, s, options, store);
-            if (!model.IsComplete || !labels.IsComplete) return false;
-            // A set that no fact belongs to has no run, which the labels tell.
-            var (facts, rows) = (Tables.Read<Fact>(model.File("facts.parquet")), Tables.Read<LabelRow>(labels.File("labels.parquet")));
-            var (runs, empty) = FineTuningRuns.NotEmpty(Runs(options), facts, rows, options, s);
-            return !empty.Any(a => a.Kind == ArmKind.Ratio)
-                && runs.All(r => FineTuningRuns.StageOf(r, model.Key, labels.Key, s, options, store).IsSettled);
-        });
-    }
-
-    private static List<Run> Runs(StudyOptions options) =>
-        [.. options.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => new Run(a.Arm, d)))];
+    /// <summary>True where the store has every stage of a study, those that failed included: nothing is left to do.</summary>
+    public static bool IsComplete(StudyOptions options, int seed, RunStore store, Compute compute) =>
+        StudyPlan.Of("", options, seed, compute.Platform).IsComplete(store);
 }
 
 /// <summary>A base model and what it knows.</summary>

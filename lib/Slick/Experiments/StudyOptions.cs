@@ -122,6 +122,10 @@ public sealed record StudyOptions
                 "normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
     }
 
+    /// <summary>What SliCK asks about a relation.</summary>
+    internal LabelOptions Labelling(string relation, Split split) =>
+        new() { Relation = relation, Split = split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
+
     /// <summary>The sets that are fine-tuned on, and how often each is drawn.</summary>
     public IReadOnlyList<(Arm Arm, int Draws)> Arms() =>
     [

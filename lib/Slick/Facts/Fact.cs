@@ -35,8 +35,4 @@ public sealed record Fact
     public required string Answer { get; init; }
     /// <summary>Lab only: an object that contradicting documents state instead; empty where there is none.</summary>
     public string Rival { get; init; } = "";
-    /// <summary>Lab only: how many times one pass of pre-training states the gold answer; -1 where it is not known (real data).</summary>
-    public int GoldExposures { get; init; } = -1;
-    /// <summary>Lab only: how many times one pass of pre-training states the rival; -1 where it is not known (real data).</summary>
-    public int RivalExposures { get; init; } = -1;
 }

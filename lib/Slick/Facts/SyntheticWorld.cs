@@ -20,8 +20,11 @@ public sealed class SyntheticWorld
     public static IReadOnlyList<Relation> Relations { get; } =
         [.. WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution))];
 
-    /// <summary>The facts, with the exposures that one pass over <see cref="Documents"/> gives them.</summary>
+    /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
+
+    /// <summary>[facts] How often one pass over <see cref="Documents"/> states each fact; a fact's id is its position.</summary>
+    public IReadOnlyList<ExposureRow> Exposures { get; }
 
     /// <summary>All documents; each ends with a line feed.</summary>
     public IReadOnlyList<string> Documents { get; }
@@ -29,7 +32,7 @@ public sealed class SyntheticWorld
     private SyntheticWorld(WorldOptions options, int seed)
     {
         (this.options, this.seed) = (options, seed);
-        Dataset = MakeFacts();
+        (Dataset, Exposures) = MakeFacts();
         Documents = WriteDocuments();
     }
 
@@ -37,9 +40,9 @@ public sealed class SyntheticWorld
     /// <exception cref="UsageException">An option is out of its range, or the names or objects do not suffice for the facts.</exception>
     public static SyntheticWorld Create(WorldOptions options, int seed) => new(OptionRanges.Check(options, "world"), seed);
 
-    private Random Part(int number) => new(unchecked(seed * 1_000_003 + number));
+    private RandomStream Part(int number) => new(Seeds.Mix(seed, number));
 
-    private Dataset MakeFacts()
+    private (Dataset Dataset, IReadOnlyList<ExposureRow> Exposures) MakeFacts()
     {
         var words = new Words(Part(1));
         var random = Part(2);
@@ -72,7 +75,7 @@ public sealed class SyntheticWorld
             var members = pool.Where(t => t.Region == region).ToArray(); // in order of rank
             return members[Zipf(members.Length, random)];
         }
-        var facts = new List<Fact>();
+        var (facts, exposures) = (new List<Fact>(), new List<ExposureRow>());
         foreach (var relation in WorldRelation.All)
         {
             Thing Object(int region) => relation.Pool.Length > 0 ? Draw(pools[relation.Pool], region)
@@ -96,8 +99,9 @@ public sealed class SyntheticWorld
                             + $"{options.PoolScale}.");
                         rival = Object(region).Name;
                     }
-                    var (right, wrong) = Exposures(random);
+                    var (right, wrong) = DrawExposures(random);
                     regionOf.Add(region);
+                    exposures.Add(new ExposureRow { FactId = facts.Count, GoldExposures = right, RivalExposures = wrong });
                     facts.Add(new Fact
                     {
                         Id = facts.Count,
@@ -107,15 +111,13 @@ public sealed class SyntheticWorld
                         Question = relation.Question.Replace("[X]", subject, StringComparison.Ordinal),
                         Answer = gold,
                         Rival = rival,
-                        GoldExposures = right,
-                        RivalExposures = wrong,
                     });
                 }
         }
-        return new Dataset(Relations, facts);
+        return (new Dataset(Relations, facts), exposures);
     }
 
-    private (int Gold, int Rival) Exposures(Random random)
+    private (int Gold, int Rival) DrawExposures(RandomStream random)
     {
         var seen = random.NextDouble() >= options.NeverSeenShare;
         var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
@@ -127,7 +129,7 @@ public sealed class SyntheticWorld
         return (total - rival, rival);
     }
 
-    private int Zipf(int count, Random random)
+    private int Zipf(int count, RandomStream random)
     {
         var total = 0.0;
         for (var i = 1; i <= count; i++) total += Math.Pow(i, -options.ZipfExponent);
@@ -144,10 +146,10 @@ public sealed class SyntheticWorld
         var statements = new List<(int Region, string Text)>();
         var sameObject = new List<(string Object, string Relation, string Text)>();
         var mixed = new List<(string Relation, string Text)>();
-        foreach (var fact in Dataset.Facts)
-            for (var i = 0; i < fact.GoldExposures + fact.RivalExposures; i++)
+        foreach (var (fact, exposures) in Dataset.Facts.Zip(Exposures))
+            for (var i = 0; i < exposures.GoldExposures + exposures.RivalExposures; i++)
             {
-                var answer = i < fact.GoldExposures ? fact.Answer : fact.Rival;
+                var answer = i < exposures.GoldExposures ? fact.Answer : fact.Rival;
                 if (random.NextDouble() >= options.QuestionAnswerShare)
                 {
                     var templates = schema[fact.Relation].Statements;
@@ -189,7 +191,7 @@ public sealed class SyntheticWorld
     }
 
     /// <summary>Invented words, each once.</summary>
-    private sealed class Words(Random random)
+    private sealed class Words(RandomStream random)
     {
         private static readonly string[] Onsets =
             ["b", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "st", "tr"];

@@ -3,6 +3,7 @@ using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Paper;
 using Slick.Storage;
 
 namespace Slick.Figures;
@@ -12,51 +13,14 @@ public static class AnnotationTable
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
-    // Questions by category, the best known first, of PaLM 2-M: Table 3.
-    internal static readonly IReadOnlyDictionary<string, int[]> PaperTrain = new Dictionary<string, int[]>
-    {
-        ["P131"] = [553, 2529, 1493, 3071],
-        ["P136"] = [236, 3410, 1892, 1978],
-        ["P17"] = [4387, 2628, 511, 364],
-        ["P19"] = [369, 1884, 1498, 4170],
-        ["P26"] = [1609, 1503, 1087, 3257],
-        ["P264"] = [206, 1444, 1854, 3820],
-        ["P36"] = [4160, 1634, 449, 572],
-        ["P40"] = [692, 1467, 1271, 2680],
-        ["P495"] = [5459, 1101, 408, 706],
-        ["P69"] = [233, 1126, 1712, 3650],
-        ["P740"] = [1323, 1618, 1428, 2902],
-        ["P800"] = [301, 330, 222, 503],
-    };
-
-    // Tables 4 and 5.
-    internal static readonly IReadOnlyDictionary<string, int[]> PaperTest = new Dictionary<string, int[]>
-    {
-        ["P131"] = [57, 362, 158, 388],
-        ["P136"] = [6, 432, 248, 281],
-        ["P17"] = [448, 432, 65, 51],
-        ["P19"] = [107, 148, 243, 501],
-        ["P26"] = [177, 238, 158, 378],
-        ["P264"] = [47, 157, 268, 486],
-        ["P36"] = [580, 152, 62, 86],
-        ["P40"] = [99, 191, 167, 344],
-        ["P495"] = [699, 147, 51, 96],
-        ["P69"] = [27, 145, 227, 441],
-        ["P740"] = [182, 245, 181, 334],
-        ["P800"] = [35, 50, 28, 76],
-        ["P127"] = [125, 383, 168, 314],
-        ["P50"] = [287, 193, 115, 372],
-        ["P407"] = [366, 153, 59, 45],
-        ["P176"] = [289, 277, 181, 225],
-        ["P170"] = [142, 284, 120, 304],
-        ["P175"] = [94, 120, 103, 663],
-        ["P112"] = [134, 116, 76, 140],
-    };
-
     /// <summary>The paper's counts of these questions by relation; of dev, and of a world that is invented, it gives none.</summary>
-    internal static IReadOnlyDictionary<string, int[]> Paper(AnnotationResult result) => result.Source != AnnotationResult.EntityQuestions
-        ? new Dictionary<string, int[]>()
-        : result.Options.Split switch { Split.Train => PaperTrain, Split.Test => PaperTest, _ => new Dictionary<string, int[]>() };
+    internal static IReadOnlyDictionary<string, IReadOnlyList<int>> PaperCounts(AnnotationResult result) =>
+        result.Source != AnnotationResult.EntityQuestions ? new Dictionary<string, IReadOnlyList<int>>() : result.Options.Split switch
+        {
+            Split.Train => PaperStudy.Train,
+            Split.Test => PaperStudy.Test.Concat(PaperStudy.OodTest).ToDictionary(),
+            _ => new Dictionary<string, IReadOnlyList<int>>(),
+        };
 
     /// <summary>
     /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
@@ -65,7 +29,7 @@ public static class AnnotationTable
     public static TableView Make(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = Paper(result);
+        var paper = PaperCounts(result);
         List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {

@@ -3,40 +3,59 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
+/// <summary>A share of one run, at a place of a figure.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="X">The place.</param>
+/// <param name="Share">The share.</param>
+internal readonly record struct RunPoint(StudyRun Run, double X, Share Share);
+
 /// <summary>Means over a study's clusters, as the lines of a figure.</summary>
 internal static class Curves
 {
-    /// <summary>
-    /// The mean over clusters of a number of each row, at each x, with its 95% t interval; a cluster's own rows are averaged first.
-    /// </summary>
-    public static Series Line(StudyData data, string name, IEnumerable<EpochRow> rows, Func<EpochRow, double> x, Func<EpochRow,
-        double> percent, int color, LineStyle style = LineStyle.Solid)
+    /// <summary>The mean of the shares at each x, in percent, with its 95% interval (<see cref="StudyData.Mean"/>).</summary>
+    public static Series Line(StudyData data, string name, IEnumerable<RunPoint> points, int color, LineStyle style = LineStyle.Solid)
     {
-        var points = rows.Where(r => !double.IsNaN(percent(r))).GroupBy(x).OrderBy(g => g.Key)
-            .Select(g => (X: g.Key, Value: Intervals.MeanT([.. g.GroupBy(data.Cluster).Select(c => 100 * c.Average(percent))]))).ToList();
-        var banded = points.Any(p => p.Value.HasBounds);
+        var means = points.Where(p => !double.IsNaN(p.Share.Value)).GroupBy(p => p.X).OrderBy(g => g.Key)
+            .Select(g => (X: g.Key, Value: data.Mean([.. g.Select(p => (p.Run, p.Share))]))).ToList();
+        var banded = means.Any(p => p.Value.HasBounds);
         return new Series
         {
             Name = name,
-            X = [.. points.Select(p => p.X)],
-            Y = [.. points.Select(p => p.Value.Estimate)],
-            Low = banded ? [.. points.Select(p => p.Value.Low)] : null,
-            High = banded ? [.. points.Select(p => p.Value.High)] : null,
-            Kind = points.Count > 12 ? SeriesKind.Line : SeriesKind.LineAndPoints,
+            X = [.. means.Select(p => p.X)],
+            Y = [.. means.Select(p => 100 * p.Value.Estimate)],
+            Low = banded ? [.. means.Select(p => 100 * p.Value.Low)] : null,
+            High = banded ? [.. means.Select(p => 100 * p.Value.High)] : null,
+            Kind = means.Count > 12 ? SeriesKind.Line : SeriesKind.LineAndPoints,
             // A point whose neighbours were run once stands alone: a bar shows there, a band would not.
-            ErrorBars = points.Any(p => !p.Value.HasBounds),
+            ErrorBars = means.Any(p => !p.Value.HasBounds),
             Color = color,
             Style = style,
         };
     }
 
+    /// <summary>The points of runs at a stop, by % Unknown.</summary>
+    public static IEnumerable<RunPoint> AtStop(IEnumerable<StudyRun> runs, Stop stop, QuestionSet set) =>
+        from run in runs
+        let epoch = run.EpochOf(stop)
+        where epoch is not null
+        select new RunPoint(run, run.Row.UnknownPercent, run.Right(epoch.Value, set));
+
+    /// <summary>The points of runs after so many epochs, by % Unknown.</summary>
+    public static IEnumerable<RunPoint> AtEpoch(IEnumerable<StudyRun> runs, int epoch, QuestionSet set) =>
+        runs.Select(run => new RunPoint(run, run.Row.UnknownPercent, run.Right(epoch, set)));
+
     /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
     public static string Note(StudyResult result, StudyData data, string more = "")
     {
-        var missed = data.NotConverged.Count;
-        var fits = missed == 0 ? ""
-            : FormattableString.Invariant($" {missed} run{(missed == 1 ? " fits" : "s fit")} less than 99% of the set at the last epoch.");
-        return $"{result.Source} Bars and bands: 95% t intervals over {(data.SeveralBases ? "seeds" : "draws of D")}, where there are at "
-            + $"least two.{fits}{(more.Length > 0 ? " " + more : "")}";
+        var over = data.SeveralBases ? "95% t intervals over seeds, where there are at least two"
+            : data.IsLab ? "95% t intervals over draws of D, where there are at least two"
+            : "95% intervals over questions (Wilson) or over draws of D (t), the wider";
+        var missed = data.NotConverged.Count == 0 ? ""
+            : FormattableString.Invariant($" Not converged (less than 99% of the set fitted at the last epoch): {NotConverged(data)}.");
+        return $"{result.Source} Bars and bands: {over}.{missed}{(more.Length > 0 ? " " + more : "")}";
     }
+
+    /// <summary>The arms of runs that did not converge, each with how many of its runs.</summary>
+    public static string NotConverged(StudyData data) => string.Join("; ", data.NotConverged.GroupBy(r => r.Arm)
+        .Select(g => FormattableString.Invariant($"{g.Key} ({g.Count()} of {data.Of(g.Key).Count} runs)")));
 }

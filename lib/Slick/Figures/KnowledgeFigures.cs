@@ -1,6 +1,7 @@
 using Slick.Analysis;
 using Slick.Knowledge;
 using Slick.Experiments;
+using Slick.Facts;
 
 namespace Slick.Figures;
 
@@ -10,14 +11,16 @@ public static class KnowledgeFigures
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
     /// <summary>Share of each category by how often pre-training stated the gold answer in one pass: the lab's ground truth.</summary>
-    /// <param name="labels">SliCK's labels with their exposures.</param>
+    /// <param name="labels">SliCK's labels of one base model.</param>
+    /// <param name="exposures">How often its pre-training stated each fact.</param>
     /// <param name="source">Where the labels come from, for the note.</param>
-    public static Figure CategoryByExposure(IReadOnlyList<LabelRow> labels, string source)
+    public static Figure CategoryByExposure(IReadOnlyList<LabelRow> labels, IReadOnlyList<ExposureRow> exposures, string source)
     {
         int[] edges = [0, 1, 4, 16, 64];
         string[] names = ["never", "1-3", "4-15", "16-63", "64 and more"];
-        int Bin(LabelRow l) => Array.FindLastIndex(edges, e => l.GoldExposures >= e);
-        var bins = labels.Where(l => l.GoldExposures >= 0).GroupBy(Bin).OrderBy(g => g.Key).Select(g => (g.Key, Rows: g.ToList())).ToList();
+        var gold = exposures.ToDictionary(e => e.FactId, e => e.GoldExposures);
+        int Bin(LabelRow l) => Array.FindLastIndex(edges, e => gold[l.FactId] >= e);
+        var bins = labels.Where(l => gold.ContainsKey(l.FactId)).GroupBy(Bin).OrderBy(g => g.Key).Select(g => (g.Key, Rows: g.ToList())).ToList();
         return new Figure
         {
             Id = "category-by-exposure",
@@ -38,7 +41,7 @@ public static class KnowledgeFigures
     public static Figure KnownByRelation(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        var paper = AnnotationTable.Paper(result);
+        var paper = AnnotationTable.PaperCounts(result);
         var relations = result.Labels.GroupBy(l => l.Relation)
             .OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
         Series Shares(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of) =>
@@ -74,7 +77,7 @@ public static class KnowledgeFigures
     /// </summary>
     public static Figure LossByTrainedCategory(StudyResult result)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
+        var data = new StudyData(result);
         var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown),
             new(ArmKind.Ratio, 100) }
             .Where(a => data.Clusters.Any(c => data.Has(a, Stop.EarlyStop, c))).ToList();
@@ -86,7 +89,7 @@ public static class KnowledgeFigures
             Id = "loss-by-category",
             Title = "What is lost of what was known, by what was trained on",
             Note = $"{result.Source} Runs that fit less than 99% of their set are left out. 95% intervals over "
-                + $"{(data.SeveralBases ? "seeds" : "questions, one run a bar")}.",
+                + $"{(data.SeveralBases ? "seeds" : data.IsLab ? "draws, or over questions of one run" : "questions or draws, the wider")}.",
             X = new("trained on", Categories: [.. arms.Select(a => a.Kind == ArmKind.Ratio ? "D_Unknown" : a.ToString())]),
             Y = new("points lost from EARLY_STOP to CONVERGENCE"),
             Series = [Loss(Category.HighlyKnown, 0), Loss(Category.MaybeKnown, 2)],

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Slick.Analysis;
 using Slick.Experiments;
+using Slick.Paper;
 using Slick.Storage;
 
 namespace Slick.Figures;
@@ -9,58 +10,40 @@ namespace Slick.Figures;
 /// <summary>A claim as a row of a table: what is published beside the README.</summary>
 public sealed record ClaimRow
 {
-    /// <summary>The claim's number, 1 to 6 (<see cref="Analysis.Claims"/>).</summary>
-    public required int Number { get; init; }
+    /// <summary>The claim's number (<see cref="RegisteredClaims"/>): 1 to 8, with a letter for a second form.</summary>
+    public required string Number { get; init; }
     /// <summary>What is claimed.</summary>
     public required string Claim { get; init; }
     /// <summary>The paper's numbers and where they stand.</summary>
     public required string Paper { get; init; }
     /// <summary>This study's numbers with their intervals.</summary>
     public required string Here { get; init; }
-    /// <summary>p-value with Holm's correction over all claims.</summary>
+    /// <summary>p-value with Holm's correction over the claims that were tested, the paper's and ours apart.</summary>
     public required double HolmP { get; init; }
-    /// <summary>holds, contradicted or undecided.</summary>
+    /// <summary>holds, contradicted, undecided or not tested.</summary>
     public required string Verdict { get; init; }
+    /// <summary>Why it does not hold; empty where it does.</summary>
+    public required string Reason { get; init; }
 }
 
-/// <summary>A base model's label of a fact: what is published behind the tables of labels.</summary>
-public sealed record PublishedLabel
-{
-    /// <summary>Seed of world and base model.</summary>
-    public required int BaseSeed { get; init; }
-    /// <summary>The fact's id in its world.</summary>
-    public required int FactId { get; init; }
-    /// <summary>The relation's id.</summary>
-    public required string Relation { get; init; }
-    /// <summary>The part of the dataset that the fact belongs to.</summary>
-    public required Facts.Split Split { get; init; }
-    /// <summary>P_Correct(T=0).</summary>
-    public required double GreedyCorrect { get; init; }
-    /// <summary>P_Correct(T&gt;0).</summary>
-    public required double SampledCorrect { get; init; }
-    /// <summary>The category that follows from both.</summary>
-    public required Knowledge.Category Category { get; init; }
-    /// <summary>Times that one pass of pre-training states the gold answer.</summary>
-    public required int GoldExposures { get; init; }
-    /// <summary>Times that one pass of pre-training states the rival.</summary>
-    public required int RivalExposures { get; init; }
-}
-
-/// <summary>The report of a study: claims, Figures 1, 3a, 3b, 4, 6 and Tables 1, 2, 3 on one page that needs no network.</summary>
+/// <summary>The report of a study: claims, Figures 1, 3, 4, 6, 7 and Tables 1 to 5 on one page that needs no network.</summary>
 public static class StudyReport
 {
     /// <summary>The page.</summary>
+    /// <param name="result">The study.</param>
+    /// <param name="seed">Seed of the first base model.</param>
     public static string Html(StudyResult result, int seed)
     {
         static string Text(string text) => WebUtility.HtmlEncode(text);
         var options = string.Concat(NamedOptions.Values(result.Options)
             .Select(v => $"<tr><td>{Text(v.Name)}</td><td>{Text(v.Value)}</td></tr>"));
+        var model = result.IsLab ? "A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK"
+            : "The questions that a language model was asked were sorted by SliCK";
         return ReportPage.Html("What does fine-tuning on new knowledge do?",
-            $"<p>A small language model was pre-trained on a world of facts of our own, its facts were sorted by SliCK into HighlyKnown, "
-                + $"MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and more Unknown facts, after "
-                + $"Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed "
-                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p>"
-                + $"{string.Concat(result.Failures.Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>"))}",
+            $"<p>{model} into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and "
+                + $"more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed "
+                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p><p>{Text(Stops)}</p>"
+                + string.Concat(LeftOut(result).Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>")),
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
@@ -69,41 +52,82 @@ public static class StudyReport
             ]);
     }
 
+    private const string Stops = "EARLY_STOP is the first epoch, from 1, with the best dev accuracy; FIT the first with at least 99% of the "
+        + "set fitted; CONVERGENCE the last epoch, of runs that fit at least 99% of their set by then.";
+
+    // Runs that diverged, and sets that no fact belongs to.
+    private static IEnumerable<string> LeftOut(StudyResult result) => result.Failures.Concat(new StudyData(result).Lacking
+        .Select(l => FormattableString.Invariant($"{l.Arm}, base seed {l.BaseSeed}: {l.Reason}.")));
+
     /// <summary>
-    /// Figures 1, 3a, 3b, 4 and 6; without 1 and 6 where every run of D with 50% Unknown diverged, none where every run of D did.
+    /// Figures 1, 3a, 3b, 4, 6, 7a and 7b; without 1 and 6 where every run of D with 50% Unknown diverged, without 7 where no question
+    /// out of distribution was asked, none where every run of D diverged.
     /// </summary>
+    /// <param name="result">The study.</param>
     public static IReadOnlyList<Figure> PaperFigures(StudyResult result)
     {
-        if (!result.Epochs.Any(r => r.Kind == ArmKind.Ratio)) return [];
-        IReadOnlyList<Figure> ratios = [UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result)];
-        return result.Epochs.Any(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50)
-            ? [TrainingDynamics.Figure1(result), .. ratios, TrainingDynamics.Figure6(result)] : ratios;
+        var data = new StudyData(result);
+        if (data.Arms.All(a => a.Kind != ArmKind.Ratio)) return [];
+        var half = data.Of(new(ArmKind.Ratio, 50)).Count > 0;
+        return
+        [
+            .. half ? [TrainingDynamics.Figure1(result)] : (Figure[])[],
+            UnknownRatio.Figure3a(result), UnknownRatio.Figure3b(result), UnknownRatio.Figure4(result),
+            .. half ? [TrainingDynamics.Figure6(result)] : (Figure[])[],
+            .. data.Runs.Any(r => r.Right(0, QuestionSet.Ood).Of > 0)
+                ? [UnknownRatio.Figure7a(result), UnknownRatio.Figure7b(result)] : (Figure[])[],
+        ];
     }
 
-    /// <summary>Tables 1, 2 and 3, harm by exposure and fitness.</summary>
+    /// <summary>Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness.</summary>
+    /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
-        [PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.HarmByExposure(result),
-            PaperTables.FitnessTable(result)];
+    [
+        PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
+        PaperTables.Table5(result), PaperTables.Baselines(result),
+        .. result.IsLab ? [PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)] : (TableView[])[],
+    ];
 
-    /// <summary>The claims as rows.</summary>
+    /// <summary>The claims as rows, the paper's first.</summary>
+    /// <param name="result">The study.</param>
     public static IReadOnlyList<ClaimRow> ClaimRows(StudyResult result) =>
-    [.. Claims.Evaluate(result.Epochs, result.Answers).Select(c => new ClaimRow
+    [.. Claims.Evaluate(result).OrderBy(c => c.Claim.Registered.IsOurs).Select(c => new ClaimRow
     {
-        Number = c.Claim.Number,
-        Claim = c.Claim.Sentence,
-        Paper = $"{c.Claim.Paper} ({c.Claim.Source})",
+        Number = c.Claim.Registered.Number,
+        Claim = c.Claim.Registered.Sentence,
+        Paper = c.Claim.Registered.IsOurs ? c.Claim.Registered.Source : $"{c.Claim.Registered.Paper} ({c.Claim.Registered.Source})",
         Here = c.Numbers,
         HolmP = c.HolmP,
         Verdict = PaperTables.Word(c.Verdict),
+        Reason = c.Reason,
     })];
 
     internal static IReadOnlyList<string> ClaimColumns { get; } = ["", "claim", "paper", "here", "p (Holm)", "verdict"];
 
     internal static IReadOnlyList<string> Cells(ClaimRow c) =>
-        [c.Number.ToString(CultureInfo.InvariantCulture), c.Claim, c.Paper, c.Here, c.HolmP < 0.001 ? "< 0.001"
-            : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), c.Verdict];
+        [c.Number, c.Claim, c.Paper, c.Here, c.Verdict == "not tested" ? "-" : c.HolmP < 0.001 ? "< 0.001"
+            : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), Answer(c)];
+
+    /// <summary>A claim's verdict and, where it does not hold, why.</summary>
+    /// <param name="claim">The claim.</param>
+    public static string Answer(ClaimRow claim) => claim.Reason.Length > 0 ? $"{claim.Verdict}: {claim.Reason}" : claim.Verdict;
+
+    /// <summary>The sets of runs that did not converge, each with how many of its runs.</summary>
+    /// <param name="result">The study.</param>
+    public static string NotConverged(StudyResult result) => Curves.NotConverged(new StudyData(result));
+
+    /// <summary>What "[?, ?]" among the claims' numbers means; empty where there is none.</summary>
+    /// <param name="claims">The claims shown.</param>
+    public static string Legend(IReadOnlyList<ClaimRow> claims)
+    {
+        var none = claims.Any(c => c.Here.Contains("? [?, ?]", StringComparison.Ordinal));
+        var one = claims.Any(c => c.Here.Replace("? [?, ?]", "", StringComparison.Ordinal).Contains("[?, ?]", StringComparison.Ordinal));
+        return (one ? " A number with [?, ?]: one run, which does not tell how much runs differ." : "")
+            + (none ? " ? [?, ?]: no run of those that the number needs." : "");
+    }
 
     /// <summary>The README's table of claims.</summary>
+    /// <param name="claims">The claims.</param>
     public static string Markdown(IReadOnlyList<ClaimRow> claims) => new TableView
     {
         Id = "claims",
@@ -114,27 +138,15 @@ public static class StudyReport
 
     /// <summary>Writes what is published of a study: small tables and pictures.</summary>
     /// <param name="result">The study.</param>
-    /// <param name="folder">Where to: claims, epochs, answers and labels as Parquet, claims and tables as Markdown, figures as SVG.</param>
+    /// <param name="folder">Where to: claims and the tables of <see cref="PublishedStudy"/> as Parquet, claims and tables as Markdown,
+    /// figures as SVG.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public static void Publish(StudyResult result, string folder)
     {
         var claims = ClaimRows(result);
         Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
-        Tables.Write(Path.Combine(folder, "epochs.parquet"), result.Epochs);
-        Tables.Write(Path.Combine(folder, "answers.parquet"), result.Answers);
-        Tables.Write(Path.Combine(folder, "labels.parquet"), [.. result.Bases.SelectMany(b => b.Labels.Select(l => new PublishedLabel
-        {
-            BaseSeed = b.Seed,
-            FactId = l.FactId,
-            Relation = l.Relation,
-            Split = l.Split,
-            GreedyCorrect = l.GreedyCorrect,
-            SampledCorrect = l.SampledCorrect,
-            Category = l.Category,
-            GoldExposures = l.GoldExposures,
-            RivalExposures = l.RivalExposures,
-        }))]);
         AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
+        PublishedStudy.Write(result, folder);
         foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
         foreach (var table in PublishedTables(result))
             AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());

@@ -1,46 +1,55 @@
 using Slick.Analysis;
 using Slick.Experiments;
+using Slick.Knowledge;
 
 namespace Slick.Figures;
 
 /// <summary>Figures 1 and 6: what of D is fitted, and what dev questions are answered, epoch by epoch.</summary>
 public static class TrainingDynamics
 {
-    /// <summary>Figure 1: D with 50% Unknown (or another share): Known and Unknown examples fitted, dev accuracy, EARLY_STOP.</summary>
+    /// <summary>Figure 1: D with 50% Unknown (or another share): Known and Unknown examples fitted, dev accuracy, EARLY_STOP, FIT.</summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
+    /// <exception cref="SlickException">The study has no such D.</exception>
     public static Figure Figure1(StudyResult result, int unknownPercent = 50) => Make(result, unknownPercent, "figure-1",
         $"Figure 1. What is fitted when: D with {unknownPercent}% Unknown",
-        ("train, Known", r => r.FittedKnown, 0), ("train, Unknown", r => r.FittedUnknown, 1));
+        ("train, Known", c => c != Category.Unknown, 0), ("train, Unknown", c => c == Category.Unknown, 1));
 
     /// <summary>Figure 6: Figure 1 with the Known categories apart.</summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
+    /// <exception cref="SlickException">The study has no such D.</exception>
     public static Figure Figure6(StudyResult result, int unknownPercent = 50) => Make(result, unknownPercent, "figure-6",
         $"Figure 6. What is fitted when, by category: D with {unknownPercent}% Unknown",
-        ("train, HighlyKnown", r => r.FittedHighlyKnown, 0), ("train, MaybeKnown", r => r.FittedMaybeKnown, 2),
-            ("train, WeaklyKnown", r => r.FittedWeaklyKnown, 4), ("train, Unknown", r => r.FittedUnknown, 1));
+        ("train, HighlyKnown", c => c == Category.HighlyKnown, 0), ("train, MaybeKnown", c => c == Category.MaybeKnown, 2),
+            ("train, WeaklyKnown", c => c == Category.WeaklyKnown, 4), ("train, Unknown", c => c == Category.Unknown, 1));
 
     private static Figure Make(StudyResult result, int unknownPercent, string id, string title,
-        params (string Name, Func<EpochRow, double> Value, int Color)[] fitted)
+        params (string Name, Func<Category, bool> Category, int Color)[] fitted)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
-        var rows = result.Epochs.Where(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == unknownPercent).ToList();
-        if (rows.Count == 0) throw new SlickException(
+        var data = new StudyData(result);
+        var runs = data.Of(new(ArmKind.Ratio, unknownPercent));
+        if (runs.Count == 0) throw new SlickException(
             $"The study has no D with {unknownPercent}% Unknown; it has "
-            + $"{string.Join(", ", result.Epochs.Where(r => r.Kind == ArmKind.Ratio).Select(r => r.UnknownPercent).Distinct().Order())}%.");
-        var stop = rows.Where(r => r.EarlyStop).Select(r => r.Epoch).Order().ToList();
+            + $"{string.Join(", ", data.Arms.Where(a => a.Kind == ArmKind.Ratio).Select(a => a.UnknownPercent).Order())}%.");
+        IEnumerable<RunPoint> Points(Func<StudyRun, int, Share> share) =>
+            runs.SelectMany(r => r.Epochs.Select(e => new RunPoint(r, e.Epoch, share(r, e.Epoch))));
+        IEnumerable<Marker> Stops(string name, Func<StudyRun, int?> epoch)
+        {
+            var at = runs.Select(epoch).OfType<int>().Order().ToList();
+            if (at.Count > 0) yield return new(at[at.Count / 2], at[0] == at[^1] ? name
+                : FormattableString.Invariant($"{name} (median of {at[0]} to {at[^1]})"));
+        }
         return new Figure
         {
             Id = id,
             Title = title,
-            Note = Curves.Note(result, data, "Epoch 0 is the base model."),
+            Note = Curves.Note(result, data, "Epoch 0 is the base model. FIT: the first epoch with at least 99% of D fitted."),
             X = new("epoch"),
             Y = new("exact match (%)", 0, 100),
-            Series = [.. fitted.Select(f => Curves.Line(data, f.Name, rows, r => r.Epoch, f.Value, f.Color)).Where(s => s.X.Count > 0),
-                Curves.Line(data, "dev", rows, r => r.Epoch, r => r.DevAccuracy, 3, LineStyle.Dashed)],
-            Markers = [new(stop[stop.Count / 2], stop[0] == stop[^1] ? "EARLY_STOP"
-                : FormattableString.Invariant($"EARLY_STOP (median of {stop[0]} to {stop[^1]})"))],
+            Series = [.. fitted.Select(f => Curves.Line(data, f.Name, Points((r, e) => r.Fitted(e, f.Category)), f.Color))
+                .Where(s => s.X.Count > 0), Curves.Line(data, "dev", Points((r, e) => r.Right(e, QuestionSet.Dev)), 3, LineStyle.Dashed)],
+            Markers = [.. Stops("EARLY_STOP", r => r.Stops!.EarlyStop), .. Stops("FIT", r => r.Stops!.Fit)],
         };
     }
 }

@@ -1,77 +1,116 @@
 using Slick.Analysis;
 using Slick.Experiments;
+using Slick.Knowledge;
 
 namespace Slick.Figures;
 
-/// <summary>Figures 3 and 4: what more and more Unknown examples do.</summary>
+/// <summary>Figures 3, 4 and 7: what more and more Unknown examples do.</summary>
 public static class UnknownRatio
 {
     private static string Paired(StudyData data) => data.SeveralBases
         ? "Differences between lines are surer than their bands look: the claims take them within each seed." : "";
 
-    // What fine-tuning starts from, beside what it leaves.
-    private static Series Base(StudyData data, IEnumerable<EpochRow> rows) =>
-        Curves.Line(data, "base model", rows.Where(r => r.Epoch == 0), r => r.UnknownPercent, r => r.TestAccuracy, 7, LineStyle.Dotted);
+    private static List<StudyRun> Ratio(StudyData data)
+    {
+        var runs = data.Runs.Where(r => r.Row.Kind == ArmKind.Ratio).ToList();
+        return runs.Count > 0 ? runs
+            : throw new SlickException("Every run of D diverged, and there is nothing to show; lower fineTuning.learningRate.");
+    }
+
+    private static string Asked(QuestionSet set) => set == QuestionSet.Ood
+        ? "exact match on the test questions out of distribution (%)" : "exact match on the test questions (%)";
 
     /// <summary>Figure 3a: test accuracy by % Unknown, a line for each duration of training.</summary>
-    public static Figure Figure3a(StudyResult result)
+    /// <param name="result">The study.</param>
+    /// <exception cref="SlickException">Every run of D diverged.</exception>
+    public static Figure Figure3a(StudyResult result) => Durations(result, QuestionSet.Test, "figure-3a",
+        "Figure 3a. Test accuracy by the share of Unknown and the duration of training");
+
+    /// <summary>Figure 3b: the same for D and for D without its Unknown examples, at EARLY_STOP, FIT and CONVERGENCE.</summary>
+    /// <param name="result">The study.</param>
+    /// <exception cref="SlickException">Every run of D diverged.</exception>
+    public static Figure Figure3b(StudyResult result) => KnownOnly(result, QuestionSet.Test, "figure-3b",
+        "Figure 3b. D with and without its Unknown examples");
+
+    /// <summary>Figure 7, left: Figure 3a on the test questions of the relations that are not trained on.</summary>
+    /// <param name="result">The study.</param>
+    /// <exception cref="SlickException">Every run of D diverged.</exception>
+    public static Figure Figure7a(StudyResult result) => Durations(result, QuestionSet.Ood, "figure-7a",
+        "Figure 7a. Relations that are not trained on: accuracy by the share of Unknown and the duration of training");
+
+    /// <summary>Figure 7, right: Figure 3b on the test questions of the relations that are not trained on.</summary>
+    /// <param name="result">The study.</param>
+    /// <exception cref="SlickException">Every run of D diverged.</exception>
+    public static Figure Figure7b(StudyResult result) => KnownOnly(result, QuestionSet.Ood, "figure-7b",
+        "Figure 7b. Relations that are not trained on: D with and without its Unknown examples");
+
+    private static Figure Durations(StudyResult result, QuestionSet set, string id, string title)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
-        var ratio = result.Epochs.Where(r => r.Kind == ArmKind.Ratio).ToList();
-        if (ratio.Count == 0) throw new SlickException(
-            "Every run of D diverged, and there is nothing to show; lower fineTuning.learningRate.");
-        var last = ratio.Max(r => r.Epoch);
+        var data = new StudyData(result);
+        var ratio = Ratio(data);
+        var last = ratio.Max(r => r.Stops!.Last);
         var epochs = new[] { 5, 10, 20, last }.Where(e => e <= last).Distinct().ToList();
         return new Figure
         {
-            Id = "figure-3a",
-            Title = "Figure 3a. Test accuracy by the share of Unknown and the duration of training",
-            Note = Curves.Note(result, data, Paired(data)),
+            Id = id,
+            Title = title,
+            Note = Curves.Note(result, data, "FIT: the first epoch with at least 99% of D fitted, of the runs that have one. " + Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
-            Y = new("exact match on the test questions (%)"),
-            Series = [Base(data, ratio), Curves.Line(data, "EARLY_STOP", ratio.Where(r => r.EarlyStop), r => r.UnknownPercent, r =>
-                r.TestAccuracy, 0),
+            Y = new(Asked(set)),
+            Series =
+            [
+                Curves.Line(data, "base model", Curves.AtStop(ratio, Stop.Base, set), 7, LineStyle.Dotted),
+                Curves.Line(data, "EARLY_STOP", Curves.AtStop(ratio, Stop.EarlyStop, set), 0),
+                .. new[] { Curves.Line(data, "FIT", Curves.AtStop(ratio, Stop.Fit, set), 5, LineStyle.Dashed) }.Where(s => s.X.Count > 0),
                 .. epochs.Select((e, i) => Curves.Line(data, e == last ? $"{e} epochs (CONVERGENCE)" : $"{e} epochs",
-                    ratio.Where(r => r.Epoch == e), r => r.UnknownPercent, r => r.TestAccuracy, i + 1))],
+                    Curves.AtEpoch(ratio, e, set), i + 1)).Where(s => s.X.Count > 0),
+            ],
         };
     }
 
-    /// <summary>Figure 3b: the same for D and for D without its Unknown examples, at EARLY_STOP and at CONVERGENCE.</summary>
-    public static Figure Figure3b(StudyResult result)
+    private static Figure KnownOnly(StudyResult result, QuestionSet set, string id, string title)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
-        var last = result.Epochs.Max(r => r.Epoch);
-        Series Line(string name, ArmKind kind, bool early, int color, LineStyle style) =>
-            Curves.Line(data, $"{name}, {(early ? "EARLY_STOP" : "CONVERGENCE")}",
-                // D_Known of D at 0% is D.
-                result.Epochs.Where(r => (r.Kind == kind || kind != ArmKind.Ratio && r.Kind == ArmKind.Ratio && r.UnknownPercent == 0)
-                    && (early ? r.EarlyStop : r.Epoch == last)),
-                r => r.UnknownPercent, r => r.TestAccuracy, color, style);
+        var data = new StudyData(result);
+        var ratio = Ratio(data);
+        Series Line(string name, string at, ArmKind kind, Func<StudyRun, int?> epoch, int color, LineStyle style) =>
+            // D_Known of D at 0% is D.
+            Curves.Line(data, $"{name}, {at}", from run in data.Runs
+                                               where run.Row.Kind == kind || kind != ArmKind.Ratio && run.Row.Kind == ArmKind.Ratio
+                                                   && run.Row.UnknownPercent == 0
+                                               let e = epoch(run)
+                                               where e is not null
+                                               select new RunPoint(run, run.Row.UnknownPercent, run.Right(e.Value, set)), color, style);
+        Series[] At(string at, Func<StudyRun, int?> epoch, int color) =>
+            [Line("D", at, ArmKind.Ratio, epoch, color, LineStyle.Solid), Line("D_Known", at, ArmKind.KnownOnly, epoch, color, LineStyle.Dotted)];
         return new Figure
         {
-            Id = "figure-3b",
-            Title = "Figure 3b. D with and without its Unknown examples",
+            Id = id,
+            Title = title,
             Note = Curves.Note(result, data,
-                "D_Known is D without its Unknown examples, for as many epochs or for as many updates. " + Paired(data)),
+                "D_Known is D without its Unknown examples, for as many epochs or for as many updates. FIT: the first epoch with at least "
+                + "99% of the set fitted, of the runs that have one. " + Paired(data)),
             X = new("Unknown examples in D (%)", -3, 103),
-            Y = new("exact match on the test questions (%)"),
+            Y = new(Asked(set)),
             Series =
             [
-                Base(data, result.Epochs.Where(r => r.Kind == ArmKind.Ratio)),
-                Line("D", ArmKind.Ratio, true, 0, LineStyle.Solid),
-                Line("D_Known", ArmKind.KnownOnly, true, 0, LineStyle.Dotted),
-                Line("D", ArmKind.Ratio, false, 1, LineStyle.Solid),
-                Line("D_Known", ArmKind.KnownOnly, false, 1, LineStyle.Dotted),
-                Line("D_Known with D's updates", ArmKind.KnownOnlySameUpdates, false, 2, LineStyle.Dashed),
+                Curves.Line(data, "base model", Curves.AtStop(ratio, Stop.Base, set), 7, LineStyle.Dotted),
+                .. At("EARLY_STOP", r => r.Stops!.EarlyStop, 0),
+                .. At("FIT", r => r.Stops!.Fit, 5).Where(s => s.X.Count > 0),
+                .. At("CONVERGENCE", r => r.Stops!.Last, 1),
+                Line("D_Known with D's updates", "CONVERGENCE", ArmKind.KnownOnlySameUpdates, r => r.Stops!.Last, 2, LineStyle.Dashed),
             ],
         };
     }
 
     /// <summary>Figure 4: the share of Known and of Unknown examples that is fitted at EARLY_STOP.</summary>
+    /// <param name="result">The study.</param>
+    /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure4(StudyResult result)
     {
-        var data = new StudyData(result.Epochs, result.Answers);
-        var stop = result.Epochs.Where(r => r.Kind == ArmKind.Ratio && r.EarlyStop).ToList();
+        var data = new StudyData(result);
+        var ratio = Ratio(data);
+        IEnumerable<RunPoint> Fitted(Func<Category, bool> category) =>
+            ratio.Select(r => new RunPoint(r, r.Row.UnknownPercent, r.Fitted(r.Stops!.EarlyStop, category)));
         return new Figure
         {
             Id = "figure-4",
@@ -79,8 +118,8 @@ public static class UnknownRatio
             Note = Curves.Note(result, data),
             X = new("Unknown examples in D (%)", -3, 103),
             Y = new("fitted at EARLY_STOP (%)", 0, 100),
-            Series = [Curves.Line(data, "Known", stop, r => r.UnknownPercent, r => r.FittedKnown, 0),
-                Curves.Line(data, "Unknown", stop, r => r.UnknownPercent, r => r.FittedUnknown, 1)],
+            Series = [Curves.Line(data, "Known", Fitted(c => c != Category.Unknown), 0),
+                Curves.Line(data, "Unknown", Fitted(c => c == Category.Unknown), 1)],
         };
     }
 }

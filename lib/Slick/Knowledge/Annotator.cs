@@ -91,8 +91,6 @@ public static class Annotator
             CategoryProbability = category is Category.HighlyKnown or Category.MaybeKnown ? 1 : !exact ? double.NaN
                 : category == Category.WeaklyKnown ? 1 - none : none,
             GreedyAnswers = string.Join(" | ", prompts.Select(p => p.GreedyAnswer).Where(a => a.Length > 0).Distinct()),
-            GoldExposures = fact.GoldExposures,
-            RivalExposures = fact.RivalExposures,
         };
     }
 }

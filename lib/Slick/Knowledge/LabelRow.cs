@@ -26,29 +26,4 @@ public sealed record LabelRow
     public required double CategoryProbability { get; init; }
     /// <summary>The different greedy answers, joined by " | "; empty where none was drawn (Exact).</summary>
     public string GreedyAnswers { get; init; } = "";
-    /// <summary>Lab only: times that one pass of pre-training states the gold answer; -1 where unknown.</summary>
-    public int GoldExposures { get; init; } = -1;
-    /// <summary>Lab only: times that one pass of pre-training states the rival; -1 where unknown.</summary>
-    public int RivalExposures { get; init; } = -1;
-    /// <summary>Lab only: what pre-training said of the fact.</summary>
-    public Told Told => ToldBy(GoldExposures, RivalExposures);
-
-    /// <summary>What exposures amount to.</summary>
-    /// <param name="gold">Times that the gold answer is stated; -1 where unknown.</param>
-    /// <param name="rival">Times that the rival is stated.</param>
-    public static Told ToldBy(int gold, int rival) => gold < 0 ? Told.NotKnown : gold + rival == 0 ? Told.NeverSeen : rival > gold
-        ? Told.RivalMajority : Told.GoldMajority;
-}
-
-/// <summary>What pre-training said of a fact.</summary>
-public enum Told
-{
-    /// <summary>Nobody knows: a model that we did not make.</summary>
-    NotKnown,
-    /// <summary>Nothing.</summary>
-    NeverSeen,
-    /// <summary>The gold answer at least as often as the rival.</summary>
-    GoldMajority,
-    /// <summary>The rival more often: the fact is wrongly known.</summary>
-    RivalMajority,
 }

@@ -92,11 +92,14 @@ public sealed class Decoder : IDisposable
 
     private Architecture Family => Config.Architecture;
     private readonly bool reduced; // a number format with fewer digits than fp32
+    private readonly LoraAdapter? adapter;
 
     /// <summary>A decoder over these weights, which it does not own. Not for use by two threads at once.</summary>
-    public Decoder(DecoderWeights weights)
+    /// <param name="weights">The parameters.</param>
+    /// <param name="adapter">A LoRA adapter of theirs, which the decoder does not own either; null for none.</param>
+    public Decoder(DecoderWeights weights, LoraAdapter? adapter = null)
     {
-        Weights = weights;
+        (Weights, this.adapter) = (weights, adapter);
         layers = Config.LayerAttentions;
         reduced = weights.Flat.dtype != ScalarType.Float32;
         // transformers rounds the factor to the weights' format.
@@ -116,12 +119,89 @@ public sealed class Decoder : IDisposable
     /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are
     /// padding; positions count real tokens.</param>
     /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are
-    /// padded on the left. Not with past or dropout.</param>
+    /// padded on the left. Not with past.</param>
     /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
-    /// <exception cref="ArgumentException">Ragged rows with a past or with dropout.</exception>
+    /// <exception cref="ArgumentException">Ragged rows with a past.</exception>
     public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false,
         Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
+    {
+        using var scope = NewDisposeScope();
+        var pass = Begin(ids, prefix, past, dropout, padding, ragged);
+        var keys = keep ? new Tensor[Config.Layers] : null;
+        var values = keep ? new Tensor[Config.Layers] : null;
+        var x = Embedded(pass, ids);
+        for (var layer = 0; layer < Config.Layers; layer++)
+        {
+            // One layer's intermediates at a time; what training needs of them is held by autograd.
+            using var within = NewDisposeScope();
+            var before = x;
+            x = Block(pass, layer, x, out var key, out var value).MoveToOuterDisposeScope();
+            if (keep) (keys![layer], values![layer]) =
+                (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
+            before.Dispose();
+        }
+        var hidden = Normed(x, Weights.FinalNorm);
+        var present = keep ? new KeyValues(keys!, values!) : null;
+        return (hidden.MoveToOuterDisposeScope(), present);
+    }
+
+    /// <summary>
+    /// A pass forward and back: the gradient of a loss is added to that of the parameters that are trained.
+    /// </summary>
+    /// <param name="ids">As of <see cref="Forward"/>.</param>
+    /// <param name="dropout">As of <see cref="Forward"/>.</param>
+    /// <param name="ragged">As of <see cref="Forward"/>.</param>
+    /// <param name="recompute">True to keep of each block its input alone, [B, T, D], and to compute the rest again on the way back (Chen
+    /// et al. 2016, arXiv 1604.06174): a third more work, and the activations of one block instead of all.</param>
+    /// <param name="loss">The loss [] of the hidden states that <see cref="Forward"/> gives.</param>
+    internal void Backward(Tensor ids, Dropout? dropout, RaggedRows? ragged, bool recompute, Func<Tensor, Tensor> loss)
+    {
+        using var scope = NewDisposeScope();
+        if (!recompute)
+        {
+            loss(Forward(ids, dropout: dropout, ragged: ragged).Hidden).backward();
+            return;
+        }
+        var pass = Begin(ids, null, null, dropout, null, ragged);
+        var inputs = new Tensor[Config.Layers + 1]; // of each block, and of the last norm
+        using (no_grad())
+        {
+            inputs[0] = Embedded(pass, ids);
+            for (var layer = 0; layer < Config.Layers; layer++)
+            {
+                using var within = NewDisposeScope();
+                inputs[layer + 1] = Block(pass, layer, inputs[layer], out _, out _).MoveToOuterDisposeScope();
+            }
+        }
+        // Below the lowest trained parameter no gradient is asked for.
+        var embeds = Weights.Embedding.requires_grad || Weights.Positions is { requires_grad: true };
+        Tensor? slope; // of the loss in the block's output
+        using (var within = NewDisposeScope())
+        {
+            using var top = inputs[^1].detach().requires_grad_(true);
+            loss(Normed(top, Weights.FinalNorm)).backward();
+            slope = top.grad?.MoveToOuterDisposeScope();
+        }
+        for (var layer = Config.Layers - 1; layer >= 0 && slope is not null; layer--)
+        {
+            using var within = NewDisposeScope();
+            using var after = slope;
+            inputs[layer + 1].Dispose();
+            using var input = inputs[layer].detach().requires_grad_(layer > 0 || embeds);
+            var output = Block(pass, layer, input, out _, out _);
+            if (output.requires_grad) output.backward([after]);
+            slope = input.grad?.MoveToOuterDisposeScope();
+        }
+        if (!embeds || slope is null) return;
+        Embedded(pass, ids).backward([slope]);
+    }
+
+    // What a pass is given, beside what goes from block to block.
+    private sealed record Pass(long Rows, long Tokens, int First, long Outer, long Inner, Dictionary<Rope, (Tensor Cos, Tensor Sin)> Turns,
+        Tensor? Positions, Padded? Padded, RaggedRows? Ragged, KeyValues? Prefix, KeyValues? Past, Tensor[]? Kept, Scalar? Scale);
+
+    private Pass Begin(Tensor ids, KeyValues? prefix, KeyValues? past, Dropout? dropout, Tensor? padding, RaggedRows? ragged)
     {
         long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
@@ -129,9 +209,7 @@ public sealed class Decoder : IDisposable
             throw new ArgumentOutOfRangeException(nameof(ids),
                 $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
         if (ragged is not null && past is not null) throw new ArgumentException("Ragged rows have no past.", nameof(past));
-        if (ragged is not null && dropout is not null) throw new ArgumentException("Ragged rows have no dropout.", nameof(dropout));
         EnsureRotations(first + (int)tokens);
-        using var scope = NewDisposeScope();
         var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
         var positions = padded?.Positions; // [B T]
         if (ragged is not null)
@@ -142,42 +220,48 @@ public sealed class Decoder : IDisposable
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
             ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
             : (r.Value.Cos.Take(0, positions).view(outer, inner, 1, -1), r.Value.Sin.Take(0, positions).view(outer, inner, 1, -1)));
-        var keys = keep ? new Tensor[Config.Layers] : null;
-        var values = keep ? new Tensor[Config.Layers] : null;
-        var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(outer, inner, Config.HiddenSize);
-        if (Config.PadId is { } pad && x.requires_grad) x = where(ids.eq(Scalars.Of((long)pad)).view(outer, inner, 1), x.detach(), x);
-        if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
-        if (Weights.Positions is { } table)
-            x = x.add(positions is null ? table.narrow(0, first, tokens) : table.Take(0, positions).view_as(x), Scalars.One);
         // Of each layer's attention and MLP.
         var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device);
-        Tensor Added(Tensor to, Tensor output, int site) =>
-            kept is null ? to.add(output, Scalars.One) : to.add(output * kept[site], dropout!.Scale);
-        for (var layer = 0; layer < Config.Layers; layer++)
+        return new(rows, tokens, first, outer, inner, turns, positions, padded, ragged, prefix, past, kept, dropout?.Scale);
+    }
+
+    private Tensor Embedded(Pass pass, Tensor ids)
+    {
+        var x = Weights.Embedding.Take(0, ids.reshape(-1)).view(pass.Outer, pass.Inner, Config.HiddenSize);
+        if (Config.PadId is { } pad && x.requires_grad)
+            x = where(ids.eq(Scalars.Of((long)pad)).view(pass.Outer, pass.Inner, 1), x.detach(), x);
+        if (Family.ScaledEmbedding) x = x * Scalars.Of(embeddingScale);
+        if (Weights.Positions is { } table)
+            x = x.add(pass.Positions is null ? table.narrow(0, pass.First, pass.Tokens) : table.Take(0, pass.Positions).view_as(x),
+                Scalars.One);
+        return x;
+    }
+
+    // Of ragged rows the last block's output has the wanted tokens alone: [W, D].
+    private Tensor Block(Pass pass, int layer, Tensor x, out Tensor key, out Tensor value)
+    {
+        var block = Weights.Blocks[layer];
+        var last = layer == Config.Layers - 1 ? pass.Ragged?.Wanted : null;
+        Tensor Added(Tensor to, Tensor output, int site)
         {
-            // One layer's intermediates at a time; what training needs of them is held by autograd.
-            using var within = NewDisposeScope();
-            var before = x;
-            var block = Weights.Blocks[layer];
-            var last = layer == Config.Layers - 1 ? ragged?.Wanted : null;
-            var attended = Attention(block, layers[layer], Normed(x, block.InputNorm), rows, tokens, turns, padded, ragged, last,
-                prefix?.Keys[layer], prefix?.Values[layer], past?.Keys[layer], past?.Values[layer], out var key, out var value);
-            if (keep) (keys![layer], values![layer]) =
-                (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
-            if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
-            attended = Normed(attended, block.AttentionOutNorm);
-            var joined = Added(x, attended, 2 * layer);
-            var down = Normed(Mlp(block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
-            x = Added(joined, down, 2 * layer + 1).MoveToOuterDisposeScope();
-            before.Dispose();
+            if (pass.Kept is not { } kept) return to.add(output, Scalars.One);
+            var mask = last is null ? kept[site] : kept[site].view(-1, Config.HiddenSize).Take(0, last);
+            return to.add(output * mask, pass.Scale!);
         }
-        var hidden = Normed(x, Weights.FinalNorm);
-        var present = keep ? new KeyValues(keys!, values!) : null;
-        return (hidden.MoveToOuterDisposeScope(), present);
+        var attended = Attention(layer, block, layers[layer], Normed(x, block.InputNorm), pass, last, out key, out value);
+        if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
+        attended = Normed(attended, block.AttentionOutNorm);
+        var joined = Added(x, attended, 2 * layer);
+        var down = Normed(Mlp(layer, block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
+        return Added(joined, down, 2 * layer + 1);
     }
 
     /// <summary>Scores of the next token: [..., D] to [..., V].</summary>
-    public Tensor Logits(Tensor hidden) => Capped(nn.functional.linear(hidden, Weights.Head), Config.FinalSoftCap);
+    public Tensor Logits(Tensor hidden)
+    {
+        var logits = nn.functional.linear(hidden, Weights.Head);
+        return Capped(adapter?.OfHead is { } site ? adapter.Add(site, hidden, logits) : logits, Config.FinalSoftCap);
+    }
 
     /// <summary>
     /// The greedy tokens: of the largest logits the one with the lowest id, as torch documents of argmax. The order in which
@@ -190,15 +274,19 @@ public sealed class Decoder : IDisposable
     private static Tensor Capped(Tensor scores, double? cap) =>
         cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul(Scalars.Of(c)) : scores;
 
-    private Tensor Linear(Tensor x, DecoderWeights.Linear map) =>
-        nn.functional.linear(x, Family.InputsFirst ? map.Weight.t() : map.Weight, map.Bias);
-
-    private Tensor Mlp(DecoderWeights.Block block, Tensor x)
+    // Name: that of the matrix's first map, by which a LoRA adapter finds its own.
+    private Tensor Linear(Tensor x, DecoderWeights.Linear map, int layer, string name)
     {
-        var inner = Linear(x, block.Inner); // [B, T, 2 I] where gated, else [B, T, I]
-        if (!Family.Gated) return Linear(Activated(inner), block.Down);
+        var output = nn.functional.linear(x, Family.InputsFirst ? map.Weight.t() : map.Weight, map.Bias);
+        return adapter?.Of(layer, name) is { } site ? adapter.Add(site, x, output) : output;
+    }
+
+    private Tensor Mlp(int layer, DecoderWeights.Block block, Tensor x)
+    {
+        var inner = Linear(x, block.Inner, layer, Family.Inner[0]); // [B, T, 2 I] where gated, else [B, T, I]
+        if (!Family.Gated) return Linear(Activated(inner), block.Down, layer, Family.Down);
         var parts = inner.chunk(2, -1);
-        return Linear(Times(Activated(parts[0]), parts[1]), block.Down);
+        return Linear(Times(Activated(parts[0]), parts[1]), block.Down, layer, Family.Down);
     }
 
     private Tensor Activated(Tensor x) => Config.Activation switch
@@ -234,12 +322,14 @@ public sealed class Decoder : IDisposable
     private static Tensor Plus(Tensor own, Tensor other, Scalar? times = null) => is_grad_enabled() ? own.add(other, times ?? Scalars.One)
         : own.add_(other, times ?? Scalars.One);
 
-    private Tensor Attention(DecoderWeights.Block block, LayerAttention layer, Tensor x, long rows, long tokens,
-        Dictionary<Rope, (Tensor Cos, Tensor Sin)> turns, Padded? padded, RaggedRows? ragged, Tensor? wanted,
-        Tensor? prefixKey, Tensor? prefixValue, Tensor? pastKey, Tensor? pastValue, out Tensor key, out Tensor value)
+    private Tensor Attention(int number, DecoderWeights.Block block, LayerAttention layer, Tensor x, Pass pass, Tensor? wanted,
+        out Tensor key, out Tensor value)
     {
+        var (rows, tokens, turns, padded, ragged) = (pass.Rows, pass.Tokens, pass.Turns, pass.Padded, pass.Ragged);
+        var (prefixKey, prefixValue) = (pass.Prefix?.Keys[number], pass.Prefix?.Values[number]);
+        var (pastKey, pastValue) = (pass.Past?.Keys[number], pass.Past?.Values[number]);
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
-        var qkv = Linear(x, block.Qkv);
+        var qkv = Linear(x, block.Qkv, number, Family.Qkv[0]);
         var (outer, inner) = (qkv.size(0), qkv.size(1));
         qkv = Family.QkvByHead
             ? qkv.view(outer, inner, heads, 3, width).transpose(2, 3).reshape(outer, inner, 3 * heads, width)
@@ -287,7 +377,7 @@ public sealed class Decoder : IDisposable
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
         if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
         if (ragged is not null && wanted is null) joined = joined.unsqueeze(0);
-        return Linear(joined, block.Output);
+        return Linear(joined, block.Output, number, Family.Output);
     }
 
     private Tensor Scores(Tensor products) => Capped(reduced ? products.to(ScalarType.Float32) : products, Config.AttentionSoftCap);

@@ -29,11 +29,16 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>Every parameter, one after the other: [parameters].</summary>
     public Tensor Flat { get; }
     /// <summary>
-    /// The gradient of <see cref="Flat"/>, filled by a backward pass: [parameters]; null where only inference is asked for.
+    /// The gradient of <see cref="Flat"/>, filled by a backward pass: [parameters], or, where a part of the parameters is trained, of the
+    /// matrices that belong to the part; null where only inference is asked for.
     /// </summary>
     public Tensor? FlatGradient { get; }
     /// <summary>Hugging Face's names and shapes, in the order of <see cref="Flat"/>.</summary>
     public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
+    /// <summary>The parameters that are trained; null where only inference is asked for.</summary>
+    public ParameterSet? Parameters { get; }
+
+    private readonly Dictionary<string, long> gradients = new(StringComparer.Ordinal); // places in FlatGradient, by name
 
     internal Tensor Embedding { get; }
     internal Tensor? Positions { get; }
@@ -47,9 +52,9 @@ public sealed class DecoderWeights : IDisposable
     /// <param name="trainable">True for a gradient beside them.</param>
     /// <param name="dtype">Number format of parameters and gradient.</param>
     public DecoderWeights(DecoderConfig config, Device device, bool trainable, ScalarType dtype = ScalarType.Float32)
-        : this(config, null, device, trainable, dtype) { }
+        : this(config, null, device, trainable ? ParameterPart.All : null, dtype) { }
 
-    private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, bool trainable, ScalarType dtype)
+    private DecoderWeights(DecoderConfig config, Tensor? shared, Device device, ParameterPart? part, ScalarType dtype)
     {
         Slick.Runtime.NativeLibraries.Load();
         Config = Slick.Runtime.OptionRanges.Check(config, "config");
@@ -60,17 +65,21 @@ public sealed class DecoderWeights : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope(); // frees what was made where memory does not suffice for the rest
         Flat = shared ?? zeros(size, dtype, device);
-        if (trainable) FlatGradient = zeros(size, dtype, device);
+        var trained = part is null || part.IsAll ? null : part.Of(config);
+        // Where the gradient of each leaf begins; of all leaves where all parameters are trained.
+        var slopes = part is null ? [] : PlanGradient(fused, trained);
+        if (part is not null) FlatGradient = zeros(slopes.Count == fused.Count ? size
+            : slopes.Sum(s => Product(fused[s.Key].Shape)), dtype, device);
         Tensor? LeafOrNull(string name)
         {
             if (!fused.TryGetValue(name, out var place)) return null;
             var (offset, shape) = place;
             using var view = Flat.narrow(0, offset, Product(shape)).view(shape);
             var leaf = view.detach();
-            if (FlatGradient is not null)
+            if (slopes.TryGetValue(name, out var first))
             {
                 leaf.requires_grad_(true);
-                leaf.grad = FlatGradient.narrow(0, offset, Product(shape)).view(shape);
+                leaf.grad = FlatGradient!.narrow(0, first, Product(shape)).view(shape);
             }
             owned.Add(leaf);
             return leaf;
@@ -89,8 +98,49 @@ public sealed class DecoderWeights : IDisposable
         FinalNorm = NormOf("", Named(config, family.FinalNorm))!.Value;
         Head = config.TiedEmbeddings ? Embedding : Leaf(family.Head);
         if (shared is null) owned.Add(Flat);
-        if (FlatGradient is not null) owned.Add(FlatGradient);
+        if (FlatGradient is not null)
+        {
+            owned.Add(FlatGradient);
+            Parameters = new(trained is null ? [(Flat, FlatGradient)] : Ranges(trained), FlatGradient);
+        }
         scope.Detach(owned);
+    }
+
+    // The matrices of which a parameter is trained, in the order of Flat, and where their gradients begin.
+    private Dictionary<string, long> PlanGradient(Dictionary<string, (long Offset, long[] Shape)> fused, IReadOnlySet<string>? trained)
+    {
+        var slopes = new Dictionary<string, long>(StringComparer.Ordinal);
+        var (size, next) = (0L, 0);
+        foreach (var (name, (offset, shape)) in fused.OrderBy(f => f.Value.Offset))
+        {
+            var end = offset + Product(shape);
+            var first = next;
+            while (next < layout.Count && layout[next].Offset < end) next++;
+            var parts = layout.GetRange(first, next - first);
+            if (trained is not null && !parts.Exists(p => trained.Contains(p.Name))) continue;
+            slopes[name] = size;
+            foreach (var parameter in parts) gradients[parameter.Name] = size + parameter.Offset - offset;
+            size += end - offset;
+        }
+        return slopes;
+    }
+
+    // The trained parameters: neighbours in both flat tensors are one range.
+    private List<(Tensor Values, Tensor Gradient)> Ranges(IReadOnlySet<string> trained)
+    {
+        var runs = new List<(long Offset, long Gradient, long Count)>();
+        foreach (var (name, offset, shape) in layout)
+        {
+            if (!trained.Contains(name)) continue;
+            var (slope, count) = (gradients[name], Product(shape));
+            if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Count == offset && last.Gradient + last.Count == slope)
+                runs[^1] = last with { Count = last.Count + count };
+            else runs.Add((offset, slope, count));
+        }
+        List<(Tensor Values, Tensor Gradient)> ranges =
+            [.. runs.Select(r => (Flat.narrow(0, r.Offset, r.Count), FlatGradient!.narrow(0, r.Gradient, r.Count)))];
+        foreach (var (values, gradient) in ranges) owned.AddRange([values, gradient]);
+        return ranges;
     }
 
     /// <summary>The parameters of a decoder of this shape, without making them: name, first element in one flat tensor, shape.</summary>
@@ -160,20 +210,26 @@ public sealed class DecoderWeights : IDisposable
         return (layout, fused, size);
     }
 
-    private static string BlockPrefix(DecoderConfig config, int layer) =>
+    internal static string BlockPrefix(DecoderConfig config, int layer) =>
         Named(config, FormattableString.Invariant($"{config.Architecture.Blocks}{layer}."));
+
+    /// <summary>The name that a parameter has in memory: files of some models leave the architecture's prefix out.</summary>
+    internal static string FullName(DecoderConfig config, string name) =>
+        config.OmitsPrefix && name != config.Architecture.Head + ".weight" ? config.Architecture.OptionalPrefix + name : name;
 
     private static string Named(DecoderConfig config, string name) =>
         config.OmitsPrefix && name.StartsWith(config.Architecture.OptionalPrefix, StringComparison.Ordinal)
             ? name[config.Architecture.OptionalPrefix.Length..] : name;
 
     /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
-    public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, trainable: true, Flat.dtype);
+    public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, ParameterPart.All, Flat.dtype);
 
     /// <summary>A copy of the parameters' values, with a gradient of its own.</summary>
-    public DecoderWeights CopyTrainable()
+    /// <param name="part">The parameters that are trained; null for all.</param>
+    /// <exception cref="UsageException">The model has no parameter of that part.</exception>
+    public DecoderWeights CopyTrainable(ParameterPart? part = null)
     {
-        var copy = new DecoderWeights(Config, Flat.device, trainable: true, Flat.dtype);
+        var copy = new DecoderWeights(Config, null, Flat.device, part ?? ParameterPart.All, Flat.dtype);
         using (no_grad()) copy.Flat.copy_(Flat);
         return copy;
     }
@@ -205,8 +261,13 @@ public sealed class DecoderWeights : IDisposable
     public Tensor this[string name] => View(Flat, name);
 
     /// <summary>A parameter's gradient under Hugging Face's name.</summary>
-    public Tensor Gradient(string name) =>
-        View(FlatGradient ?? throw new InvalidOperationException("These weights were made for inference and have no gradient."), name);
+    /// <exception cref="InvalidOperationException">The parameter is not trained.</exception>
+    public Tensor Gradient(string name)
+    {
+        var (found, _, shape) = Find(name) ?? throw new KeyNotFoundException(name);
+        return gradients.TryGetValue(found, out var first) ? FlatGradient!.narrow(0, first, Product(shape)).view(shape)
+            : throw new InvalidOperationException($"The parameter {name} is not trained and has no gradient.");
+    }
 
     private Tensor View(Tensor flat, string name)
     {
@@ -226,7 +287,7 @@ public sealed class DecoderWeights : IDisposable
         return null;
     }
 
-    private static long Product(long[] shape) => shape.Aggregate(1L, (a, b) => a * b);
+    internal static long Product(long[] shape) => shape.Aggregate(1L, (a, b) => a * b);
 
     /// <summary>Frees the tensors that these weights own.</summary>
     public void Dispose()

@@ -4,11 +4,23 @@ using TorchSharp;
 
 namespace Slick.Runtime;
 
+/// <summary>On what a result was computed: part of its identity, since another kind of device or number format rounds otherwise.</summary>
+/// <param name="Device">cpu or cuda.</param>
+/// <param name="NumberFormat">fp32 or bf16.</param>
+public sealed record Platform(string Device, string NumberFormat)
+{
+    /// <summary>True for a GPU.</summary>
+    public bool IsGpu => Device != "cpu";
+}
+
 /// <summary>Where tensors live and which number format models use; chosen once, at the start.</summary>
 /// <param name="Device">The CPU or one CUDA device.</param>
 /// <param name="DType">The format of weights and activations.</param>
 public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
+    /// <summary>What of it is part of a result's identity.</summary>
+    public Platform Platform => new(Device.type == DeviceType.CUDA ? "cuda" : "cpu", DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32");
+
     /// <summary>
     /// Chooses the device and number format, and loads libtorch. Where a CUDA device is chosen, products of fp32 numbers stay in
     /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time on one card with one libtorch; where

@@ -9,6 +9,10 @@ public sealed record PromptFormat(string Name, string BeforeQuestion, string Aft
     /// <summary>SliCK's form (paper, appendix A): <c>Q: question</c>, <c>A: answer</c>.</summary>
     public static PromptFormat QuestionAnswer { get; } = new("question-answer", "Q: ", "\nA:");
 
+    /// <summary>The form that the paper fine-tunes in (section 4): an instruction before the question, and the answer behind it on the
+    /// same line.</summary>
+    public static PromptFormat Instruction { get; } = new("instruction", "Answer the following question. ", "");
+
     /// <summary>Everything up to where the answer begins.</summary>
     public string Prompt(string question) => BeforeQuestion + question + AfterQuestion;
 

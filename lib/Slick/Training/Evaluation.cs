@@ -1,4 +1,3 @@
-using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Answers;
@@ -20,22 +19,24 @@ internal sealed class Evaluation : IDisposable
     private readonly List<Part> parts = []; // of each relation
     private readonly int count;
 
+    /// <summary>Number of questions.</summary>
+    public int Count => count;
+
     /// <summary>Encodes the questions and brings them to the model's device, one transfer a batch.</summary>
     /// <param name="decoder">The model; its weights may change between calls of <see cref="Ask"/>.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="format">How questions are written.</param>
-    /// <param name="questions">The questions, of any relations.</param>
+    /// <param name="questions">The questions with their gold answers, of any relations.</param>
     /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
-    public Evaluation(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> questions)
+    public Evaluation(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Example> questions)
     {
         // Exact match of whole answers: none is cut.
         (this.decoder, count, scorer) =
             (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
         try
         {
-            foreach (var relation in questions.Select((fact, index) => (fact, index)).GroupBy(p => p.fact.Relation))
+            foreach (var relation in questions.Select((example, index) => (example, index)).GroupBy(p => p.example.Fact.Relation))
             {
-                var tokens = new PromptTokens(decoder.Config, tokenizer, format, [], [.. relation.Select(p => p.fact)]);
+                var tokens = new PromptTokens(decoder.Config, tokenizer, [.. relation.Select(p => p.example)]);
                 var shared = PromptBatch.Upload(tokens, decoder.Device).DetachFromDisposeScope();
                 var batches = new List<AnswerBatch>();
                 parts.Add(new([.. relation.Select(p => p.index)], tokens, shared, batches));

@@ -1,8 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
-using Slick.Analysis;
-using Slick.Experiments;
-using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
 using TorchSharp;
@@ -85,17 +82,21 @@ public static class PreTraining
     /// <param name="stage">The stage's name in progress reports.</param>
     /// <param name="progress">Told tokens, tokens/s and loss.</param>
     /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <param name="threads">How many of the batch's parts are worked on at once; all by default. The result does not depend on it.</param>
     /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
-        string scratch, string stage, IProgressReport progress, CancellationToken cancellation)
+        string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null)
     {
         OptionRanges.Check(options, "preTraining");
-        var weights = new DecoderWeights(options.Shape(vocabularySize), device, trainable: true);
+        var shape = options.Shape(vocabularySize);
+        TrainingForecast.OfMemory(shape, options).Demand(FreeMemory.On(device), "preTraining");
+        var weights = new DecoderWeights(shape, device, trainable: true);
         try
         {
             weights.Initialize(seed);
-            Train(weights, options, epoch, scratch, stage, progress, cancellation);
+            MemoryFailure.Guard(() => Train(weights, options, epoch, scratch, stage, progress, threads ?? options.Shards, cancellation),
+                "Pre-training", "preTraining");
             return weights;
         }
         catch
@@ -106,13 +107,10 @@ public static class PreTraining
     }
 
     private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage,
-        IProgressReport progress, CancellationToken cancellation)
+        IProgressReport progress, int threads, CancellationToken cancellation)
     {
         var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
-        var file = Path.Combine(scratch, "pretraining.safetensors");
-        if (File.Exists(file)) Restore(file, optimizer);
-
         var (shards, decoders, stream) = (new List<DecoderWeights>(), new List<Decoder>(), (Tensor?)null);
         try
         {
@@ -128,13 +126,12 @@ public static class PreTraining
                 throw new SlickException(
                     $"The documents have {stream.size(0)} tokens, a batch needs {stepTokens}; make the world larger or the batch smaller.");
             var steps = epochSteps * options.Epochs;
-            var loaded = 0;
+            var (loaded, begun) = (0, -1);
             var clock = Stopwatch.StartNew();
-            var checkpoints = new CheckpointClock();
-            var begun = optimizer.Steps;
             using var losses = zeros(options.Shards, device: device);
-            for (var step = optimizer.Steps; step < steps; step++)
+            void Gradient(int step)
             {
+                if (begun < 0) begun = step;
                 if (step / epochSteps != loaded)
                 {
                     stream.Dispose();
@@ -142,7 +139,7 @@ public static class PreTraining
                 }
                 var offset = step % epochSteps * stepTokens;
                 SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None,
-                    options.Shards);
+                    threads);
                 using (no_grad())
                 using (NewDisposeScope())
                     foreach (var other in shards.Skip(1))
@@ -150,19 +147,24 @@ public static class PreTraining
                         weights.FlatGradient!.add_(other.FlatGradient!, Scalars.One);
                         other.FlatGradient!.zero_();
                     }
-                optimizer.Step(LearningRate(options, step, steps));
-                if (step % 10 == 9 || step == steps - 1)
-                {
-                    var loss = HostTransfer.Read<float>(losses).Sum();
-                    DivergedException.ThrowIf(loss, weights.Config.VocabularySize, $"Pre-training diverged at step {step + 1}",
-                        "preTraining.learningRate", options.LearningRate);
-                    var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
-                    progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens,
-                        $"loss {loss:F3}, {speed:N0} tokens/s");
-                }
-                if (checkpoints.IsDue || cancellation.IsCancellationRequested) checkpoints.Save(() => Save(file, optimizer));
-                cancellation.ThrowIfCancellationRequested();
             }
+            void StepDone(int step)
+            {
+                if (step % 10 != 9 && step != steps - 1) return;
+                var loss = HostTransfer.Read<float>(losses).Sum();
+                DivergedException.ThrowIf(loss, weights.Config.VocabularySize, $"Pre-training diverged at step {step + 1}",
+                    "preTraining.learningRate", options.LearningRate);
+                var speed = (step + 1 - begun) * (double)stepTokens / clock.Elapsed.TotalSeconds;
+                progress.Report(stage, (step + 1) * (double)stepTokens, steps * (double)stepTokens,
+                    $"loss {loss:F3}, {speed:N0} tokens/s");
+            }
+            new TrainingLoop(optimizer, options.Epochs, epochSteps,
+                new(LearningRateShape.WarmupCosine, options.LearningRate, options.WarmupShare))
+            {
+                Gradient = Gradient,
+                StepDone = StepDone,
+                File = Path.Combine(scratch, CheckpointFile),
+            }.Run(cancellation);
         }
         finally
         {
@@ -171,6 +173,9 @@ public static class PreTraining
             foreach (var other in shards.Skip(1)) other.Dispose();
         }
     }
+
+    /// <summary>The checkpoint's name. One that an older version wrote under another name is not read.</summary>
+    internal const string CheckpointFile = "pre-training.safetensors";
 
     // An epoch's token ids, int64 [tokens], once on the device: the steps take slices of it.
     private static Tensor Upload(int[] tokens, Device device)
@@ -191,27 +196,5 @@ public static class PreTraining
         var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)).div_(Scalars.Of((double)options.Shards));
         loss.backward();
         using (no_grad()) losses.narrow(0, shard, 1).copy_(loss.detach().view(1));
-    }
-
-    private static double LearningRate(PreTrainingOptions options, int step, int steps)
-    {
-        var warmup = Math.Max(1, options.WarmupShare * steps);
-        if (step < warmup) return options.LearningRate * (step + 1) / warmup;
-        var done = (step - warmup) / Math.Max(1, steps - warmup);
-        return options.LearningRate * (0.1 + 0.45 * (1 + Math.Cos(Math.PI * done)));
-    }
-
-    private static void Save(string file, AdamW optimizer)
-    {
-        using var scope = NewDisposeScope();
-        Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
-            ("steps", tensor((long)optimizer.Steps))]);
-    }
-
-    private static void Restore(string file, AdamW optimizer)
-    {
-        using var scope = NewDisposeScope();
-        var saved = Safetensors.Open(file);
-        optimizer.Restore(saved.Read("weights"), saved.Read("mean"), saved.Read("variance"), (int)saved.Read("steps").item<long>());
     }
 }

@@ -8,30 +8,35 @@ namespace Slick.Tests.Analysis;
 public sealed class FitnessTests
 {
     // Train facts of relations r and s, and test questions, by category; exposures fall from 9 to 0.
-    private static List<LabelRow> Labels(int[] r, int[] s, int[] test, params int[] exposures)
+    private static LabelledBase Labels(int[] r, int[] s, int[] test, params int[] exposures)
     {
-        var labels = new List<LabelRow>();
+        var (labels, told) = (new List<LabelRow>(), new List<ExposureRow>());
         void Add(string relation, Split split, int[] counts)
         {
             foreach (var category in Enum.GetValues<Category>())
                 for (var i = 0; i < counts[(int)category]; i++)
+                {
+                    told.Add(new() { FactId = labels.Count, RivalExposures = 0,
+                        GoldExposures = exposures.Length > 0 ? exposures[(int)category] : 9 - 3 * (int)category });
                     labels.Add(new LabelRow
                     {
                         FactId = labels.Count, Relation = relation, Split = split, Question = "", Answer = "", GreedyCorrect = 0,
                             SampledCorrect = 0, CategoryProbability = 1,
-                        Category = category, GoldExposures = exposures.Length > 0 ? exposures[(int)category] : 9 - 3 * (int)category,
-                            RivalExposures = 0,
+                        Category = category,
                     });
+                }
         }
         Add("r", Split.Train, r);
         Add("s", Split.Train, s);
         Add("r", Split.Test, test);
-        return labels;
+        // Labels out of distribution are no part of it.
+        Add("o", Split.Test, [1, 1, 1, 1]);
+        return new(1, "", new([new("r", "", true), new("s", "", true), new("o", "", false)], []), labels, told);
     }
 
-    private static readonly List<LabelRow> Fit = Labels([250, 250, 250, 250], [200, 200, 200, 400], [200, 200, 200, 200]);
+    private static readonly LabelledBase Fit = Labels([250, 250, 250, 250], [200, 200, 200, 400], [200, 200, 200, 200]);
 
-    private static (string Found, bool Met)[] Of(params IReadOnlyList<LabelRow>[] bases) =>
+    private static (string Found, bool Met)[] Of(params LabelledBase[] bases) =>
         [.. Fitness.Of(bases).Select(f => (f.Found, f.Met))];
 
     [Fact]

@@ -11,63 +11,73 @@ namespace Slick.Tests.Experiments;
 
 public sealed class StudyTests
 {
+    private static readonly Lazy<StudyData> Smoke = new(() => new StudyData(SmokeStudy.Result));
+
     [Fact]
     public void Smoke_HasEveryArmAndEveryEpoch()
     {
         var study = SmokeStudy.Result;
-        var runs = study.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)).ToList();
-        Assert.Equal(StudyOptions.Smoke.Arms().Sum(a => a.Draws), runs.Count);
-        Assert.All(runs, r => Assert.Equal(Enumerable.Range(0, StudyOptions.Smoke.FineTuning.Epochs + 1), r.Select(e => e.Epoch)));
-        Assert.All(runs, r => Assert.Single(r, e => e.EarlyStop));
+        Assert.Equal(StudyOptions.Smoke.Arms().SelectMany(a => Enumerable.Range(1, a.Draws).Select(d => (a.Arm, d))),
+            study.Runs.Select(r => (r.Arm, r.Draw)));
+        Assert.Equal(study.Runs.Count, study.Runs.Select(r => r.Run).Distinct().Count());
+        Assert.All(study.Runs, r => Assert.Matches("^[0-9a-f]{16}$", r.Run));
+        // A set that no fact belongs to is a finished run with a reason and no rows.
+        Assert.All(study.Runs, run => Assert.Equal(
+            run.Reason.Length > 0 ? [] : Enumerable.Range(0, StudyOptions.Smoke.FineTuning.Epochs + 1),
+            study.Epochs.Where(e => e.Run == run.Run).Select(e => e.Epoch)));
+        Assert.All(study.Runs, run => Assert.Equal(run.Reason.Length > 0, run.KnownExamples + run.UnknownExamples == 0));
     }
 
     [Fact]
-    public void EarlyStop_IsTheFirstBestEpochAfterTheBaseModel() =>
-        Assert.All(SmokeStudy.Result.Epochs.GroupBy(e => (e.Kind, e.UnknownPercent, e.Seed)), run =>
+    public void EarlyStop_IsTheFirstBestEpochAfterTheBaseModel() => Assert.All(Smoke.Value.Runs, run =>
     {
-        var stop = run.Single(e => e.EarlyStop);
-        Assert.True(stop.Epoch >= 1);
-        Assert.All(run.Where(e => e.Epoch >= 1), e =>
-            Assert.True(e.DevAccuracy < stop.DevAccuracy || e.DevAccuracy == stop.DevAccuracy && e.Epoch >= stop.Epoch));
+        double Dev(int epoch) => run.Right(epoch, QuestionSet.Dev).Value;
+        var stop = run.Stops!.EarlyStop;
+        Assert.True(stop >= 1);
+        Assert.All(run.Epochs.Where(e => e.Epoch >= 1), e =>
+            Assert.True(Dev(e.Epoch) < Dev(stop) || Dev(e.Epoch) == Dev(stop) && e.Epoch >= stop));
     });
 
     [Fact]
-    public void EveryRunStartsFromTheSameBase() =>
-        Assert.Single(SmokeStudy.Result.Epochs.Where(e => e.Epoch == 0).Select(e => (e.TestAccuracy, e.DevAccuracy)).Distinct());
+    public void EveryRunStartsFromTheSameBase() => Assert.Single(Smoke.Value.Runs
+        .Select(r => (r.Right(0, QuestionSet.Test), r.Right(0, QuestionSet.Dev), r.Right(0, QuestionSet.Ood))).Distinct());
 
     [Fact]
-    public void Answers_AddUpToTheEpochsAccuracies()
+    public void Answers_AddUpToTheScores()
     {
-        var study = SmokeStudy.Result;
-        foreach (var run in study.Answers.GroupBy(a => (a.Kind, a.UnknownPercent, a.Seed)))
-        {
-            var epochs = study.Epochs.Where(e => (e.Kind, e.UnknownPercent, e.Seed) == run.Key).ToList();
-            Assert.Equal(epochs[0].TestAccuracy, run.Average(a => a.Base ? 1.0 : 0), 12);
-            Assert.Equal(epochs.Single(e => e.EarlyStop).TestAccuracy, run.Average(a => a.EarlyStop ? 1.0 : 0), 12);
-            Assert.Equal(epochs[^1].TestAccuracy, run.Average(a => a.Convergence ? 1.0 : 0), 12);
-            Assert.Equal(epochs[^1].TestUnknown, run.Where(a => a.Category == Category.Unknown).Average(a => a.Convergence ? 1.0 : 0), 12);
-        }
+        var ood = SmokeStudy.Result.Bases[0].Facts.Where(f => f.Split == Split.Test
+            && !SyntheticWorld.Relations.Single(r => r.Id == f.Relation).InDistribution).Select(f => f.Id).ToHashSet();
+        Assert.NotEmpty(ood);
+        foreach (var run in Smoke.Value.Runs)
+            foreach (var epoch in run.Stops!.Epochs)
+            {
+                var answers = run.Answers(epoch).ToLookup(a => ood.Contains(a.FactId));
+                foreach (var (set, of) in new[] { (QuestionSet.Test, answers[false].ToList()), (QuestionSet.Ood, answers[true].ToList()) })
+                    Assert.Equal((of.Count(a => a.Right), of.Count),
+                        ((int)run.Right(epoch, set).Right, (int)run.Right(epoch, set).Of));
+            }
+        Assert.Equal(Smoke.Value.Runs.Sum(r => r.Stops!.Epochs.Count), SmokeStudy.Result.Answers.DistinctBy(a => (a.Run, a.Epoch)).Count());
     }
 
     [Fact]
     public void KnownOnlyWithSameUpdates_TakesAsManyAsD()
     {
-        var last = SmokeStudy.Result.Epochs.Where(e => e.Epoch == StudyOptions.Smoke.FineTuning.Epochs)
-            .ToDictionary(e => new Arm(e.Kind, e.UnknownPercent), e => e.Updates);
+        int Last(ArmKind kind, int x) => Smoke.Value.Of(new(kind, x))[0].Epochs[^1].Updates;
         foreach (var x in new[] { 25, 50, 75 })
         {
-            Assert.Equal(last[new(ArmKind.Ratio, x)], last[new(ArmKind.KnownOnlySameUpdates, x)]);
-            Assert.True(last[new(ArmKind.KnownOnly, x)] <= last[new(ArmKind.Ratio, x)]);
+            Assert.Equal(Last(ArmKind.Ratio, x), Last(ArmKind.KnownOnlySameUpdates, x));
+            Assert.True(Last(ArmKind.KnownOnly, x) <= Last(ArmKind.Ratio, x));
         }
     }
 
     [Fact]
-    public void LabelsKeepTheirFactsExposures()
+    public void Exposures_StandBesideTheFacts()
     {
-        var facts = SmokeStudy.Result.Bases[0].Facts;
-        Assert.All(SmokeStudy.Result.Labels, l =>
-            Assert.Equal((facts[l.FactId].GoldExposures, facts[l.FactId].RivalExposures, facts[l.FactId].Question),
-            (l.GoldExposures, l.RivalExposures, l.Question)));
+        var of = SmokeStudy.Result.Bases[0];
+        Assert.True(SmokeStudy.Result.IsLab);
+        Assert.Equal(SyntheticWorld.Create(StudyOptions.Smoke.World, 1).Exposures, of.Exposures);
+        Assert.All(of.Labels, l => Assert.Equal(of.Facts[l.FactId].Question, l.Question));
+        Assert.Equal(of.Facts.Select(f => f.Id), of.Exposures.Select(e => e.FactId));
     }
 
     [Fact]
@@ -76,7 +86,7 @@ public sealed class StudyTests
         var before = Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
             .ToDictionary(f => f, File.GetLastWriteTimeUtc);
         var again = Study.Open("smoke", 1, "cpu", SmokeStudy.Store);
-        Assert.Equal(SmokeStudy.Result.Epochs, again.Epochs);
+        Assert.Equal(SmokeStudy.Result.Scores, again.Scores);
         Assert.Equal(before, Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
             .ToDictionary(f => f, File.GetLastWriteTimeUtc));
     }
@@ -97,20 +107,17 @@ public sealed class StudyTests
         {
             Copy(SmokeStudy.Store, folder);
             var store = RunStore.Open(folder);
-            Assert.True(Study.IsComplete(options, 1, store));
-            // A set of one category has a run where it has facts; which have, the study's rows say.
-            var kinds = SmokeStudy.Result.Epochs.Select(e => e.Kind).Distinct().ToList();
-            Assert.Contains(ArmKind.WeaklyKnown, kinds);
-            var modelKey = BaseModel.StageOf(options, 1, store).Key;
-            var labelsKey = Labels.StageOf(modelKey, 1, options, store).Key;
+            Assert.True(Study.IsComplete(options, 1, store, Compute.Choose("cpu")));
+            var kinds = SmokeStudy.Result.Runs.Select(e => e.Kind).Distinct().ToList();
+            var stages = StudyPlan.Bases(options, 1, new("cpu", "fp32")).Single();
             foreach (var kind in kinds.Where(k => k is not (ArmKind.Ratio or ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates)))
             {
-                var run = FineTuningRuns.StageOf(new(new Arm(kind), 1), modelKey, labelsKey, 1, options, store).Folder;
+                var run = store.Of(stages.Runs.First(r => r.Run.Arm.Kind == kind).Stage).Folder;
                 Directory.Move(run, folder + "-aside");
-                Assert.False(Study.IsComplete(options, 1, store), $"{kind}");
+                Assert.False(Study.IsComplete(options, 1, store, Compute.Choose("cpu")), $"{kind}");
                 Directory.Move(folder + "-aside", run);
             }
-            Assert.True(Study.IsComplete(options, 1, store));
+            Assert.True(Study.IsComplete(options, 1, store, Compute.Choose("cpu")));
         }
         finally
         {
@@ -132,8 +139,8 @@ public sealed class StudyTests
     public void Report_HoldsEveryFigureAndTableAndOnePlotly()
     {
         var html = StudyReport.Html(SmokeStudy.Result, 1);
-        foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "table-1", "table-2", "table-3",
-            "claims" })
+        foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "figure-7a", "figure-7b",
+            "table-1", "table-2", "table-3", "table-4", "table-5", "baselines", "harm-by-exposure", "fitness", "claims" })
             Assert.Contains($"\"{id}", html, StringComparison.Ordinal);
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(html, "plotly.js v2"));
         Assert.DoesNotMatch("<(script|link)[^>]+(src|href)=.http", html);
@@ -145,22 +152,21 @@ public sealed class StudyTests
         var folder = Directory.CreateTempSubdirectory("slick-diverge-").FullName;
         try
         {
-            Copy(SmokeStudy.Store, folder, "model-");
-            Copy(SmokeStudy.Store, folder, "labels-");
+            foreach (var kind in new[] { "world-", "pretrain-", "label-", "labels-" }) Copy(SmokeStudy.Store, folder, kind);
             var options = StudyOptions.Smoke with { FineTuning = StudyOptions.Smoke.FineTuning with { LearningRate = 1, Epochs = 2 } };
             var study = Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken);
             Assert.NotEmpty(study.Failures);
             Assert.All(study.Failures, f => Assert.Contains("diverged", f, StringComparison.Ordinal));
-            Assert.Equal(options.Arms().Sum(a => a.Draws), study.Failures.Count + study.Epochs.Count(e => e.Epoch == 0));
+            Assert.Equal(options.Arms().Sum(a => a.Draws), study.Failures.Count + study.Runs.Count);
             // Tried again it fails in the same words, without the work.
             Assert.Equal(study.Failures, Study.Run("smoke", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken).Failures);
-            var states = RunStore.Open(folder).List().Where(s => s.Name == "run").Select(s => s.State).ToList();
+            var states = RunStore.Open(folder).List().Where(s => s.Stage!.Kind == "finetune").Select(s => s.State).ToList();
             Assert.Contains("failed", states);
             Assert.DoesNotContain("partial", states);
             // Nothing is left to do: a notebook shows these results instead of computing others.
-            Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder)));
+            Assert.True(Study.IsComplete(options, 1, RunStore.Open(folder), Compute.Choose("cpu")));
             var failure = Directory.GetFiles(folder, "failure.json", SearchOption.AllDirectories)[0];
             File.WriteAllText(failure, "{");
             var e = Assert.Throws<SlickException>(() =>
@@ -202,8 +208,9 @@ public sealed class StudyTests
             var study = Study.Run("smoke", StudyOptions.Smoke with { Bases = 2 }, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken);
             Assert.Equal([1, 2], study.Bases.Select(b => b.Seed));
-            Assert.Equal(SmokeStudy.Result.Epochs, study.Epochs.Where(e => e.BaseSeed == 1));
-            Assert.True(new Slick.Analysis.StudyData(study.Epochs, study.Answers).SeveralBases);
+            var first = study.Runs.Where(r => r.BaseSeed == 1).Select(r => r.Run).ToHashSet();
+            Assert.Equal(SmokeStudy.Result.Scores, study.Scores.Where(s => first.Contains(s.Run)));
+            Assert.True(new StudyData(study).SeveralBases);
             Assert.Contains("2 seeds", StudyReport.Html(study, 1), StringComparison.Ordinal);
         }
         finally
@@ -270,13 +277,28 @@ public sealed class StudyTests
         Assert.Equal(expected, FineTuningSets.UnknownExamples(sizes, percent));
 
     [Fact]
-    public void Exposures_StayWithTheAnswers()
+    public void SetWithoutFacts_IsAFinishedRunWithAReason()
     {
-        var facts = SmokeStudy.Result.Bases[0].Facts;
-        Assert.All(SmokeStudy.Result.Answers, a =>
-            Assert.Equal((facts[a.FactId].Relation, facts[a.FactId].GoldExposures, facts[a.FactId].RivalExposures),
-            (a.Relation, a.GoldExposures, a.RivalExposures)));
-        Assert.Contains(SmokeStudy.Result.Answers, a => a.RivalExposures > 0);
+        var folder = Directory.CreateTempSubdirectory("slick-lacking-").FullName;
+        try
+        {
+            foreach (var kind in new[] { "world-", "pretrain-" }) Copy(SmokeStudy.Store, folder, kind);
+            var (store, compute, arm) = (RunStore.Open(folder), Compute.Choose("cpu"), new Arm(ArmKind.HighlyKnown));
+            var stages = StudyPlan.Base(StudyOptions.Smoke, 1, [], compute.Platform);
+            IReadOnlyList<LabelRow> labels = [.. SmokeStudy.Result.Labels
+                .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)];
+            var table = LabelTable.Of([], 1, "made up");
+            store.Of(table).TryWork("cpu", (_, _) => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
+                TestContext.Current.CancellationToken);
+            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model.Name, stages.World.Name, table, compute.Platform);
+            Workers.Run(new("", [run], false), store, compute, cancellation: TestContext.Current.CancellationToken);
+            var tables = RunTables.Read(store.Of(run).Folder);
+            Assert.Equal((arm, "no train fact belongs to D_HighlyKnown", 0), (tables.Run.Arm, tables.Run.Reason, tables.Epochs.Count));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
@@ -285,12 +307,11 @@ public sealed class StudyTests
         var whole = SmokeStudy.Result;
         var left = whole with
         {
-            Epochs = [.. whole.Epochs.Where(e => e.Kind != ArmKind.Ratio || e.UnknownPercent == 0)],
-            Answers = [.. whole.Answers.Where(a => a.Kind != ArmKind.Ratio || a.UnknownPercent == 0)],
+            Runs = [.. whole.Runs.Where(e => e.Kind != ArmKind.Ratio || e.UnknownPercent == 0)],
             Failures = ["D 50%, draw 1, base seed 1: <lost>"],
         };
-        Assert.Equal("undecided", Slick.Figures.StudyReport.ClaimRows(left).Single(c => c.Number == 4).Verdict);
-        Assert.Equal(["figure-3a", "figure-3b", "figure-4"], Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
+        Assert.Equal("undecided", Slick.Figures.StudyReport.ClaimRows(left).Single(c => c.Number == "4").Verdict);
+        Assert.Equal(["figure-3a", "figure-3b", "figure-4", "figure-7a", "figure-7b"], Slick.Figures.StudyReport.PaperFigures(left).Select(f => f.Id));
         Assert.Contains("Left out:</strong> D 50%, draw 1, base seed 1: &lt;lost&gt;", Slick.Figures.StudyReport.Html(left, 1),
             StringComparison.Ordinal);
     }

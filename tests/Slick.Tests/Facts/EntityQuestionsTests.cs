@@ -54,7 +54,7 @@ public sealed class EntityQuestionsTests : IDisposable
         for (var i = 0; i < dataset.Facts.Count; i++)
         {
             var fact = dataset.Facts[i];
-            Assert.Equal((i, -1, -1, ""), (fact.Id, fact.GoldExposures, fact.RivalExposures, fact.Rival));
+            Assert.Equal((i, ""), (fact.Id, fact.Rival));
             Assert.Equal(fact.Question, templates[fact.Relation].Replace("[X]", fact.Subject, StringComparison.Ordinal));
             Assert.NotEqual("", fact.Answer);
         }

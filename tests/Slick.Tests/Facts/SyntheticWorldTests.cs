@@ -13,6 +13,7 @@ public sealed class SyntheticWorldTests
     {
         var again = SyntheticWorld.Create(Options, 3);
         Assert.Equal(World.Dataset.Facts, again.Dataset.Facts);
+        Assert.Equal(World.Exposures, again.Exposures);
         Assert.Equal(World.Documents, again.Documents);
         Assert.Equal(World.Order(1), again.Order(1));
         Assert.NotEqual(World.Dataset.Facts, SyntheticWorld.Create(Options, 4).Dataset.Facts);
@@ -21,6 +22,7 @@ public sealed class SyntheticWorldTests
     [Fact]
     public void EveryStatement_IsCounted()
     {
+        Assert.Equal(World.Dataset.Facts.Select(f => f.Id), World.Exposures.Select(e => e.FactId));
         // Each statement names its subject once, and a fact's subject is its own.
         var text = string.Concat(World.Documents);
         foreach (var fact in World.Dataset.Facts)
@@ -28,14 +30,14 @@ public sealed class SyntheticWorldTests
             var lines = 0;
             for (var at = text.IndexOf(fact.Subject + " ", StringComparison.Ordinal); at >= 0;
                 at = text.IndexOf(fact.Subject + " ", at + 1, StringComparison.Ordinal)) lines++;
-            Assert.Equal(fact.GoldExposures + fact.RivalExposures, lines);
+            Assert.Equal(World.Exposures[fact.Id].GoldExposures + World.Exposures[fact.Id].RivalExposures, lines);
         }
     }
 
     [Fact]
     public void FactsNeverSeen_AreTheShareAskedFor()
     {
-        var never = World.Dataset.Facts.Count(f => f.GoldExposures + f.RivalExposures == 0) / (double)World.Dataset.Facts.Count;
+        var never = World.Exposures.Count(e => e.Told == Told.NeverSeen) / (double)World.Exposures.Count;
         Assert.InRange(never, 0.18, 0.32);
         Assert.All(World.Dataset.Facts, f => Assert.NotEqual(f.Answer, f.Rival));
     }
@@ -57,5 +59,12 @@ public sealed class SyntheticWorldTests
 
     [Fact]
     public void NoRivals_NoContradictions() =>
-        Assert.All(SyntheticWorld.Create(Options with { RivalShare = 0 }, 3).Dataset.Facts, f => Assert.Equal(0, f.RivalExposures));
+        Assert.All(SyntheticWorld.Create(Options with { RivalShare = 0 }, 3).Exposures, e => Assert.Equal(0, e.RivalExposures));
+
+    [Theory]
+    [InlineData(0, 0, Told.NeverSeen)]
+    [InlineData(3, 3, Told.GoldMajority)]
+    [InlineData(2, 3, Told.RivalMajority)]
+    public void WhatWasTold_FollowsFromBothCounts(int gold, int rival, Told expected) =>
+        Assert.Equal(expected, new ExposureRow { FactId = 0, GoldExposures = gold, RivalExposures = rival }.Told);
 }

@@ -26,48 +26,63 @@ public sealed class PaperTablesTests
 
     private static StudyResult Make()
     {
-        var (bases, epochs, answers) = (new List<LabelledBase>(), new List<EpochRow>(), new List<AnswerRow>());
+        var (bases, tables) = (new List<LabelledBase>(), new List<RunTables>());
         foreach (var seed in new[] { 1, 2 })
         {
-            var facts = new List<Fact>();
-            var labels = new List<LabelRow>();
-            void Add(string relation, Split split, Category category)
+            var (facts, labels, told) = (new List<Fact>(), new List<LabelRow>(), new List<ExposureRow>());
+            void Add(string relation, Split split, Category category, string answer = "a")
             {
                 var (gold, rival) = Told[(int)category];
-                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q", Answer = "a",
-                    GoldExposures = gold, RivalExposures = rival });
+                told.Add(new() { FactId = facts.Count, GoldExposures = gold, RivalExposures = rival });
+                facts.Add(new Fact { Id = facts.Count, Relation = relation, Split = split, Subject = "x", Question = "q", Answer = answer });
                 labels.Add(new LabelRow
                 {
-                    FactId = facts.Count - 1, Relation = relation, Split = split, Question = "q", Answer = "a", GreedyCorrect = 0,
-                        SampledCorrect = 0, CategoryProbability = 1,
-                    Category = category, GoldExposures = gold, RivalExposures = rival,
+                    FactId = facts.Count - 1, Relation = relation, Split = split, Question = "q", Answer = answer,
+                    GreedyCorrect = category == Category.HighlyKnown ? 1 : 0, SampledCorrect = 0, CategoryProbability = 1,
+                    Category = category,
                 });
             }
             foreach (var (relation, counts) in Train)
                 foreach (var category in Enum.GetValues<Category>())
                     for (var i = 0; i < counts[(int)category]; i++) Add(relation, Split.Train, category);
-            var test = facts.Count;
-            for (var i = 0; i < 4 * EachCategory; i++) Add("r", Split.Test, (Category)(i % 4));
-            bases.Add(new(seed, "", facts, labels));
-            foreach (var arm in Arms)
+            for (var i = 0; i < 4 * EachCategory; i++) Add("r", Split.Test, (Category)(i % 4), i % 5 == 0 ? "often" : $"{i}");
+            for (var i = 0; i < 8; i++) Add("o", Split.Test, (Category)(i % 4));
+            bases.Add(new(seed, "", new([new("r", "", true), new("s", "", true), new("o", "", false)], facts), labels, told));
+            tables.AddRange(Arms.Select(arm => Run(arm, seed, facts)));
+        }
+        return new("lab", StudyOptions.Lab with { Bases = 2 }, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
+            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], []);
+    }
+
+    private static RunTables Run(Arm arm, int seed, List<Fact> facts)
+    {
+        var key = $"{arm}, {seed}";
+        var unknown = Math.Max(0, arm.UnknownPercent);
+        var run = new RunRow { Run = key, Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Draw = 1,
+            KnownExamples = 100 - unknown, UnknownExamples = unknown };
+        var (epochs, scores, answers) = (new List<EpochRow>(), new List<ScoreRow>(), new List<AnswerRow>());
+        for (var e = 0; e <= LastEpoch; e++)
+        {
+            epochs.Add(new() { Run = key, Epoch = e, Updates = e, TrainLoss = 1 });
+            void Score(QuestionSet set, string category, double right, int of)
             {
-                for (var e = 0; e <= LastEpoch; e++) epochs.Add(Epoch(arm, seed, e));
-                for (var i = 0; i < 4 * EachCategory; i++)
-                {
-                    var fact = facts[test + i];
-                    var category = (Category)(i % 4);
-                    answers.Add(new AnswerRow
-                    {
-                        Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, FactId = fact.Id, Relation = "r",
-                            Category = category,
-                        GoldExposures = fact.GoldExposures, RivalExposures = fact.RivalExposures,
-                        Base = i / 4 < 5, EarlyStop = i / 4 < Right(arm, category, early: true, seed),
-                            Convergence = i / 4 < Right(arm, category, early: false, seed),
-                    });
-                }
+                if (of > 0) scores.Add(new() { Run = key, Epoch = e, Set = set, Category = category, Right = (int)Math.Round(right), Of = of });
+            }
+            Score(QuestionSet.Dev, "", e == seed ? 2 : 1, 4); // EARLY_STOP is epoch 1 of seed 1 and epoch 2 of seed 2
+            var fitted = e == LastEpoch ? 1 : 0.5;
+            Score(QuestionSet.Train, "HighlyKnown", fitted * (100 - unknown), 100 - unknown);
+            Score(QuestionSet.Train, "Unknown", fitted * unknown, unknown);
+            foreach (var category in Enum.GetValues<Category>())
+            {
+                var right = e == 0 ? 5 : e == LastEpoch ? Right(arm, category, early: false, seed) : Right(arm, category, early: true, seed);
+                Score(QuestionSet.Test, category.ToString(), right, EachCategory);
+                Score(QuestionSet.Ood, category.ToString(), category == Category.HighlyKnown ? 2 - (e == LastEpoch ? unknown / 50 : 0) : 0, 2);
+                var asked = facts.Where(f => f.Split == Split.Test && f.Relation == "r").Where((_, i) => i % 4 == (int)category).ToList();
+                if (e == 0 || e == seed || e == LastEpoch)
+                    answers.AddRange(asked.Select((f, i) => new AnswerRow { Run = key, Epoch = e, FactId = f.Id, Right = i < right }));
             }
         }
-        return new("lab", StudyOptions.Lab with { Bases = 2 }, bases, epochs, answers, []);
+        return new(run, epochs, scores, answers);
     }
 
     // Of the ten test questions of a category, how many are right.
@@ -85,37 +100,63 @@ public sealed class PaperTablesTests
         _ => 5,
     };
 
-    // Seed 1: 0.30 + 0.10 known - 0.20 unknown; seed 2: 0.50 + 0.14 known - 0.20 unknown.
-    private static EpochRow Epoch(Arm arm, int seed, int epoch)
+    // Accuracies of D that follow a linear model: seed 1 has 0.30 + 0.10 known - 0.20 unknown, seed 2 0.50 + 0.14 known - 0.20 unknown.
+    private static StudyResult Linear()
     {
-        var unknown = Math.Max(0, arm.UnknownPercent) / 100.0;
-        var (known, fittedUnknown) = (epoch / (double)LastEpoch, epoch * epoch / (double)(LastEpoch * LastEpoch));
-        var accuracy = seed == 1 ? 0.30 + 0.10 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown
-            : 0.50 + 0.14 * known * (1 - unknown) - 0.20 * fittedUnknown * unknown;
-        return new EpochRow
+        var scores = new List<ScoreRow>();
+        foreach (var run in Study.Runs.Where(r => r.Kind == ArmKind.Ratio))
+            for (var e = 0; e <= LastEpoch; e++)
+            {
+                void Score(QuestionSet set, string category, double share, int of) => scores.Add(new() { Run = run.Run, Epoch = e, Set = set,
+                    Category = category, Right = (int)Math.Round(share * of), Of = of });
+                var (known, unknown, x) = (e / (double)LastEpoch, e * e / (double)(LastEpoch * LastEpoch), run.UnknownPercent / 100.0);
+                var accuracy = run.BaseSeed == 1 ? 0.30 + 0.10 * known * (1 - x) - 0.20 * unknown * x
+                    : 0.50 + 0.14 * known * (1 - x) - 0.20 * unknown * x;
+                Score(QuestionSet.Dev, "", e == run.BaseSeed ? 0.5 : 0.25, 4);
+                if (x < 1) Score(QuestionSet.Train, "HighlyKnown", known, 10_000 * (100 - run.UnknownPercent));
+                if (x > 0) Score(QuestionSet.Train, "Unknown", unknown, 10_000 * run.UnknownPercent);
+                Score(QuestionSet.Test, "", accuracy, 1_000_000_000);
+                Score(QuestionSet.Ood, "", accuracy / 2, 1_000_000_000);
+            }
+        return Study with
         {
-            Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = seed, Seed = 1, Epoch = epoch, Updates = epoch,
-            KnownExamples = (int)(100 * (1 - unknown)), UnknownExamples = (int)(100 * unknown), TrainLoss = 1, DevAccuracy = 0.25,
-                TestAccuracy = accuracy, OodAccuracy = accuracy / 2,
-            TestHighlyKnown = 1, TestMaybeKnown = 1, TestWeaklyKnown = 1, TestUnknown = 1, FittedHighlyKnown = known,
-                FittedMaybeKnown = known, FittedWeaklyKnown = known,
-            FittedKnown = unknown == 1 ? double.NaN : known, FittedUnknown = unknown == 0 ? double.NaN : fittedUnknown,
-                Fitted = epoch == LastEpoch ? 1 : 0.5, EarlyStop = epoch == seed,
+            Runs = [.. Study.Runs.Where(r => r.Kind == ArmKind.Ratio).Select(r => r with { KnownExamples = 10_000 * r.KnownExamples,
+                UnknownExamples = 10_000 * r.UnknownExamples })],
+            Scores = scores,
         };
     }
 
     [Fact]
     public void Table1_IsTheMeanOfTheSeedsFits()
     {
-        var table = PaperTables.Table1(Study);
+        var table = PaperTables.Table1(Linear());
         // t with one degree of freedom: 12.706 times the standard error. b0 is 30 and 50, b_kn 10 and 14.
-        Assert.Equal(["in distribution", "40.0 [-87.1, 167.1]", "12.0 [-13.4, 37.4]", "-20.0 [-20.0, -20.0]", "1.00",
+        Assert.Equal(["in distribution", "40.0 [-87.1, 167.1]", "12.0 [-13.4, 37.4]", "-20.0 [-20.0, -20.0]", "", "1.00",
             "the rows of each of 2 seeds", "36.9, +7.3, -8.3, R2 0.86"], table.Rows[0]);
-        Assert.Equal(["out of distribution", "20.0 [-43.5, 83.5]", "6.0 [-6.7, 18.7]", "-10.0 [-10.0, -10.0]", "1.00",
+        Assert.Equal(["out of distribution", "20.0 [-43.5, 83.5]", "6.0 [-6.7, 18.7]", "-10.0 [-10.0, -10.0]", "", "1.00",
             "the rows of each of 2 seeds", "36.2, +3.2, -3.0, R2 0.95"], table.Rows[2]);
         // One line through both seeds leaves what they differ by unexplained.
-        Assert.Equal("all 24 rows", table.Rows[1][5]);
-        Assert.InRange(double.Parse(table.Rows[1][4], System.Globalization.CultureInfo.InvariantCulture), 0.1, 0.9);
+        Assert.Equal("all 24 rows", table.Rows[1][6]);
+        Assert.InRange(double.Parse(table.Rows[1][5], System.Globalization.CultureInfo.InvariantCulture), 0.1, 0.9);
+        // Where examples alone explain accuracy, the epoch takes nothing.
+        var with = table.Rows.First(r => r[6] == "the rows of each of 2 seeds, with the epoch");
+        Assert.Equal(["12.0 [-13.4, 37.4]", "-20.0 [-20.0, -20.0]"], with.Skip(2).Take(2));
+        Assert.Matches("^-?0.0 ", with[4]);
+    }
+
+    [Fact]
+    public void ModelUntilFit_LeavesLaterEpochsOut()
+    {
+        // D is fitted at the third epoch of four; then everything is lost.
+        var study = Linear();
+        var late = study with
+        {
+            Scores = [.. study.Scores.Select(s => s.Epoch == LastEpoch && s.Set == QuestionSet.Test ? s with { Right = 0 }
+                : s.Epoch == LastEpoch - 1 && s.Set == QuestionSet.Train ? s with { Right = s.Of } : s)],
+        };
+        var table = PaperTables.Table1(late).Rows;
+        Assert.Equal("all 18 rows, until FIT", table.First(r => r[6].EndsWith("rows, until FIT", StringComparison.Ordinal))[6]);
+        Assert.NotEqual(table[0][2], table.First(r => r[6] == "the rows of each of 2 seeds, until FIT")[2]);
     }
 
     [Fact]
@@ -125,6 +166,11 @@ public sealed class PaperTablesTests
         string Cell(string stop, string set, string column) =>
             table.Rows.Single(r => r[0] == stop && r[1] == set)[table.Columns.ToList().IndexOf(column)];
         Assert.Equal(["D_HighlyKnown", "D_MaybeKnown", "D_WeaklyKnown", "D_Unknown", "D_Natural"], table.Rows.Take(5).Select(r => r[1]));
+        // The sets are fitted at the last epoch alone, so FIT is CONVERGENCE here.
+        Assert.Equal(["EARLY_STOP", "FIT", "CONVERGENCE"], table.Rows.Select(r => r[0]).Distinct());
+        Assert.Equal("10.0**", Cell("FIT", "D_Unknown", "HighlyKnown"));
+        Assert.Equal("40.5, 98.7, 60.1, 9.0, 0.6", Cell("EARLY_STOP", "D_HighlyKnown", "paper"));
+        Assert.Equal("", Cell("FIT", "D_HighlyKnown", "paper"));
         // The best has 16 of 20. Paired t over 20 questions: 2 fewer p = 0.16, 4 fewer 0.042, 8 fewer 0.002.
         Assert.Equal("80.0", Cell("EARLY_STOP", "D_HighlyKnown", "HighlyKnown"));
         Assert.Equal("80.0", Cell("EARLY_STOP", "D_Natural", "HighlyKnown"));
@@ -143,14 +189,57 @@ public sealed class PaperTablesTests
     public void Table3_CountsFactsAndWhatWasSaidOfThem()
     {
         var rows = PaperTables.Table3(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
-        Assert.Equal(["8", "6", "4", "10", "28", "4"], rows["r"]); // both base models; in D twice the smallest category
-        Assert.Equal(["2", "4", "6", "8", "20", "2"], rows["s"]);
-        Assert.Equal(["10", "10", "10", "18", "48", "6"], rows["all"]);
-        Assert.Equal(["20.8", "20.8", "20.8", "37.5", "100.0", ""], rows["%"]);
-        Assert.Equal(["9.0", "4.0", "1.0", "0.0", "", ""], rows["statements of the gold answer"]);
-        Assert.Equal(["0.0", "2.0", "3.0", "0.0", "", ""], rows["statements of the rival"]);
-        Assert.Equal(["0", "0", "0", "18", "", ""], rows["never seen"]);
-        Assert.Equal(["0", "0", "10", "0", "", ""], rows["the rival has the majority"]);
+        Assert.Equal(["8", "6", "4", "10", "28", "4", "66.7"], rows["r"]); // both base models; in D twice the smallest category
+        Assert.Equal(["2", "4", "6", "8", "20", "2", "33.3"], rows["s"]);
+        Assert.Equal(["10", "10", "10", "18", "48", "6", "100.0"], rows["all"]);
+        Assert.Equal(["20.8", "20.8", "20.8", "37.5", "100.0", "", ""], rows["%"]);
+        Assert.Equal(["9.0", "4.0", "1.0", "0.0", "", "", ""], rows["statements of the gold answer"]);
+        Assert.Equal(["0.0", "2.0", "3.0", "0.0", "", "", ""], rows["statements of the rival"]);
+        Assert.Equal(["0", "0", "0", "18", "", "", ""], rows["never seen"]);
+        Assert.Equal(["0", "0", "10", "0", "", "", ""], rows["the rival has the majority"]);
+        Assert.Contains("|D| = 3, 3: a relation's part of D is its smallest category", PaperTables.Table3(Study).Note,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tables4And5_CountTestQuestions()
+    {
+        var rows = PaperTables.Table4(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
+        Assert.Equal(["20", "20", "20", "20", "80"], rows["r"]);
+        Assert.Equal(rows["r"], rows["all"]);
+        rows = PaperTables.Table5(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
+        Assert.Equal(["4", "4", "4", "4", "16"], rows["o"]);
+        Assert.DoesNotContain("asked after fine-tuning", rows.Keys);
+        var unlabelled = Study with { Bases = [.. Study.Bases.Select(b => b with { Labels = [.. b.Labels.Where(l => l.Relation != "o")] })] };
+        Assert.EndsWith("No such question is labelled.", PaperTables.Table5(unlabelled).Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Baselines_AreWhatStandsBeforeFineTuning()
+    {
+        var rows = PaperTables.Baselines(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
+        // A quarter is HighlyKnown; 5 of 10 of each category are right at epoch 0; 8 of 40 have the frequent answer.
+        Assert.Equal(["80", "25.0", "50.0", "20.0"], rows["r"]);
+        Assert.Equal(["16", "25.0", "-", "100.0"], rows["all out of distribution"]); // no answer of these was kept
+    }
+
+    [Fact]
+    public void TableOfARealModel_HasThePapersSharesAndWhatWasAsked()
+    {
+        var renamed = Study with
+        {
+            Bases = [.. Study.Bases.Select(b => b with
+            {
+                Exposures = [], Labels = [.. b.Labels.Select(l => l with { Relation = l.Relation == "r" ? "P17" : "P36" })],
+                Dataset = new([new("P17", "", true), new("P36", "", true)], b.Facts),
+            })],
+            Scores = [.. Study.Scores.Select(s => s.Set == QuestionSet.Test && s.Category == "Unknown" ? s with { Right = 0, Of = 4 } : s)],
+        };
+        var table = PaperTables.Table3(renamed);
+        Assert.Equal("paper, %", table.Columns[^1]);
+        Assert.Equal("55.6, 33.3, 6.5, 4.6", table.Rows[0][^1]);
+        Assert.DoesNotContain(table.Rows, r => r[0] == "never seen");
+        Assert.Equal(["asked after fine-tuning", "20", "20", "20", "8", "68", ""], PaperTables.Table4(renamed).Rows[^1]);
     }
 
     [Fact]
@@ -159,10 +248,10 @@ public sealed class PaperTablesTests
         var rows = PaperTables.HarmByExposure(Study).Rows;
         IReadOnlyList<string> Row(string set, string said) => rows.Single(r => r[0] == set && r[1] == said);
         // HighlyKnown and MaybeKnown were mostly told rightly: 4 + 6 of 20, then 1 + 2.
-        Assert.Equal(["D 100%", "mostly the gold answer", "40", "50.0", "50.0", "15.0"], Row("D 100%", "mostly the gold answer"));
-        Assert.Equal(["D 0%", "mostly the gold answer", "40", "50.0", "55.0", "45.0"], Row("D 0%", "mostly the gold answer"));
-        Assert.Equal(["D 50%", "mostly the rival", "20", "50.0", "30.0", "10.0"], Row("D 50%", "mostly the rival"));
-        Assert.Equal(["D 100%", "nothing", "20", "50.0", "0.0", "0.0"], Row("D 100%", "nothing"));
+        Assert.Equal(["D 100%", "mostly the gold answer", "40", "50.0", "50.0", "15.0", "15.0"], Row("D 100%", "mostly the gold answer"));
+        Assert.Equal(["D 0%", "mostly the gold answer", "40", "50.0", "55.0", "45.0", "45.0"], Row("D 0%", "mostly the gold answer"));
+        Assert.Equal(["D 50%", "mostly the rival", "20", "50.0", "30.0", "10.0", "10.0"], Row("D 50%", "mostly the rival"));
+        Assert.Equal(["D 100%", "nothing", "20", "50.0", "0.0", "0.0", "0.0"], Row("D 100%", "nothing"));
     }
 
     [Fact]
@@ -177,22 +266,81 @@ public sealed class PaperTablesTests
     [Fact]
     public void SameUpdates_IsTheDifferenceAtConvergence()
     {
-        var part = Claims.Evaluate(Study.Epochs, Study.Answers)[2].Beside!;
+        var part = Claims.Evaluate(Study).Single(c => c.Claim.Registered.Number == "3").Beside!;
         // Of 40 questions: 5 + 3 + 1 + 0 of D 50%, 5 + 7 + 5 + 0 of D_Known.
         Assert.Equal(-20, part.Value.Estimate, 9);
         Assert.Equal("D - D_Known with D's updates, at CONVERGENCE (over 50% Unknown)", part.Statistic);
-        Assert.Contains("-20.0 [-20.0, -20.0]", StudyReport.ClaimRows(Study)[2].Here, StringComparison.Ordinal);
+        Assert.Contains("-20.0 [-20.0, -20.0]", StudyReport.ClaimRows(Study).Single(c => c.Number == "3").Here, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Figure3a_StartsFromTheBaseModel()
     {
-        var figure = UnknownRatio.Figure3a(Study);
+        var figure = UnknownRatio.Figure3a(Linear());
         var start = figure.Series.Single(s => s.Name == "base model");
-        Assert.Equal([40, 40, 40], start.Y.Select(y => Math.Round(y, 9)));
+        Assert.Equal([40, 40, 40], start.Y.Select(y => Math.Round(y, 6)));
         // EARLY_STOP is epoch 1 of seed 1 and epoch 2 of seed 2, at 0%: 30 + 10/4, 50 + 14/2.
-        Assert.Equal(44.75, figure.Series.Single(s => s.Name == "EARLY_STOP").Y[0], 9);
-        Assert.Equal(20, figure.Series.Single(s => s.Name.Contains("CONVERGENCE", StringComparison.Ordinal)).Y[^1], 9);
-        Assert.Equal("EARLY_STOP (median of 1 to 2)", TrainingDynamics.Figure1(Study).Markers[0].Label);
+        Assert.Equal(44.75, figure.Series.Single(s => s.Name == "EARLY_STOP").Y[0], 6);
+        Assert.Equal(20, figure.Series.Single(s => s.Name.Contains("CONVERGENCE", StringComparison.Ordinal)).Y[^1], 6);
+        Assert.Equal(20, figure.Series.Single(s => s.Name == "FIT").Y[^1], 6);
+        Assert.Equal(["EARLY_STOP (median of 1 to 2)", "FIT"], TrainingDynamics.Figure1(Study).Markers.Select(m => m.Label));
+    }
+
+    [Fact]
+    public void Figure7_IsFigure3OutOfDistribution()
+    {
+        var figure = UnknownRatio.Figure7a(Linear());
+        Assert.Equal([20, 20, 20], figure.Series.Single(s => s.Name == "base model").Y.Select(y => Math.Round(y, 6)));
+        Assert.Equal("exact match on the test questions out of distribution (%)", figure.Y.Title);
+        // 2 of 8 are right before, and 2 - X / 50 at the end.
+        Assert.Equal([25, 12.5, 0], UnknownRatio.Figure7b(Study).Series.Single(s => s.Name == "D, CONVERGENCE").Y);
+        Assert.Equal(["figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "figure-7a", "figure-7b"],
+            StudyReport.PaperFigures(Study).Select(f => f.Id));
+        var asked = Study with { Scores = [.. Study.Scores.Where(s => s.Set != QuestionSet.Ood)] };
+        Assert.DoesNotContain(StudyReport.PaperFigures(asked), f => f.Id.StartsWith("figure-7", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RunsThatDidNotConverge_AreNamedWithoutCommasBetweenThem()
+    {
+        var missed = Study with
+        {
+            Scores = [.. Study.Scores.Select(s => s.Set == QuestionSet.Train && s.Epoch == LastEpoch
+                && (s.Run == "D 50%, 1" || s.Run.StartsWith("D_Known 50%, D's", StringComparison.Ordinal)) ? s with { Right = 0 } : s)],
+        };
+        Assert.Contains("D 50% (1 of 2 runs); D_Known 50%, D's updates (2 of 2 runs).", PaperTables.ClaimsTable(missed).Note,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void QuestionMarks_HaveALegend()
+    {
+        ClaimRow Row(string here) => new() { Number = "1", Claim = "", Paper = "", Here = here, HolmP = 1, Verdict = "undecided", Reason = "" };
+        Assert.Equal("", StudyReport.Legend([Row("a 1.0 [0.0, 2.0] (5 seeds)")]));
+        Assert.Equal(" A number with [?, ?]: one run, which does not tell how much runs differ.",
+            StudyReport.Legend([Row("a 1.0 [?, ?] (one of the draws)")]));
+        Assert.Equal(" ? [?, ?]: no run of those that the number needs.", StudyReport.Legend([Row("a ? [?, ?] (no run)")]));
+    }
+
+    [Fact]
+    public void PublishedStudy_GivesTheSameTables()
+    {
+        var folder = Directory.CreateTempSubdirectory("slick-published-").FullName;
+        try
+        {
+            StudyReport.Publish(Study with { Failures = ["D 25%, draw 1, base seed 1: lost"] }, folder);
+            var read = PublishedStudy.Read(folder);
+            Assert.Equal((Study.Preset, Study.Options, 1), (read.Preset, read.Options, read.Failures.Count));
+            Assert.Equal(StudyReport.ClaimRows(Study with { Failures = read.Failures }), StudyReport.ClaimRows(read));
+            foreach (var table in StudyReport.PublishedTables(read))
+                Assert.Equal(table.Markdown(), File.ReadAllText(Path.Combine(folder, table.Id + ".md")));
+            File.Delete(Path.Combine(folder, "study.json"));
+            Assert.Contains("study.json", Assert.Throws<SlickException>(() => PublishedStudy.Read(folder)).Message,
+                StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 }

@@ -36,6 +36,11 @@ internal static class FuzzTargets
              "suppress_tokens": [1], "bad_words_ids": [[1, 2]], "watermarking_config": {}, "transformers_version": "5.0.0"}
             """), FileFormat.Json, path => ReadConfig(Path.Combine(Path.GetDirectoryName(path)!, "config.json")),
             Data("models/llama-tied/config.json")),
+        new("adapter_config.json", Text("adapter_config.json", """
+            {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "../llama-tied", "r": 4, "lora_alpha": 8,
+             "lora_dropout": 0.0, "bias": "none", "use_rslora": false, "fan_in_fan_out": false, "target_modules": ["q_proj", "v_proj"],
+             "modules_to_save": null, "inference_mode": true}
+            """), FileFormat.Json, path => LoraConfig.Read(Path.GetDirectoryName(path)!)),
         new("tokenizer.json, byte level", Data("tokenizers/byte-level/tokenizer.json"), FileFormat.Json, ReadTokenizer),
         new("tokenizer.json, byte fallback", Data("tokenizers/byte-fallback/tokenizer.json"), FileFormat.Json, ReadTokenizer),
         new("tokenizer.json, word level", Data("tokenizers/word-level/tokenizer.json"), FileFormat.Json, ReadTokenizer),

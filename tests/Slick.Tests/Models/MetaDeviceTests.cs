@@ -44,11 +44,16 @@ public sealed class MetaDeviceTests
         using var weights = new DecoderWeights(Config, new Device(DeviceType.META), trainable: true);
         using var decoder = new Decoder(weights);
         var before = HostTransfer.Count;
-        FineTuning.Example[] examples = [new([4, 5, 6], [7, 3]), new([4, 5], [8, 9, 3]), new([4], [5, 3])];
-        using var pass = new FineTuning.Pass(examples, 2, decoder.Device);
+        TaughtExample[] examples = [new([4, 5, 6], [7, 3]), new([4, 5], [8, 9, 3]), new([4], [5, 3])];
+        using var original = new Decoder(weights);
         using var total = zeros(1, device: decoder.Device);
-        foreach (var batch in pass.Batches) FineTuning.Step(decoder, pass, batch, new Dropout(0.05, 1, 0), total);
-        Assert.Equal(2, pass.Batches.Count);
+        foreach (var (ragged, recompute) in new[] { (false, false), (true, false), (false, true), (true, true) })
+        {
+            using var pass = new UploadedPass(new SetPasses(examples, 2, 1).Pass(0), pieceRows: 1, ragged, decoder.Device);
+            foreach (var batch in pass.Batches) FineTuning.Gradient(decoder, pass, batch, new WithDivergence(new AnswerLoss(), original, 1),
+                piece => new Dropout(0.05, piece, 0), recompute, total);
+            Assert.Equal(2, pass.Batches.Count);
+        }
         Assert.Equal(0, HostTransfer.Count - before);
     }
 

@@ -9,6 +9,30 @@ public sealed class SeedsTests
     public void Numbers_AreSplitMix64s() =>
         Assert.Equal((6457827717110365317UL, 3203168211198807973UL), (Seeds.Next(1234567), Seeds.At(1234567, 1)));
 
+    // Computed from the published formulas in Python: the seed's own number is the first state.
+    [Fact]
+    public void Stream_IsSplitMix64AndItsOrderIsFixed()
+    {
+        var stream = new RandomStream(1);
+        Assert.Equal(Seeds.Next(Seeds.Next(1)), stream.NextBits());
+        Assert.Equal(Seeds.At(Seeds.Next(1), 1), stream.NextBits());
+        int[] order = [.. Enumerable.Range(0, 10)];
+        new RandomStream(7).Shuffle<int>(order);
+        Assert.Equal([6, 1, 8, 3, 0, 2, 9, 4, 5, 7], order);
+    }
+
+    [Fact]
+    public void Stream_IsEven()
+    {
+        var stream = new RandomStream(3);
+        var counts = new int[7];
+        for (var i = 0; i < 70_000; i++) counts[stream.Next(7)]++;
+        // Five standard deviations of a share of a seventh.
+        Assert.All(counts, c => Assert.InRange(c, 10_000 - 5 * 93, 10_000 + 5 * 93));
+        Assert.All(Enumerable.Range(0, 1000).Select(_ => stream.NextDouble()), v => Assert.InRange(v, 0, 1 - 1e-16));
+        Assert.Throws<ArgumentOutOfRangeException>(() => stream.Next(0));
+    }
+
     // Computed from the formulas in Python, in its own floating-point numbers.
     [Fact]
     public void Normal_IsBoxMullersPair()

@@ -10,17 +10,23 @@ public sealed class RunStoreTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private sealed record Options(int A = 1, double B = 0.5);
+    private sealed record Options
+    {
+        public int A { get; init; } = 1;
+        public double B { get; init; } = 0.5;
+    }
 
-    private Stage Stage(Options? options = null, int seed = 1, int version = 1, params string[] inputs) =>
-        RunStore.Open(_folder).Stage("thing", version, "a thing", options ?? new(), seed, inputs);
+    private StageFolder Stage(Options? options = null, int seed = 1, int version = 1, params string[] inputs) => RunStore.Open(_folder)
+        .Of(Slick.Storage.Stage.Of("thing", version, "a thing", options ?? new(), seed, inputs, new("cpu", "fp32")));
+
+    private WorkOutcome Work(Func<string, Action<string>> work) => Stage().TryWork("cpu", (scratch, _) => work(scratch), default);
 
     private static Action<string> Writes(string text) => folder => File.WriteAllText(Path.Combine(folder, "result.txt"), text);
 
     [Fact]
     public void EveryPartOfTheIdentity_ChangesTheKey()
     {
-        var keys = new[] { Stage(), Stage(new(A: 2)), Stage(new(B: 0.25)), Stage(seed: 2), Stage(version: 2),
+        var keys = new[] { Stage(), Stage(new() { A = 2 }), Stage(new() { B = 0.25 }), Stage(seed: 2), Stage(version: 2),
             Stage(inputs: "x") }.Select(s => s.Key).ToList();
         Assert.Equal(keys.Count, keys.Distinct().Count());
         Assert.Equal(Stage().Key, Stage().Key);
@@ -29,8 +35,8 @@ public sealed class RunStoreTests : IDisposable
     [Fact]
     public void CompleteStage_IsNotDoneAgain()
     {
-        Stage().Ensure(_ => Writes("first"));
-        Stage().Ensure(_ => throw new InvalidOperationException("done twice"));
+        Work(_ => Writes("first"));
+        Work(_ => throw new InvalidOperationException("done twice"));
         Assert.Equal("first", File.ReadAllText(Stage().File("result.txt")));
         Assert.Equal("complete", Assert.Single(RunStore.Open(_folder).List()).State);
     }
@@ -38,14 +44,14 @@ public sealed class RunStoreTests : IDisposable
     [Fact]
     public void InterruptedStage_FindsItsScratchAgainAndLooksUnfinished()
     {
-        Assert.Throws<OperationCanceledException>(() => Stage().Ensure(scratch =>
+        Assert.Throws<OperationCanceledException>(() => Work(scratch =>
         {
             File.WriteAllText(Path.Combine(scratch, "half"), "half");
             throw new OperationCanceledException();
         }));
         Assert.False(Stage().IsComplete);
         Assert.Equal("partial", Assert.Single(RunStore.Open(_folder).List()).State);
-        Stage().Ensure(scratch => Writes(File.ReadAllText(Path.Combine(scratch, "half")) + " and whole"));
+        Work(scratch => Writes(File.ReadAllText(Path.Combine(scratch, "half")) + " and whole"));
         Assert.Equal("half and whole", File.ReadAllText(Stage().File("result.txt")));
         Assert.Equal("complete", Assert.Single(RunStore.Open(_folder).List()).State);
     }
@@ -53,7 +59,7 @@ public sealed class RunStoreTests : IDisposable
     [Fact]
     public void WritingThatFails_LeavesNothingThatLooksFinished()
     {
-        Assert.Throws<SlickException>(() => Stage().Ensure(_ => folder =>
+        Assert.Throws<SlickException>(() => Work(_ => folder =>
         {
             File.WriteAllText(Path.Combine(folder, "result.txt"), "half");
             throw new IOException("No space left on device");
@@ -65,28 +71,48 @@ public sealed class RunStoreTests : IDisposable
     [Fact]
     public void DivergedStage_IsMarkedFailedAndNeverFinished()
     {
-        Assert.Throws<DivergedException>(() => Stage().Ensure(_ => throw new DivergedException("the loss is NaN")));
+        Assert.Equal(WorkOutcome.Done, Work(_ => throw new DivergedException("the loss is NaN")));
         Assert.False(Stage().IsComplete);
+        Assert.True(Stage().IsSettled);
         var failed = Assert.Single(RunStore.Open(_folder).List());
         Assert.Equal("failed", failed.State);
-        Assert.Contains("NaN", File.ReadAllText(Path.Combine(failed.Path, "failure.json")), StringComparison.Ordinal);
+        Assert.Contains("NaN", Stage().Failure, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void TwoAtOnce_BothEndWithOneResult()
+    public void TwoAtOnce_OneDoesTheWorkAndTheOtherPassesOver()
     {
-        using var bothIn = new Barrier(2);
-        var threads = Enumerable.Range(0, 2).Select(_ => new Thread(() => Stage().Ensure(scratch =>
+        using var inside = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        var outcome = WorkOutcome.Elsewhere;
+        var first = new Thread(() => outcome = Work(_ =>
         {
-            File.WriteAllText(Path.Combine(scratch, "mine"),
-                Environment.CurrentManagedThreadId.ToString(System.Globalization.CultureInfo.InvariantCulture));
-            bothIn.SignalAndWait();
-            return Writes("the same");
-        }))).ToList();
-        threads.ForEach(t => t.Start());
-        threads.ForEach(t => t.Join());
-        Assert.Equal("the same", File.ReadAllText(Stage().File("result.txt")));
-        Assert.Equal("complete", Assert.Single(RunStore.Open(_folder).List()).State);
+            inside.Set();
+            go.Wait(TestContext.Current.CancellationToken);
+            return Writes("the first's");
+        }));
+        first.Start();
+        inside.Wait(TestContext.Current.CancellationToken);
+        Assert.Equal(WorkOutcome.Elsewhere, Work(_ => throw new InvalidOperationException("done twice")));
+        var listed = Assert.Single(RunStore.Open(_folder).List());
+        Assert.Equal(("working", Environment.ProcessId), (listed.State, listed.Holder?.Process));
+        go.Set();
+        first.Join();
+        Assert.Equal(WorkOutcome.Done, outcome);
+        Assert.Equal(WorkOutcome.DoneBefore, Work(_ => throw new InvalidOperationException("done twice")));
+        Assert.Equal("the first's", File.ReadAllText(Stage().File("result.txt")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(_folder, "leases")));
+    }
+
+    [Fact]
+    public void StoreOfAnOlderFormat_IsGoneOnWith()
+    {
+        var old = Directory.CreateDirectory(Path.Combine(_folder, "model-0123456789abcdef")).FullName;
+        File.WriteAllText(Path.Combine(old, "options.json"), """{"stage": "model", "seed": 1, "description": "world and base model"}""");
+        File.WriteAllText(Path.Combine(_folder, "store.json"), """{"format": 1}""");
+        Work(_ => Writes("new"));
+        Assert.Equal(["complete", "older"], RunStore.Open(_folder).List().Select(s => s.State).Order());
+        Assert.Contains("2", File.ReadAllText(Path.Combine(_folder, "store.json")), StringComparison.Ordinal);
     }
 
     [Fact]

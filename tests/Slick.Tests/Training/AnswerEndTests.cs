@@ -26,11 +26,13 @@ public sealed class AnswerEndTests
         _ => TinyTraining.SentencePiece(),
     };
 
+    private static TaughtExample Encode(DecoderConfig config, ITokenizer tokenizer, Fact fact) =>
+        TaughtExample.Of(config, tokenizer, Example.Of(fact, PromptFormat.QuestionAnswer));
+
     private static string[] Taught(ITokenizer tokenizer, string answer)
     {
         using var weights = TinyTraining.Weights(tokenizer);
-        return [.. FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer,
-            TinyTraining.Fact(0, "pa", answer)).Taught.Select(id => tokenizer.Decode([id]))];
+        return [.. Encode(weights.Config, tokenizer, TinyTraining.Fact(0, "pa", answer)).Taught.Select(id => tokenizer.Decode([id]))];
     }
 
     [Fact]
@@ -51,10 +53,9 @@ public sealed class AnswerEndTests
     {
         var tokenizer = TinyTraining.Stripping();
         using var weights = TinyTraining.Weights(tokenizer);
-        Assert.Equal(2, FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer,
-            TinyTraining.Fact(0, "pa", "Ulm")).Taught[^1]);
-        var error = Assert.Throws<SlickException>(() => FineTuning.Encode(weights.Config with { EosIds = [] },
-            TinyTraining.Stripping(null), PromptFormat.QuestionAnswer, TinyTraining.Fact(0, "pa", "Ulm")));
+        Assert.Equal(2, Encode(weights.Config, tokenizer, TinyTraining.Fact(0, "pa", "Ulm")).Taught[^1]);
+        var error = Assert.Throws<SlickException>(() => Encode(weights.Config with { EosIds = [] },
+            TinyTraining.Stripping(null), TinyTraining.Fact(0, "pa", "Ulm")));
         Assert.Contains("eos_token", error.Message, StringComparison.Ordinal);
     }
 
@@ -69,7 +70,7 @@ public sealed class AnswerEndTests
         foreach (var fact in Facts)
         {
             var question = new PromptTokens(weights.Config, tokenizer, PromptFormat.QuestionAnswer, [], [fact]).Questions[0];
-            var taught = FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, fact).Taught;
+            var taught = Encode(weights.Config, tokenizer, fact).Taught;
             // Without the end, which may be any of the tokens that end an answer.
             Assert.Contains(AnswerBatch.Paths(question, int.MaxValue), path => path.Gold.SequenceEqual(path.HasEnd ? taught[..^1] : taught)
                 && (!path.HasEnd || AnswerTokens.Ends(weights.Config, tokenizer, taught[^1])));

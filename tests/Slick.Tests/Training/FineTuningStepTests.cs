@@ -1,4 +1,4 @@
-using Slick.Experiments;
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -68,16 +68,16 @@ public sealed class FineTuningStepTests : IDisposable
         return values;
     }
 
-    private (double Loss, float[] Gradient, FineTuning.Batch[] Batches) Steps(params Fact[] facts)
+    private (double Loss, float[] Gradient, Batch Batch) Steps(params Fact[] facts)
     {
-        using var pass = Pass(facts, facts.Length);
+        using var pass = new UploadedPass([new(Encoded(facts), facts.Length)], 0, ragged: false, CPU);
         using var total = zeros(1);
-        FineTuning.Step(decoder, pass, Assert.Single(pass.Batches), new Dropout(0, 1, 0), total);
-        return (HostTransfer.Read<float>(total)[0], TakeGradient(), [.. pass.Batches]);
+        FineTuning.Gradient(decoder, pass, pass.Batches[0], new AnswerLoss(), _ => new Dropout(0, 1, 0), recompute: false, total);
+        return (HostTransfer.Read<float>(total)[0], TakeGradient(), pass.Batches[0]);
     }
 
-    private FineTuning.Pass Pass(Fact[] facts, int size) =>
-        new([.. facts.Select(f => FineTuning.Encode(weights.Config, tokenizer, PromptFormat.QuestionAnswer, f))], size, CPU);
+    private TaughtExample[] Encoded(IEnumerable<Fact> facts) =>
+        [.. facts.Select(f => TaughtExample.Of(weights.Config, tokenizer, Example.Of(f, PromptFormat.QuestionAnswer)))];
 
     private static void Near(IReadOnlyList<float> expected, IReadOnlyList<float> actual)
     {
@@ -95,7 +95,7 @@ public sealed class FineTuningStepTests : IDisposable
         var tokens = apart.Sum(a => a.Tokens);
         var step = Steps(Facts[..4]);
         Assert.Equal(2 + 5 + 2 + 5, tokens);
-        Assert.Equal(tokens, step.Batches[0].Scored);
+        Assert.Equal(tokens, step.Batch.Scored);
         Assert.Equal(apart.Sum(a => a.Loss), step.Loss, 1e-4 * step.Loss);
         Near([.. gradient.Select(g => g / tokens)], step.Gradient);
     }
@@ -106,7 +106,7 @@ public sealed class FineTuningStepTests : IDisposable
     {
         var apart = Facts[..3].Select(f =>
             (Tokens: tokenizer.Encode($"{f.Answer}\n", addSpecialTokens: false).Length, Step: Steps(f))).ToList();
-        Assert.Equal(3, apart.Select(a => a.Step.Batches[0].Tokens).Distinct().Count());
+        Assert.Equal(3, apart.Select(a => a.Step.Batch.Pieces[0].Tokens).Distinct().Count());
         var together = Steps(Facts[..3]);
         var tokens = apart.Sum(a => a.Tokens);
         Assert.Equal(apart.Sum(a => a.Step.Loss), together.Loss, 1e-4 * together.Loss);
@@ -122,8 +122,8 @@ public sealed class FineTuningStepTests : IDisposable
     [InlineData(1, 32, new[] { 1 })]
     public void BatchesOfAPass_AreFewAndAlike(int examples, int most, int[] expected)
     {
-        using var pass = Pass(Facts[..examples], most);
-        Assert.Equal(expected.Select(n => (long)n), pass.Batches.Select(b => b.Rows));
+        var pass = new SetPasses(Encoded(Facts[..examples]), most, 1).Pass(0);
+        Assert.Equal(expected, pass.Select(b => b.Rows.Count));
         Assert.Equal(expected.Length, FineTuning.Updates(examples, most));
     }
 

@@ -68,7 +68,7 @@ public sealed class FineTuningTests
                 if (r.Epoch < 3) Thread.Sleep(2100);
                 else stop.Cancel();
             }));
-            Assert.True(File.Exists(Path.Combine(scratch, "finetuning.safetensors")));
+            Assert.True(File.Exists(Path.Combine(scratch, "fine-tuning.safetensors")));
             AssertSame(expected, Run(epochUpdates: 7, scratch: scratch));
         }
         finally

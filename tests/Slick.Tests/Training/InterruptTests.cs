@@ -1,4 +1,4 @@
-using Slick.Experiments;
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -109,7 +109,7 @@ public sealed class InterruptTests
         using var start = TinyTraining.Weights(tokenizer);
         using var decoder = new Decoder(start);
         Fact[] questions = [.. Facts, TinyTraining.Fact(9, string.Join(' ', Enumerable.Repeat("s1", 200)), "o1") with { Relation = "P1" }];
-        FreesAll<SlickException>(() => new Evaluation(decoder, tokenizer, PromptFormat.QuestionAnswer, questions).Dispose());
+        FreesAll<SlickException>(() => new Evaluation(decoder, tokenizer, Example.Of(questions, PromptFormat.QuestionAnswer)).Dispose());
     }
 
     // Of an element in a format that gradients do not have.

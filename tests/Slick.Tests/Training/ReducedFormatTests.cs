@@ -96,7 +96,7 @@ public sealed class ReducedFormatTests
                     if (r.Epoch == 5) Thread.Sleep(2100); // a checkpoint is due
                     if (r.Epoch == 7) stop.Cancel();
                 }, stop.Token));
-                using var saved = Safetensors.Open(Path.Combine(scratch, "finetuning.safetensors")).Read("weights");
+                using var saved = Safetensors.Open(Path.Combine(scratch, "fine-tuning.safetensors")).Read("weights");
                 Assert.Equal(ScalarType.Float32, saved.dtype);
                 var told = new List<int>();
                 var resumed = TinyTraining.Run(reduced, tokenizer, dropping, Facts, scratch, r => told.Add(r.Epoch));

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Data.Analysis;
+using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Knowledge;
 using Slick.Storage;
@@ -28,32 +29,37 @@ public sealed class SqlKernelTests : IDisposable
     public void Views_HoldTheRowsOfTheStore()
     {
         var study = SmokeStudy.Result;
-        Assert.Equal((long)study.Epochs.Count, Query("select count(*) from scores")[0, 0]);
-        Assert.Equal((long)study.Answers.Count, Query("select count(*) from answers")[0, 0]);
-        Assert.Equal((long)study.Labels.Count, Query("select count(*) from labels")[0, 0]);
-        Assert.Equal((long)study.Bases.Sum(b => b.Facts.Count), Query("select count(*) from facts")[0, 0]);
-        var best = Query("select Arm, BaseSeed, Seed, max(DevAccuracy) as Best from scores where Epoch > 0 group by all order by all");
+        foreach (var (view, count) in new[] { ("runs", study.Runs.Count), ("epochs", study.Epochs.Count), ("scores", study.Scores.Count),
+            ("answers", study.Answers.Count), ("labels", study.Labels.Count), ("facts", study.Bases.Sum(b => b.Facts.Count)),
+            ("exposures", study.Exposures.Count) })
+            Assert.Equal((view, (long)count), (view, Query($"select count(*) from {view}")[0, 0]));
+        var best = Query("select Arm, Draw, max(Accuracy) from (select Arm, Run, Epoch, sum(Right) / sum(Of) as Accuracy from scores "
+            + "where \"Set\" = 'Dev' and Epoch > 0 group by all) join runs using (Run, Arm) group by all order by all");
+        Assert.Equal(study.Runs.Count(r => r.Reason.Length == 0), best.Rows.Count);
+        var data = new StudyData(study);
         foreach (var row in best.Rows)
         {
-            var epochs = study.Epochs.Where(e => e.Epoch > 0 && new Arm(e.Kind, e.UnknownPercent).ToString() == (string)row[0]
-                && e.BaseSeed == (int)row[1] && e.Seed == (int)row[2]);
-            Assert.Equal(epochs.Max(e => e.DevAccuracy), row[3]);
+            var run = data.Runs.Single(r => r.Arm.ToString() == (string)row[0] && r.Row.Draw == (int)row[1]);
+            Assert.Equal(run.Right(run.Stops!.EarlyStop, QuestionSet.Dev).Value, row[2]);
         }
         Assert.Equal((long)study.Labels.Count(l => l.Category == Category.Unknown),
             Query("select count(*) from labels where Category = 'Unknown'")[0, 0]);
         Assert.Equal(1, Query("select distinct Preset, BaseSeed from labels").Rows.Count);
+        Assert.Equal((long)study.Labels.Count, Query("select count(*) from labels join exposures using (Preset, BaseSeed, FactId)")[0, 0]);
     }
 
     [Fact]
-    public void Runs_SayWhichPresetAndArmAStageBelongsTo()
+    public void Stages_SayWhichPresetArmAndDrawTheyBelongTo()
     {
-        var runs = Query("from runs order by Title");
+        var runs = Query("from stages order by Title");
         Assert.Equal(RunStore.OpenExisting(SmokeStudy.Store).List().Count, runs.Rows.Count);
-        Assert.All(runs.Rows, row => Assert.Equal(("smoke", "complete"), ((string)row[2], (string)row[6])));
-        var arms = SmokeStudy.Result.Epochs.Select(e => new Arm(e.Kind, e.UnknownPercent).ToString()).Distinct();
+        Assert.All(runs.Rows, row => Assert.Equal(("smoke", "complete"), ((string)row[2], (string)row[7])));
+        Assert.Equal(SmokeStudy.Result.Runs.Select(r => (1, r.Draw)).Distinct().Order(),
+            Query("select distinct Seed, Draw from stages where Stage = 'finetune' order by all").Rows.Select(r => ((int)r[0], (int)r[1])));
+        var arms = SmokeStudy.Result.Runs.Select(e => new Arm(e.Kind, e.UnknownPercent).ToString()).Distinct();
         Assert.Equal(arms.Order(StringComparer.Ordinal),
-            Query("select distinct Arm from runs where Stage = 'run'").Rows.Select(r => (string)r[0]).Order(StringComparer.Ordinal));
-        Assert.Equal(SmokeStudy.Result.Bases[0].Folder, Query("select Folder from runs where Stage = 'model'")[0, 0]);
+            Query("select distinct Arm from stages where Stage = 'finetune'").Rows.Select(r => (string)r[0]).Order(StringComparer.Ordinal));
+        Assert.Equal(SmokeStudy.Result.Bases[0].Folder, Query("select Folder from stages where Stage = 'pretrain'")[0, 0]);
     }
 
     [Theory]
@@ -63,8 +69,9 @@ public sealed class SqlKernelTests : IDisposable
     {
         var store = Path.Combine(_books.Folder, "empty");
         if (exists) RunStore.Open(store);
-        (string, Type)[] views = [("facts", typeof(global::Slick.Facts.Fact)), ("labels", typeof(LabelRow)), ("scores", typeof(EpochRow)),
-            ("answers", typeof(AnswerRow)), ("runs", typeof(StoredRun))];
+        (string, Type)[] views = [("facts", typeof(global::Slick.Facts.Fact)), ("labels", typeof(LabelRow)), ("scores", typeof(ScoreRow)),
+            ("answers", typeof(AnswerRow)), ("runs", typeof(RunRow)), ("epochs", typeof(EpochRow)),
+            ("exposures", typeof(global::Slick.Facts.ExposureRow)), ("stages", typeof(StoredRun))];
         foreach (var (view, row) in views)
         {
             var (empty, full) = (Query($"from {view}", store), Query($"from {view}"));
@@ -86,11 +93,11 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal(0, Count());
         RunStore.Open(store);
         var expected = 0L;
-        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "run-*").Take(2))
+        foreach (var folder in Directory.GetDirectories(SmokeStudy.Store, "finetune-*").Take(2))
         {
             var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
             foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
-            expected += Tables.Read<EpochRow>(Path.Combine(folder, "epochs.parquet")).Count;
+            expected += Tables.Read<ScoreRow>(Path.Combine(folder, "scores.parquet")).Count;
             Assert.Equal(expected, Count());
         }
     }
@@ -100,17 +107,17 @@ public sealed class SqlKernelTests : IDisposable
     {
         var store = Path.Combine(_books.Folder, "damaged");
         RunStore.Open(store);
-        var folder = Directory.GetDirectories(SmokeStudy.Store, "run-*")[0];
+        var folder = Directory.GetDirectories(SmokeStudy.Store, "finetune-*")[0];
         var copy = Directory.CreateDirectory(Path.Combine(store, Path.GetFileName(folder))).FullName;
         foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
-        File.WriteAllText(Path.Combine(copy, "epochs.parquet"), "no table");
+        File.WriteAllText(Path.Combine(copy, "scores.parquet"), "no table");
         using var kernel = new SqlKernel(store);
         for (var time = 0; time < 2; time++)
         {
             Assert.True((long)kernel.Run("select count(*) from answers", TestContext.Current.CancellationToken)![0, 0] > 0);
             var error = Assert.Throws<SqlException>(
                 () => kernel.Run("select count(*) from scores", TestContext.Current.CancellationToken));
-            Assert.Contains(Path.Combine(copy, "epochs.parquet"), error.Message, StringComparison.Ordinal);
+            Assert.Contains(Path.Combine(copy, "scores.parquet"), error.Message, StringComparison.Ordinal);
         }
         // The store without the damaged stage is the one that the kernel saw first.
         Directory.Move(copy, Path.Combine(_books.Folder, "away"));
@@ -228,7 +235,8 @@ public sealed class SqlKernelTests : IDisposable
     {
         var run = Run("var wanted = \"Unknown\"; var least = 0;",
             "#!sql\n#!set --name wanted --value @csharp:wanted\n#!set --name least --value @csharp:least\n"
-            + "select $wanted; select distinct Category from labels where Category = $wanted and GoldExposures >= $least");
+            + "select $wanted; select distinct Category from labels join exposures using (BaseSeed, FactId) "
+            + "where Category = $wanted and GoldExposures >= $least");
         Assert.Null(run.Failure?.ToString());
         Assert.Contains("Unknown", Workbooks.Text(run.Notebook.Cells[2]), StringComparison.Ordinal);
     }

@@ -1,0 +1,103 @@
+using Slick.Experiments;
+using Slick.Knowledge;
+
+namespace Slick.Analysis;
+
+/// <summary>When a run is looked at.</summary>
+public enum Stop
+{
+    /// <summary>Epoch 0: the base model.</summary>
+    Base,
+    /// <summary>The first of the epochs 1, 2, ... with the best dev accuracy.</summary>
+    EarlyStop,
+    /// <summary>The first of these with at least 99% of the set fitted.</summary>
+    Fit,
+    /// <summary>The last epoch, of runs that fit at least 99% of their set by then.</summary>
+    Convergence,
+}
+
+/// <summary>Right answers among questions, weighted where a question stands for several.</summary>
+/// <param name="Right">Weight of the right answers.</param>
+/// <param name="Of">Weight of all.</param>
+/// <param name="EffectiveQuestions">Questions that would be as informative unweighted: Kish's (sum w)^2 / sum w^2.</param>
+public readonly record struct Share(double Right, double Of, double EffectiveQuestions)
+{
+    /// <summary>The share in [0, 1]; NaN where there are no questions.</summary>
+    public double Value => Of > 0 ? Right / Of : double.NaN;
+}
+
+/// <summary>One fine-tuning run with its rows, found by epoch and set.</summary>
+public sealed class StudyRun
+{
+    private readonly ILookup<(int Epoch, QuestionSet Set), ScoreRow> scores;
+    private readonly Dictionary<int, EpochRow> epochs;
+    private readonly IReadOnlyDictionary<(QuestionSet Set, string Category), double> weights;
+    private readonly ILookup<int, AnswerRow> answers;
+
+    internal StudyRun(RunRow row, IEnumerable<EpochRow> epochs, IEnumerable<ScoreRow> scores, IEnumerable<AnswerRow> answers,
+        IReadOnlyDictionary<(QuestionSet Set, string Category), double> weights)
+    {
+        (Row, this.weights) = (row, weights);
+        this.scores = scores.ToLookup(s => (s.Epoch, s.Set));
+        this.epochs = epochs.ToDictionary(e => e.Epoch);
+        this.answers = answers.OrderBy(a => a.FactId).ToLookup(a => a.Epoch);
+        Epochs = [.. this.epochs.Values.OrderBy(e => e.Epoch)];
+        Stops = RunStops.Of(this.scores.SelectMany(s => s));
+    }
+
+    /// <summary>What was trained.</summary>
+    public RunRow Row { get; }
+
+    /// <summary>The kind of set.</summary>
+    public Arm Arm => new(Row.Kind, Row.UnknownPercent);
+
+    /// <summary>The epochs, from epoch 0.</summary>
+    public IReadOnlyList<EpochRow> Epochs { get; }
+
+    /// <summary>EARLY_STOP, FIT and the last epoch; null for a run without epochs.</summary>
+    public RunStops? Stops { get; }
+
+    /// <summary>True for a run that fits at least 99% of its set at the last epoch.</summary>
+    public bool Converged => Stops is { } s && Fitted(s.Last).Value >= RunStops.FittedShare;
+
+    /// <summary>The epoch of a stop; null where the run has none: FIT of a run that fits too little, CONVERGENCE of one that did not
+    /// converge.</summary>
+    public int? EpochOf(Stop stop) => Stops is not { } s ? null : stop switch
+    {
+        Stop.Base => 0,
+        Stop.EarlyStop => s.EarlyStop,
+        Stop.Fit => s.Fit,
+        _ => Converged ? s.Last : null,
+    };
+
+    /// <summary>Optimiser steps until the end of an epoch.</summary>
+    public int Updates(int epoch) => epochs[epoch].Updates;
+
+    /// <summary>The share of a set's questions that is answered rightly after an epoch.</summary>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="set">The set.</param>
+    /// <param name="category">Which categories count; null for all questions, those without a label included.</param>
+    public Share Right(int epoch, QuestionSet set, Func<Category, bool>? category = null)
+    {
+        var (right, of, squares) = (0.0, 0.0, 0.0);
+        foreach (var row in scores[(epoch, set)].Where(s => Counts(s.Category, category)))
+        {
+            var weight = Weight(set, row.Category);
+            (right, of, squares) = (right + weight * row.Right, of + weight * row.Of, squares + weight * weight * row.Of);
+        }
+        return new(right, of, squares > 0 ? of * of / squares : 0);
+    }
+
+    /// <summary>The share of the fine-tuning set that is fitted after an epoch.</summary>
+    public Share Fitted(int epoch, Func<Category, bool>? category = null) => Right(epoch, QuestionSet.Train, category);
+
+    /// <summary>How many questions of a set's category each one stands for: above 1 where a part of them was drawn and asked.</summary>
+    internal double Weight(QuestionSet set, string category) => weights.GetValueOrDefault((set, category), 1);
+
+    /// <summary>The answers to test questions at an epoch, by fact id; empty where none were kept.</summary>
+    public IEnumerable<AnswerRow> Answers(int epoch) => answers[epoch];
+
+    // Names that are no category of SliCK's count among all questions only.
+    private static bool Counts(string name, Func<Category, bool>? category) =>
+        category is null || Enum.TryParse<Category>(name, out var parsed) && category(parsed);
+}

@@ -1,0 +1,166 @@
+using System.Globalization;
+using Slick.Answers;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Storage;
+using Slick.Text;
+
+namespace Slick.Experiments;
+
+/// <summary>What SliCK asks a model about one relation.</summary>
+public sealed record LabelOptions
+{
+    /// <summary>The relation's id.</summary>
+    public string Relation { get; init; } = "";
+    /// <summary>The part of the dataset that is asked about; exemplars always come from dev.</summary>
+    public Split Split { get; init; }
+    /// <summary>How P_Correct is found.</summary>
+    public EstimatorKind Estimator { get; init; }
+    /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
+    public AnswerNormaliser Normaliser { get; init; }
+    /// <summary>SliCK's protocol.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+}
+
+/// <summary>
+/// SliCK's labels of the questions of one relation and split: the one labelling, of the lab's models and of checkpoints alike. Work
+/// that was interrupted goes on in the middle of a relation and ends with the same bytes.
+/// </summary>
+internal static class LabelStage
+{
+    private const string LabelsFile = "labels.parquet", RelationFile = "relation.parquet";
+
+    public static StageKind Kind { get; } = new("label", 1, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
+
+    // A finished estimate, as a killed process leaves it behind.
+    private sealed record EstimateRow
+    {
+        public required int Question { get; init; }
+        public required bool GreedyCorrect { get; init; }
+        public required double SampledCorrect { get; init; }
+        public required string GreedyAnswer { get; init; }
+        public required bool MovedBoundary { get; init; }
+    }
+
+    // Beside a relation's labels.
+    private sealed record RelationRow
+    {
+        public required string Relation { get; init; }
+        public required int MovedBoundaries { get; init; }
+    }
+
+    /// <summary>The stage of one relation and split.</summary>
+    /// <param name="options">What is asked, and how.</param>
+    /// <param name="seed">Seed of the exemplars and the draws.</param>
+    /// <param name="model">The model, as stages name it.</param>
+    /// <param name="questions">The questions, as stages name them.</param>
+    /// <param name="platform">On what the model computes.</param>
+    /// <param name="of">Whose knowledge it is, in words.</param>
+    public static Stage Of(LabelOptions options, int seed, string model, string questions, Platform platform, string of) =>
+        Kind.Stage(string.Create(CultureInfo.InvariantCulture,
+            $"SliCK's labels of {of}: {options.Relation}, {options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed {seed}"),
+            // Exact's closed form compares nothing.
+            options.Estimator == EstimatorKind.Exact ? options with { Normaliser = AnswerNormaliser.None } : options,
+            seed, platform, model, questions);
+
+    /// <summary>The labels of a finished stage.</summary>
+    public static IReadOnlyList<LabelRow> Read(StageFolder stage) => Tables.Read<LabelRow>(stage.File(LabelsFile));
+
+    /// <summary>Prompts of a finished stage whose answer the tokenizer joins with the end of the prompt or of the line.</summary>
+    public static int MovedBoundaries(StageFolder stage) =>
+        Tables.Read<RelationRow>(stage.File(RelationFile)).Sum(r => r.MovedBoundaries);
+
+    /// <summary>The estimator that options name.</summary>
+    public static IEstimator Estimator(LabelOptions options, long bytes) => options.Estimator == EstimatorKind.Exact
+        ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = bytes }
+        : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = bytes };
+
+    private static Action<string> Run(StageWork work)
+    {
+        var options = work.Stage.OptionsAs<LabelOptions>();
+        var model = work.Context.Model(work.Stage.Inputs[0]);
+        var asked = work.Context.Asked(work.Stage.Inputs[1], options.Relation, options.Split);
+        var group = Kind.Group(work.Stage);
+        var estimates = Annotator.Estimates(asked.Questions, options.Sampling);
+        for (var j = 0; j < estimates.Length; j++)
+            if (File.Exists(FileOf(work.Scratch, j)))
+                foreach (var row in Tables.Read<EstimateRow>(FileOf(work.Scratch, j)))
+                    estimates[j][row.Question] = new(row.GreedyCorrect, row.SampledCorrect, row.GreedyAnswer, row.MovedBoundary);
+        void Report(int j) =>
+            work.Progress.Report(group, estimates.Sum(prompt => prompt.Count(e => e is not null)),
+                (double)estimates.Length * asked.Questions.Count, string.Create(CultureInfo.InvariantCulture,
+                $"{options.Relation}, prompt {j + 1} of {estimates.Length}, {asked.Questions.Count} questions"));
+        Report(Math.Max(0, Array.FindIndex(estimates, prompt => prompt.Contains(null))));
+
+        var checkpoints = new CheckpointClock();
+        var unsaved = new SortedSet<int>();
+        using var decoder = new Decoder(model.Weights);
+        var labels = Annotator.Label(decoder, model.Tokenizer, Estimator(options, work.Context.Bytes), options.Sampling, asked.Questions,
+            asked.Dev, work.Stage.Seed, estimates, j =>
+        {
+            unsaved.Add(j);
+            Report(j);
+            if (!checkpoints.IsDue && !work.Cancellation.IsCancellationRequested) return;
+            checkpoints.Save(() =>
+            {
+                foreach (var prompt in unsaved) Save(FileOf(work.Scratch, prompt), estimates[prompt]);
+            });
+            unsaved.Clear();
+        }, work.Cancellation);
+        return folder =>
+        {
+            Tables.Write(Path.Combine(folder, LabelsFile), labels);
+            Tables.Write(Path.Combine(folder, RelationFile), [new RelationRow
+            {
+                Relation = options.Relation,
+                MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)),
+            }]);
+        };
+    }
+
+    private static string FileOf(string scratch, int prompt) =>
+        Path.Combine(scratch, string.Create(CultureInfo.InvariantCulture, $"prompt-{prompt + 1}.parquet"));
+
+    private static void Save(string path, PromptEstimate?[] estimates) => Tables.Write(path,
+        [.. from i in Enumerable.Range(0, estimates.Length)
+            where estimates[i] is not null
+            let e = estimates[i]!.Value
+            select new EstimateRow
+            {
+                Question = i,
+                GreedyCorrect = e.GreedyCorrect,
+                SampledCorrect = e.SampledCorrect,
+                GreedyAnswer = e.GreedyAnswer,
+                MovedBoundary = e.MovedBoundary,
+            }]);
+}
+
+/// <summary>One table of the labels of several relations and splits, relation by relation.</summary>
+internal static class LabelTable
+{
+    /// <summary>A table has no options: its content follows from what it joins.</summary>
+    internal sealed record Options;
+
+    private const string LabelsFile = "labels.parquet";
+
+    public static StageKind Kind { get; } = new("labels", 1, typeof(Options), s => $"SliCK (seed {s.Seed})", Run);
+
+    /// <summary>The stage of a table.</summary>
+    /// <param name="labels">The label stages, in the table's order.</param>
+    /// <param name="seed">Their seed.</param>
+    /// <param name="of">Whose knowledge it is, in words.</param>
+    public static Stage Of(IReadOnlyList<Stage> labels, int seed, string of) =>
+        Kind.Stage(string.Create(CultureInfo.InvariantCulture, $"SliCK's labels of {of}: table, seed {seed}"), new Options(), seed, null,
+            [.. labels.Select(l => l.Name)]);
+
+    /// <summary>The labels of a finished stage.</summary>
+    public static IReadOnlyList<LabelRow> Read(StageFolder stage) => Tables.Read<LabelRow>(File(stage));
+
+    /// <summary>The table's file.</summary>
+    public static string File(StageFolder stage) => stage.File(LabelsFile);
+
+    private static Action<string> Run(StageWork work) => folder => Tables.Write(Path.Combine(folder, LabelsFile),
+        [.. work.Stage.Inputs.SelectMany(name => LabelStage.Read(work.Context.Store.Finished(name)))]);
+}

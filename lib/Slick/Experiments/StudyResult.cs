@@ -1,0 +1,50 @@
+using Slick.Facts;
+using Slick.Knowledge;
+
+namespace Slick.Experiments;
+
+/// <summary>What a base model knows.</summary>
+/// <param name="Seed">Seed of world and model.</param>
+/// <param name="Folder">The model's folder.</param>
+/// <param name="Dataset">Relations and facts.</param>
+/// <param name="Labels">SliCK's labels of train facts and test questions.</param>
+/// <param name="Exposures">Lab only: how often pre-training stated each fact; empty for a model that we did not make.</param>
+public sealed record LabelledBase(int Seed, string Folder, Dataset Dataset, IReadOnlyList<LabelRow> Labels,
+    IReadOnlyList<ExposureRow> Exposures)
+{
+    /// <summary>The facts.</summary>
+    public IReadOnlyList<Fact> Facts => Dataset.Facts;
+}
+
+/// <summary>Everything that a study found; figures, tables and claims are made from it.</summary>
+/// <param name="Preset">Name of the preset, with the settings that differ from it.</param>
+/// <param name="Options">All choices.</param>
+/// <param name="Bases">The base models.</param>
+/// <param name="Runs">The fine-tuning runs; those of sets that no fact belongs to say so and have no rows in the other tables.</param>
+/// <param name="Epochs">Every epoch of every run.</param>
+/// <param name="Scores">How many questions of each set and category are answered rightly, for every epoch.</param>
+/// <param name="Answers">Every test question's answers at the stops, for every run.</param>
+/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
+public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<RunRow> Runs,
+    IReadOnlyList<EpochRow> Epochs, IReadOnlyList<ScoreRow> Scores, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
+{
+    /// <summary>The labels of all base models.</summary>
+    public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
+
+    /// <summary>The ground truth of all base models; empty where we did not make them.</summary>
+    public IReadOnlyList<ExposureRow> Exposures => [.. Bases.SelectMany(b => b.Exposures)];
+
+    /// <summary>True where we made the base models, so that it is known what they were told.</summary>
+    public bool IsLab => Bases.Any(b => b.Exposures.Count > 0);
+
+    /// <summary>Where the numbers come from, for the note under a figure.</summary>
+    public string Source => Basis + (Failures.Count == 0 ? ""
+        : FormattableString.Invariant(
+        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
+
+    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
+        ? $"Preset {Preset}: numbers without meaning, only that it works."
+        : !IsLab && Bases.Count == 1 ? $"Preset {Preset}: one base model, intervals over questions and over draws of D; the wider is shown."
+        : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
+        : $"Preset {Preset}: one base model, intervals over D and its order only.";
+}

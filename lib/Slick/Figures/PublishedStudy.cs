@@ -1,0 +1,138 @@
+using System.Text.Json;
+using Slick.Experiments;
+using Slick.Facts;
+using Slick.Knowledge;
+using Slick.Storage;
+
+namespace Slick.Figures;
+
+/// <summary>A base model's label of a fact: what is published behind the tables of labels.</summary>
+public sealed record PublishedLabel
+{
+    /// <summary>Seed of the base model.</summary>
+    public required int BaseSeed { get; init; }
+    /// <summary>The fact's id in its dataset.</summary>
+    public required int FactId { get; init; }
+    /// <summary>The relation's id.</summary>
+    public required string Relation { get; init; }
+    /// <summary>The part of the dataset that the fact belongs to.</summary>
+    public required Split Split { get; init; }
+    /// <summary>The gold answer.</summary>
+    public required string Answer { get; init; }
+    /// <summary>P_Correct(T=0).</summary>
+    public required double GreedyCorrect { get; init; }
+    /// <summary>P_Correct(T&gt;0).</summary>
+    public required double SampledCorrect { get; init; }
+    /// <summary>The category that follows from both.</summary>
+    public required Category Category { get; init; }
+}
+
+/// <summary>What pre-training said of a labelled fact of a base model.</summary>
+public sealed record PublishedExposure
+{
+    /// <summary>Seed of the base model.</summary>
+    public required int BaseSeed { get; init; }
+    /// <summary>The fact's id in its world.</summary>
+    public required int FactId { get; init; }
+    /// <summary>Times that one pass of pre-training states the gold answer.</summary>
+    public required int GoldExposures { get; init; }
+    /// <summary>Times that one pass of pre-training states the rival.</summary>
+    public required int RivalExposures { get; init; }
+}
+
+/// <summary>
+/// A study as files that are small enough to be kept beside the README, and read again without a model: <c>study.json</c> and the
+/// tables runs, epochs, scores, answers, labels and, of a lab, exposures.
+/// </summary>
+public static class PublishedStudy
+{
+    // What the tables do not say.
+    private sealed record About
+    {
+        public required string Preset { get; init; }
+        public required IReadOnlyDictionary<string, string> Options { get; init; }
+        public required IReadOnlyList<Relation> Relations { get; init; }
+        public required IReadOnlyList<string> Failures { get; init; }
+    }
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
+
+    /// <summary>Writes the files.</summary>
+    /// <param name="result">The study.</param>
+    /// <param name="folder">Where to.</param>
+    /// <exception cref="SlickException">The folder cannot be written.</exception>
+    public static void Write(StudyResult result, string folder)
+    {
+        string Path(string name) => System.IO.Path.Combine(folder, name);
+        Tables.Write(Path("runs.parquet"), result.Runs);
+        Tables.Write(Path("epochs.parquet"), result.Epochs);
+        Tables.Write(Path("scores.parquet"), result.Scores);
+        Tables.Write(Path("answers.parquet"), result.Answers);
+        Tables.Write(Path("labels.parquet"), [.. result.Bases.SelectMany(b => b.Labels.Select(l => new PublishedLabel
+        {
+            BaseSeed = b.Seed, FactId = l.FactId, Relation = l.Relation, Split = l.Split, Answer = l.Answer,
+            GreedyCorrect = l.GreedyCorrect, SampledCorrect = l.SampledCorrect, Category = l.Category,
+        }))]);
+        if (result.IsLab)
+            Tables.Write(Path("exposures.parquet"), [.. from b in result.Bases
+                                                        let labelled = b.Labels.Select(l => l.FactId).ToHashSet()
+                                                        from e in b.Exposures
+                                                        where labelled.Contains(e.FactId)
+                                                        select new PublishedExposure
+                                                        {
+                                                            BaseSeed = b.Seed, FactId = e.FactId, GoldExposures = e.GoldExposures,
+                                                            RivalExposures = e.RivalExposures,
+                                                        }]);
+        AtomicFile.WriteText(Path("study.json"), JsonSerializer.Serialize(new About
+        {
+            Preset = result.Preset,
+            Options = NamedOptions.Values(result.Options).ToDictionary(v => v.Name, v => v.Value),
+            Relations = [.. result.Bases.SelectMany(b => b.Dataset.Relations).DistinctBy(r => r.Id)],
+            Failures = result.Failures,
+        }, Indented) + "\n");
+    }
+
+    /// <summary>
+    /// Reads what <see cref="Write"/> wrote. Of the facts it has what the labels say; questions are empty, and a fact without a label is
+    /// one of dev that no table names.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="SlickException">A file is missing or not what it should be.</exception>
+    public static StudyResult Read(string folder)
+    {
+        string Path(string name) => System.IO.Path.Combine(folder, name);
+        About about;
+        StudyOptions options;
+        try
+        {
+            about = JsonSerializer.Deserialize<About>(File.ReadAllText(Path("study.json")))
+                ?? throw new JsonException("It holds nothing.");
+            options = about.Options.Aggregate(new StudyOptions(), (o, v) => NamedOptions.Set(o, $"{v.Key}={v.Value}"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or UsageException)
+        {
+            throw new SlickException($"{Path("study.json")}: {e.Message} It is a file that slick reproduce --publish writes.", e);
+        }
+        var exposures = (File.Exists(Path("exposures.parquet")) ? Tables.Read<PublishedExposure>(Path("exposures.parquet")) : [])
+            .ToLookup(e => e.BaseSeed);
+        return new(about.Preset, options, [.. Tables.Read<PublishedLabel>(Path("labels.parquet")).GroupBy(l => l.BaseSeed)
+            .OrderBy(g => g.Key).Select(of => Base(of.Key, about.Relations, [.. of], [.. exposures[of.Key]]))],
+            Tables.Read<RunRow>(Path("runs.parquet")), Tables.Read<EpochRow>(Path("epochs.parquet")),
+            Tables.Read<ScoreRow>(Path("scores.parquet")), Tables.Read<AnswerRow>(Path("answers.parquet")), about.Failures);
+    }
+
+    /// <summary>A base model of which the labels are known and the model is not there.</summary>
+    internal static LabelledBase Base(int seed, IReadOnlyList<Relation> relations, IReadOnlyList<PublishedLabel> labels,
+        IReadOnlyList<PublishedExposure> exposures)
+    {
+        var facts = Enumerable.Range(0, labels.Max(l => l.FactId) + 1)
+            .Select(id => new Fact { Id = id, Relation = "", Split = Split.Dev, Subject = "", Question = "", Answer = "" }).ToArray();
+        foreach (var l in labels) facts[l.FactId] = facts[l.FactId] with { Relation = l.Relation, Split = l.Split, Answer = l.Answer };
+        return new(seed, "", new(relations, facts), [.. labels.Select(l => new LabelRow
+        {
+            FactId = l.FactId, Relation = l.Relation, Split = l.Split, Question = "", Answer = l.Answer, GreedyCorrect = l.GreedyCorrect,
+            SampledCorrect = l.SampledCorrect, Category = l.Category, CategoryProbability = double.NaN,
+        })], [.. exposures.Select(e => new ExposureRow { FactId = e.FactId, GoldExposures = e.GoldExposures,
+            RivalExposures = e.RivalExposures })]);
+    }
+}

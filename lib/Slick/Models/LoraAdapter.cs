@@ -1,0 +1,307 @@
+using System.Text.Json;
+using Slick.Runtime;
+using Slick.Storage;
+using Slick.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Models;
+
+/// <summary>
+/// A LoRA adapter (Hu et al. 2021, arXiv 2106.09685) in PEFT's layout: <c>adapter_config.json</c> and
+/// <c>adapter_model.safetensors</c>, with the tensors <c>base_model.model.NAME.lora_A.weight</c> [rank, inputs] and
+/// <c>base_model.model.NAME.lora_B.weight</c> [outputs, rank] of each map NAME. All of them lie in one flat tensor, in the base
+/// model's number format. The base model's weights stay as they are: any number of adapters may stand beside one model.
+/// </summary>
+public sealed class LoraAdapter : IDisposable
+{
+    /// <summary>The rows of one map among those of a matrix that several maps share, and the map's factors.</summary>
+    internal sealed record Factors(string Module, long First, long Outputs, Tensor A, Tensor B);
+
+    /// <summary>The adapters of one matrix, by their first row.</summary>
+    internal sealed record Site(long Outputs, IReadOnlyList<Factors> Parts);
+
+    // A map that can have an adapter. Matrix: the name of the first map of its matrix; First: the map's first row there.
+    private readonly record struct Map(string Module, string Matrix, long First, long Outputs, long Inputs, long MatrixOutputs);
+
+    private const string Weights = "adapter_model.safetensors", Prefix = "base_model.model.";
+
+    private readonly List<Tensor> owned = [];
+    private readonly List<(string Name, long Offset, long[] Shape)> layout;
+    private readonly Dictionary<string, Site> sites = new(StringComparer.Ordinal); // by Map.Matrix
+    private readonly DecoderConfig model;
+
+    /// <summary>The settings.</summary>
+    public LoraConfig Config { get; }
+    /// <summary>Every factor, one after the other: [parameters].</summary>
+    public Tensor Flat { get; }
+    /// <summary>The factors with their gradient; null where only inference is asked for.</summary>
+    public ParameterSet? Parameters { get; }
+    /// <summary>PEFT's names and shapes, in the order of <see cref="Flat"/>.</summary>
+    public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
+
+    /// <summary>A fresh adapter: A is drawn, B is 0, so that the model with the adapter computes what the model computes.</summary>
+    /// <param name="weights">The base model.</param>
+    /// <param name="config">The settings.</param>
+    /// <param name="seed">Seed of A.</param>
+    /// <param name="trainable">True for a gradient beside the factors.</param>
+    /// <exception cref="SlickException">The settings name a module that cannot have an adapter, or none.</exception>
+    /// <exception cref="UsageException">A setting is out of its range.</exception>
+    public LoraAdapter(DecoderWeights weights, LoraConfig config, int seed, bool trainable = true) : this(weights, config, trainable) =>
+        Initialize(seed);
+
+    private LoraAdapter(DecoderWeights weights, LoraConfig config, bool trainable)
+    {
+        (Config, model) = (OptionRanges.Check(config, "lora"), weights.Config);
+        var maps = Chosen(model, config);
+        layout = Plan(maps, config.Rank);
+        var size = layout[^1].Offset + DecoderWeights.Product(layout[^1].Shape);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var (dtype, device) = (weights.Flat.dtype, weights.Flat.device);
+        Flat = zeros(size, dtype, device);
+        var gradient = trainable ? zeros(size, dtype, device) : null;
+        Tensor Leaf(int at)
+        {
+            var (_, offset, shape) = layout[at];
+            var leaf = Flat.narrow(0, offset, DecoderWeights.Product(shape)).view(shape).detach();
+            if (gradient is not null)
+            {
+                leaf.requires_grad_(true);
+                leaf.grad = gradient.narrow(0, offset, DecoderWeights.Product(shape)).view(shape);
+            }
+            owned.Add(leaf);
+            return leaf;
+        }
+        foreach (var group in maps.Index().GroupBy(m => m.Item.Matrix))
+            sites[group.Key] = new(group.First().Item.MatrixOutputs, [.. group.OrderBy(m => m.Item.First).Select(m =>
+                new Factors(m.Item.Module, m.Item.First, m.Item.Outputs, Leaf(2 * m.Index), Leaf(2 * m.Index + 1)))]);
+        owned.Add(Flat);
+        if (gradient is not null)
+        {
+            owned.Add(gradient);
+            Parameters = new([(Flat, gradient)], gradient);
+        }
+        scope.Detach(owned);
+    }
+
+    private static List<(string Name, long Offset, long[] Shape)> Plan(List<Map> maps, int rank)
+    {
+        var layout = new List<(string Name, long Offset, long[] Shape)>();
+        var size = 0L;
+        foreach (var map in maps)
+            foreach (var (name, shape) in (ReadOnlySpan<(string, long[])>)[("A", [rank, map.Inputs]), ("B", [map.Outputs, rank])])
+            {
+                layout.Add(($"{Prefix}{map.Module}.lora_{name}.weight", size, shape));
+                size += DecoderWeights.Product(shape);
+            }
+        return layout;
+    }
+
+    // PEFT's beginning: A uniform in +-1/sqrt(inputs) (Kaiming with a = sqrt(5)), B = 0. A value is a function of the seed and of its place
+    // in Flat, computed on the host: the same on every device.
+    private void Initialize(int seed)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var stream = Seeds.Next((uint)Seeds.Mix(seed, "lora"));
+        foreach (var (name, offset, shape) in layout)
+        {
+            if (name.EndsWith("lora_B.weight", StringComparison.Ordinal)) continue;
+            var values = new float[DecoderWeights.Product(shape)];
+            var bound = 1 / Math.Sqrt(shape[1]);
+            for (var i = 0; i < values.Length; i++)
+                values[i] = (float)(bound * (2 * ((Seeds.At(stream, offset + i) >> 11) * (1.0 / (1L << 53))) - 1));
+            Flat.narrow(0, offset, values.Length).copy_(tensor(values));
+        }
+    }
+
+    // The linear maps of the blocks, and the output layer where it is a matrix of its own.
+    private static IEnumerable<Map> Maps(DecoderConfig config)
+    {
+        var family = config.Architecture;
+        var layout = DecoderWeights.LayoutOf(config).ToDictionary(p => p.Name, p => p.Shape, StringComparer.Ordinal);
+        for (var i = 0; i < config.Layers; i++)
+            foreach (var names in (string[][])[family.Qkv, [family.Output], family.Inner, [family.Down]])
+            {
+                string[] modules = [.. names.Select(n => DecoderWeights.BlockPrefix(config, i) + n)];
+                long[][] shapes = [.. modules.Select(m => layout[m + ".weight"])];
+                var outputs = Array.ConvertAll(shapes, s => s[family.InputsFirst ? 1 : 0]);
+                var first = 0L;
+                for (var m = 0; m < modules.Length; first += outputs[m++])
+                    yield return new(DecoderWeights.FullName(config, modules[m] + ".weight")[..^".weight".Length], modules[0], first,
+                        outputs[m], shapes[m][family.InputsFirst ? 0 : 1], outputs.Sum());
+            }
+        if (!config.TiedEmbeddings)
+            yield return new(family.Head, family.Head, 0, config.VocabularySize, config.HiddenSize, config.VocabularySize);
+    }
+
+    // The maps that target_modules names, as PEFT chooses them (tuners_utils.check_target_module_exists).
+    private static List<Map> Chosen(DecoderConfig model, LoraConfig config)
+    {
+        var family = model.Architecture;
+        SlickException Wrong(string why) => new($"{(config.Source is { } file ? $"{file}: target_modules" : "lora.targetModules")}: {why}.");
+        List<Map> all = [.. Maps(model)];
+        if (config.TargetModules is not { } names)
+        {
+            // all-linear leaves the output layer out.
+            if (config.TargetPattern == LoraConfig.AllLinear) return [.. all.Where(m => m.Module != family.Head)];
+            var belongs = NamePattern.Whole(config.TargetPattern, why => Wrong($"{config.TargetPattern}: {why}"));
+            foreach (var table in Tables(model))
+                if (belongs(table)) throw Wrong($"'{table}' is no linear map of its own; only those can have an adapter");
+            return all.FindAll(m => belongs(m.Module)) is { Count: > 0 } some ? some
+                : throw Wrong($"'{config.TargetPattern}' is the name of none of the model's linear maps, such as {all[0].Module}");
+        }
+        bool Names(string name, string module) => module == name || module.EndsWith("." + name, StringComparison.Ordinal);
+        foreach (var name in names)
+        {
+            if (Tables(model).FirstOrDefault(t => Names(name, t)) is { } table)
+                throw Wrong($"'{name}' ({table}) is no linear map of its own; only those can have an adapter");
+            // Files may name modules of other models too: PEFT writes the list that it was given.
+            if (config.Source is null && !all.Exists(m => Names(name, m.Module)))
+                throw Wrong($"'{name}' is the name of none of the model's linear maps, such as {all[0].Module}");
+        }
+        return all.FindAll(m => names.Any(n => Names(n, m.Module))) is { Count: > 0 } chosen ? chosen
+            : throw Wrong($"[{string.Join(", ", names)}] names none of the model's linear maps, such as {all[0].Module}");
+    }
+
+    private static IEnumerable<string> Tables(DecoderConfig model)
+    {
+        var family = model.Architecture;
+        yield return family.Embedding;
+        if (family.Positions is { } positions) yield return positions;
+        if (model.TiedEmbeddings) yield return family.Head;
+    }
+
+    /// <summary>Parameters of an adapter that is not made yet, and the sum of its maps' ranks.</summary>
+    /// <exception cref="SlickException">As the constructor.</exception>
+    internal static (long Parameters, long Ranks) Size(DecoderConfig model, LoraConfig config)
+    {
+        var maps = Chosen(model, config);
+        return (maps.Sum(m => (m.Inputs + m.Outputs) * config.Rank), (long)maps.Count * config.Rank);
+    }
+
+    /// <summary>The adapter of a matrix of a block, by the name of its first map; null where there is none.</summary>
+    internal Site? Of(int layer, string map) => sites.GetValueOrDefault(DecoderWeights.BlockPrefix(model, layer) + map);
+
+    /// <summary>The output layer's; null where there is none.</summary>
+    internal Site? OfHead => sites.GetValueOrDefault(model.Architecture.Head);
+
+    /// <summary>What the adapter of a matrix adds to the matrix's output.</summary>
+    /// <param name="site">The matrix.</param>
+    /// <param name="x">Inputs [..., inputs].</param>
+    /// <param name="to">The matrix's outputs [..., outputs].</param>
+    internal Tensor Add(Site site, Tensor x, Tensor to)
+    {
+        var (pieces, next) = (new List<Tensor>(), 0L);
+        void Gap(long end)
+        {
+            if (end > next) pieces.Add(zeros([.. to.shape[..^1], end - next], to.dtype, to.device));
+        }
+        foreach (var part in site.Parts)
+        {
+            Gap(part.First);
+            pieces.Add(nn.functional.linear(nn.functional.linear(x, part.A), part.B));
+            next = part.First + part.Outputs;
+        }
+        Gap(site.Outputs);
+        return to.add(pieces.Count == 1 ? pieces[0] : cat(pieces, -1), Scalars.Of(Config.Factor));
+    }
+
+    /// <summary>The model with the adapter as a model of its own: W + factor B A in place of each W.</summary>
+    /// <param name="weights">The base model; left as it is.</param>
+    public DecoderWeights Merge(DecoderWeights weights)
+    {
+        var merged = new DecoderWeights(weights.Config, weights.Flat.device, trainable: false, weights.Flat.dtype);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        merged.Flat.copy_(weights.Flat);
+        foreach (var part in sites.Values.SelectMany(s => s.Parts))
+        {
+            // Summed up in fp32 and then rounded.
+            var product = matmul(part.B.to(ScalarType.Float32), part.A.to(ScalarType.Float32));
+            var target = merged[part.Module + ".weight"];
+            if (model.Architecture.InputsFirst && part.Module != model.Architecture.Head) product = product.t();
+            target.copy_(target.to(ScalarType.Float32).add(product, Scalars.Of(Config.Factor)));
+        }
+        return merged;
+    }
+
+    /// <summary>True for a folder that holds an adapter.</summary>
+    internal static bool IsFolder(string folder) => File.Exists(Path.Combine(folder, LoraConfig.FileName));
+
+    /// <summary>Reads an adapter's folder.</summary>
+    /// <param name="folder">The adapter.</param>
+    /// <param name="weights">The base model, on whose device and in whose number format the factors will be.</param>
+    /// <param name="trainable">True for a gradient beside the factors.</param>
+    /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has
+    /// another shape than the settings and the base model say.</exception>
+    public static LoraAdapter Load(string folder, DecoderWeights weights, bool trainable = false)
+    {
+        var config = LoraConfig.Read(folder);
+        var path = Path.Combine(folder, Weights);
+        if (!File.Exists(path) && File.Exists(Path.Combine(folder, "adapter_model.bin")))
+            throw new SlickException($"{Path.Combine(folder, "adapter_model.bin")}: a pickle can run code when it is read and is refused; "
+                + "save the adapter again in PEFT with safe_serialization=True.");
+        var file = Safetensors.Open(path);
+        // All names and shapes first: a rank that is wrong is then an error, rather than a memory that is full.
+        var layout = Plan(Chosen(weights.Config, config), config.Rank);
+        foreach (var (name, _, shape) in layout)
+        {
+            if (!file.Names.Contains(name))
+                throw new SlickException($"{path}: the tensor '{name}', which target_modules in {LoraConfig.FileName} asks for, is "
+                    + "missing; the adapter is of another model, or its file is not whole.");
+            if (!file.Shape(name).SequenceEqual(shape))
+                throw new SlickException($"{path}: the tensor '{name}' has the shape [{string.Join(", ", file.Shape(name))}]; r in "
+                    + $"{LoraConfig.FileName} and the base model ask for [{string.Join(", ", shape)}].");
+        }
+        var known = layout.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
+        if (file.Names.FirstOrDefault(n => !known.Contains(n)) is { } stray)
+            throw new SlickException($"{path}: the tensor '{stray}' belongs to no module that target_modules in {LoraConfig.FileName} "
+                + "names in this base model.");
+        var adapter = new LoraAdapter(weights, config, trainable);
+        try
+        {
+            foreach (var (name, offset, shape) in layout)
+            {
+                using var target = adapter.Flat.narrow(0, offset, DecoderWeights.Product(shape));
+                file.CopyTo(name, target);
+            }
+            return adapter;
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the adapter so that PEFT loads it.</summary>
+    /// <exception cref="SlickException">The folder cannot be written to.</exception>
+    public void Save(string folder)
+    {
+        using var scope = NewDisposeScope();
+        AtomicFile.WriteText(Path.Combine(folder, LoraConfig.FileName),
+            Config.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        Safetensors.Write(Path.Combine(folder, Weights),
+            layout.OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => (p.Name, this[p.Name])));
+    }
+
+    /// <summary>A factor under PEFT's name, as a view without gradient.</summary>
+    /// <exception cref="SlickException">The adapter has no factor of that name.</exception>
+    public Tensor this[string name]
+    {
+        get
+        {
+            foreach (var (found, offset, shape) in layout)
+                if (found == name) return Flat.narrow(0, offset, DecoderWeights.Product(shape)).view(shape);
+            throw new SlickException($"The adapter has no tensor '{name}'.");
+        }
+    }
+
+    /// <summary>Frees the factors and their gradient.</summary>
+    public void Dispose()
+    {
+        foreach (var tensor in owned) tensor.Dispose();
+    }
+}

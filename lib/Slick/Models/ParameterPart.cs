@@ -1,0 +1,40 @@
+using Slick.Text;
+
+namespace Slick.Models;
+
+/// <summary>Which parameters of a model are trained; the others keep their values.</summary>
+/// <param name="Name"><c>all</c>, <c>without-embeddings</c> (neither the embeddings of tokens nor those of positions; an output layer of
+/// its own is trained, one that is tied to the embeddings is not), or a regular expression over whole names of Hugging Face's, such as
+/// <c>.*\.mlp\..*</c>.</param>
+public sealed record ParameterPart(string Name)
+{
+    /// <summary>Every parameter.</summary>
+    public static ParameterPart All { get; } = new("all");
+
+    /// <summary>Every parameter that is no embedding.</summary>
+    public static ParameterPart WithoutEmbeddings { get; } = new("without-embeddings");
+
+    /// <summary>True where every parameter is trained.</summary>
+    internal bool IsAll => Name == All.Name;
+
+    /// <summary>The names of the parameters that belong to the part.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <exception cref="UsageException">The expression is none, or no parameter belongs to the part.</exception>
+    internal IReadOnlySet<string> Of(DecoderConfig config)
+    {
+        var family = config.Architecture;
+        string[] embeddings = [family.Embedding, family.Positions ?? family.Embedding];
+        Predicate<string> belongs = Name switch
+        {
+            "all" => _ => true,
+            "without-embeddings" => name => !embeddings.Any(e => name == e + ".weight"),
+            _ => NamePattern.Whole(Name, why => new UsageException($"The part of parameters '{Name}' is neither all nor "
+                + $"without-embeddings, and {why}.")),
+        };
+        var names = DecoderWeights.LayoutOf(config).Select(p => p.Name).Where(n => belongs(DecoderWeights.FullName(config, n)))
+            .ToHashSet(StringComparer.Ordinal);
+        if (names.Count > 0) return names;
+        throw new UsageException($"The part of parameters '{Name}' has none of this model's parameters; they have names such as "
+            + $"{DecoderWeights.LayoutOf(config)[^2].Name}.");
+    }
+}

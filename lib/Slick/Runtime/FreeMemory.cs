@@ -1,0 +1,80 @@
+using System.Globalization;
+using TorchSharp;
+
+namespace Slick.Runtime;
+
+/// <summary>How much memory work may still take.</summary>
+internal static class FreeMemory
+{
+    /// <summary>
+    /// Bytes that are free for this process, as far as the system tells: on Linux what the kernel calls available, and no more than what
+    /// the process's container leaves it.
+    /// </summary>
+    /// <param name="device">Where the work will be.</param>
+    /// <returns>Null where nothing tells: on a GPU, for TorchSharp 0.107 does not ask it.</returns>
+    public static long? On(torch.Device device)
+    {
+        if (device.type != DeviceType.CPU) return null;
+        var memory = GC.GetGCMemoryInfo();
+        var limit = memory.TotalAvailableMemoryBytes; // of the container, or of the machine
+        var available = Available();
+        if (available is null) return memory.MemoryLoadBytes > 0 ? Math.Max(0, limit - memory.MemoryLoadBytes) : null;
+        return Math.Max(0, Math.Min(available.Value, limit - Environment.WorkingSet));
+    }
+
+    private static long? Available()
+    {
+        if (!OperatingSystem.IsLinux()) return null;
+        try
+        {
+            const string Key = "MemAvailable:";
+            foreach (var line in File.ReadLines("/proc/meminfo"))
+                if (line.StartsWith(Key, StringComparison.Ordinal)
+                    && long.TryParse(line.AsSpan(Key.Length).Trim().TrimEnd("kB"), NumberStyles.AllowTrailingWhite,
+                        CultureInfo.InvariantCulture, out var kibibytes)) return kibibytes << 10;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        return null;
+    }
+}
+
+/// <summary>Memory that does not suffice after all, said in one sentence.</summary>
+internal static class MemoryFailure
+{
+    /// <summary>Does some work; where torch or .NET cannot get the memory for it, one sentence says so.</summary>
+    /// <param name="work">The work.</param>
+    /// <param name="what">What is done, to begin the sentence with.</param>
+    /// <param name="options">The record of options that would make the work smaller.</param>
+    /// <exception cref="SlickException">The memory does not suffice.</exception>
+    public static void Guard(Action work, string what, string options) => Guard(() =>
+    {
+        work();
+        return true;
+    }, what, options);
+
+    /// <summary>The same of work that gives something back.</summary>
+    public static T Guard<T>(Func<T> work, string what, string options)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (Is(e))
+        {
+            throw new SlickException($"{what} needs more memory than there is; {Cure(options)}.", e);
+        }
+    }
+
+    /// <summary>What to do, for the end of a sentence.</summary>
+    public static string Cure(string options) => options == "preTraining"
+        ? "lower preTraining.batchRows or preTraining.hiddenSize, or use a machine with more memory"
+        : $"set {options}.pieceExamples to a part of {options}.batchExamples, {options}.recompute to true or {options}.lora.rank to 8, or "
+            + "use a machine with more memory";
+
+    // TorchSharp hands torch's errors on as their text.
+    private static bool Is(Exception e) => e is OutOfMemoryException
+        || e is System.Runtime.InteropServices.ExternalException
+            && (e.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase)
+                || e.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
+                || e.Message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,37 @@
+using System.Text.RegularExpressions;
+
+namespace Slick.Text;
+
+/// <summary>Regular expressions that a user or a file gives for names of parameters.</summary>
+internal static class NamePattern
+{
+    // A name has some dozen letters: an expression that takes longer than this goes back and forth without end.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    /// <summary>What tells whether an expression describes a whole name (Python's <c>re.fullmatch</c>).</summary>
+    /// <param name="pattern">The expression.</param>
+    /// <param name="wrong">Makes the error from what is wrong with the expression.</param>
+    public static Predicate<string> Whole(string pattern, Func<string, Exception> wrong)
+    {
+        Regex expression;
+        try
+        {
+            expression = new Regex($@"\A(?:{pattern})\z", RegexOptions.CultureInvariant, Longest);
+        }
+        catch (ArgumentException e)
+        {
+            throw wrong($"it is no regular expression ({e.Message.TrimEnd('.')})");
+        }
+        return name =>
+        {
+            try
+            {
+                return expression.IsMatch(name);
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                throw wrong($"comparing it with '{name}' takes more than a second");
+            }
+        };
+    }
+}

@@ -1,0 +1,185 @@
+using System.Globalization;
+using Slick.Answers;
+using Slick.Models;
+using Slick.Runtime;
+using TorchSharp;
+
+namespace Slick.Training;
+
+/// <summary>
+/// Memory and time of a run before it starts. All sizes are in bytes and stand beside the base model's own weights, which are there
+/// already. Letters as in <see cref="Decoder"/>; n tokens as they lie (B T where rows are padded, else N).
+/// </summary>
+public sealed record TrainingForecast
+{
+    /// <summary>The copy of the weights that is trained, or the adapter.</summary>
+    public long Weights { get; init; }
+    /// <summary>The gradient.</summary>
+    public long Gradients { get; init; }
+    /// <summary>AdamW's two moments, fp32.</summary>
+    public long Moments { get; init; }
+    /// <summary>AdamW's copy in fp32 of weights in a shorter format.</summary>
+    public long Masters { get; init; }
+    /// <summary>What the pass forward keeps for the pass back, and what the pass back makes of one block, for the largest piece.</summary>
+    public long Activations { get; init; }
+    /// <summary>Logits and what the loss makes of them, for the largest piece.</summary>
+    public long Logits { get; init; }
+    /// <summary>What a step makes in passing beside the above: the gradient of the largest matrix, or AdamW's intermediates.</summary>
+    public long Passing { get; init; }
+    /// <summary>The largest batch of questions that an epoch asks, in place of activations and logits.</summary>
+    public long Evaluation { get; init; }
+    /// <summary>Steps of the run; 0 where no time was measured.</summary>
+    public int Steps { get; init; }
+    /// <summary>Seconds of a step, measured.</summary>
+    public double SecondsPerStep { get; init; }
+    /// <summary>Seconds of a question that is asked, measured.</summary>
+    public double SecondsPerQuestion { get; init; }
+
+    /// <summary>The most that is there at one time.</summary>
+    public long Bytes => Weights + Gradients + Moments + Masters + Math.Max(Math.Max(Activations + Logits, Evaluation), 0) + Passing;
+
+    /// <summary>Seconds of the run's steps; questions come on top (<see cref="SecondsPerQuestion"/>).</summary>
+    public double Seconds => Steps * SecondsPerStep;
+
+    /// <summary>The parts in one sentence, in MB of 10^6 bytes.</summary>
+    public override string ToString()
+    {
+        static string Megabytes(long bytes) => (bytes / 1e6).ToString("N0", CultureInfo.InvariantCulture);
+        var parts = $"{Megabytes(Bytes)} MB (weights {Megabytes(Weights)}, gradient {Megabytes(Gradients)}, AdamW's moments "
+            + $"{Megabytes(Moments)}{(Masters > 0 ? $" and fp32 copy {Megabytes(Masters)}" : "")}, activations {Megabytes(Activations)}, "
+            + $"logits {Megabytes(Logits)}, in passing {Megabytes(Passing)})";
+        return Steps == 0 ? parts : string.Create(CultureInfo.InvariantCulture,
+            $"{parts}; {Steps} steps of {SecondsPerStep:G3} s, {Seconds:F0} s together");
+    }
+
+    /// <summary>Refuses a run for which the memory does not suffice.</summary>
+    /// <param name="free">Bytes that are free; null where that is not known.</param>
+    /// <param name="options">The record of options that would make the run smaller.</param>
+    /// <exception cref="SlickException">It does not suffice; the message has the forecast.</exception>
+    internal void Demand(long? free, string options)
+    {
+        if (free is not { } bytes || Bytes <= bytes) return;
+        throw new SlickException(string.Create(CultureInfo.InvariantCulture,
+            $"The run needs {this}, and {bytes / 1e6:N0} MB are free; {MemoryFailure.Cure(options)}."));
+    }
+
+    /// <summary>The memory of a fine-tuning run.</summary>
+    internal static TrainingForecast OfMemory(EncodedRun encoded)
+    {
+        var (run, options) = (encoded.Run, encoded.Run.Options);
+        var (config, dtype) = (run.Start.Config, run.Start.Flat.dtype);
+        long wide = dtype == torch.ScalarType.Float32 ? 4 : 2;
+        var trained = Trained(run);
+        // The lengths of rows follow from the order: of three passes the largest piece.
+        var source = encoded.Source();
+        var pieces = Enumerable.Range(0, 3).SelectMany(source.Pass).SelectMany(b => UploadedPass.Cut(b, options.PieceExamples))
+            .Select(p => Shape.Of(p.Rows, options.Ragged)).ToList();
+        var most = pieces.Max(p => ActivationBytes(config, wide, p, options, trained.Lora));
+        var scored = pieces.Max(p => p.Scored);
+        return new()
+        {
+            Weights = trained.Copied * wide,
+            Gradients = trained.Gradient * wide,
+            Moments = 8 * trained.Count,
+            Masters = wide == 4 ? 0 : 4 * trained.Count,
+            Activations = most,
+            Logits = LogitBytes(config, wide, scored, options.DivergenceWeight > 0),
+            Passing = Math.Max(trained.LargestMatrix * wide, 4 * trained.Count * (wide == 4 ? 1 : 2) - most),
+            Evaluation = EvaluationBytes(run, config, wide),
+        };
+    }
+
+    /// <summary>The memory of pre-training.</summary>
+    internal static TrainingForecast OfMemory(DecoderConfig config, PreTrainingOptions options)
+    {
+        var count = DecoderWeights.LayoutOf(config).Sum(p => DecoderWeights.Product(p.Shape));
+        long rows = options.BatchRows, tokens = options.ContextTokens;
+        var shape = new Shape(rows, tokens, rows * tokens, rows * tokens);
+        var most = ActivationBytes(config, 4, shape, new() { DropoutRate = 0 }, 0);
+        return new()
+        {
+            Weights = 4 * count,
+            Gradients = 4 * count * options.Shards,
+            Moments = 8 * count,
+            Activations = most,
+            Logits = LogitBytes(config, 4, shape.Scored, withBase: false),
+            Passing = Math.Max(4L * config.VocabularySize * config.HiddenSize * options.Shards, 4 * count - most),
+        };
+    }
+
+    // A piece: B, T, n, scored tokens.
+    private readonly record struct Shape(long Rows, long Tokens, long Lying, long Scored)
+    {
+        public static Shape Of(IReadOnlyList<TaughtExample> rows, bool ragged)
+        {
+            long longest = rows.Max(r => r.Length);
+            return new(rows.Count, longest, ragged ? rows.Sum(r => (long)r.Length) : rows.Count * longest,
+                rows.Sum(r => (long)r.Taught.Length));
+        }
+    }
+
+    private readonly record struct TrainedCounts(long Copied, long Count, long Gradient, long LargestMatrix, long Lora);
+
+    private static TrainedCounts Trained(FineTuningRun run)
+    {
+        var config = run.Start.Config;
+        if (run.Options.Lora.Rank > 0)
+        {
+            var (count, ranks) = LoraAdapter.Size(config, run.Options.Lora.ToConfig());
+            return new(count, count, count, 0, ranks);
+        }
+        var layout = DecoderWeights.LayoutOf(config);
+        var part = new ParameterPart(run.Options.Parameters);
+        var names = part.IsAll ? null : part.Of(config);
+        var trained = layout.Where(p => names?.Contains(p.Name) != false).Select(p => DecoderWeights.Product(p.Shape)).ToList();
+        var all = layout.Sum(p => DecoderWeights.Product(p.Shape));
+        // A matrix that several names share has one gradient; a part that cuts through it has a little more than is counted here.
+        return new(all, trained.Sum(), trained.Sum(), trained.Max(), 0);
+    }
+
+    // What autograd keeps of each block, and what the pass back holds of one block at a time.
+    private static long ActivationBytes(DecoderConfig config, long wide, Shape shape, FineTuningOptions options, long lora)
+    {
+        long d = config.HiddenSize, q = (long)config.Heads * config.HeadDim, kv = (long)config.KeyValueHeads * config.HeadDim,
+            inner = config.IntermediateSize, layers = config.Layers, n = shape.Lying, places = shape.Rows * shape.Tokens;
+        var family = config.Architecture;
+        // Of a norm: its input in fp32, the unit vector in fp32 and in the format, the output. (A layer norm keeps its input alone.)
+        var norm = family.Norm == Norm.Layer ? wide * d : (wide == 4 ? 2 * 4 : 2 * 4 + 2 * wide) * d;
+        var norms = (family.InputNorm is null ? 0 : 1) + (family.MlpNorm is null ? 0 : 1);
+        var outputNorms = (family.AttentionOutNorm is null ? 0 : 1) + (family.MlpOutNorm is null ? 0 : 1);
+        var perToken = norms * norm + outputNorms * (norm + wide * d)
+            + wide * (2 * d                                           // the residual stream after attention and after the MLP
+                + q                                                   // the heads' mix
+                + (family.Gated ? 4 : 2) * inner)                     // gate and up, activated, multiplied
+            + (family.QueryKeyNorm == QueryKeyNorm.None ? 0 : (wide * 2 + 4) * (q + kv) + wide * kv);
+        // Queries, keys and values as the products of attention read them.
+        var perPlace = wide * (q + 2 * kv);
+        var scores = config.Heads * places * shape.Tokens;
+        var shares = scores * (4 + (wide == 4 ? 0 : wide) + (config.AttentionSoftCap is null ? 0 : 4));
+        var adapters = lora * n * wide;                               // of all layers: the inputs of each B
+        var block = n * perToken + places * perPlace + shares;
+        var dropped = options.DropoutRate > 0 ? 2 * layers * n * d * wide : 0;
+        // Back through one block: the gradients of the MLP's parts, or those of the scores.
+        var back = Math.Max(n * wide * (family.Gated ? 6 : 3) * inner, 3 * 4 * scores) + 4 * n * d * wide;
+        return options.Recompute ? (layers + 1) * n * d * wide + block + dropped + adapters / layers + back
+            : layers * block + dropped + adapters + back;
+    }
+
+    // Logits in the format and in fp32, their log-shares, and the gradients of both; with the base model's beside them.
+    private static long LogitBytes(DecoderConfig config, long wide, long scored, bool withBase) =>
+        scored * config.VocabularySize * (4 * 4 + (wide == 4 ? 0 : 2 * wide) + (config.FinalSoftCap is null ? 0 : 2 * 4)
+            + (withBase ? 5 * 4 : 0));
+
+    // As many rows as AnswerScorer takes at a time, within its bound.
+    private static long EvaluationBytes(FineTuningRun run, DecoderConfig config, long wide)
+    {
+        var questions = run.Questions.Values.SelectMany(q => q).ToList();
+        if (questions.Count == 0) return 0;
+        var longest = questions.MaxBy(q => q.Prompt.Length + q.Target.Length)!;
+        var tokens = TaughtExample.Of(config, run.Tokenizer, longest);
+        var limits = new BatchLimits(config, wide, run.Start.Flat.device.type != DeviceType.CUDA, 0);
+        var rows = Math.Min(questions.Count, Math.Max(1, new SamplingOptions().BatchTokens / tokens.Length));
+        while (rows > 1 && (limits.IsEnough((rows - 1L) * tokens.Length) || !limits.Fits(rows, tokens.Length, tokens.Taught.Length))) rows--;
+        return rows * limits.RowBytes(tokens.Length, 0, tokens.Taught.Length, keep: false);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using Slick.Training;
+using TorchSharp;
+
+namespace Slick.Benchmarks;
+
+/// <summary>
+/// Milliseconds of a training step of the lab's shape: pre-training on two threads, fine-tuning on one. What a step costs in two
+/// versions of the code is compared by running their programs in turns; the least of the rounds is the least disturbed.
+/// </summary>
+internal static class TrainingSteps
+{
+    private const int Words = 3000, PreTrainingSteps = 60, Examples = 512, Epochs = 4;
+
+    public static void Run(int rounds)
+    {
+        NativeLibraries.Load();
+        var (options, tuning) = (new PreTrainingOptions { Epochs = 1 }, new FineTuningOptions { Epochs = Epochs });
+        var stepTokens = options.BatchRows * options.ContextTokens;
+        int[] stream = [.. Enumerable.Range(0, PreTrainingSteps * stepTokens + 1).Select(i => (int)((i * 7919L + i / 13) % Words))];
+        Fact[] facts = [.. Enumerable.Range(0, Examples).Select(i => new Fact { Id = i, Relation = "P0", Split = Split.Train,
+            Subject = $"s{i}", Question = $"Where is the s{i} of t{i % 31} from{(i % 3 == 0 ? " now" : "")}?", Answer = $"o{i % 97} p{i % 5}" })];
+        var tokenizer = WordLevelTokenizer.Train(facts.Select(f => PromptFormat.QuestionAnswer.Exemplar(f.Question, f.Answer)));
+        using var start = new DecoderWeights(options.Shape(Words), torch.CPU, trainable: false);
+        start.Initialize(1);
+        var scratch = Directory.CreateTempSubdirectory("slick-steps-").FullName;
+        var (pre, fine) = (double.PositiveInfinity, double.PositiveInfinity);
+        try
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                var clock = Stopwatch.StartNew();
+                PreTraining.Run(options, Words, _ => stream, 1, torch.CPU, Path.Combine(scratch, $"{round}"), "", Progress.None,
+                    CancellationToken.None).Dispose();
+                pre = Math.Min(pre, clock.Elapsed.TotalMilliseconds / PreTrainingSteps);
+                SideBySide.For(1, _ =>
+                {
+                    clock.Restart();
+                    FineTune(start, tokenizer, tuning, facts);
+                    fine = Math.Min(fine, clock.Elapsed.TotalMilliseconds / (Epochs * (double)(Examples / tuning.BatchExamples)));
+                });
+            }
+        }
+        finally
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"pre-training {pre:F2} ms a step, fine-tuning {fine:F2} ms a step (least of {rounds})"));
+    }
+
+    private static void FineTune(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, Fact[] facts) =>
+        FineTuning.Run(start, tokenizer, PromptFormat.QuestionAnswer, options, facts, facts[..1], seed: 1, epochUpdates: 0, scratch: null,
+            _ => { }, CancellationToken.None);
+}

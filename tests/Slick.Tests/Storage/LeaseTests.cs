@@ -1,0 +1,118 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Slick.Storage;
+
+namespace Slick.Tests.Storage;
+
+/// <summary>Who works on what. Nothing here needs locks of the file system.</summary>
+public sealed class LeaseTests : IDisposable
+{
+    private static readonly LeaseTimes Fast = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1));
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("slick-lease-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void ManyWorkers_EachPieceIsDoneByOne()
+    {
+        var (done, inside) = (new ConcurrentDictionary<string, int>(), new ConcurrentDictionary<string, int>());
+        var most = 0;
+        var stages = Enumerable.Range(0, 60)
+            .Select(i => Stage.Of("thing", 1, "a thing", new Options { Number = i }, 1, [], null)).ToList();
+        var threads = Enumerable.Range(0, 8).Select(t => new Thread(() =>
+        {
+            // A store of its own for each: what processes share is the files alone.
+            var store = RunStore.Open(_folder, LeaseTimes.Default, null);
+            var order = stages.OrderBy(s => string.CompareOrdinal(s.Key, t.ToString(System.Globalization.CultureInfo.InvariantCulture))).ToList();
+            while (order.Any(s => !store.Of(s).IsSettled))
+                foreach (var stage in order)
+                    store.Of(stage).TryWork("cpu", (_, _) =>
+                    {
+                        var now = inside.AddOrUpdate(stage.Name, 1, (_, n) => n + 1);
+                        if (now > 1) Interlocked.Exchange(ref most, now);
+                        done.AddOrUpdate(stage.Name, 1, (_, n) => n + 1);
+                        Thread.Yield();
+                        inside.AddOrUpdate(stage.Name, 0, (_, n) => n - 1);
+                        return folder => File.WriteAllText(Path.Combine(folder, "result"), stage.Key);
+                    }, default);
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        Assert.Equal(0, most);
+        Assert.All(stages, s => Assert.Equal(1, done[s.Name]));
+        Assert.Empty(Directory.GetFiles(Path.Combine(_folder, "leases")));
+    }
+
+    private sealed record Options
+    {
+        public int Number { get; init; } = -1;
+    }
+
+    [Fact]
+    public void WorkerOfAnotherMachineThatIsAlive_KeepsItsWork()
+    {
+        using var lease = new LeaseBoard(_folder, Fast, "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < 2 * Fast.Silence;)
+        {
+            Assert.Null(here.TryTake("thing-1"));
+            Thread.Sleep(20);
+        }
+        Assert.False(lease!.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void WorkerOfAnotherMachineThatIsSilent_LosesItsWork()
+    {
+        // A beat that never comes: what a worker leaves behind when it is killed.
+        using var dead = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        var clock = Stopwatch.StartNew();
+        Assert.Null(here.TryTake("thing-1"));
+        Lease? taken;
+        while ((taken = here.TryTake("thing-1")) is null) Thread.Sleep(20);
+        Assert.True(clock.Elapsed >= Fast.Silence);
+        taken.Dispose();
+    }
+
+    [Fact]
+    public void WorkerThatWasSuspended_LearnsThatItsWorkWasTakenOver()
+    {
+        using var slow = new LeaseBoard(_folder, new(TimeSpan.FromSeconds(2), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        Lease? taken;
+        while ((taken = here.TryTake("thing-1")) is null) Thread.Sleep(20);
+        Assert.True(slow!.Lost.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        slow.Dispose();
+        Assert.NotNull(new LeaseBoard(_folder, Fast, "elsewhere").Holder("thing-1"));
+        taken.Dispose();
+    }
+
+    [Fact]
+    public void ProcessOfThisMachineThatIsGone_LosesItsWorkAtOnce()
+    {
+        var board = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)));
+        using var lease = board.TryTake("thing-1");
+        Assert.NotNull(board.Holder("thing-1"));
+        var file = board.Path("thing-1", 1);
+        var content = LeaseBoard.Read(file)!;
+        // The number of a process that runs, with another start: a later process of the same number.
+        using (var writer = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            LeaseBoard.Write(writer, content with { Started = "1" });
+        Assert.Null(board.Holder("thing-1"));
+        using var next = board.TryTake("thing-1");
+        Assert.NotNull(next);
+    }
+
+    [Fact]
+    public void WorkThatIsGivenBack_IsFree()
+    {
+        var board = new LeaseBoard(_folder, LeaseTimes.Default);
+        board.TryTake("thing-1")!.Dispose();
+        Assert.Null(board.Holder("thing-1"));
+        using var again = new LeaseBoard(_folder, LeaseTimes.Default, "elsewhere").TryTake("thing-1");
+        Assert.NotNull(again);
+        Assert.Null(board.TryTake("thing-1"));
+    }
+}
