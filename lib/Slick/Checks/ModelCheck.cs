@@ -88,6 +88,7 @@ public static class ModelCheck
 
         private readonly bool reduced = compute.DType != ScalarType.Float32;
         private double layers;     // L
+        private long vocabulary;
         // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
         private double logitError;
 
@@ -106,6 +107,7 @@ public static class ModelCheck
             adapter = own;
             using var decoder = new Decoder(weights, adapter);
             layers = weights.Config.Layers;
+            vocabulary = weights.Config.VocabularySize;
             using (no_grad())
             using (NewDisposeScope())
             {
@@ -130,7 +132,16 @@ public static class ModelCheck
 
         private Tensor Read(string name) => file.Read(name).to(compute.Device);
 
-        private Tensor Ids(string name) => Read(name).to(ScalarType.Int64);
+        // Of tokens; labels may also be -100. A mask is 0 and 1.
+        private Tensor Ids(string name)
+        {
+            var ids = Read(name).to(ScalarType.Int64);
+            var least = name.EndsWith("labels", StringComparison.Ordinal) ? -100 : 0;
+            if (ids.numel() > 0 && (HostTransfer.Read<long>(ids.min())[0] < least || HostTransfer.Read<long>(ids.max())[0] >= vocabulary))
+                throw new SlickException(FormattableString.Invariant(
+                    $"{Path.Combine(folder, "golden.safetensors")}: '{name}': an id is not among the model's {vocabulary} tokens."));
+            return ids;
+        }
 
         private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble()
             : throw place.Wrong("expected is a number");

@@ -224,6 +224,19 @@ public sealed class FuzzTests : IDisposable
     }
 
     [Fact]
+    public void GoldenIdBeyondTheVocabulary_IsRefused()
+    {
+        foreach (var name in (string[])["config.json", "model.safetensors", "golden.json"])
+            File.Copy(Data("models/llama-tied/" + name), Path.Combine(folder, name));
+        var bytes = File.ReadAllBytes(Data("models/llama-tied/golden.safetensors"));
+        var data = 8 + (int)BinaryPrimitives.ReadInt64LittleEndian(bytes); // input_ids are the first tensor
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(data), 101);
+        var path = Write("golden.safetensors", bytes);
+        Assert.Contains("input_ids", Refused(path, () =>
+            ModelCheck.Run(folder, Compute.Choose("cpu"), 0, Progress.None, CancellationToken.None)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ChecksWithoutGoldenFiles_SayHowToMakeThem()
     {
         var path = Path.Combine(folder, "slick.json");
