@@ -510,7 +510,8 @@ class PlainTokenizer:
             return tokens
         if kind == "ByteLevel":
             back = {v: k for k, v in BYTES.items()}
-            return [b"".join(bytes(back[c] for c in t) if all(c in back for c in t) else t.encode() for t in tokens).decode(errors="replace")]
+            parts = (bytes(back[c] for c in t) if all(c in back for c in t) else t.encode() for t in tokens)
+            return [b"".join(parts).decode(errors="replace")]
         if kind == "Replace" and "String" in part["pattern"]:
             return [t.replace(part["pattern"]["String"], part["content"]) for t in tokens]
         if kind == "Fuse":
@@ -598,7 +599,8 @@ TEXTS = [
     "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd", "\u0e01\u0e23\u0e38\u0e07\u0e40\u0e17\u0e1e", "\uc11c\uc6b8",
     "\U0001f600", "a\U0001f600b", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u00a0a", "\u2003a", "e\u0301\u0302", "\u0000",
     "\u0007a", "\ufeffa", "\ufffd", "\u2019s", "\u201cquoted\u201d", "a\u2014b", "...", "?!", "a.b.c", "foo_bar", "<s>", "a<s>b", "</s>",
-    "<unk>", "<|begin|>", "a<|end|> b", "<|begin", "<0x0A>", "\u2581", "\u2581a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "   Norway   ",
+    "<unk>", "<|begin|>", "a<|end|> b", "<|begin", "<0x0A>", "\u2581", "\u2581a b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "   Norway   ",
     "the the the", "NORWAY", "Norway.", "(Norway)", "Norway\u0301",
 ]
 
@@ -798,7 +800,8 @@ def shapes_of(c):
         d, out = c["n_embd"], {"transformer.wte.weight": (v, c["n_embd"]), "transformer.wpe.weight": (c["n_positions"], c["n_embd"])}
         for i in range(c["n_layer"]):
             p = f"transformer.h.{i}."
-            out.update({p + "ln_1.weight": (d,), p + "ln_1.bias": (d,), p + "attn.c_attn.weight": (d, 3 * d), p + "attn.c_attn.bias": (3 * d,),
+            out.update({p + "ln_1.weight": (d,), p + "ln_1.bias": (d,), p + "attn.c_attn.weight": (d, 3 * d),
+                        p + "attn.c_attn.bias": (3 * d,),
                         p + "attn.c_proj.weight": (d, d), p + "attn.c_proj.bias": (d,), p + "ln_2.weight": (d,), p + "ln_2.bias": (d,),
                         p + "mlp.c_fc.weight": (d, 4 * d), p + "mlp.c_fc.bias": (4 * d,), p + "mlp.c_proj.weight": (4 * d, d),
                         p + "mlp.c_proj.bias": (d,)})

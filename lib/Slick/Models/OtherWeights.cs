@@ -12,7 +12,8 @@ internal static class OtherWeights
     public static SlickException? Named(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {
         ".gguf" => Gguf(path),
-        ".bin" or ".pt" or ".pth" or ".ckpt" or ".pkl" => Inside(path) is { } found && found.Message.Contains("GGUF", StringComparison.Ordinal)
+        ".bin" or ".pt" or ".pth" or ".ckpt" or ".pkl" => Inside(path) is { } found && found.Message.Contains("GGUF",
+            StringComparison.Ordinal)
             ? found : Pickle(path),
         ".zip" or ".gz" or ".tar" or ".tgz" or ".7z" => Archive(path),
         ".h5" or ".msgpack" or ".onnx" or ".npz" => new($"{path}: these are weights of another program (TensorFlow, Flax, ONNX or NumPy), "
@@ -45,17 +46,20 @@ internal static class OtherWeights
             : bytes[0] == 0x1F && bytes[1] == 0x8B ? Archive(path) : null;
     }
 
-    private static SlickException Gguf(string path) => new($"{path}: this is a GGUF file (llama.cpp), and safetensors can be read; {Convert}"
+    private static SlickException Gguf(string path) => new($"{path}: this is a GGUF file (llama.cpp), and safetensors can be read;"
+        + $" {Convert}"
         + $"('{Folder(path)}', gguf_file='{Path.GetFileName(path)}').save_pretrained('NEW'), or get the repository that it was made from.");
 
     private static SlickException Pickle(string path) => new($"{path}: a pickle can run code when it is read and is refused; {Convert}"
         + $"('{Folder(path)}').save_pretrained('NEW', safe_serialization=True).");
 
-    private static SlickException Zip(string path) => new($"{path}: this is a zip file: either PyTorch's own format, a pickle, which can run "
+    private static SlickException Zip(string path) => new($"{path}: this is a zip file: either PyTorch's own format, a pickle, which can "
+        + $"run "
         + $"code when it is read and is refused ({Convert}('{Folder(path)}').save_pretrained('NEW', safe_serialization=True)), or an "
         + "archive that is still to be unpacked.");
 
-    private static SlickException Archive(string path) => new($"{path}: this is an archive, not a checkpoint; unpack it, and name the folder "
+    private static SlickException Archive(string path) => new($"{path}: this is an archive, not a checkpoint; unpack it, and name the "
+        + $"folder "
         + "with config.json and model.safetensors.");
 
     private static string Folder(string path) => Path.GetDirectoryName(path) is { Length: > 0 } folder ? folder : ".";

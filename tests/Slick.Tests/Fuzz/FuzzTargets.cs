@@ -48,7 +48,8 @@ internal static class FuzzTargets
         new("tokenizer_config.json", Data("tokenizers/byte-fallback/tokenizer_config.json"), FileFormat.Json, ReadTokenizerBeside,
             Data("tokenizers/byte-fallback/tokenizer.json")),
         new("special_tokens_map.json", Text("special_tokens_map.json", """
-            {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false, "rstrip": true, "normalized": false, "single_word": false},
+            {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false, "rstrip": true, "normalized": false,
+             "single_word": false},
              "additional_special_tokens": ["<unk>", {"content": "<new>", "special": true}]}
             """), FileFormat.Json, ReadTokenizerBeside, Data("tokenizers/byte-fallback/tokenizer.json")),
         new("EntityQuestions: questions", Text("P17.test.json", """
@@ -66,7 +67,8 @@ internal static class FuzzTargets
             path => TokenizerCheck.Run(Path.GetDirectoryName(path)!), Data("tokenizers/byte-level/tokenizer.json")) { Every = 4 },
         new("golden.json to check", Data("models/llama-tied/golden.json"), FileFormat.Json, path => CheckModel(path, 1),
             Data("models/llama-tied/config.json"), Data("models/llama-tied/model.safetensors"), LogitsAlone()) { Every = 20 },
-        new("golden.safetensors to check", Data("models/llama-tied/golden.safetensors"), FileFormat.Safetensors, path => CheckModel(path, 0),
+        new("golden.safetensors to check", Data("models/llama-tied/golden.safetensors"), FileFormat.Safetensors, path => CheckModel(path,
+            0),
             Data("models/llama-tied/config.json"), Data("models/llama-tied/model.safetensors"),
             Data("models/llama-tied/golden.json")) { Every = 20 },
     ];
@@ -194,14 +196,17 @@ internal static class FuzzTargets
 
     private const string AllParts = """
         {"version": "1.0",
-         "added_tokens": [{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "special": false}],
-         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "NFKC"},
+         "added_tokens": [{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true,
+           "special": false}],
+         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"},
+           {"type": "NFKC"},
            {"type": "Strip", "strip_left": false, "strip_right": true}, {"type": "Prepend", "prepend": "!"},
            {"type": "Replace", "pattern": {"Regex": "[0-9]{2}(?=a)|b+"}, "content": "0"}]},
          "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
            {"type": "Split", "pattern": {"Regex": "(?i:'s|'t)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|\\s+(?!\\S)|\\s+"},
             "behavior": "Isolated", "invert": false},
-           {"type": "Digits", "individual_digits": true}, {"type": "Punctuation", "behavior": "MergedWithNext"}, {"type": "WhitespaceSplit"},
+           {"type": "Digits", "individual_digits": true}, {"type": "Punctuation", "behavior": "MergedWithNext"},
+           {"type": "WhitespaceSplit"},
            {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": true}]},
          "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing",
            "single": [{"SpecialToken": {"id": "a", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
