@@ -58,11 +58,15 @@ var examples = new Option<int>("--questions") { DefaultValueFactory = _ => 60,
     Description = "Train questions of P17, P36 and P131 together." };
 var passes = new Option<int>("--epochs") { DefaultValueFactory = _ => 3, Description = "Passes over them." };
 var rate = new Option<double>("--rate") { DefaultValueFactory = _ => 1e-5, Description = "Learning rate." };
+var set = new Option<string[]>("--set") { HelpName = "name=value", Description = "Any other option of fine-tuning, by its name." };
+var time = new Option<bool>("--time") { Description = "Forecast the time too, after the run." };
 var finetune = new Command("finetune", "Losses of fine-tuning a checkpoint, to compare devices and number formats.") { trained, data,
-    device, dtype, examples, passes, rate };
+    device, dtype, examples, passes, rate, set, time };
 finetune.SetAction(parsed => FineTuningLoss.Run(parsed.GetValue(trained)!, parsed.GetValue(data)!, parsed.GetValue(device)!,
-    parsed.GetValue(dtype)!,
-    parsed.GetValue(examples), new FineTuningOptions { Epochs = parsed.GetValue(passes), LearningRate = parsed.GetValue(rate) }));
+    parsed.GetValue(dtype)!, parsed.GetValue(examples), (parsed.GetValue(set) ?? []).Aggregate(new FineTuningOptions
+    {
+        Epochs = parsed.GetValue(passes), LearningRate = parsed.GetValue(rate),
+    }, NamedOptions.Set), parsed.GetValue(time)));
 command.Add(finetune);
 var least = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Rounds; the least of their times is printed." };
 var steps = new Command("steps", "Milliseconds of a step of the lab's pre-training and fine-tuning.") { least };

@@ -63,7 +63,7 @@ public sealed partial class ArchitectureTests
         static string Folder(string path) => Path.GetRelativePath(Place(), path).Split(Path.DirectorySeparatorChar)[0];
         const string Implicit =
             "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using "
-            + "System.Threading; global using System.Threading.Tasks;";
+            + "System.Net.Http; global using System.Threading; global using System.Threading.Tasks;";
         var trees = files.Select(f => CSharpSyntaxTree.ParseText(f.Text, path: f.Path)).ToList();
         var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Where(f => !Path.GetFileName(f).StartsWith("Slick.", StringComparison.OrdinalIgnoreCase));

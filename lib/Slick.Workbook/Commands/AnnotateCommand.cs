@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Slick.Answers;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
@@ -11,18 +12,33 @@ using TorchSharp;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick annotate</c>: what any model knows of EntityQuestions.</summary>
+/// <summary><c>slick annotate</c>: what any model knows of EntityQuestions, or of a user's own questions.</summary>
 internal sealed class AnnotateCommand
 {
-    private readonly Option<string> _model =
-        new("--model") { Required = true, HelpName = "folder",
-        Description = "The model: a folder with config.json, safetensors and tokenizer.json." };
+    private readonly Option<string?> _model =
+        new("--model") { HelpName = "folder", Description = "The model: a folder with config.json, safetensors and tokenizer.json." };
+    private readonly Option<string?> _server =
+        new("--server") { HelpName = "URL",
+        Description = "Instead of --model: an OpenAI-compatible completions endpoint (vLLM, llama.cpp, Ollama), such as "
+            + "http://localhost:8000/v1. A key is read from the environment: SLICK_SERVER_KEY, else OPENAI_API_KEY." };
+    private readonly Option<string?> _serverModel =
+        new("--server-model") { HelpName = "name", Description = "The model's name at the server." };
+    private readonly Option<int> _serverRequests =
+        new("--server-requests") { DefaultValueFactory = _ => 8, HelpName = "n",
+        Description = "Most requests that wait for the server's answer at the same time." };
     private readonly Option<string> _data =
-        new("--data") { Required = true, HelpName = "folder",
-        Description = "EntityQuestions in its official layout, such as data/entityquestions-sample." };
+        new("--data") { Required = true, HelpName = "folder|file",
+        Description = "EntityQuestions in its official layout, such as data/entityquestions-sample; or a file of your own, .csv, .tsv or "
+            + ".jsonl." };
+    private readonly Option<string?> _relationColumn = Column("relation", "The column that holds a question's relation");
+    private readonly Option<string?> _questionColumn = Column("question", "The column that holds the question");
+    private readonly Option<string?> _answerColumn = Column("answer", "The column that holds the right answer");
+    private readonly Option<string?> _subjectColumn = Column("subject", "The column that holds whom the question asks about, if any");
+    private readonly Option<string?> _splitColumn =
+        Column("split", "The column that holds train, dev or test, if any; exemplars are questions of dev, else drawn");
     private readonly Option<string[]> _relations =
         new("--relations") { AllowMultipleArgumentsPerToken = true, HelpName = "P17 P36 ...",
-        Description = "Relations by Wikidata's names; by default the 12 that the paper fine-tunes on." };
+        Description = "Relations by their names; by default all of a file, of EntityQuestions the 12 that the paper fine-tunes on." };
     private readonly Option<string> _split =
         new("--split") { DefaultValueFactory = _ => "train", HelpName = "train|dev|test",
         Description = "Which questions. Facts of dev that are exemplars of their relation's prompts are not asked." };
@@ -30,9 +46,10 @@ internal sealed class AnnotateCommand
         new("--questions") { HelpName = "n", Description = "Questions of a relation, drawn with the seed; all by default." };
     private readonly Option<int> _seed =
         new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of questions, exemplars and draws." };
-    private readonly Option<string> _estimator =
-        new("--estimator") { DefaultValueFactory = _ => "exact", HelpName = "exact|sampled",
-        Description = "exact (closed form) or sampled (the paper's 16 draws a prompt)." };
+    private readonly Option<string?> _estimator =
+        new("--estimator") { HelpName = "exact|sampled",
+        Description = "exact (closed form; the default for a local model) or sampled (the paper's 16 draws a prompt; the default for a "
+            + "server)." };
     private readonly Option<string> _normaliser =
         new("--normaliser") { DefaultValueFactory = _ => "none", HelpName = "none|squad",
         Description =
@@ -49,12 +66,17 @@ internal sealed class AnnotateCommand
     private readonly Option<string> _device = StudyArguments.DeviceOption();
     private readonly Option<string?> _store = StudyArguments.StoreOption();
 
+    private static Option<string?> Column(string name, string description) =>
+        new($"--{name}-column") { HelpName = "name", Description = $"{description} (of a file; default: {name})." };
+
     public static Command Create()
     {
         var arguments = new AnnotateCommand();
-        var command = new Command("annotate", "Sort the questions of EntityQuestions by what a model knows (SliCK), and print its Table 3.")
+        var command = new Command("annotate", "Sort questions by what a model knows (SliCK), and print its Table 3.")
         {
-            arguments._model, arguments._data, arguments._relations, arguments._split, arguments._questions, arguments._seed,
+            arguments._model, arguments._server, arguments._serverModel, arguments._serverRequests, arguments._data,
+            arguments._relationColumn, arguments._questionColumn, arguments._answerColumn, arguments._subjectColumn,
+            arguments._splitColumn, arguments._relations, arguments._split, arguments._questions, arguments._seed,
             arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._store, arguments._csv,
                 arguments._publish,
         };
@@ -65,15 +87,17 @@ internal sealed class AnnotateCommand
     [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
+        var (server, secret) = Server(parsed);
         var options = new AnnotationOptions
         {
+            Columns = Columns(parsed),
             Relations = [.. (parsed.GetValue(_relations) ?? [])
-                .SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-                .Select(r => r.ToUpperInvariant())],
+                .SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))],
             Split = Named<Split>("--split", parsed.GetValue(_split)!),
             Questions = parsed.GetValue(_questions),
             Seed = parsed.GetValue(_seed),
-            Estimator = Named<EstimatorKind>("--estimator", parsed.GetValue(_estimator)!),
+            Estimator = parsed.GetValue(_estimator) is { } estimator ? Named<EstimatorKind>("--estimator", estimator)
+                : server is null ? EstimatorKind.Exact : EstimatorKind.Sampled,
             Normaliser = Named<AnswerNormaliser>("--normaliser", parsed.GetValue(_normaliser)!),
         };
         options.Check();
@@ -82,23 +106,20 @@ internal sealed class AnnotateCommand
         var folder = parsed.GetValue(_publish) is { } publish ? Path.GetFullPath(publish) : null;
         if (csv is not null) AtomicFile.EnsureWritable(csv);
         if (folder is not null) AtomicFile.EnsureWritable(Path.Combine(folder, "annotation.json"));
+        var data = Path.GetFullPath(parsed.GetValue(_data)!);
+        if (server is not null)
+        {
+            var kept = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
+            Print(ConsoleProgress.Run(progress => Annotation.RunByServer(server, secret, data, options, kept, progress, cancel)), csv);
+            return 0;
+        }
         var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
-        var (model, data) = (Path.GetFullPath(parsed.GetValue(_model)!), Path.GetFullPath(parsed.GetValue(_data)!));
+        var model = Path.GetFullPath(parsed.GetValue(_model)!);
         var result = ConsoleProgress.Run(progress => Annotation.Run(model, data, options, store, compute, progress, cancel));
-        Console.Out.WriteLine();
-        Console.Out.Write(AnnotationTable.Make(result).Text());
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * options.Sampling.Prompts:N0} prompts with a question the "
-                + $"tokenizer joins the answer with the end of the prompt or of the line (handled)."));
-        Console.Out.WriteLine($"Labels: {result.Table}");
-        if (csv is not null)
-        {
-            Tables.WriteCsv(csv, result.Labels);
-            Console.Out.WriteLine($"CSV: {csv}");
-        }
+        Print(result, csv);
         if (folder is null) return 0;
         var known = Annotation.Known(result, model, data, compute);
         using (known.Model)
@@ -110,6 +131,56 @@ internal sealed class AnnotateCommand
             });
         Console.Out.WriteLine($"Published: {folder}");
         return 0;
+    }
+
+    private static void Print(AnnotationResult result, string? csv)
+    {
+        Console.Out.WriteLine();
+        Console.Out.Write(AnnotationTable.Make(result).Text());
+        // A server keeps its tokens to itself.
+        if (result.Server.Length == 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * result.Options.Sampling.Prompts:N0} prompts with a question "
+                + $"the tokenizer joins the answer with the end of the prompt or of the line (handled)."));
+        Console.Out.WriteLine($"Labels: {result.Table}");
+        if (csv is null) return;
+        Tables.WriteCsv(csv, result.Labels);
+        Console.Out.WriteLine($"CSV: {csv}");
+    }
+
+    // The server that is meant; null for a local model.
+    private (ServerOptions? Server, ServerSecret Secret) Server(ParseResult parsed)
+    {
+        bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
+        var url = parsed.GetValue(_server);
+        if (url is null)
+        {
+            if (IsGiven(_serverModel) || IsGiven(_serverRequests))
+                throw new UsageException("--server-model and --server-requests belong to --server, which is missing.");
+            return parsed.GetValue(_model) is null
+                ? throw new UsageException("Whose knowledge? Give --model with a folder, or --server with --server-model.")
+                : (null, ServerSecret.None);
+        }
+        if (IsGiven(_model)) throw new UsageException("--model and --server are both there; leave one out.");
+        foreach (var option in new Option[] { _dtype, _device, _publish })
+            if (IsGiven(option))
+                throw new UsageException($"{option.Name} is about a local model, and --server names a server; leave it out.");
+        var (options, secret) = ServerOptions.Parse(url, parsed.GetValue(_serverModel)
+            ?? throw new UsageException("--server needs --server-model: the name of a model that the server has."),
+            Environment.GetEnvironmentVariable);
+        return (options with { Requests = parsed.GetValue(_serverRequests) }, secret);
+    }
+
+    private QuestionColumns Columns(ParseResult parsed)
+    {
+        var usual = new QuestionColumns();
+        return usual with
+        {
+            Relation = parsed.GetValue(_relationColumn) ?? usual.Relation,
+            Question = parsed.GetValue(_questionColumn) ?? usual.Question,
+            Answer = parsed.GetValue(_answerColumn) ?? usual.Answer,
+            Subject = parsed.GetValue(_subjectColumn),
+            Split = parsed.GetValue(_splitColumn),
+        };
     }
 
     private static T Named<T>(string option, string value) where T : struct, Enum

@@ -20,13 +20,10 @@ internal static class PlanCommand
     [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments)
     {
-        var (name, options, seed) = arguments.Study(parsed);
-        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var compute = arguments.Compute(parsed);
-        var plan = StudyPlan.Of(name, options, seed, compute.Platform);
-        var forecast = new Forecast(options, compute);
+        var study = arguments.Study(parsed);
+        var (plan, store, forecast) = (study.Plan, study.Store, study.Forecast);
         var left = plan.Left(store).Select(s => s.Name).ToHashSet();
-        Console.Out.WriteLine($"{plan.Name}, seed {seed}: {plan.Stages.Count} stages, {left.Count} left to do, in {store.Folder}");
+        Console.Out.WriteLine($"{plan.Name}, seed {study.Seed}: {plan.Stages.Count} stages, {left.Count} left to do, in {store.Folder}");
         foreach (var stage in plan.Stages)
         {
             var folder = store.Of(stage);
@@ -37,7 +34,7 @@ internal static class PlanCommand
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{stage.Name,-25}  {state,-8}  {seconds,9}  {stage.Title}{ListCommand.By(holder)}"));
         }
-        if (forecast.Of(plan, store) is { } sentence) Console.Out.WriteLine(sentence);
+        if (forecast.Sentence(plan, store) is { } sentence) Console.Out.WriteLine(sentence);
         return 0;
     }
 

@@ -30,19 +30,20 @@ internal static class ReproduceCommand
     [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments, string? publish, CancellationToken cancel)
     {
-        var (name, options, seed) = arguments.Study(parsed);
-        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        // before hours of work, not after
-        if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
-        var compute = arguments.Compute(parsed);
-        var plan = StudyPlan.Of(name, options, seed, compute.Platform);
-        if (new Forecast(options, compute).Of(plan, store) is { } forecast) Console.Out.WriteLine(forecast);
-        var result = ConsoleProgress.Run(progress => Study.Run(name, options, seed, store, compute, progress, cancel));
+        // Before hours of work, not after.
+        var study = arguments.Study(parsed, () =>
+        {
+            if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
+        });
+        var (name, seed) = (study.Name, study.Seed);
+        if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
+        var result = ConsoleProgress.Run(progress =>
+            Study.Run(name, study.Options, seed, study.Store, study.Compute, progress, cancel, study.Source));
         // One folder for one set of choices: settings are in its name by their hash.
-        var settings = name.IndexOf(',', StringComparison.Ordinal) is > 0 and var at
-            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..])))[..8] : "";
-        var page = Path.Combine(store.Folder, "reports",
-            string.Create(CultureInfo.InvariantCulture, $"{name.Split(',')[0]}-seed{seed}{settings}"), "report.html");
+        var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
+            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + study.Source?.ModelHash)))[..8] : "";
+        var page = Path.Combine(study.Store.Folder, "reports",
+            string.Create(CultureInfo.InvariantCulture, $"{name.Split(',', ' ')[0]}-seed{seed}{settings}"), "report.html");
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));

@@ -1,34 +1,54 @@
 using System.CommandLine;
 using System.Globalization;
-using Slick.Runtime;
+using System.Runtime.CompilerServices;
 using Slick.Experiments;
+using Slick.Facts;
+using Slick.Runtime;
+using Slick.Storage;
+using TorchSharp;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary>The options that every command on studies has: <c>--preset --seed --set --store --device</c>.</summary>
+/// <summary>A study as the words of a command line mean it.</summary>
+/// <param name="Name">Name of the preset, with the settings that differ from it, and of the model where there is one.</param>
+/// <param name="Options">All choices.</param>
+/// <param name="Seed">Seed of the first base model.</param>
+/// <param name="Store">The store.</param>
+/// <param name="Compute">Where models are.</param>
+/// <param name="Source">A checkpoint and a dataset; null for the lab.</param>
+internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, RunStore Store, Compute Compute, CheckpointSource? Source)
+{
+    /// <summary>The study's stages.</summary>
+    public Plan Plan => StudyPlan.Of(Name, Options, Seed, Compute.Platform, Source);
+    /// <summary>How long they will take.</summary>
+    public Forecast Forecast => Forecast.Of(Options, Seed, Compute, Source);
+}
+
+/// <summary>The options that every command on studies has.</summary>
 internal sealed class StudyArguments
 {
-    private readonly Option<string> _preset =
-        new("--preset") { DefaultValueFactory = _ => "quick",
-        Description = "smoke (seconds, its numbers mean nothing), quick (minutes) or lab (hours, the published results)." };
-    private readonly Option<int> _seed =
-        new("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of the first world and model; lab's others follow it." };
-    private readonly Option<string[]> _set =
-        new("--set") { HelpName = "name=value",
+    private readonly Option<string?> _preset = new("--preset") { HelpName = "name",
+        Description = "smoke (seconds, its numbers mean nothing), quick (minutes; the default) or lab (hours, the published results); "
+            + "with --model real-quick (two cores; the default) or real-gpu." };
+    private readonly Option<string?> _model = new("--model") { HelpName = "folder",
+        Description = "A checkpoint of your own instead of the lab's models: a folder with config.json, safetensors and tokenizer.json." };
+    private readonly Option<string?> _data = new("--data") { HelpName = "folder",
+        Description = "With --model: EntityQuestions in its official layout." };
+    private readonly Option<string?> _budget = new("--budget") { HelpName = "90m",
+        Description = "With --model: as large a D as the forecast allows in this time, such as 90m or 3h." };
+    private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1,
+        Description = "Seed of the first world and model, whose others follow it; of a checkpoint's questions, exemplars and draws." };
+    private readonly Option<string[]> _set = new("--set") { HelpName = "name=value",
         Description = "Change one option of the preset, such as fineTuning.learningRate=3e-5; may be given several times." };
+    private readonly Option<string> _dtype = new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16",
+        Description = "With --model: number format of weights and activations." };
 
     public StudyArguments(Command command)
     {
-        _preset.HelpName = "smoke|quick|lab";
-        command.Add(_preset);
-        command.Add(_seed);
-        command.Add(_set);
-        command.Add(Store);
-        command.Add(Device);
+        foreach (var option in new Option[] { _preset, _model, _data, _budget, _seed, _set, Store, Device, _dtype }) command.Add(option);
     }
 
-    public static Option<string?> StoreOption() =>
-        new("--store") { HelpName = "folder",
+    public static Option<string?> StoreOption() => new("--store") { HelpName = "folder",
         Description = "Where results are kept; else the variable SLICK_STORE, else .slick at the repository's root." };
 
     public Option<string?> Store { get; } = StoreOption();
@@ -39,23 +59,73 @@ internal sealed class StudyArguments
     public Option<string> Device { get; } = DeviceOption();
 
     /// <summary>What the words of the command line mean.</summary>
-    /// <exception cref="UsageException">An unknown preset or option, or a value out of range.</exception>
-    public (string Name, StudyOptions Options, int Seed) Study(ParseResult parsed)
+    /// <param name="parsed">The words.</param>
+    /// <param name="before">Called when the words are checked, before anything is opened or measured; null for nothing.</param>
+    /// <exception cref="UsageException">An unknown preset or option, a value out of range, or words that contradict each other.</exception>
+    /// <exception cref="SlickException">The model, the dataset or the store cannot be read.</exception>
+    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    public GivenStudy Study(ParseResult parsed, Action? before = null)
     {
-        var preset = parsed.GetValue(_preset)!;
+        var (name, options, seed) = Words(parsed);
+        var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
+        before?.Invoke();
+        var store = RunStore.Open(Folder(parsed.GetValue(Store)));
+        var compute = Compute.Choose(parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
+        if (model is null) return new(name, options, seed, store, compute, null);
+        if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
+            Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
+        var dataset = EntityQuestions.Read(Path.GetFullPath(data!));
+        foreach (var remark in dataset.Remarks) Console.Out.WriteLine(remark);
+        var source = new CheckpointSource(model, dataset);
+        var study = new GivenStudy($"{name} of {source.Name}", options, seed, store, compute, source);
+        if (budget is not { } seconds) return study;
+        var part = ((CheckpointForecast)study.Forecast).LargestPartWithin(study.Plan, store, seconds);
+        Console.Out.WriteLine($"--budget: questions.largestPart={part}");
+        return study with
+        {
+            Name = $"{name}, questions.largestPart={part} of {source.Name}",
+            Options = options with { Questions = options.Questions with { LargestPart = part } },
+        };
+    }
+
+    /// <summary>Preset, options and seed, with everything checked that the words alone tell.</summary>
+    /// <exception cref="UsageException">An unknown preset or option, a value out of range, or words that contradict each other.</exception>
+    public (string Name, StudyOptions Options, int Seed) Words(ParseResult parsed)
+    {
+        var model = parsed.GetValue(_model);
+        var preset = parsed.GetValue(_preset) ?? (model is null ? "quick" : "real-quick");
         var settings = parsed.GetValue(_set) ?? [];
         var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
+        var real = preset.StartsWith("real-", StringComparison.Ordinal);
+        if (real && model is null) throw new UsageException($"--preset {preset} needs a checkpoint: --model FOLDER --data FOLDER.");
+        if (!real && model is not null)
+            throw new UsageException($"--preset {preset} makes models of its own; with --model use real-quick or real-gpu.");
+        if ((model is null) != (parsed.GetValue(_data) is null))
+            throw new UsageException("--model and --data belong together: a checkpoint's folder and EntityQuestions in its official layout.");
+        if (model is null && parsed.GetValue(_budget) is not null) throw new UsageException("--budget is for --model; the lab's presets have sizes of their own.");
+        if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException("--dtype is for --model; the lab computes in fp32.");
+        Budget(parsed.GetValue(_budget));
         options.Check();
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
+    }
+
+    private static double? Budget(string? text)
+    {
+        if (text is null) return null;
+        var unit = text.Length > 0 ? text[^1] switch { 'm' => 60, 'h' => 3600, _ => 0 } : 0;
+        return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var n)
+            && n is > 0 and < 10_000 ? n * unit : throw new UsageException($"--budget {text}: write minutes or hours, such as 90m or 3h.");
     }
 
     /// <summary>The same study as words of a command line, with the store's whole path.</summary>
     /// <param name="parsed">What was given.</param>
     /// <param name="store">The store.</param>
     /// <param name="device">Another device than was given; null for that one.</param>
-    public IReadOnlyList<string> Words(ParseResult parsed, string store, string? device) =>
+    public IReadOnlyList<string> Again(ParseResult parsed, string store, string? device) =>
     [
-        "--preset", parsed.GetValue(_preset)!,
+        .. parsed.GetValue(_model) is { } model ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
+            "--dtype", parsed.GetValue(_dtype)! } : [],
+        .. parsed.GetValue(_preset) is { } preset ? new[] { "--preset", preset } : [],
         "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),
         .. (parsed.GetValue(_set) ?? []).SelectMany(s => new[] { "--set", s }),
         "--store", store,
@@ -64,6 +134,4 @@ internal sealed class StudyArguments
 
     /// <summary>The folder that the command line names; a relative one starts at the current folder.</summary>
     public static string? Folder(string? store) => string.IsNullOrEmpty(store) ? null : Path.GetFullPath(store);
-
-    public Compute Compute(ParseResult parsed) => Runtime.Compute.Choose(parsed.GetValue(Device)!, say: Console.Out.WriteLine);
 }

@@ -48,9 +48,9 @@ internal sealed partial class SubmitCommand
             throw new UsageException($"--time {time}: write minutes, hh:mm:ss or days-hh:mm:ss.");
         if (partition is not null && !Name().IsMatch(partition))
             throw new UsageException($"--partition {partition}: a partition's name has letters, digits, '_', '-', '.' and ',' alone.");
-        var (name, _, _) = arguments.Study(parsed);
+        var (name, _, _) = arguments.Words(parsed);
         var store = RunStore.Locate(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var words = arguments.Words(parsed, store, gpus > 0 ? "cuda" : null);
+        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null);
         var script = Script(name, tasks, cpus, gpus, time, partition, store, words);
         if (parsed.GetValue(_dryRun))
         {

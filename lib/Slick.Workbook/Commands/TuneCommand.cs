@@ -42,16 +42,15 @@ internal static class TuneCommand
     private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, CancellationToken cancel)
     {
         if (seeds is < 1 or > 1000) throw new UsageException($"--seeds {seeds}: between 1 and 1000 base models are possible.");
-        var (name, options, _) = arguments.Study(parsed);
-        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var compute = arguments.Compute(parsed);
-        var (rows, chosen, bases) = ConsoleProgress.Run(progress =>
-            LearningRateSearch.Run(options, rates, [.. Enumerable.Range(FirstSeed, seeds)], store, compute, progress, cancel));
+        var study = arguments.Study(parsed);
+        var (name, options, store) = (study.Name, study.Options, study.Store);
+        var (rows, chosen, bases) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates,
+            [.. Enumerable.Range(FirstSeed, seeds)], store, study.Compute, progress, cancel, study.Source));
         static void Line(params FormattableString[] parts) =>
         Console.Out.WriteLine(string.Concat(parts.Select(p => p.ToString(CultureInfo.InvariantCulture))));
         Line($"");
         Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
-        foreach (var row in Fitness.Of(bases, options.Bases > 1 ? 0.10 : 0.05))
+        foreach (var row in study.Source is null ? Fitness.Of(bases, options.Bases > 1 ? 0.10 : 0.05) : [])
             Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
         Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)
@@ -63,7 +62,7 @@ internal static class TuneCommand
         var note =
             $"Preset {name}, {seeds} base model(s) from seed {FirstSeed}: seeds that are not reported. The rate is chosen by the dev "
             + $"accuracy of D_Natural among those that fit, never by this figure.";
-        var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',')[0]}", "report.html");
+        var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',', ' ')[0]}", "report.html");
         AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [LearningRateFigure.Make(rows, note)]));
         Console.Out.WriteLine($"Figure: {page}");
         return chosen is null ? 1 : 0;

@@ -25,15 +25,13 @@ internal static class WorkCommand
     private static int Run(ParseResult parsed, StudyArguments arguments, int workers, CancellationToken cancel)
     {
         if (workers is < 0 or > 1000) throw new UsageException($"--workers {workers}: between 1 and 1000 are possible, or 0 for one a core.");
-        var (name, options, seed) = arguments.Study(parsed);
-        var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var compute = arguments.Compute(parsed);
-        var plan = StudyPlan.Of(name, options, seed, compute.Platform);
-        if (new Forecast(options, compute).Of(plan, store) is { } forecast) Console.Out.WriteLine(forecast);
-        var done = ConsoleProgress.Run(progress => Workers.Run(plan, store, compute, progress, cancel, workers == 0 ? null : workers));
+        var study = arguments.Study(parsed);
+        var (plan, store) = (study.Plan, study.Store);
+        if (study.Forecast.Sentence(plan, store) is { } forecast) Console.Out.WriteLine(forecast);
+        var done = ConsoleProgress.Run(progress => Workers.Run(plan, store, study.Compute, progress, cancel, workers == 0 ? null : workers));
         var failed = plan.Stages.Where(s => store.Of(s).HasFailed).ToList();
         foreach (var stage in failed) Console.Error.WriteLine($"slick: {stage.Title}: {store.Of(stage).Failure}");
-        Console.Out.WriteLine($"{plan.Name}, seed {seed}: {plan.Stages.Count(s => store.Of(s).IsComplete)} of {plan.Stages.Count} stages are complete; "
+        Console.Out.WriteLine($"{plan.Name}, seed {study.Seed}: {plan.Stages.Count(s => store.Of(s).IsComplete)} of {plan.Stages.Count} stages are complete; "
             + $"this worker did {done}.");
         return failed.Count == 0 ? 0 : 1;
     }

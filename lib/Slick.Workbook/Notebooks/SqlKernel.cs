@@ -33,7 +33,8 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 /// SQL over the store: cells that begin with <c>#!sql</c>, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB
 /// reads the Parquet files where they lie. Views: <c>stages</c> (a row a stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (a row an
 /// epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c>, <c>exposures</c>. Each row says which <c>Preset</c> it belongs
-/// to; runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>.
+/// to. Runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>. The
+/// column Right is a word of SQL and stands in quotation marks: <c>sum("Right")</c>.
 /// </summary>
 /// <remarks>
 /// The result is a <see cref="DataFrame"/>, also for C#: <c>#!set --byref --name frame --value @sql:last</c>; behind

@@ -1,3 +1,4 @@
+using Slick.Runtime;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
 
@@ -90,7 +91,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
         if (n < 2) return new(mean, double.NaN, n - 1, method, _ => Interval.Unbounded(mean));
         var strata = questions.GroupBy(q => q.Stratum, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => g.ToArray()).ToArray();
-        var random = new Random(BootstrapSeed);
+        var random = new RandomStream(BootstrapSeed);
         var means = new double[BootstrapDraws];
         for (var draw = 0; draw < BootstrapDraws; draw++)
         {

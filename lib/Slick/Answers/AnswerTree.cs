@@ -99,16 +99,10 @@ public sealed class AnswerTree
         var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => q.Own.Length)], cancellation);
         var level = Pass(drawing, roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0);
         using (level.Present) Grow(drawing, roots, level, 0, Bytes);
-        return questions.Select((q, i) => (q.Index, Drawn(answers[i])));
+        return questions.Select((q, i) => (q.Index, DrawnAnswers.Of(answers[i].Greedy, answers[i].Sampled)));
     }
 
     private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared?.Tokens ?? 0) { Bytes = Bytes };
-
-    private static DrawnAnswers Drawn(Answers answers)
-    {
-        var sampled = answers.Sampled.GroupBy(a => a.Answer, StringComparer.Ordinal).Select(g => (g.Key, g.Sum(a => a.Count)));
-        return new(answers.Greedy, [.. sampled.OrderByDescending(a => a.Item2).ThenBy(a => a.Key, StringComparer.Ordinal)]);
-    }
 
     // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the
     // left.
@@ -224,9 +218,7 @@ public sealed class AnswerTree
         var tokens = new List<int>();
         for (var node = last; node.Parent is not null; node = node.Parent) tokens.Add(node.Token);
         tokens.Reverse();
-        var text = tokenizer.Decode(tokens);
-        var line = text.IndexOf('\n');
-        text = (line < 0 ? text : text[..line]).Trim();
+        var text = DrawnAnswers.FirstLine(tokenizer.Decode(tokens));
         if (reached.Greedy) answers.Greedy = text;
         if (reached.Samples.Length > 0) answers.Sampled.Add((text, reached.Samples.Length));
     }

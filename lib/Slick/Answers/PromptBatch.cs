@@ -52,8 +52,8 @@ public sealed class PromptTokens
 
     private static Example[] Examples(PromptFormat format, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions)
     {
-        var shots = string.Concat(exemplars.Select(e => format.Exemplar(e.Question, e.Answer)));
-        return [.. questions.Select(q => new Example(q, shots + format.Prompt(q.Question), q.Answer))];
+        var prompt = new FewShotPrompt(format, exemplars);
+        return [.. questions.Select(q => new Example(q, prompt.Text(q), q.Answer))];
     }
 
     /// <summary>Encodes prompts that are written already.</summary>

@@ -79,7 +79,7 @@ public static class ModelCheck
         return places.FirstOrDefault(p => File.Exists(Path.Combine(p, "config.json")))
             ?? throw new SlickException($"{Path.Combine(folder, LoraConfig.FileName)}: base_model_name_or_path "
                 + $"{(name.Length == 0 ? "is missing" : $"= {name} is no folder with a checkpoint")}; name the base model's folder by "
-                    + $"--base.");
+                + "--base.");
     }
 
     // The model: where the weights are; the same folder but for an adapter.

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
@@ -15,7 +14,7 @@ namespace Slick.Experiments;
 /// <summary>What SliCK found about a model that we did not necessarily make.</summary>
 /// <param name="Model">The model's name: that of its folder.</param>
 /// <param name="Options">What was asked, and how.</param>
-/// <param name="NumberFormat">fp32 or bf16.</param>
+/// <param name="NumberFormat">fp32 or bf16; served where a server computes.</param>
 /// <param name="Labels">The labels, relation by relation.</param>
 /// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the
 /// line.</param>
@@ -26,7 +25,12 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
     /// <summary>Whose questions were asked; the paper's numbers are about EntityQuestions.</summary>
     public string Source { get; init; } = EntityQuestions;
 
+    /// <summary>The server that was asked; empty for a model in this process.</summary>
+    public string Server { get; init; } = "";
+
     internal const string EntityQuestions = "EntityQuestions";
+
+    internal const string Lab = "the lab's invented world";
 }
 
 /// <summary>SliCK on any model folder and EntityQuestions: a stage a relation, and one for the table of all.</summary>
@@ -51,7 +55,7 @@ public static class Annotation
     /// for the batch under way, however many questions there are.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
-    /// <param name="data">EntityQuestions in its official layout.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
     /// <param name="options">Which questions, and how.</param>
     /// <param name="store">Where the tables are kept.</param>
     /// <param name="compute">Where the model is, and its number format.</param>
@@ -66,19 +70,60 @@ public static class Annotation
         options.Check();
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
         // The questions first: the hash reads all of the model.
-        var dataset = EntityQuestions.Read(data);
+        var dataset = options.Read(data);
         foreach (var remark in dataset.Remarks) progress.Say(remark);
         var checkpoint = "checkpoint-" + ModelFiles.Hash(model);
-        var parts = Parts(name, checkpoint, dataset, options, compute, progress);
-        var table = LabelTable.Of([.. parts.Select(p => p.Stage)], options.Seed, name);
-        var sources = new Sources { Checkpoints = { [checkpoint] = model } };
-        foreach (var part in parts) sources.Asked[part.Stage.Inputs[1]] = part.Asked;
-        List<Part> left = [.. parts.Where(p => !store.Of(p.Stage).IsComplete)];
+        var parts = Parts(name, checkpoint, dataset, options, compute.Platform, progress);
+        var left = Left(parts, store);
         var (small, width) = left.Count > 0 ? Prepare(model, left, parts, options, compute, progress, cancellation) : (false, 1);
-        Workers.Run(new($"SliCK's labels of {name}", [.. parts.Select(p => p.Stage), table], !small) { Sources = sources, Bytes = options.Bytes },
-            store, compute, progress, cancellation, small ? width : null);
-        return new(name, options, compute.Platform.NumberFormat, LabelTable.Read(store.Of(table)),
-            parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table)));
+        return Work(name, parts, new() { Checkpoints = { [checkpoint] = model } }, dataset, options, store, compute, compute.Platform,
+            small ? width : null, progress, cancellation);
+    }
+
+    /// <summary>
+    /// The same by a server, whose answers are drawn as the paper does (Sampled). Answers are kept question by question: work that was
+    /// interrupted, or that a broken server ended, goes on in the middle of a relation.
+    /// </summary>
+    /// <param name="server">The server.</param>
+    /// <param name="secret">What proves to the server who asks.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
+    /// <param name="options">Which questions, and how.</param>
+    /// <param name="store">Where the tables are kept; beside the labels lies <c>server.parquet</c> (<see cref="ServerRow"/>).</param>
+    /// <param name="progress">Told how far the relations are, and what the server does not take.</param>
+    /// <param name="cancellation">Gives up the requests under way.</param>
+    /// <exception cref="UsageException">There is no such relation, or the estimator is Exact, which needs a local model.</exception>
+    /// <exception cref="SlickException">The dataset cannot be read, or the server does not answer.</exception>
+    public static AnnotationResult RunByServer(ServerOptions server, ServerSecret secret, string data, AnnotationOptions options,
+        RunStore store, IProgressReport? progress = null, CancellationToken cancellation = default)
+    {
+        progress ??= Progress.None;
+        options.Check();
+        using var source = new CompletionServer(server, secret, progress.Say);
+        if (options.Estimator == EstimatorKind.Exact) ExactEstimator.RequireLocal(source);
+        var dataset = options.Read(data);
+        foreach (var remark in dataset.Remarks) progress.Say(remark);
+        var parts = Parts($"{server.Model} at {server.Url}", source.Id, dataset, options, CompletionServer.Platform, progress);
+        if (Left(parts, store) is { Count: > 0 } left)
+            progress.Say(string.Create(CultureInfo.InvariantCulture, $"{left.Sum(p => (long)p.Questions.Count):N0} questions of "
+                + $"{left.Count} relation{(left.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} prompts each, asked of {server.Url} "
+                + $"({server.Model}), {server.Requests} requests at a time; what is answered is kept, so it can be interrupted."));
+        return Work(server.Model, parts, new() { Servers = { [source.Id] = source } }, dataset, options, store, Compute.Choose("cpu"),
+            CompletionServer.Platform, null, progress, cancellation) with { Server = server.Url };
+    }
+
+    private static List<Part> Left(List<Part> parts, RunStore store) => [.. parts.Where(p => !store.Of(p.Stage).IsComplete)];
+
+    // Works on what is left, several relations at once where a width is given, and reads the table of all.
+    private static AnnotationResult Work(string name, List<Part> parts, Sources sources, Dataset dataset, AnnotationOptions options,
+        RunStore store, Compute compute, Platform platform, int? width, IProgressReport progress, CancellationToken cancellation)
+    {
+        var table = LabelTable.Of([.. parts.Select(p => p.Stage)], options.Seed, name);
+        foreach (var part in parts) sources.Asked[part.Stage.Inputs[1]] = part.Asked;
+        var plan = new Plan($"SliCK's labels of {name}", [.. parts.Select(p => p.Stage), table], OneAtATime: width is null)
+            { Sources = sources, Bytes = options.Bytes };
+        Workers.Run(plan, store, compute, progress, cancellation, width);
+        return new(name, options, platform.NumberFormat, LabelTable.Read(store.Of(table)),
+            parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table))) { Source = dataset.Name };
     }
 
     // Says what is worth knowing before the work, and how long it will take. A model of the lab's size leaves cores idle: several
@@ -97,7 +142,7 @@ public static class Annotation
             if (share > MostUnknown) progress.Say(string.Create(CultureInfo.InvariantCulture,
                 $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
         }
-        var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation), options.Bytes);
+        var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
         var small = !compute.Platform.IsGpu && weights.Config.FlopsPerToken < SmallFlopsPerToken;
         // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
         var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1, SideBySide.Width) : 1;
@@ -128,7 +173,7 @@ public static class Annotation
             var lab = Study.OpenModel(preset, seed, device, store);
             var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
             return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0,
-                "") { Source = "the lab's invented world" }, lab);
+                "") { Source = AnnotationResult.Lab }, lab);
         }
         var compute = Compute.Choose(device, dtype);
         var options = new AnnotationOptions { Questions = questions, Seed = seed };
@@ -144,56 +189,36 @@ public static class Annotation
     /// <param name="compute">Where the model is, and its number format.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
         new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser },
-            BaseModel.OfCheckpoint(model, Facts.EntityQuestions.Read(data), result.Options.Seed, compute), result.Labels);
+            BaseModel.OfCheckpoint(model, result.Options.Read(data), result.Options.Seed, compute), result.Labels);
 
     // Each relation with its questions and the stage that their content, the model and the options make.
-    private static List<Part> Parts(string model, string checkpoint, Dataset dataset, AnnotationOptions options, Compute compute,
+    private static List<Part> Parts(string model, string source, Dataset dataset, AnnotationOptions options, Platform platform,
         IProgressReport progress)
     {
         var known = dataset.Relations.Select(r => r.Id).ToList();
-        if (options.Relations.FirstOrDefault(r => !known.Contains(r)) is { } unknown)
-            throw new UsageException($"There is no relation '{unknown}'; there are {string.Join(", ", known)}.");
+        string Known(string name) => known.FirstOrDefault(r => r == name)
+            ?? known.FirstOrDefault(r => r.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw new UsageException($"There is no relation '{name}'; there are {string.Join(", ", known)}.");
+        HashSet<string> wantedRelations = [.. options.Relations.Select(Known)];
         var split = options.Split.ToString().ToLowerInvariant();
         var (parts, fewer) = (new List<Part>(), new List<string>());
-        foreach (var relation in dataset.Relations.Where(r => options.Relations.Count == 0 ? r.InDistribution
-            : options.Relations.Contains(r.Id)))
+        foreach (var relation in dataset.Relations.Where(r => wantedRelations.Count == 0 ? r.InDistribution
+            : wantedRelations.Contains(r.Id)))
         {
             if (options.Split == Split.Train && !relation.InDistribution)
                 throw new UsageException(
                     $"{relation.Id} has no train questions: it is out of distribution, the paper tests on it only; use --split test or "
                     + $"dev.");
-            var dev = dataset.Of(relation.Id, Split.Dev);
-            var questions = dataset.Of(relation.Id, options.Split);
-            if (options.Split == Split.Dev)
-            {
-                var exemplars = Annotator.Exemplars(dev, options.Sampling, relation.Id, options.Seed).SelectMany(p => p).ToHashSet();
-                questions = [.. questions.Where(q => !exemplars.Contains(q))];
-            }
+            var asked = CheckpointSource.Draw(dataset, relation.Id, options.Split, options.Questions, options.Seed, options.Sampling);
+            var questions = asked.Questions;
             if (questions.Count == 0) throw new SlickException(
-                $"{relation.Id} has no {split} questions that are not exemplars of its prompts; get the whole dataset.");
-            if (options.Questions is { } wanted)
-            {
-                if (questions.Count < wanted) fewer.Add($"{relation.Id} {questions.Count}");
-                var drawn = questions.ToArray();
-                new RandomStream(Seeds.Mix(Seeds.Mix(options.Seed, "questions"), relation.Id)).Shuffle(drawn);
-                questions = [.. drawn.Take(wanted).OrderBy(q => q.Id)];
-            }
-            var asked = new AskedQuestions(questions, dev);
-            parts.Add(new(asked, LabelStage.Of(options.Labelling(relation.Id), options.Seed, checkpoint, "questions-" + Hash(dev, questions),
-                compute.Platform, model)));
+                $"{relation.Id} has no {split} questions that are not exemplars of its prompts; "
+                + (dataset.Name == AnnotationResult.EntityQuestions ? "get the whole dataset." : "add some, or name another --split."));
+            if (questions.Count < options.Questions) fewer.Add($"{relation.Id} {questions.Count}");
+            parts.Add(new(asked, LabelStage.Of(options.Labelling(relation.Id), options.Seed, source, CheckpointSource.NameOf(asked),
+                platform, model)));
         }
         if (fewer.Count > 0) progress.Say($"Fewer than {options.Questions} {split} questions, so all of them: {string.Join(", ", fewer)}.");
         return parts;
-    }
-
-    // What is asked, rather than the files that it is read from: the same questions are the same work.
-    private static string Hash(params IReadOnlyList<Fact>[] facts)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var fact in facts.SelectMany(f => f))
-            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{fact.Id}\t{fact.Relation}\t{fact.Split}\t{fact.Question.Length}\t"
-                + $"{fact.Question}\t{fact.Answer.Length}\t{fact.Answer}\n")));
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
     }
 }

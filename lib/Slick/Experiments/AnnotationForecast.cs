@@ -13,10 +13,7 @@ namespace Slick.Experiments;
 /// <summary>How long an annotation will take, from a few of its questions.</summary>
 internal static class AnnotationForecast
 {
-    // The operations of the questions that are timed, about those of a batch: four seconds at 100 GFLOP/s.
-    private const double Flop = 4e11;
-
-    /// <summary>A sentence. What is timed is a prompt alone, then with some questions of the middle length behind it.</summary>
+    /// <summary>A sentence.</summary>
     /// <param name="parts">Relations that are not finished, at least one. What an interrupted run left of one is not looked at.</param>
     /// <param name="weights">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
@@ -27,14 +24,40 @@ internal static class AnnotationForecast
     public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
         AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
+        var measured = LabelSpeed.Measure(parts[0].Asked, weights, tokenizer, estimator, options.Sampling, options.Seed,
+            options.Bytes, cancellation);
+        var minutes = parts.Sum(p => measured.Seconds(p.Asked)) / Math.Min(sideBySide, parts.Count) / 60;
+        var questions = parts.Sum(p => p.Questions.Count);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} "
+                + $"({questions:N0} questions of {parts.Count} relation{(parts.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} "
+                + $"prompts each); what is finished is kept, so it can be interrupted.");
+    }
+}
+
+/// <summary>How fast a model's questions are labelled: a prompt alone, and each token that a question adds to the shared ones.</summary>
+/// <param name="PromptSeconds">Seconds of a prompt with one question.</param>
+/// <param name="TokenSeconds">Seconds of a token.</param>
+/// <param name="Prompts">Prompts of each relation.</param>
+/// <param name="Tokenizer">The tokenizer.</param>
+internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int Prompts, ITokenizer Tokenizer)
+{
+    // The operations of the questions that are timed, about those of a batch: four seconds at 100 GFLOP/s.
+    private const double Flop = 4e11;
+
+    /// <summary>Seconds to label the questions of a relation.</summary>
+    public double Seconds(AskedQuestions asked) => Prompts * (PromptSeconds + TokenSeconds * asked.Questions.Sum(q => (double)Tokens(Tokenizer, q)));
+
+    /// <summary>Times a prompt alone, then with some questions of the middle length behind it.</summary>
+    public static LabelSpeed Measure(AskedQuestions asked, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
+        SamplingOptions sampling, int seed, long bytes, CancellationToken cancellation)
+    {
         using var decoder = new Decoder(weights);
-        int Tokens(Fact fact) => tokenizer.Encode($" {fact.Subject} {fact.Answer}", addSpecialTokens: false).Length;
-        var tokens = parts.Select(p => p.Questions.Sum(q => (double)Tokens(q))).ToList(); // what a question adds to the shared ones
-        var part = parts[0];
-        var exemplars = Annotator.Exemplars(part.Asked.Dev, options.Sampling, part.Relation, options.Seed)[0];
-        var each = Math.Max(1, tokens[0] / part.Questions.Count) * decoder.Config.FlopsPerToken;
-        var few = part.Questions.OrderBy(q => q.Question.Length).Skip(part.Questions.Count / 4).Take((int)Math.Clamp(Flop / each, 2, 256))
-            .ToList();
+        var source = new LocalModel(decoder, tokenizer) { Bytes = bytes };
+        var exemplars = Annotator.Exemplars(asked.Dev, sampling, asked.Questions[0].Relation, seed)[0];
+        var each = Math.Max(1, asked.Questions.Average(q => (double)Tokens(tokenizer, q))) * decoder.Config.FlopsPerToken;
+        var few = asked.Questions.OrderBy(q => q.Question.Length).Skip(asked.Questions.Count / 4)
+            .Take((int)Math.Clamp(Flop / each, 2, 256)).ToList();
 
         // The faster of two: the first pass of a process is slow, and so is one beside other work.
         double Seconds(IReadOnlyList<Fact> questions)
@@ -44,19 +67,17 @@ internal static class AnnotationForecast
             {
                 Compute.Finish(decoder.Device);
                 var clock = Stopwatch.StartNew();
-                estimator.Estimate(decoder, tokenizer, exemplars, questions, options.Seed, cancellation);
+                estimator.Estimate(source, exemplars, questions, seed, cancellation);
                 Compute.Finish(decoder.Device);
                 fastest = Math.Min(fastest, clock.Elapsed.TotalSeconds);
             }
             return fastest;
         }
         var one = Seconds([few[0]]);
-        var perToken = Math.Max(0, Seconds(few) - one) / Math.Max(1, few.Skip(1).Sum(q => (double)Tokens(q)));
-        var minutes = options.Sampling.Prompts * (one * parts.Count + perToken * tokens.Sum()) / Math.Min(sideBySide, parts.Count) / 60;
-        var questions = parts.Sum(p => p.Questions.Count);
-        return string.Create(CultureInfo.InvariantCulture,
-            $"Forecast: {(minutes < 1 ? "under a minute" : minutes < 90 ? $"about {minutes:F0} min" : $"about {minutes / 60:F1} h")} "
-                + $"({questions:N0} questions of {parts.Count} relation{(parts.Count == 1 ? "" : "s")}, {options.Sampling.Prompts} "
-                + $"prompts each); what is finished is kept, so it can be interrupted.");
+        var perToken = Math.Max(0, Seconds(few) - one) / Math.Max(1, few.Skip(1).Sum(q => (double)Tokens(tokenizer, q)));
+        return new(one, perToken, sampling.Prompts, tokenizer);
     }
+
+    private static int Tokens(ITokenizer tokenizer, Fact fact) =>
+        tokenizer.Encode($" {fact.Subject} {fact.Answer}", addSpecialTokens: false).Length;
 }

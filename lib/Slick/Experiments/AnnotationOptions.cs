@@ -10,8 +10,10 @@ namespace Slick.Experiments;
 /// <summary>Which questions a model is asked, and how.</summary>
 public sealed record AnnotationOptions
 {
-    /// <summary>The relations by Wikidata's names; empty for the 12 in distribution (the paper's Tables 3 and 4).</summary>
+    /// <summary>The relations by their names; empty for all in distribution, of EntityQuestions 12 (the paper's Tables 3 and 4).</summary>
     public IReadOnlyList<string> Relations { get; init; } = [];
+    /// <summary>The columns of a user's own question file; EntityQuestions has none.</summary>
+    public QuestionColumns Columns { get; init; } = new();
     /// <summary>
     /// The part of the dataset that is asked about. Exemplars always come from dev; with <see cref="Facts.Split.Dev"/> the
     /// facts that are an exemplar of any of their relation's prompts are not asked about.
@@ -33,6 +35,11 @@ public sealed record AnnotationOptions
 
     /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+
+    /// <summary>Reads the questions that these options mean.</summary>
+    /// <param name="data">A folder of EntityQuestions, or a question file.</param>
+    /// <exception cref="SlickException">They cannot be read.</exception>
+    internal Dataset Read(string data) => QuestionSource.Read(data, Columns, Seed, Sampling.Shots, Sampling.Prompts);
 
     /// <summary>What SliCK asks about a relation.</summary>
     internal LabelOptions Labelling(string relation) =>

@@ -26,11 +26,15 @@ public enum ArmKind
 /// <param name="UnknownPercent">X, 0 to 100; -1 for the kinds that have no X.</param>
 public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
 {
+    /// <summary>D with 100% Unknown, which is also the single-category set of Unknown.</summary>
+    public static Arm Unknown { get; } = new(ArmKind.Ratio, 100);
+
     /// <summary>A name that never changes: seeds follow from it, and not from how the set is shown.</summary>
     public string Id => Kind switch
     {
         ArmKind.Ratio => $"ratio-{UnknownPercent}",
         ArmKind.KnownOnly => $"known-only-{UnknownPercent}",
+        ArmKind.RatioDecayingRate => $"ratio-decaying-rate-{UnknownPercent}",
         ArmKind.KnownOnlySameUpdates => $"known-only-same-updates-{UnknownPercent}",
         ArmKind.HighlyKnown => "single-highly-known",
         ArmKind.MaybeKnown => "single-maybe-known",

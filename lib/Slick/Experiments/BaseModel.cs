@@ -37,9 +37,9 @@ public sealed class BaseModel : IDisposable
 
     /// <summary>The lab's model of finished stages.</summary>
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
-        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), compute)
+        new(stages.Seed, store.Of(stages.Model!).Folder, WorldStage.Read(store.Of(stages.World!)), compute)
         {
-            Exposures = WorldStage.ReadExposures(store.Of(stages.World)),
+            Exposures = WorldStage.ReadExposures(store.Of(stages.World!)),
         };
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>
@@ -53,8 +53,8 @@ public sealed class BaseModel : IDisposable
         CancellationToken cancellation = default)
     {
         var stages = StudyPlan.Base(options, seed, [], compute.Platform);
-        Workers.Run(new($"base model, seed {seed}", [stages.World, stages.Model], compute.Platform.IsGpu), store, compute, progress, cancellation);
-        if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+        Workers.Run(new($"base model, seed {seed}", [stages.World!, stages.Model!], compute.Platform.IsGpu), store, compute, progress, cancellation);
+        if (store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
         return Of(stages, store, compute);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
@@ -13,7 +14,8 @@ namespace Slick.Experiments;
 /// <param name="Draw">Number of the draw of D and of its order, from 1.</param>
 public sealed record Run(Arm Arm, int Draw);
 
-/// <summary>What a fine-tuning run follows from, beside model, questions and labels.</summary>
+/// <summary>What a fine-tuning run follows from, beside model, questions and labels. Each option has its meaning from
+/// <see cref="StudyOptions"/>.</summary>
 public sealed record RunOptions
 {
     /// <summary>How the set is made.</summary>
@@ -24,6 +26,16 @@ public sealed record RunOptions
     public int Draw { get; init; } = 1;
     /// <summary>How large each relation's part of D is.</summary>
     public SizeRule Size { get; init; }
+    /// <summary>Which questions are trained on and asked.</summary>
+    public QuestionOptions Questions { get; init; } = new();
+    /// <summary>The form in which questions are trained and asked.</summary>
+    public QuestionForm Form { get; init; }
+    /// <summary>True to ask the test questions at the stops only.</summary>
+    public bool TestAtStops { get; init; }
+    /// <summary>0, or the least epochs of runs whose length follows from the fit of D with 100% Unknown.</summary>
+    public int LeastEpochs { get; init; }
+    /// <summary>Shots of SliCK's prompts and their number: the exemplars are not asked as dev questions.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
     /// <summary>Fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
@@ -38,50 +50,138 @@ internal static class FineTuneStage
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>
-    /// <param name="options">The study's choices; fine-tuning and the size of D matter here.</param>
+    /// <param name="options">The study's choices.</param>
     /// <param name="seed">Seed of the base model.</param>
     /// <param name="model">The model, as stages name it.</param>
     /// <param name="questions">The facts, as stages name them.</param>
     /// <param name="labels">The table of labels.</param>
+    /// <param name="length">The run that says how long this one is; null where options say so, or where this run is the one.</param>
     /// <param name="platform">On what the model computes.</param>
-    public static Stage Of(Run run, StudyOptions options, int seed, string model, string questions, Stage labels, Platform platform) =>
+    public static Stage Of(Run run, StudyOptions options, int seed, string model, string questions, Stage labels, Stage? length,
+        Platform platform) =>
         Kind.Stage(string.Create(CultureInfo.InvariantCulture, $"{run.Arm}, draw {run.Draw}, seed {seed}"), new RunOptions
         {
             Kind = run.Arm.Kind,
             UnknownPercent = run.Arm.UnknownPercent,
             Draw = run.Draw,
             Size = options.Size,
-            FineTuning = options.FineTuning,
-        }, seed, platform, model, questions, labels.Name);
+            Questions = options.Questions,
+            Form = options.Form,
+            TestAtStops = options.TestAtStops,
+            LeastEpochs = options.LeastEpochs,
+            // Without a choice of dev questions no exemplar is left out.
+            Sampling = options.Questions.Dev > 0 ? options.Sampling : new(),
+            FineTuning = run.Arm.Kind == ArmKind.RatioDecayingRate
+                ? options.FineTuning with { Schedule = LearningRateShape.LinearDecay } : options.FineTuning,
+        }, seed, platform, length is null ? [model, questions, labels.Name] : [model, questions, labels.Name, length.Name]);
+
+    /// <summary>The form's prompts.</summary>
+    public static PromptFormat Format(QuestionForm form) =>
+        form == QuestionForm.Instruction ? PromptFormat.Instruction : PromptFormat.QuestionAnswer;
 
     private static Action<string> Run(StageWork work)
     {
         var options = work.Stage.OptionsAs<RunOptions>();
-        var (run, seed) = (options.Run, work.Stage.Seed);
+        var (run, seed, store) = (options.Run, work.Stage.Seed, work.Context.Store);
         var dataset = work.Context.Dataset(work.Stage.Inputs[1]);
-        var labels = LabelTable.Read(work.Context.Store.Finished(work.Stage.Inputs[2]));
+        var labels = LabelTable.Read(store.Finished(work.Stage.Inputs[2]));
         var draw = Seeds.Mix(seed, run.Draw);
         IReadOnlyList<Fact> Set(ArmKind kind) =>
-            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw);
+            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions);
         var set = Set(run.Arm.Kind);
         if (set.Count == 0)
             return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
                 $"no train fact belongs to {run.Arm}")).Write;
-        var updates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
-            ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0;
+        // The run that says how long this one is: null where its set has no facts.
+        var other = work.Stage.Inputs.Count > 3 ? RunTables.Read(store.Finished(work.Stage.Inputs[3]).Folder) : null;
+        var last = other is null ? options.FineTuning.Epochs : other.Epochs.Select(e => e.Epoch).DefaultIfEmpty(options.LeastEpochs).Max();
         var model = work.Context.Model(work.Stage.Inputs[0]);
-        var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
-        (QuestionSet, IReadOnlyList<Fact>) Asked(QuestionSet set, Split split, bool inDistribution) => (set,
-            [.. dataset.Facts.Where(f => f.Split == split && trained.Contains(f.Relation) == inDistribution)]);
-        var record = new RunRecorder(work.Stage.Key, run.Arm, seed, run.Draw, set, [Asked(QuestionSet.Dev, Split.Dev, true),
-            Asked(QuestionSet.Test, Split.Test, true), Asked(QuestionSet.Ood, Split.Test, false)], labels);
-        var group = Kind.Group(work.Stage);
-        FineTuning.Run(model.Weights, model.Tokenizer, PromptFormat.QuestionAnswer, options.FineTuning, set, record.Questions,
-            Seeds.Mix(draw, run.Arm.Id), updates, work.Scratch, result =>
+        var asked = AskedSets.Of(dataset, labels, options, seed);
+        var record = new RunRecorder(work.Stage.Key, run.Arm, seed, run.Draw, set,
+            options.TestAtStops ? [(QuestionSet.Dev, asked.Dev)]
+                : [(QuestionSet.Dev, asked.Dev), (QuestionSet.Test, asked.Test), (QuestionSet.Ood, asked.Ood)], labels);
+        var format = Format(options.Form);
+        const string Each = "each", Test = "test", Ood = "ood", Early = "early-stop", Fit = "fit";
+        FineTuning.Run(new()
+        {
+            Start = model.Weights,
+            Tokenizer = model.Tokenizer,
+            Options = options.FineTuning with { Epochs = last },
+            Examples = Example.Of(set, format),
+            Questions = new Dictionary<string, IReadOnlyList<Example>>
             {
-                record.Add(result);
-                work.Progress.Report(group, result.Epoch + 1, options.FineTuning.Epochs + 1.0, run.Arm.ToString());
-            }, work.Cancellation);
+                [Each] = Example.Of(record.Questions, format),
+                [Test] = Example.Of(options.TestAtStops ? asked.Test : [], format),
+                [Ood] = Example.Of(options.TestAtStops ? asked.Ood : [], format),
+            },
+            Seed = Seeds.Mix(draw, run.Arm.Id),
+            EpochUpdates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
+                ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
+            Scratch = work.Scratch,
+        }, epoch =>
+        {
+            record.Add(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask(Each)));
+            var stops = record.Stops;
+            var isLast = epoch.Epoch == last || (other is null && options.LeastEpochs > 0 && epoch.Epoch >= options.LeastEpochs
+                && stops?.Fit is { } fitted && epoch.Epoch >= 2 * fitted);
+            work.Progress.Report(Kind.Group(work.Stage), epoch.Epoch + 1, last + 1.0, run.Arm.ToString());
+            if (options.TestAtStops)
+            {
+                void TestNow(int at, Func<string, IReadOnlyList<bool>> ask)
+                {
+                    record.Add(at, QuestionSet.Test, asked.Test, ask(Test));
+                    record.Add(at, QuestionSet.Ood, asked.Ood, ask(Ood));
+                }
+                if (epoch.Epoch == 0) TestNow(0, epoch.Ask);
+                else if (isLast)
+                {
+                    // Each epoch once, also where it is two stops.
+                    if (stops!.EarlyStop != epoch.Epoch) TestNow(stops.EarlyStop, set => epoch.AskKept(Early, set));
+                    if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop) TestNow(fit, set => epoch.AskKept(Fit, set));
+                    TestNow(epoch.Epoch, epoch.Ask);
+                }
+                else
+                {
+                    if (stops!.EarlyStop == epoch.Epoch) epoch.Keep(Early);
+                    if (stops.Fit == epoch.Epoch) epoch.Keep(Fit);
+                }
+            }
+            if (isLast) epoch.Stop();
+        }, work.Cancellation);
         return record.Tables().Write;
+    }
+}
+
+/// <summary>The questions that a fine-tuned model is asked.</summary>
+/// <param name="Dev">Dev questions of the relations in distribution.</param>
+/// <param name="Test">Their test questions.</param>
+/// <param name="Ood">Test questions of the relations out of distribution.</param>
+internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood)
+{
+    /// <summary>The questions of a run. Those of test and out of distribution are labelled.</summary>
+    /// <param name="dataset">The facts.</param>
+    /// <param name="labels">SliCK's labels.</param>
+    /// <param name="options">Which questions.</param>
+    /// <param name="seed">Seed of the base model: every run of a base model is asked the same.</param>
+    public static AskedSets Of(Dataset dataset, IReadOnlyList<LabelRow> labels, RunOptions options, int seed)
+    {
+        var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
+        List<LabelRow> tests = [.. labels.Where(l => l.Split == Split.Test)];
+        IEnumerable<LabelRow> test = tests.Where(l => trained.Contains(l.Relation));
+        var (share, most) = (options.Questions.LargestAnswerShare, options.Questions.UnknownTest);
+        if (share < 1)
+            test = test.GroupBy(l => l.Relation).SelectMany(of => FineTuningSets.WithoutCommonAnswers(
+                [.. of.Where(l => l.Category != Category.Unknown)], share).Concat(of.Where(l => l.Category == Category.Unknown)));
+        if (most > 0)
+        {
+            var unknown = test.Where(l => l.Category == Category.Unknown).ToArray();
+            new RandomStream(Seeds.Mix(seed, "unknown test questions")).Shuffle<LabelRow>(unknown);
+            test = test.Where(l => l.Category != Category.Unknown).Concat(unknown.Take(most));
+        }
+        IReadOnlyList<Fact> FactsOf(IEnumerable<LabelRow> of) => [.. of.Select(l => l.FactId).Order().Select(id => dataset.Facts[id])];
+        return new(options.Questions.Dev == 0 ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
+            : [.. trained.Order(StringComparer.Ordinal).SelectMany(r =>
+                CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)],
+            FactsOf(test), FactsOf(tests.Where(l => !trained.Contains(l.Relation))));
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -9,26 +10,26 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>How long the stages of a study of the lab will take, from the tokens they need and a second of measuring this machine.</summary>
-public sealed class Forecast
+/// <summary>How long the stages of a study will take on this machine.</summary>
+public abstract class Forecast
 {
-    private readonly Lazy<double> tokensPerSecond;
-
-    /// <summary>Measures when the first number is asked for.</summary>
+    /// <summary>A forecast, which measures the machine when the first number is asked for.</summary>
     /// <param name="options">The study's choices.</param>
+    /// <param name="seed">Seed of the first base model.</param>
     /// <param name="compute">Where models are.</param>
-    public Forecast(StudyOptions options, Compute compute) =>
-        tokensPerSecond = new(() => TrainingTokensPerSecond(options.PreTraining, compute.Device));
+    /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
+    public static Forecast Of(StudyOptions options, int seed, Compute compute, CheckpointSource? source = null) =>
+        source is null ? new LabForecast(options, compute) : new CheckpointForecast(options, seed, compute, source);
 
-    /// <summary>Seconds of a stage with all cores; NaN where nothing is known of its kind.</summary>
+    /// <summary>Seconds of a stage with all cores.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="plan">The plan that it stands in.</param>
-    public double Seconds(Stage stage, Plan plan) => Tokens(stage, plan) is var tokens && tokens == 0 ? 0 : tokens / tokensPerSecond.Value;
+    public abstract double Seconds(Stage stage, Plan plan);
 
     /// <summary>A sentence about what is left of a plan, or null where less than a minute of work is.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="store">What is complete there costs nothing.</param>
-    public string? Of(Plan plan, RunStore store)
+    public string? Sentence(Plan plan, RunStore store)
     {
         var left = plan.Left(store);
         if (left.Count == 0) return null;
@@ -38,6 +39,15 @@ public sealed class Forecast
             $"Forecast: about {minutes:F0} minutes on this machine ({Count(PreTrainStage.Kind)} to pre-train, {Count(LabelStage.Kind)} "
             + $"relations to label, {Count(FineTuneStage.Kind)} fine-tuning runs); what is finished is kept, so it can be interrupted.");
     }
+}
+
+/// <summary>The lab's: from the tokens that a stage needs and a second of measuring this machine.</summary>
+internal sealed class LabForecast(StudyOptions options, Compute compute) : Forecast
+{
+    private readonly Lazy<double> tokensPerSecond = new(() => TrainingTokensPerSecond(options.PreTraining, compute.Device));
+
+    public override double Seconds(Stage stage, Plan plan) =>
+        Tokens(stage, plan) is var tokens && tokens == 0 ? 0 : tokens / tokensPerSecond.Value;
 
     // Tokens of training that take as long as the stage; a pass forward costs a third of a training step.
     private static double Tokens(Stage stage, Plan plan)
@@ -89,5 +99,83 @@ public sealed class Forecast
             }
         }, default, options.Shards);
         return (double)steps * options.BatchRows / options.Shards * options.ContextTokens / clock.Elapsed.TotalSeconds;
+    }
+}
+
+/// <summary>
+/// A checkpoint's: a relation's labels from a few of its questions, a run from a few steps and questions. The sizes of sets follow from
+/// labels that are not there yet: D is taken to be as large as it may be, and a third of the test questions Known.
+/// </summary>
+public sealed class CheckpointForecast : Forecast
+{
+    private readonly StudyOptions options;
+    private readonly CheckpointSource source;
+    private readonly Dictionary<string, AskedQuestions> asked;
+    private readonly Lazy<(LabelSpeed Labels, TrainingForecast Training)> speed;
+
+    internal CheckpointForecast(StudyOptions options, int seed, Compute compute, CheckpointSource source)
+    {
+        (this.options, this.source) = (options, source);
+        var stages = StudyPlan.Base(options, seed, [], compute.Platform, source);
+        asked = stages.Sources.Asked;
+        speed = new(() =>
+        {
+            var (weights, tokenizer) = Checkpoint.Open(source.Folder, compute);
+            using (weights)
+            {
+                var first = asked.Values.First(a => a.Questions[0].Split == Split.Train);
+                var labels = LabelSpeed.Measure(first, weights, tokenizer,
+                    LabelStage.Estimator(options.Labelling(first.Questions[0].Relation, Split.Train)), options.Sampling, seed,
+                    BatchLimits.DefaultBytes, CancellationToken.None);
+                var format = FineTuneStage.Format(options.Form);
+                List<Fact> some = [.. asked.Values.Where(a => a.Questions[0].Split == Split.Train).SelectMany(a => a.Questions.Take(LargestPart))];
+                return (labels, FineTuning.Forecast(new()
+                {
+                    Start = weights, Tokenizer = tokenizer, Options = options.FineTuning, Examples = Example.Of(some, format),
+                    Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = [.. Example.Of(some, format).Take(32)] }, Seed = seed,
+                }));
+            }
+        });
+    }
+
+    private int LargestPart => options.Questions.LargestPart is > 0 and var part ? part : 100;
+
+    /// <inheritdoc/>
+    public override double Seconds(Stage stage, Plan plan)
+    {
+        if (stage.Kind == LabelStage.Kind.Name) return speed.Value.Labels.Seconds(asked[stage.Inputs[1]]);
+        return stage.Kind == FineTuneStage.Kind.Name ? RunSeconds(stage.OptionsAs<RunOptions>(), LargestPart) : 0;
+    }
+
+    /// <summary>The largest part of D of a relation with which a study stays within its time.</summary>
+    /// <param name="plan">The study's plan.</param>
+    /// <param name="store">What is complete there costs nothing.</param>
+    /// <param name="seconds">The time.</param>
+    /// <exception cref="SlickException">The labels alone take longer, or the smallest part does.</exception>
+    public int LargestPartWithin(Plan plan, RunStore store, double seconds)
+    {
+        var left = plan.Left(store);
+        var labels = left.Where(s => s.Kind == LabelStage.Kind.Name).Sum(s => Seconds(s, plan));
+        double All(int part) => labels + left.Where(s => s.Kind == FineTuneStage.Kind.Name).Sum(s => RunSeconds(s.OptionsAs<RunOptions>(), part));
+        int[] parts = [100, 80, 64, 48, 32, 24, 16, 12];
+        var found = parts.FirstOrDefault(p => All(p) <= seconds);
+        return found > 0 ? found : throw new SlickException(string.Create(CultureInfo.InvariantCulture,
+            $"--budget: the smallest study of this model takes about {All(12) / 60:F0} minutes here, {labels / 60:F0} of them for labels; "
+            + $"give more time, or label fewer questions (questions.train, questions.test)."));
+    }
+
+    private double RunSeconds(RunOptions run, int part)
+    {
+        var relations = source.Dataset.Relations.Count(r => r.InDistribution);
+        var d = relations * part;
+        var epochs = run.LeastEpochs > 0 ? run.LeastEpochs : run.FineTuning.Epochs;
+        var own = run.Kind == ArmKind.KnownOnly ? d * (100 - run.UnknownPercent) / 100 : d;
+        var steps = FineTuning.Updates(own, run.FineTuning.BatchExamples) * (double)epochs;
+        int Of(int each, int all) => each > 0 ? each : all;
+        var q = options.Questions;
+        var dev = relations * Of(q.Dev, 100);
+        double test = asked.Values.Where(a => a.Questions[0].Split == Split.Test).Sum(a => a.Questions.Count);
+        var questions = (epochs + 1.0) * (dev + own) + (run.TestAtStops ? 4 : epochs + 1.0) * (test / 3 + Of(q.UnknownTest, (int)(test * 2 / 3)));
+        return steps * speed.Value.Training.SecondsPerStep + questions * speed.Value.Training.SecondsPerQuestion;
     }
 }

@@ -62,8 +62,7 @@ public static class Inspection
         var prompts = Prompts(labelled, fact.Relation);
         if (prompt < 1 || prompt > prompts.Count) throw new SlickException(
             $"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
-        return string.Concat(prompts[prompt - 1].Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)))
-            + PromptFormat.QuestionAnswer.Prompt(fact.Question);
+        return new FewShotPrompt(PromptFormat.QuestionAnswer, prompts[prompt - 1]).Text(fact);
     }
 
     /// <summary>What the model answers to one question, prompt by prompt: greedy, drawn, and how probable the gold answer is.</summary>

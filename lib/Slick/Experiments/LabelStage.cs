@@ -25,12 +25,15 @@ public sealed record LabelOptions
 }
 
 /// <summary>
-/// SliCK's labels of the questions of one relation and split: the one labelling, of the lab's models and of checkpoints alike. Work
+/// SliCK's labels of the questions of one relation and split: the one labelling, of the lab's models, checkpoints and servers alike. Work
 /// that was interrupted goes on in the middle of a relation and ends with the same bytes.
 /// </summary>
 internal static class LabelStage
 {
     private const string LabelsFile = "labels.parquet", RelationFile = "relation.parquet";
+
+    /// <summary>Beside the labels of a server's model: how the server was asked (<see cref="ServerRow"/>).</summary>
+    public const string ServerFile = "server.parquet";
 
     public static StageKind Kind { get; } = new("label", 1, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
 
@@ -73,14 +76,15 @@ internal static class LabelStage
         Tables.Read<RelationRow>(stage.File(RelationFile)).Sum(r => r.MovedBoundaries);
 
     /// <summary>The estimator that options name.</summary>
-    public static IEstimator Estimator(LabelOptions options, long bytes) => options.Estimator == EstimatorKind.Exact
-        ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer) { Bytes = bytes }
-        : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser) { Bytes = bytes };
+    public static IEstimator Estimator(LabelOptions options) => options.Estimator == EstimatorKind.Exact
+        ? new ExactEstimator(options.Sampling, PromptFormat.QuestionAnswer)
+        : new SampledEstimator(options.Sampling, PromptFormat.QuestionAnswer, options.Normaliser);
 
     private static Action<string> Run(StageWork work)
     {
         var options = work.Stage.OptionsAs<LabelOptions>();
-        var model = work.Context.Model(work.Stage.Inputs[0]);
+        var server = work.Context.Server(work.Stage.Inputs[0]);
+        var model = server is null ? work.Context.Model(work.Stage.Inputs[0]) : null;
         var asked = work.Context.Asked(work.Stage.Inputs[1], options.Relation, options.Split);
         var group = Kind.Group(work.Stage);
         var estimates = Annotator.Estimates(asked.Questions, options.Sampling);
@@ -96,19 +100,31 @@ internal static class LabelStage
 
         var checkpoints = new CheckpointClock();
         var unsaved = new SortedSet<int>();
-        using var decoder = new Decoder(model.Weights);
-        var labels = Annotator.Label(decoder, model.Tokenizer, Estimator(options, work.Context.Bytes), options.Sampling, asked.Questions,
-            asked.Dev, work.Stage.Seed, estimates, j =>
+        void SaveAll() => checkpoints.Save(() =>
         {
-            unsaved.Add(j);
-            Report(j);
-            if (!checkpoints.IsDue && !work.Cancellation.IsCancellationRequested) return;
-            checkpoints.Save(() =>
-            {
-                foreach (var prompt in unsaved) Save(FileOf(work.Scratch, prompt), estimates[prompt]);
-            });
+            foreach (var prompt in unsaved) Save(FileOf(work.Scratch, prompt), estimates[prompt]);
             unsaved.Clear();
-        }, work.Cancellation);
+        });
+        using var decoder = model is null ? null : new Decoder(model.Weights);
+        IAnswerSource source = server is not null ? server
+            : new LocalModel(decoder!, model!.Tokenizer) { Bytes = work.Context.Bytes };
+        IReadOnlyList<LabelRow> labels;
+        try
+        {
+            labels = Annotator.Label(source, Estimator(options), options.Sampling, asked.Questions, asked.Dev, work.Stage.Seed, estimates,
+                j =>
+                {
+                    unsaved.Add(j);
+                    Report(j);
+                    if (checkpoints.IsDue || work.Cancellation.IsCancellationRequested) SaveAll();
+                }, work.Cancellation);
+        }
+        // A server may have been paid for what it answered before it broke.
+        catch (Exception e) when (server is not null && e is SlickException or OperationCanceledException)
+        {
+            SaveAll();
+            throw;
+        }
         return folder =>
         {
             Tables.Write(Path.Combine(folder, LabelsFile), labels);
@@ -117,6 +133,7 @@ internal static class LabelStage
                 Relation = options.Relation,
                 MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)),
             }]);
+            if (server is not null) Tables.Write(Path.Combine(folder, ServerFile), [server.Settings(options.Sampling)]);
         };
     }
 
@@ -161,6 +178,12 @@ internal static class LabelTable
     /// <summary>The table's file.</summary>
     public static string File(StageFolder stage) => stage.File(LabelsFile);
 
-    private static Action<string> Run(StageWork work) => folder => Tables.Write(Path.Combine(folder, LabelsFile),
-        [.. work.Stage.Inputs.SelectMany(name => LabelStage.Read(work.Context.Store.Finished(name)))]);
+    private static Action<string> Run(StageWork work) => folder =>
+    {
+        var parts = work.Stage.Inputs.Select(work.Context.Store.Finished).ToList();
+        Tables.Write(Path.Combine(folder, LabelsFile), [.. parts.SelectMany(LabelStage.Read)]);
+        var servers = parts.Select(p => p.File(LabelStage.ServerFile)).Where(System.IO.File.Exists).ToList();
+        if (servers.Count > 0)
+            Tables.Write(Path.Combine(folder, LabelStage.ServerFile), [.. servers.SelectMany(Tables.Read<ServerRow>).Distinct()]);
+    };
 }

@@ -32,25 +32,26 @@ public static class LearningRateSearch
     /// <param name="compute">Where models are.</param>
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
+    /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the base models.</returns>
-    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<LabelledBase> Bases) Run(StudyOptions options, IReadOnlyList<double> rates,
-        IReadOnlyList<int> seeds,
-        RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation)
+    public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<LabelledBase> Bases) Run(
+        StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds, RunStore store, Compute compute, IProgressReport progress, CancellationToken cancellation,
+        CheckpointSource? source = null)
     {
         options.Check();
-        Run[] runs = [new(new Arm(ArmKind.Natural), 1), new(new Arm(ArmKind.Ratio, 100), 1)];
+        Run[] runs = [new(Arm.Unknown, 1), new(new Arm(ArmKind.Natural), 1)];
         var tables = new List<(double Rate, RunTables Tables)>();
         var bases = new List<LabelledBase>();
         var diverged = new HashSet<double>();
         StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-        var trials = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform)))).ToList();
+        var trials = seeds.SelectMany(seed => rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform, source)))).ToList();
         // World, model and labels are the same stages at every rate.
-        Workers.Run(new("learning rates", [.. trials.SelectMany(b => b.Stages.All).DistinctBy(s => s.Name)], compute.Platform.IsGpu), store,
-            compute, progress, cancellation);
+        Workers.Run(StudyPlan.Of("learning rates", [.. trials.Select(t => t.Stages)], compute.Platform, source), store, compute, progress,
+            cancellation);
         foreach (var (rate, stages) in trials)
         {
-            if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
-            if (rate == rates[0]) bases.Add(Study.Base(stages, store));
+            if (stages.Model is not null && store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (rate == rates[0]) bases.Add(Study.Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
             {
                 if (store.Of(stage).HasFailed)
@@ -73,11 +74,13 @@ public static class LearningRateSearch
                 .Aggregate((Right: 0, Of: 0), (sum, s) => (sum.Right + s.Right, sum.Of + s.Of)) is var (right, all) ? (double)right / all
                 : double.NaN;
             static int EarlyStop(RunTables of) => RunStops.Of(of.Scores)!.EarlyStop;
-            double Fitted(ArmKind kind) => Of(kind).Min(t => Share(t, QuestionSet.Train, options.FineTuning.Epochs));
+            double Fitted(ArmKind kind) => Of(kind).Min(t => Share(t, QuestionSet.Train, RunStops.Of(t.Scores)!.Last));
             double Early(ArmKind kind, QuestionSet set) => Of(kind).Average(t => Share(t, set, EarlyStop(t)));
-            double Last(ArmKind kind) => Of(kind).Average(t => Share(t, QuestionSet.Test, options.FineTuning.Epochs));
+            double Last(ArmKind kind) => Of(kind).Average(t => Share(t, QuestionSet.Test, RunStops.Of(t.Scores)!.Last));
+            // Where test is asked at the stops, EARLY_STOP does not tell the rates apart: the dev accuracy at FIT does.
+            double Dev(RunTables of) => Share(of, QuestionSet.Dev, options.TestAtStops && RunStops.Of(of.Scores)!.Fit is { } fit ? fit : EarlyStop(of));
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
-            return new LearningRateRow(rate, Early(ArmKind.Natural, QuestionSet.Dev), natural, unknown,
+            return new LearningRateRow(rate, Of(ArmKind.Natural).Average(Dev), natural, unknown,
                 natural >= RunStops.FittedShare && unknown >= RunStops.FittedShare, Early(ArmKind.Natural, QuestionSet.Test),
                 Last(ArmKind.Natural), Early(ArmKind.Ratio, QuestionSet.Test), Last(ArmKind.Ratio));
         }).ToList();

@@ -8,7 +8,7 @@ using TorchSharp;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The whole study on synthetic worlds: base models, labels, fine-tuning; each stage is read from the store where it is there.
+/// The whole study, on synthetic worlds or on a checkpoint: base models, labels, fine-tuning; each stage is read from the store where it is there.
 /// </summary>
 public static class Study
 {
@@ -20,12 +20,13 @@ public static class Study
     /// <param name="compute">Where models are.</param>
     /// <param name="progress">Told how far the stages are.</param>
     /// <param name="cancellation">Stops between steps.</param>
+    /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     /// <exception cref="SlickException">D is empty.</exception>
     public static StudyResult Run(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
-        IProgressReport? progress = null, CancellationToken cancellation = default)
+        IProgressReport? progress = null, CancellationToken cancellation = default, CheckpointSource? source = null)
     {
-        Workers.Run(StudyPlan.Of(preset, options, seed, compute.Platform), store, compute, progress, cancellation);
-        return Read(preset, options, seed, store, compute);
+        Workers.Run(StudyPlan.Of(preset, options, seed, compute.Platform, source), store, compute, progress, cancellation);
+        return Read(preset, options, seed, store, compute, source);
     }
 
     /// <summary>Reads a study whose every stage is finished or has failed.</summary>
@@ -34,14 +35,16 @@ public static class Study
     /// <param name="seed">Seed of the first base model.</param>
     /// <param name="store">Where results are kept.</param>
     /// <param name="compute">Where models are.</param>
+    /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     /// <exception cref="SlickException">D is empty, or a base model's pre-training failed.</exception>
-    public static StudyResult Read(string preset, StudyOptions options, int seed, RunStore store, Compute compute)
+    public static StudyResult Read(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
+        CheckpointSource? source = null)
     {
         var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
-        foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform))
+        foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform, source))
         {
-            if (store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
-            bases.Add(Base(stages, store));
+            if (stages.Model is not null && store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            bases.Add(Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
                 if (store.Of(stage) is { HasFailed: true } diverged)
                     failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
@@ -56,9 +59,14 @@ public static class Study
     }
 
     /// <summary>A base model of finished stages and what it knows.</summary>
-    internal static LabelledBase Base(BaseStages stages, RunStore store) =>
-        new(stages.Seed, store.Of(stages.Model).Folder, WorldStage.Read(store.Of(stages.World)), LabelTable.Read(store.Of(stages.Table)),
-            WorldStage.ReadExposures(store.Of(stages.World)));
+    internal static LabelledBase Base(BaseStages stages, RunStore store, CheckpointSource? source)
+    {
+        var labels = LabelTable.Read(store.Of(stages.Table));
+        return source is null
+            ? new(stages.Seed, store.Of(stages.Model!).Folder, WorldStage.Read(store.Of(stages.World!)), labels,
+                WorldStage.ReadExposures(store.Of(stages.World!)))
+            : new(stages.Seed, source.Folder, source.Dataset, labels, []);
+    }
 
     /// <summary>
     /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to
@@ -95,7 +103,7 @@ public static class Study
         {
             Workers.Run(PlanOf(name, options), opened, compute, progress, cancellation);
             var stages = StudyPlan.Base(options, seed, [], compute.Platform);
-            if (opened.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            if (opened.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
             return new LabelledModel(name, options, BaseModel.Of(stages, opened, compute), LabelTable.Read(opened.Of(stages.Table)));
         });
     }

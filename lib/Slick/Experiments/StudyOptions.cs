@@ -18,8 +18,17 @@ public enum EstimatorKind
     Sampled,
 }
 
+/// <summary>How a question is written for fine-tuning.</summary>
+public enum QuestionForm
+{
+    /// <summary><c>Q: question</c>, <c>A: answer</c>.</summary>
+    QuestionAnswer,
+    /// <summary>The paper's instruction before the question, the answer behind it.</summary>
+    Instruction,
+}
+
 /// <summary>
-/// All choices of a study of the lab; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).
+/// All choices of a study; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).
 /// </summary>
 public sealed record StudyOptions
 {
@@ -43,6 +52,19 @@ public sealed record StudyOptions
     public SamplingOptions Sampling { get; init; } = new();
     /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
     public AnswerNormaliser Normaliser { get; init; }
+    /// <summary>Which questions are labelled, trained on and asked.</summary>
+    public QuestionOptions Questions { get; init; } = new();
+    /// <summary>The form in which questions are trained and asked after an epoch; SliCK's prompts always have question and answer.</summary>
+    public QuestionForm Form { get; init; }
+    /// <summary>The fine-tuning sets by their ids (<see cref="Arm.Id"/>) with commas between them; empty for all of the paper's.</summary>
+    public string Sets { get; init; } = "";
+    /// <summary>True to ask the test questions of the base model, at EARLY_STOP, FIT and the end only: else each epoch asks all of them.
+    /// </summary>
+    public bool TestAtStops { get; init; }
+    /// <summary>0 for <c>fineTuning.epochs</c> epochs. Else every run has as many as D with 100% Unknown needs to be fitted, twice, but at
+    /// least so many and at most <c>fineTuning.epochs</c>.</summary>
+    [Range(0, 10_000)]
+    public int LeastEpochs { get; init; }
     /// <summary>Fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
@@ -75,12 +97,41 @@ public sealed record StudyOptions
         World = new() { TrainFacts = 500, TestFacts = 160, RivalShare = 0.25, SameObjectPageShare = 0.75 },
     };
 
-    /// <summary>The presets by name.</summary>
+    /// <summary>
+    /// A checkpoint of a few hundred million parameters on two cores: about two hours. The learning rate is that of a prototype on the
+    /// cut Gemma 3 270M, chosen on other questions; <c>slick tune --preset real-quick --model ...</c> chooses it for another model.
+    /// </summary>
+    public static StudyOptions RealQuick { get; } = new()
+    {
+        Size = SizeRule.SmallerOfKnownAndUnknown,
+        Questions = new()
+        {
+            Train = 110, Test = 200, Ood = 40, Dev = 20, UnknownTest = 400, LargestPart = 24, LeastKnown = 12, LargestAnswerShare = 0.25,
+        },
+        Form = QuestionForm.Instruction,
+        Sets = "ratio-100,ratio-0,ratio-50,known-only-50,known-only-same-updates-50",
+        TestAtStops = true,
+        LeastEpochs = 15,
+        FineTuning = new() { Epochs = 40, BatchExamples = 16, LearningRate = 1e-5, Ragged = true },
+    };
+
+    /// <summary>A checkpoint of about a billion parameters on one GPU: ten minutes of an H100, with <c>--dtype bf16</c>.</summary>
+    public static StudyOptions RealGpu { get; } = RealQuick with
+    {
+        Questions = RealQuick.Questions with { Train = 450, Test = 400, Ood = 100, LargestPart = 100 },
+        Sets = "ratio-100,ratio-0,ratio-25,ratio-50,ratio-75,known-only-50,known-only-same-updates-50,natural",
+        LeastEpochs = 30,
+        FineTuning = RealQuick.FineTuning with { Epochs = 60, BatchExamples = 128, PieceExamples = 32 },
+    };
+
+    /// <summary>The presets by name; those whose name begins with real need a model.</summary>
     public static IReadOnlyDictionary<string, StudyOptions> Presets { get; } = new Dictionary<string, StudyOptions>
     {
         ["smoke"] = Smoke,
         ["quick"] = Quick,
         ["lab"] = Lab,
+        ["real-quick"] = RealQuick,
+        ["real-gpu"] = RealGpu,
     };
 
     /// <summary>A preset.</summary>
@@ -108,6 +159,9 @@ public sealed record StudyOptions
             $"{World.DevFacts} dev facts do not make sampling.prompts = {Sampling.Prompts} different prompts of {Sampling.Shots} "
             + $"exemplars.");
         CheckNormaliser(Estimator, Normaliser);
+        _ = Arms();
+        if (LeastEpochs > FineTuning.Epochs)
+            throw new UsageException($"leastEpochs = {LeastEpochs} is more than fineTuning.epochs = {FineTuning.Epochs}, the most that a run may have.");
         // Four exemplars and a question: about 16 words each.
         if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException(
             $"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = "
@@ -127,22 +181,34 @@ public sealed record StudyOptions
         new() { Relation = relation, Split = split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
 
     /// <summary>The sets that are fine-tuned on, and how often each is drawn.</summary>
-    public IReadOnlyList<(Arm Arm, int Draws)> Arms() =>
-    [
-        (new(ArmKind.Ratio, 0), Repeats),
-        (new(ArmKind.Ratio, 50), Repeats),
-        (new(ArmKind.Ratio, 100), Repeats),
-        (new(ArmKind.KnownOnly, 50), Repeats),
-        (new(ArmKind.Ratio, 25), 1),
-        (new(ArmKind.Ratio, 75), 1),
-        (new(ArmKind.KnownOnly, 25), 1),
-        (new(ArmKind.KnownOnly, 75), 1),
-        (new(ArmKind.KnownOnlySameUpdates, 25), 1),
-        (new(ArmKind.KnownOnlySameUpdates, 50), 1),
-        (new(ArmKind.KnownOnlySameUpdates, 75), 1),
-        (new(ArmKind.HighlyKnown), 1),
-        (new(ArmKind.MaybeKnown), 1),
-        (new(ArmKind.WeaklyKnown), 1),
-        (new(ArmKind.Natural), 1),
-    ];
+    /// <exception cref="UsageException">There is no set of a name in <see cref="Sets"/>, or D with 100% Unknown is missing, whose fit says
+    /// how long every run is.</exception>
+    public IReadOnlyList<(Arm Arm, int Draws)> Arms()
+    {
+        (Arm Arm, int Draws)[] all =
+        [
+            (new(ArmKind.Ratio, 0), Repeats),
+            (new(ArmKind.Ratio, 50), Repeats),
+            (new(ArmKind.Ratio, 100), Repeats),
+            (new(ArmKind.KnownOnly, 50), Repeats),
+            (new(ArmKind.Ratio, 25), 1),
+            (new(ArmKind.Ratio, 75), 1),
+            (new(ArmKind.KnownOnly, 25), 1),
+            (new(ArmKind.KnownOnly, 75), 1),
+            (new(ArmKind.KnownOnlySameUpdates, 25), 1),
+            (new(ArmKind.KnownOnlySameUpdates, 50), 1),
+            (new(ArmKind.KnownOnlySameUpdates, 75), 1),
+            (new(ArmKind.HighlyKnown), 1),
+            (new(ArmKind.MaybeKnown), 1),
+            (new(ArmKind.WeaklyKnown), 1),
+            (new(ArmKind.Natural), 1),
+        ];
+        if (Sets.Length == 0) return all;
+        var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()
+            .Select(id => all.FirstOrDefault(a => a.Arm.Id == id) is { Arm: not null } found ? found
+                : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}.")).ToList();
+        if (LeastEpochs > 0 && chosen.All(a => a.Arm != Arm.Unknown))
+            throw new UsageException($"sets lacks {Arm.Unknown.Id}: with leastEpochs the length of every run follows from that set.");
+        return chosen;
+    }
 }

@@ -44,6 +44,10 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
         return new(folder, weights, tokenizer);
     })).Value;
 
+    /// <summary>A server that answers; null where the name is that of a model.</summary>
+    /// <param name="name">As stages name it.</param>
+    public CompletionServer? Server(string name) => sources.Servers.GetValueOrDefault(name);
+
     /// <summary>Facts: those of a world that is a finished stage, or a dataset's.</summary>
     /// <param name="name">As stages name it.</param>
     public Dataset Dataset(string name) => datasets.GetOrAdd(name, _ => new(() =>
@@ -72,8 +76,18 @@ internal sealed class Sources
 {
     /// <summary>Folders of checkpoints.</summary>
     public Dictionary<string, string> Checkpoints { get; } = [];
+    /// <summary>Servers that answer; whoever opened them closes them.</summary>
+    public Dictionary<string, CompletionServer> Servers { get; } = [];
     /// <summary>Datasets.</summary>
     public Dictionary<string, Dataset> Datasets { get; } = [];
     /// <summary>Questions of one relation.</summary>
     public Dictionary<string, AskedQuestions> Asked { get; } = [];
+
+    /// <summary>Takes another's sources; the same name is the same source.</summary>
+    public void Add(Sources other)
+    {
+        foreach (var (name, folder) in other.Checkpoints) Checkpoints[name] = folder;
+        foreach (var (name, dataset) in other.Datasets) Datasets[name] = dataset;
+        foreach (var (name, asked) in other.Asked) Asked[name] = asked;
+    }
 }

@@ -30,11 +30,12 @@ public static class AnnotationTable
     {
         ArgumentNullException.ThrowIfNull(result);
         var paper = PaperCounts(result);
+        var hasTemplates = result.Source is AnnotationResult.EntityQuestions or AnnotationResult.Lab;
         List<int> Counts(IEnumerable<LabelRow> of) => [.. Categories.Select(c => of.Count(l => l.Category == c))];
         List<string> Row(string name, List<int> counts, IReadOnlyList<int>? paperCounts)
         {
             var all = counts.Sum();
-            return [name, Question(name), .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all),
+            return [name, hasTemplates ? Question(name) : "", .. counts.Select(c => $"{Whole(c)} ({Percent(c, all)})"), Whole(all),
                 Share(all - counts[^1], all),
                 paperCounts is null ? "-" : string.Join(", ", paperCounts.Select(c => Percent(c, paperCounts.Sum())))];
         }
@@ -51,7 +52,8 @@ public static class AnnotationTable
             Id = "table-3-model",
             Title = $"Table 3 for {result.Model}: {split} questions by category, and their shares (%)",
             Note = string.Create(CultureInfo.InvariantCulture,
-                $"By {kind}, {result.NumberFormat}, seed {result.Options.Seed}, {result.Options.Sampling.Prompts} prompts. Brackets: 95% "
+                $"By {kind}, {(result.Server.Length > 0 ? $"asked of {result.Server}" : result.NumberFormat)}, seed {result.Options.Seed}, "
+                + $"{result.Options.Sampling.Prompts} prompts. Brackets: 95% "
                 + $"Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. "
                 + $"{beside}"),
             Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],

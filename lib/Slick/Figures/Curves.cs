@@ -51,11 +51,13 @@ internal static class Curves
             : data.IsLab ? "95% t intervals over draws of D, where there are at least two"
             : "95% intervals over questions (Wilson) or over draws of D (t), the wider";
         var missed = data.NotConverged.Count == 0 ? ""
-            : FormattableString.Invariant($" Not converged (less than 99% of the set fitted at the last epoch): {NotConverged(data)}.");
+            : FormattableString.Invariant(
+            $" {data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch (the claims name them).");
         return $"{result.Source} Bars and bands: {over}.{missed}{(more.Length > 0 ? " " + more : "")}";
     }
 
     /// <summary>The arms of runs that did not converge, each with how many of its runs.</summary>
     public static string NotConverged(StudyData data) => string.Join("; ", data.NotConverged.GroupBy(r => r.Arm)
-        .Select(g => FormattableString.Invariant($"{g.Key} ({g.Count()} of {data.Of(g.Key).Count} runs)")));
+        .Select(g => data.Of(g.Key).Count == 1 ? g.Key.ToString()
+            : FormattableString.Invariant($"{g.Key} ({g.Count()} of {data.Of(g.Key).Count} runs)")));
 }

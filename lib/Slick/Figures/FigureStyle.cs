@@ -19,7 +19,7 @@ internal static class FigureStyle
         .slick-table.slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em; color: inherit; }
         .slick-table.slick-table table th, .slick-table.slick-table table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4);
           padding: .25rem .5rem; text-align: left; vertical-align: top; font-weight: normal; white-space: nowrap; }
-        .slick-table.slick-table table .long { white-space: normal; min-width: 11rem; }
+        .slick-table.slick-table table .long { white-space: normal; min-width: 9rem; }
         .slick-table.slick-table table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; white-space: normal; }
         .slick-table.slick-table table .num { text-align: right; }
         @media print { .slick-table { overflow: visible; } .modebar { display: none; }

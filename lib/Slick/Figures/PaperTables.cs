@@ -260,12 +260,15 @@ public static class PaperTables
             var all = result.Bases.SelectMany(b => Relations(b, inDistribution) is var relations ? b.Labels
                 .Where(l => l.Split == Split.Test && relations.Contains(l.Relation)).Select(l => (Base: b.Seed, Label: l)) : []).ToList();
             var right = first.ToDictionary(f => f.Key, f => f.Value.Answers(0).ToDictionary(a => a.FactId, a => a.Right));
+            // Where a part of a category was asked, each of its questions stands for several.
+            double Weight((int Base, LabelRow Label) of) =>
+                first[of.Base].Weight(inDistribution ? QuestionSet.Test : QuestionSet.Ood, of.Label.Category.ToString());
             List<string> Row(string name, List<(int Base, LabelRow Label)> of)
             {
                 var asked = of.Where(l => right.TryGetValue(l.Base, out var a) && a.ContainsKey(l.Label.FactId)).ToList();
                 var commonest = CommonestAnswer.Of([.. of.Select(l => ($"{l.Base} {l.Label.Relation}", l.Label.Answer))]);
                 return [name, Whole(of.Count), Number(100 * of.Average(l => l.Label.GreedyCorrect)),
-                    Number(100 * asked.Select(l => right[l.Base][l.Label.FactId] ? 1.0 : 0).DefaultIfEmpty(double.NaN).Average()),
+                    Number(100 * asked.Sum(l => right[l.Base][l.Label.FactId] ? Weight(l) : 0) / asked.Sum(Weight)),
                     Number(100 * commonest)];
             }
             if (all.Count == 0) continue;
@@ -372,7 +375,8 @@ public static class PaperTables
         $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
 
     private static string Number(double value, string format = "F1") => double.IsNaN(value) ? "-"
-        : value.ToString(format, CultureInfo.InvariantCulture);
+        : value.ToString(format, CultureInfo.InvariantCulture) is var text && text.Trim('-', '0', '.').Length == 0 ? text.TrimStart('-')
+        : text;
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -95,7 +95,8 @@ public static class StudyReport
     {
         Number = c.Claim.Registered.Number,
         Claim = c.Claim.Registered.Sentence,
-        Paper = c.Claim.Registered.IsOurs ? c.Claim.Registered.Source : $"{c.Claim.Registered.Paper} ({c.Claim.Registered.Source})",
+        Paper = c.Claim.Registered.IsOurs ? c.Claim.Registered.Source.Replace("after", "ours, after", StringComparison.Ordinal)
+            : $"{c.Claim.Registered.Paper} ({c.Claim.Registered.Source})",
         Here = c.Numbers,
         HolmP = c.HolmP,
         Verdict = PaperTables.Word(c.Verdict),

@@ -7,7 +7,7 @@ namespace Slick.Figures;
 /// <summary>A table whose cells are ready to show.</summary>
 public sealed record TableView
 {
-    // A cell with more letters is a sentence: it wraps.
+    // A cell with more letters is a sentence.
     private const int Sentence = 40;
 
     /// <summary>Short and unique in its page: <c>table-2</c>.</summary>
@@ -120,9 +120,12 @@ public sealed record TableView
         return html.Append("</div>\n").ToString();
 
         void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : text.Length > Sentence ? " class=\"long\"" : "")}>"
+            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : IsLong(column) ? " class=\"long\"" : "")}>"
             + $"{WebUtility.HtmlEncode(text)}</{element}>");
     }
+
+    // All cells of a column with a sentence wrap.
+    private bool IsLong(int column) => Rows.Any(row => row[column].Length > Sentence);
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column]))
         && Rows.Any(row => row[column].Length > 0);

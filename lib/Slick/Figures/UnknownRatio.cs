@@ -18,7 +18,7 @@ public static class UnknownRatio
     }
 
     private static string Asked(QuestionSet set) => set == QuestionSet.Ood
-        ? "exact match on the test questions out of distribution (%)" : "exact match on the test questions (%)";
+        ? "exact match out of distribution (%)" : "exact match on the test questions (%)";
 
     /// <summary>Figure 3a: test accuracy by % Unknown, a line for each duration of training.</summary>
     /// <param name="result">The study.</param>

@@ -24,11 +24,11 @@ public static class Annotator
     /// <param name="cancellation">Stops between batches.</param>
     public static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
         IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, CancellationToken cancellation = default) =>
-        Label(decoder, tokenizer, estimator, options, questions, dev, seed, Estimates(questions, options), null, cancellation);
+        Label(new LocalModel(decoder, tokenizer), estimator, options, questions, dev, seed, Estimates(questions, options), null,
+            cancellation);
 
-    /// <summary>The same, going on from estimates that are there already.</summary>
-    /// <param name="decoder">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <summary>The same of any source of answers, going on from estimates that are there already.</summary>
+    /// <param name="source">The model that is asked.</param>
     /// <param name="estimator">How P_Correct is found.</param>
     /// <param name="options">The protocol.</param>
     /// <param name="questions">Questions of one relation.</param>
@@ -37,15 +37,15 @@ public static class Annotator
     /// <param name="estimates">[prompts][questions], as <see cref="Estimates"/> makes it; what is null is filled in.</param>
     /// <param name="batchDone">Called after each batch with the prompt's number, from 0; null for nobody.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    internal static IReadOnlyList<LabelRow> Label(Decoder decoder, ITokenizer tokenizer, IEstimator estimator, SamplingOptions options,
+    internal static IReadOnlyList<LabelRow> Label(IAnswerSource source, IEstimator estimator, SamplingOptions options,
         IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates, Action<int>? batchDone,
-            CancellationToken cancellation)
+        CancellationToken cancellation)
     {
         if (questions.Count == 0) return [];
         var prompts = Exemplars(dev, options, questions[0].Relation, seed);
         for (var j = 0; j < prompts.Count; j++)
-            estimator.Estimate(decoder, tokenizer, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j], () =>
-                batchDone?.Invoke(j), cancellation);
+            estimator.Estimate(source, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j],
+                () => batchDone?.Invoke(j), cancellation);
         return [.. questions.Select((fact, i) =>
             Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }

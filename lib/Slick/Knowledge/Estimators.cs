@@ -25,15 +25,15 @@ public interface IEstimator
     /// Fills in P_Correct's two parts for every question that has none yet, batch by batch. The batches follow from all
     /// questions, whatever is filled in, so work that was interrupted ends with the same numbers.
     /// </summary>
-    /// <param name="decoder">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="source">The model that is asked.</param>
     /// <param name="exemplars">The prompt's exemplars.</param>
     /// <param name="questions">Questions of the same relation.</param>
     /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
     /// <param name="estimates">By question; null where it is not known yet.</param>
     /// <param name="batchDone">Called after each batch; null for nobody.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+    /// <exception cref="UsageException">The estimator has no use for such a source.</exception>
+    void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
         PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
 }
 
@@ -42,6 +42,21 @@ public static class Estimators
 {
     /// <summary>P_Correct's two parts for every question, in the order of <paramref name="questions"/>.</summary>
     /// <param name="estimator">How they are found.</param>
+    /// <param name="source">The model that is asked.</param>
+    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public static PromptEstimate[] Estimate(this IEstimator estimator, IAnswerSource source, IReadOnlyList<Fact> exemplars,
+        IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
+    {
+        var estimates = new PromptEstimate?[questions.Count];
+        estimator.Estimate(source, exemplars, questions, seed, estimates, null, cancellation);
+        return [.. estimates.Select(e => e!.Value)];
+    }
+
+    /// <summary>The same of a model in this process.</summary>
+    /// <param name="estimator">How they are found.</param>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="exemplars">The prompt's exemplars.</param>
@@ -49,17 +64,8 @@ public static class Estimators
     /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer,
-        IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
-    {
-        var estimates = new PromptEstimate?[questions.Count];
-        estimator.Estimate(decoder, tokenizer, exemplars, questions, seed, estimates, null, cancellation);
-        return [.. estimates.Select(e => e!.Value)];
-    }
-
-    // The batches that are not finished yet; one that is finished in part is done again as a whole.
-    internal static IEnumerable<Range> Unfinished(IEnumerable<Range> batches, IReadOnlyList<PromptedQuestion> questions,
-        PromptEstimate?[] estimates) =>
-        batches.Where(part => questions.Take(part).Any(q => estimates[q.Index] is null));
+        IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation) =>
+        estimator.Estimate(new LocalModel(decoder, tokenizer), exemplars, questions, seed, cancellation);
 }
 
 /// <summary>
@@ -76,27 +82,33 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     /// <inheritdoc />
     public string Name => "exact";
 
-    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
-
     /// <inheritdoc />
-    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+    public void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
         PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
+        var model = RequireLocal(source);
         if (estimates.All(e => e is not null)) return;
-        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions);
-        using var scorer = new AnswerScorer(decoder, tokenizer, options) { Bytes = Bytes };
+        using var prompt = new PromptBatch(model.Decoder, model.Tokenizer, format, exemplars, questions);
+        using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Bytes = model.Bytes };
         PromptedQuestion[] sorted = [.. prompt.Questions.OrderBy(q => q.Own.Length + q.Gold.Length)];
-        foreach (var part in Estimators.Unfinished(scorer.Batches(sorted, prompt.Shared?.Tokens ?? 0), sorted, estimates))
+        foreach (var part in scorer.Batches(sorted, prompt.Shared?.Tokens ?? 0))
         {
-            cancellation.ThrowIfCancellationRequested();
             var rows = sorted[part];
+            // A batch that is finished in part is done again as a whole.
+            if (rows.All(q => estimates[q.Index] is not null)) continue;
+            cancellation.ThrowIfCancellationRequested();
             using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
             var values = HostTransfer.Read<float>(scores);
             for (var i = 0; i < rows.Length; i++) estimates[rows[i].Index] = new(values[i] > 0, values[rows.Length + i], "", rows[i].Moved);
             batchDone?.Invoke();
         }
     }
+
+    /// <summary>The model behind a source, which Exact looks into.</summary>
+    /// <exception cref="UsageException">The source gives answers only.</exception>
+    internal static LocalModel RequireLocal(IAnswerSource source) => source as LocalModel ?? throw new UsageException(
+        $"The estimator exact reads the probabilities of gold answers inside a local model, and {source.Name} gives answers only; "
+        + "use --estimator sampled, or --model with the model's folder.");
 }
 
 /// <summary>The paper's way: draw the greedy answer and the samples, and compare their text with the gold answer's.</summary>
@@ -112,24 +124,19 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
     /// <inheritdoc />
     public string Name => "sampled";
 
-    /// <summary>Bound on a pass's memory, in bytes (<see cref="BatchLimits"/>).</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
-
     /// <inheritdoc />
-    public void Estimate(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
+    public void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
         PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
     {
         if (estimates.All(e => e is not null)) return;
-        using var prompt = new PromptBatch(decoder, tokenizer, format, exemplars, questions, forDrawing: true);
-        var tree = new AnswerTree(decoder, tokenizer, options) { Bytes = Bytes };
-        var moved = prompt.Questions.Where(q => q.Moved).Select(q => q.Index).ToHashSet();
-        foreach (var part in Estimators.Unfinished(tree.Batches(prompt), prompt.Questions, estimates))
+        var prompt = new FewShotPrompt(format, exemplars);
+        foreach (var batch in source.Draw(prompt, questions, options, seed, i => estimates[i] is null, cancellation))
         {
-            foreach (var (index, answers) in tree.Draw(prompt, part, seed, cancellation))
+            foreach (var (index, answers, moved) in batch)
             {
                 bool IsCorrect(string answer) => ExactMatch.IsCorrect(answer, questions[index].Answer, normaliser);
                 var right = answers.Sampled.Where(a => IsCorrect(a.Answer)).Sum(a => a.Count);
-                estimates[index] = new(IsCorrect(answers.Greedy), right / (double)options.Samples, answers.Greedy, moved.Contains(index));
+                estimates[index] = new(IsCorrect(answers.Greedy), right / (double)options.Samples, answers.Greedy, moved);
             }
             batchDone?.Invoke();
         }

@@ -189,7 +189,9 @@ public sealed class Decoder : IDisposable
             using var after = slope;
             inputs[layer + 1].Dispose();
             using var input = inputs[layer].detach().requires_grad_(layer > 0 || embeds);
-            var output = Block(pass, layer, input, out _, out _);
+            Tensor output;
+            using (NewDisposeScope()) // what autograd does not hold is freed before the way back
+                output = Block(pass, layer, input, out _, out _).MoveToOuterDisposeScope();
             if (output.requires_grad) output.backward([after]);
             slope = input.grad?.MoveToOuterDisposeScope();
         }

@@ -140,7 +140,8 @@ public sealed class LoraAdapter : IDisposable
     private static List<Map> Chosen(DecoderConfig model, LoraConfig config)
     {
         var family = model.Architecture;
-        SlickException Wrong(string why) => new($"{(config.Source is { } file ? $"{file}: target_modules" : "lora.targetModules")}: {why}.");
+        var where = config.Source is { } file ? $"{file}: target_modules" : "lora.targetModules";
+        SlickException Wrong(string why) => new($"{where}: {why}.");
         List<Map> all = [.. Maps(model)];
         if (config.TargetModules is not { } names)
         {

@@ -35,9 +35,9 @@ public sealed record Stage
     public int Seed { get; }
     /// <summary>Names of what is read: stages of the store as <c>kind-key</c>, and sources outside of it, such as <c>checkpoint-hash</c>.</summary>
     public IReadOnlyList<string> Inputs { get; }
-    /// <summary>The kind of device that computes: cpu or cuda; empty where no model runs.</summary>
+    /// <summary>The kind of device that computes: cpu, cuda or server; empty where no model runs.</summary>
     public string Device { get; }
-    /// <summary>The number format that models compute in: fp32 or bf16; empty where no model runs.</summary>
+    /// <summary>The number format that models compute in: fp32, bf16 or served; empty where no model runs.</summary>
     public string NumberFormat { get; }
     /// <summary>The hash of all that the result follows from: 16 hexadecimal digits.</summary>
     public string Key => key.Value;

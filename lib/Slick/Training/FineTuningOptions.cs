@@ -36,7 +36,8 @@ public sealed record FineTuningOptions
     /// </summary>
     [Range(0, 100_000)]
     public int PieceExamples { get; init; }
-    /// <summary>True for rows without padding: less work where prompts differ in length. The gradient is the same but for rounding.</summary>
+    /// <summary>True for rows without padding: less work where prompts differ in length. The order of the examples stays; the gradient is
+    /// the same but for rounding, and other units are dropped.</summary>
     public bool Ragged { get; init; }
     /// <summary>True to compute each block's activations again on the way back: a third more work, and far less memory.</summary>
     public bool Recompute { get; init; }
@@ -45,7 +46,8 @@ public sealed record FineTuningOptions
     public string Parameters { get; init; } = "all";
     /// <summary>A LoRA adapter that is trained in place of the model's parameters.</summary>
     public LoraOptions Lora { get; init; } = new();
-    /// <summary>Weight of the divergence from the base model, KL(base, model) at the answers' tokens, beside the loss; 0 for none.</summary>
+    /// <summary>Weight of the divergence from the base model, KL(base, model) at the answers' tokens, beside the loss; 0 for
+    /// none.</summary>
     [Range(0.0, 1e4)]
     public double DivergenceWeight { get; init; }
     /// <summary>Other examples that are mixed in for each example of the set; 0 for none.</summary>

@@ -57,8 +57,8 @@ public sealed class TrainingEpoch
     public void WithKept(string kept, Action<Decoder> work) => record.WithKept(kept, work);
 
     /// <summary>
-    /// Writes the model as it is now: the whole model as <see cref="Checkpoint.Save"/>, or the adapter alone (<see cref="LoraAdapter.Save"/>).
-    /// Nothing is written where <see cref="IsLive"/> is false.
+    /// Writes the model as it is now: the whole model as <see cref="Checkpoint.Save"/>, or the adapter alone
+    /// (<see cref="LoraAdapter.Save"/>). Nothing is written where <see cref="IsLive"/> is false.
     /// </summary>
     /// <param name="folder">Where to.</param>
     public void Save(string folder) => record.SaveModel(folder);

@@ -112,13 +112,13 @@ public sealed class ClaimsTests
     [Fact]
     public void LossAfterFit_IsTheSameForEverySetOrNot()
     {
-        // A point per 25 epochs of 40 updates is one per 1,000 updates, on three quarters of the questions.
+        // 0.2 points an epoch of 40 updates are 5 per 1,000 updates, on three quarters of the questions.
         IReadOnlyList<Arm> arms = [.. StudyOptions.Lab.Arms().Select(a => a.Arm), new(ArmKind.RatioDecayingRate, 50)];
-        var same = Evaluate(new() { Drift = 0.002, Seeds = 10, FirstSeed = 6, Arms = arms })["8"];
+        var same = Evaluate(new() { Harm = 0, Drift = 0.002, Seeds = 10, FirstSeed = 6, Arms = arms })["8"];
         Assert.Equal(Verdict.Holds, same.Verdict);
         Assert.Equal("half the loss after FIT of D - loss with the decaying rate", same.Parts[1].Statistic);
-        Assert.InRange(same.Parts[1].Value.Estimate, 0.8, 2.2); // (1/2 - 1/10) of 5 points per 1,000 updates, on three quarters
-        // Known-only sets are fitted at epoch 5; a late harm then falls behind their FIT, not behind that of D.
+        Assert.InRange(same.Parts[1].Value.Estimate, 0.8, 2.2); // (1/2 - 1/10) of them
+        // D_WeaklyKnown is fitted at epoch 5 here, and the harm that comes between 5 and 25 falls behind its FIT, not behind that of D.
         Assert.Equal(Verdict.Contradicted, Evaluate(new() { Seeds = 10, FirstSeed = 6, Arms = arms, Harm = 1 })["8"].Verdict);
         var without = Evaluate(new() { Drift = 0.002, Seeds = 10, FirstSeed = 6 })["8"];
         Assert.Equal((Verdict.NotTested, "D 50%, decaying rate was not run"), (without.Verdict, without.Reason));
@@ -255,9 +255,11 @@ public sealed class ClaimsTests
         var results = Evaluate(new() { Harm = 0.1, FirstSeed = 6 });
         foreach (var result in results.Values.Where(r => r.Verdict != Verdict.NotTested))
             Assert.True(result.HolmP >= result.Parts.Max(p => p.P) - 1e-12);
-        // The paper's and ours are two families: the smallest p is multiplied by the number of its own.
-        var papers = results.Values.Where(r => !r.Claim.Registered.IsOurs && r.Verdict != Verdict.NotTested).ToList();
-        var smallest = papers.MinBy(r => r.Parts.Max(p => p.P))!;
-        Assert.Equal(papers.Count * smallest.Parts.Max(p => p.P), smallest.HolmP, 12);
+        // The paper's and ours are two families. Two seeds leave p-values that are not all next to 0.
+        var tested = Evaluate(new() { Harm = 0.1, FirstSeed = 6, Seeds = 2 }).Values.Where(r => r.Verdict != Verdict.NotTested).ToList();
+        static double[] Adjusted(IEnumerable<ClaimResult> of) => HypothesisTests.Holm([.. of.Select(r => r.Parts.Max(p => p.P))]);
+        foreach (var family in tested.GroupBy(r => r.Claim.Registered.IsOurs))
+            Assert.Equal(Adjusted(family), family.Select(r => r.HolmP));
+        Assert.NotEqual(Adjusted(tested), tested.Select(r => r.HolmP));
     }
 }

@@ -98,6 +98,8 @@ internal sealed record MadeUpStudy
         static double Place(int number, double step) => number * step % 1;
         var (epochs, scores, answers) = (new List<EpochRow>(), new List<ScoreRow>(), new List<AnswerRow>());
         var asked = of.Facts.Where(f => f.Id >= 400 || f.Id % 4 != 3 || f.Id / 4 < UnknownAsked).ToList();
+        var sets = asked.GroupBy(f => (Set: f.Id >= 400 ? QuestionSet.Ood : QuestionSet.Test, Category: Categories[f.Id % 4]))
+            .Select(g => (g.Key.Set, Category: g.Key.Category.ToString(), Questions: g.ToList())).ToList();
         for (var e = 0; e <= Epochs; e++)
         {
             epochs.Add(new() { Run = key, Epoch = e, Updates = e * 40, TrainLoss = e == 0 ? double.NaN : 1 });
@@ -111,12 +113,7 @@ internal sealed record MadeUpStudy
             Score(QuestionSet.Train, "HighlyKnown", Fitted(run.KnownExamples - weakly, e / 5.0), run.KnownExamples - weakly);
             Score(QuestionSet.Train, "WeaklyKnown", Fitted(weakly, e / (double)WeaklyKnownFitted), weakly);
             Score(QuestionSet.Train, "Unknown", Fitted(run.UnknownExamples, UnknownShare(e)), run.UnknownExamples);
-            foreach (var set in new[] { QuestionSet.Test, QuestionSet.Ood })
-                foreach (var category in Categories)
-                {
-                    var questions = asked.Where(f => f.Id >= 400 == (set == QuestionSet.Ood) && f.Id % 4 == (int)category).ToList();
-                    Score(set, category.ToString(), questions.Count(f => Right(f, e)), questions.Count);
-                }
+            foreach (var (set, category, questions) in sets) Score(set, category, questions.Count(f => Right(f, e)), questions.Count);
         }
         foreach (var e in RunStops.Of(scores)!.Epochs)
             answers.AddRange(asked.Select(f => new AnswerRow { Run = key, Epoch = e, FactId = f.Id, Right = Right(f, e) }));

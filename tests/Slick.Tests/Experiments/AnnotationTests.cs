@@ -302,6 +302,29 @@ public sealed class AnnotationTests : IDisposable
     }
 
     [Fact]
+    public void OwnQuestions_AreLabelledAsThoseOfEntityQuestions()
+    {
+        var facts = EntityQuestions.Read(World()).Facts.Where(f => f.Relation is "P17" or "P36").ToList();
+        var csv = Path.Combine(_folder, "own.csv");
+        Tables.WriteCsv(csv, facts);
+        var options = Options with { Relations = ["p17", "P36"], Columns = new() { Split = "Split", Relation = "Relation",
+            Question = "Question", Answer = "Answer" } };
+        var expected = Run(options with { Columns = new() });
+        var found = Run(options, data: csv);
+        AssertSame([.. expected.Labels.Select(l => l with { FactId = 0 })], [.. found.Labels.Select(l => l with { FactId = 0 })]);
+        Assert.Equal("own.csv", found.Source);
+        // The paper says nothing about them, and neither do the templates of its relations.
+        var table = AnnotationTable.Make(found);
+        Assert.All(table.Rows.Take(2), row => Assert.Equal(("", "-"), (row[1], row[^1])));
+        Assert.Contains("The questions are those of own.csv", table.Note, StringComparison.Ordinal);
+        // Without dev questions, what is drawn as an exemplar is not asked.
+        Tables.WriteCsv(csv, [.. facts.Where(f => f.Split == Split.Train)]);
+        var alone = Run(options, data: csv);
+        Assert.Equal(expected.Labels.Count - 2 * 5, alone.Labels.Count);
+        Assert.Contains("--relation-column", Assert.Throws<UsageException>(() => Run(options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Questions_AreDrawnWithTheSeed_TheFewerAmongTheMore()
     {
         IReadOnlyList<LabelRow> Ask(int? n, int seed = 1, IProgressReport? progress = null) =>

@@ -290,7 +290,7 @@ public sealed class StudyTests
             var table = LabelTable.Of([], 1, "made up");
             store.Of(table).TryWork("cpu", (_, _) => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
                 TestContext.Current.CancellationToken);
-            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model.Name, stages.World.Name, table, compute.Platform);
+            var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model!.Name, stages.World!.Name, table, null, compute.Platform);
             Workers.Run(new("", [run], false), store, compute, cancellation: TestContext.Current.CancellationToken);
             var tables = RunTables.Read(store.Of(run).Folder);
             Assert.Equal((arm, "no train fact belongs to D_HighlyKnown", 0), (tables.Run.Arm, tables.Run.Reason, tables.Epochs.Count));

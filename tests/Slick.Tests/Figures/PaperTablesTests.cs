@@ -291,7 +291,7 @@ public sealed class PaperTablesTests
     {
         var figure = UnknownRatio.Figure7a(Linear());
         Assert.Equal([20, 20, 20], figure.Series.Single(s => s.Name == "base model").Y.Select(y => Math.Round(y, 6)));
-        Assert.Equal("exact match on the test questions out of distribution (%)", figure.Y.Title);
+        Assert.Equal("exact match out of distribution (%)", figure.Y.Title);
         // 2 of 8 are right before, and 2 - X / 50 at the end.
         Assert.Equal([25, 12.5, 0], UnknownRatio.Figure7b(Study).Series.Single(s => s.Name == "D, CONVERGENCE").Y);
         Assert.Equal(["figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "figure-7a", "figure-7b"],

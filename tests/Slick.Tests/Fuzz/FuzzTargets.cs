@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using Slick.Answers;
 using Slick.Checks;
 using Slick.Facts;
 using Slick.Knowledge;
@@ -60,6 +62,25 @@ internal static class FuzzTargets
         new("EntityQuestions: templates", Text("relation_query_templates.json", """
             {"P17": "Which country is [X] located in?", "P19": "Where was [X] born?", "P36": "What is the capital of [X]?"}
             """), FileFormat.Json, path => EntityQuestions.ReadTemplates(path, ["P17", "P19", "P36"])),
+        new("own questions: CSV", Text("own.csv", """
+            relation,question,answer,subject,split
+            capital,"What is the capital of ""X"", Y?",Here,X,train
+            capital,What is the capital of Z?, There ,Z,dev
+
+            born,Where was W born?,"Nowhere, really",W,Test
+            born,Where was V born?,Málaga,V,dev
+            """), FileFormat.Bytes, ReadQuestions),
+        new("own questions: JSONL", Text("own.jsonl", """
+            {"relation": "capital", "question": "What is the capital of \"X\"?", "answer": "Here", "subject": "X", "split": "train"}
+            {"relation": "capital", "question": "What is the capital of Z?", "answer": 1969, "subject": "Z", "split": "dev", "more": [1, {}]}
+            """), FileFormat.JsonLines, ReadQuestions),
+        new("a server's answer", Text("answer.json", """
+            {"id": "c", "object": "text_completion", "model": "m", "choices": [{"text": " Rome", "index": 0, "finish_reason": "stop"},
+             {"text": " M\u00fcnchen\nQ: ", "index": 1, "logprobs": null}], "usage": {"completion_tokens": 2}}
+            """), FileFormat.Json, path => ReadServer(path, CompletionServer.Choices)),
+        new("a server's models", Text("models.json", """
+            {"object": "list", "data": [{"id": "m", "owned_by": "vllm", "meta": {"n": 1}}, {"id": "n"}]}
+            """), FileFormat.Json, path => ReadServer(path, CompletionServer.Models)),
         new("a store's table", Table(), FileFormat.Parquet, path => Tables.Read<Row>(path)),
         new(".ipynb", Text("a.ipynb", Cells), FileFormat.Json, ReadNotebook),
         new("annotation to check", Data("annotation/slick.json"), FileFormat.Json, path => AnnotationCheck.Read(path, null)),
@@ -151,6 +172,14 @@ internal static class FuzzTargets
         var file = Safetensors.Open(path);
         foreach (var name in file.Names)
             using (file.Read(name)) { }
+    }
+
+    private static void ReadQuestions(string path) => OwnQuestions.Read(path, new(), seed: 1, shots: 1, prompts: 2);
+
+    private static void ReadServer<T>(string path, Func<JsonElement, T> read)
+    {
+        try { ServerConnection.Parse(File.ReadAllBytes(path), read, () => ""); }
+        catch (ServerConnection.FaultException e) { throw new SlickException($"{path}: {e.Message}", e); }
     }
 
     private static void ReadConfig(string path) => _ = DecoderConfig.Read(path);

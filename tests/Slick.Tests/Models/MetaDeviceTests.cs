@@ -43,9 +43,9 @@ public sealed class MetaDeviceTests
         NativeLibraries.Load();
         using var weights = new DecoderWeights(Config, new Device(DeviceType.META), trainable: true);
         using var decoder = new Decoder(weights);
+        using var original = new Decoder(weights);
         var before = HostTransfer.Count;
         TaughtExample[] examples = [new([4, 5, 6], [7, 3]), new([4, 5], [8, 9, 3]), new([4], [5, 3])];
-        using var original = new Decoder(weights);
         using var total = zeros(1, device: decoder.Device);
         foreach (var (ragged, recompute) in new[] { (false, false), (true, false), (false, true), (true, true) })
         {

@@ -92,7 +92,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData("slick: There is no command or option 'modle'. Did you mean model? See slick check --help.", "check", "modle")]
     [InlineData("slick: There is no command or option '--preste'. Did you mean --preset? See slick reproduce --help.", "reproduce",
         "--preste", "smoke")]
-    [InlineData("slick: Option '--model' is required. See slick annotate --help.", "annotate", "--data", "x")]
+    [InlineData("slick: Option '--data' is required. See slick annotate --help.", "annotate", "--model", "x")]
     public async Task WrongWords_AreAnsweredInOneLine(string expected, params string[] args)
     {
         var (_, output, errors) = await Slick(args);

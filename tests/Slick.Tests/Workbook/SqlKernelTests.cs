@@ -33,7 +33,7 @@ public sealed class SqlKernelTests : IDisposable
             ("answers", study.Answers.Count), ("labels", study.Labels.Count), ("facts", study.Bases.Sum(b => b.Facts.Count)),
             ("exposures", study.Exposures.Count) })
             Assert.Equal((view, (long)count), (view, Query($"select count(*) from {view}")[0, 0]));
-        var best = Query("select Arm, Draw, max(Accuracy) from (select Arm, Run, Epoch, sum(Right) / sum(Of) as Accuracy from scores "
+        var best = Query("select Arm, Draw, max(Accuracy) from (select Arm, Run, Epoch, sum(\"Right\") / sum(\"Of\") as Accuracy from scores "
             + "where \"Set\" = 'Dev' and Epoch > 0 group by all) join runs using (Run, Arm) group by all order by all");
         Assert.Equal(study.Runs.Count(r => r.Reason.Length == 0), best.Rows.Count);
         var data = new StudyData(study);

@@ -1,0 +1,22 @@
+namespace Slick.Facts;
+
+/// <summary>Where questions come from: a folder is EntityQuestions, a file is a user's own.</summary>
+public static class QuestionSource
+{
+    /// <summary>Reads questions.</summary>
+    /// <param name="path">The folder of EntityQuestions in its official layout, or a file (<see cref="OwnQuestions"/>).</param>
+    /// <param name="columns">The columns of a file.</param>
+    /// <param name="seed">Seed of the exemplars of a relation without dev questions.</param>
+    /// <param name="shots">Exemplars of a prompt.</param>
+    /// <param name="prompts">Prompts of a relation.</param>
+    /// <exception cref="UsageException">Columns are named for EntityQuestions.</exception>
+    /// <exception cref="SlickException">The questions cannot be read.</exception>
+    public static Dataset Read(string path, QuestionColumns columns, int seed, int shots, int prompts)
+    {
+        if (File.Exists(path) || (Path.HasExtension(path) && !Directory.Exists(path)))
+            return OwnQuestions.Read(path, columns, seed, shots, prompts);
+        if (columns != new QuestionColumns())
+            throw new UsageException($"{path} is no file, so it has no columns to name; leave --relation-column and the like out.");
+        return EntityQuestions.Read(path);
+    }
+}

@@ -1,0 +1,218 @@
+using Slick.Answers;
+using Slick.Facts;
+using Slick.Models;
+using Slick.Runtime;
+using Slick.Text;
+using Slick.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Slick.Tests.Training;
+
+/// <summary>What can be asked and kept at the end of an epoch, with every kind of part, and the same after a resume.</summary>
+public sealed class EpochTests : IDisposable
+{
+    private static readonly Fact[] Facts = [.. Enumerable.Range(0, 16).Select(i => TinyTraining.Fact(i, $"s{i}", $"o{i * 5 % 16}"))];
+    private readonly WordLevelTokenizer tokenizer = TinyTraining.Words(Facts);
+    private readonly string folder = Directory.CreateTempSubdirectory("slick-epoch-").FullName;
+
+    public EpochTests() => NativeLibraries.Load();
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private static readonly FineTuningOptions Plain = new() { Epochs = 8, BatchExamples = 5, LearningRate = 2e-3, DropoutRate = 0.1 };
+
+    public static TheoryData<string> Parts =>
+        ["plain", "replay", "divergence", "pieces", "ragged", "recompute", "part", "lora", "decay", "updates"];
+
+    private static FineTuningOptions Options(string part) => part switch
+    {
+        "replay" => Plain with { ReplayShare = 0.5 },
+        "divergence" => Plain with { DivergenceWeight = 0.5 },
+        "pieces" => Plain with { PieceExamples = 2 },
+        "ragged" => Plain with { Ragged = true },
+        "recompute" => Plain with { Recompute = true },
+        "part" => Plain with { Parameters = "without-embeddings", ClipNorm = 0.5 },
+        "lora" => Plain with { Lora = new() { Rank = 4 }, LearningRate = 1e-2 },
+        "decay" => Plain with { Schedule = LearningRateShape.LinearDecay },
+        _ => Plain,
+    };
+
+    private FineTuningRun Run(DecoderWeights start, string part, string? scratch = null) => new()
+    {
+        Start = start,
+        Tokenizer = tokenizer,
+        Options = Options(part),
+        Examples = Example.Of(Facts[..11], PromptFormat.QuestionAnswer),
+        Replay = Example.Of(Facts[11..], PromptFormat.QuestionAnswer),
+        Questions = new Dictionary<string, IReadOnlyList<Example>>
+        {
+            ["train"] = Example.Of(Facts[..11], PromptFormat.QuestionAnswer),
+            ["test"] = Example.Of(Facts[4..], PromptFormat.Instruction),
+        },
+        Seed = 3,
+        EpochUpdates = part == "updates" ? 5 : 0,
+        Scratch = scratch,
+    };
+
+    // As a study does: train every epoch, test at the best epoch and at the end alone, of parameters that were kept.
+    private static List<string> Study(FineTuningRun run, Action<TrainingEpoch>? seen = null, CancellationToken stop = default)
+    {
+        var (lines, best) = (new List<string>(), -1);
+        FineTuning.Run(run, epoch =>
+        {
+            var right = epoch.Ask("train").Count(c => c);
+            var line = FormattableString.Invariant($"{epoch.Epoch} {epoch.Updates} {epoch.Loss:R} {string.Join("", epoch.Ask("train"))}");
+            if (right > best)
+            {
+                best = right;
+                epoch.Keep("best");
+            }
+            if (epoch.Epoch == run.Options.Epochs)
+                line += $" {string.Join("", epoch.AskKept("best", "test"))} {string.Join("", epoch.Ask("test"))} {Digest(epoch)}";
+            lines.Add(line);
+            seen?.Invoke(epoch);
+        }, stop);
+        return lines;
+    }
+
+    // All parameters that were trained, by their logits.
+    private static string Digest(TrainingEpoch epoch) => Digest(epoch.Decoder);
+
+    private static string Digest(Decoder decoder)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var ids = tensor([.. Enumerable.Range(3, 12).Select(i => (long)i)], [1, 12]);
+        return string.Join(' ', HostTransfer.Read<float>(decoder.Logits(decoder.Forward(ids).Hidden)
+            .to(ScalarType.Float32)).Select(v => $"{v:R}"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Parts))]
+    public void InterruptedRun_GoesOnToTheSameBytes(string part)
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        var untouched = HostTransfer.Read<float>(start.Flat);
+        var expected = Study(Run(start, part), stop: TestContext.Current.CancellationToken);
+        Assert.Equal(9, expected.Count);
+        Assert.Equal(expected, Study(Run(start, part, folder), stop: TestContext.Current.CancellationToken));
+        var scratch = Path.Combine(folder, "stopped");
+        // Stopped twice: while an epoch is told, and after one was told.
+        foreach (var (epoch, throws) in new[] { (3, true), (6, false) })
+        {
+            using var stop = new CancellationTokenSource();
+            Assert.ThrowsAny<OperationCanceledException>(() => Study(Run(start, part, scratch), e =>
+            {
+                if (!e.IsLive || e.Epoch < epoch) return;
+                stop.Cancel();
+                if (throws) stop.Token.ThrowIfCancellationRequested();
+            }, stop.Token));
+        }
+        var live = new List<bool>();
+        Assert.Equal(expected, Study(Run(start, part, scratch), e => live.Add(e.IsLive), TestContext.Current.CancellationToken));
+        Assert.Equal([false, false, false, false, false, false, false, true, true], live);
+        Assert.Equal(untouched, HostTransfer.Read<float>(start.Flat));
+        Assert.Equal(part == "updates" ? 40 : 24, int.Parse(expected[^1].Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    // A kill leaves the last checkpoint, and parameters that were kept after it.
+    [Fact]
+    public void KilledRun_GoesOnFromAnOlderCheckpoint_ToTheSameBytes()
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        var expected = Study(Run(start, "plain"), stop: TestContext.Current.CancellationToken);
+        using (var stop = new CancellationTokenSource())
+            Assert.ThrowsAny<OperationCanceledException>(() => Study(Run(start, "plain", folder), e =>
+            {
+                if (e.Epoch == 2) stop.Cancel();
+            }, stop.Token));
+        var old = File.ReadAllBytes(Path.Combine(folder, "fine-tuning.safetensors"));
+        using (var stop = new CancellationTokenSource())
+            Assert.ThrowsAny<OperationCanceledException>(() => Study(Run(start, "plain", folder), e =>
+            {
+                if (e.Epoch < 5) return;
+                File.WriteAllBytes(Path.Combine(folder, "fine-tuning.safetensors"), old); // as if no later one had been written
+                throw new OperationCanceledException();
+            }, stop.Token));
+        File.WriteAllBytes(Path.Combine(folder, "fine-tuning.safetensors"), old);
+        Assert.Equal(expected, Study(Run(start, "plain", folder), stop: TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void KeptParameters_AnswerAsTheyDidWhenTheyWereKept(bool onDisk)
+    {
+        using var start = TinyTraining.Weights(tokenizer, dtype: ScalarType.BFloat16);
+        var (kept, now) = (Array.Empty<bool>(), "");
+        FineTuning.Run(Run(start, "plain", onDisk ? folder : null) with { Options = Plain with { Epochs = 30 } }, epoch =>
+        {
+            if (epoch.Epoch == 10)
+            {
+                Assert.Throws<ArgumentException>(() => epoch.AskKept("early", "train"));
+                epoch.Keep("early");
+                kept = [.. epoch.Ask("train")];
+            }
+            if (epoch.Epoch != 30) return;
+            now = Digest(epoch);
+            epoch.WithKept("early", decoder => Assert.NotEqual(now, Digest(decoder)));
+            Assert.Equal(now, Digest(epoch));
+            Assert.Equal(kept, epoch.AskKept("early", "train"));
+            Assert.NotEqual(kept, epoch.Ask("train"));
+            Assert.Equal(12, epoch.AskKept("early", "test").Count);
+            Assert.Equal(now, Digest(epoch));
+            Assert.Throws<ArgumentException>(() => epoch.Keep("a/b"));
+            Assert.Throws<ArgumentException>(() => epoch.Ask("nothing"));
+        }, TestContext.Current.CancellationToken);
+        Assert.NotEqual("", now);
+        Assert.Equal(onDisk ? 1 : 0, Directory.GetFiles(folder, "kept-early-10.safetensors").Length);
+    }
+
+    [Fact]
+    public void Stop_EndsTheRunWithTheEpoch()
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        var told = new List<int>();
+        FineTuning.Run(Run(start, "plain"), epoch =>
+        {
+            told.Add(epoch.Epoch);
+            if (epoch.Epoch == 3) epoch.Stop();
+        }, TestContext.Current.CancellationToken);
+        Assert.Equal([0, 1, 2, 3], told);
+    }
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("lora")]
+    public void SavedModel_GivesTheLogitsOfTheEpoch(string part)
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        var expected = "";
+        FineTuning.Run(Run(start, part), epoch =>
+        {
+            if (epoch.Epoch != 8) return;
+            expected = Digest(epoch);
+            epoch.Save(folder);
+            using var weights = part == "lora" ? null : Checkpoint.Load(folder, CPU, trainable: false);
+            using var adapter = part == "lora" ? LoraAdapter.Load(folder, start) : null;
+            using var decoder = new Decoder(weights ?? start, adapter);
+            Assert.Equal(expected, Digest(decoder));
+        }, TestContext.Current.CancellationToken);
+        Assert.NotEqual("", expected);
+    }
+
+    [Fact]
+    public void Adapter_LearnsTheSet_AndLeavesTheBaseAlone()
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        using (no_grad())
+        using (NewDisposeScope()) start.Flat.mul_(Scalars.Of(4.0)); // the frozen output layer of a fresh model makes even guesses only
+        var before = HostTransfer.Read<float>(start.Flat);
+        var losses = new List<double>();
+        var options = Plain with { Epochs = 30, Lora = new() { Rank = 8 }, LearningRate = 1e-2, DropoutRate = 0 };
+        FineTuning.Run(Run(start, "lora") with { Options = options }, epoch => losses.Add(epoch.Loss), TestContext.Current.CancellationToken);
+        Assert.True(losses[^1] < 0.5 * losses[1], $"{losses[1]}, {losses[^1]}");
+        Assert.Equal(before, HostTransfer.Read<float>(start.Flat));
+    }
+}
