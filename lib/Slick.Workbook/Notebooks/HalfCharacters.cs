@@ -12,9 +12,7 @@ namespace Slick.Workbook.Notebooks;
 /// </summary>
 internal static partial class HalfCharacters
 {
-    /// <summary>
-    /// The place of the first half in a text, from a place on that is not in the midst of a pair; -1 where there is none.
-    /// </summary>
+    /// <summary>The place of the first half in a text, from a place on that is not inside a pair; -1 where there is none.</summary>
     public static int IndexIn(string text, int from = 0)
     {
         var first = text.AsSpan(from).IndexOfAnyInRange('\ud800', '\udfff');

@@ -171,6 +171,9 @@ public static class AnnotationCheck
     /// <exception cref="SlickException">The file is missing or damaged, or a relation is not in it.</exception>
     internal static (SamplingOptions Options, IReadOnlyList<RelationOf> Relations) Read(string path, IReadOnlyCollection<string>? relations)
     {
+        if (!File.Exists(path)) throw new SlickException(
+            $"{path}: there is no such annotation to compare with; 'python3 tests/data/make_golden.py annotation' makes it from a "
+            + "checkpoint and questions, and tests/data/README.md describes it.");
         using var json = JsonPlace.Open(path, "annotation");
         var top = new JsonPlace(path, "", json.RootElement);
         var options = Protocol(top["protocol"]);

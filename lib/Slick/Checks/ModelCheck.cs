@@ -49,8 +49,8 @@ public static class ModelCheck
             .Order(StringComparer.Ordinal))
             NotDownloaded.Refuse(file);
         if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
-            $"{folder}: there is no golden.safetensors to compare with; it holds logits that transformers computed (README, Annotate a "
-            + $"model).");
+            $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py model {folder}' makes it where "
+            + "Python has PyTorch and transformers, and tests/data/README.md describes it.");
         if (LoraAdapter.IsFolder(folder))
         {
             var adapted = new Golden(folder, BaseOf(folder, baseFolder), "config.json", compute, progress);
@@ -68,7 +68,7 @@ public static class ModelCheck
             results.AddRange(check.Results.Select(r => r with { What = $"{config}: {r.What}" }));
         }
         return results.Count > 0 ? results
-            : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; see the README for its format.");
+            : throw new SlickException($"{folder}: golden.safetensors holds nothing that is known; tests/data/README.md describes it.");
     }
 
     private static string BaseOf(string folder, string? named)
@@ -89,6 +89,7 @@ public static class ModelCheck
 
         private readonly bool reduced = compute.DType != ScalarType.Float32;
         private double layers;     // L
+        private long vocabulary;
         // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
         private double logitError;
 
@@ -107,6 +108,7 @@ public static class ModelCheck
             adapter = own;
             using var decoder = new Decoder(weights, adapter);
             layers = weights.Config.Layers;
+            vocabulary = weights.Config.VocabularySize;
             using (no_grad())
             using (NewDisposeScope())
             {
@@ -131,7 +133,16 @@ public static class ModelCheck
 
         private Tensor Read(string name) => file.Read(name).to(compute.Device);
 
-        private Tensor Ids(string name) => Read(name).to(ScalarType.Int64);
+        // Of tokens; labels may also be -100. A mask is 0 and 1.
+        private Tensor Ids(string name)
+        {
+            var ids = Read(name).to(ScalarType.Int64);
+            var least = name.EndsWith("labels", StringComparison.Ordinal) ? -100 : 0;
+            if (ids.numel() > 0 && (HostTransfer.Read<long>(ids.min())[0] < least || HostTransfer.Read<long>(ids.max())[0] >= vocabulary))
+                throw new SlickException(FormattableString.Invariant(
+                    $"{Path.Combine(folder, "golden.safetensors")}: '{name}': an id is not among the model's {vocabulary} tokens."));
+            return ids;
+        }
 
         private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble()
             : throw place.Wrong("expected is a number");

@@ -20,7 +20,8 @@ public static class TokenizerCheck
             $"{folder}: there is no such folder; name one with tokenizer.json and golden.jsonl.");
         var path = Path.Combine(folder, "golden.jsonl");
         if (!File.Exists(path)) throw new SlickException(
-            $"{path}: there is no such file to compare with; it holds a text with its ids a line (README, Annotate a model).");
+            $"{path}: there is no such file to compare with; 'python3 tests/data/make_golden.py tokenizer {folder}' makes it where Python "
+            + "has tokenizers, and tests/data/README.md describes it.");
         var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
         var (ids, plain, decoded) = (new Differences(), new Differences(), new Differences());
         var number = 0;

@@ -132,7 +132,7 @@ public static class Checkpoint
         var (whole, index) = (Path.Combine(folder, "model.safetensors"), Path.Combine(folder, "model.safetensors.index.json"));
         if (File.Exists(whole) || !File.Exists(index))
         {
-            if (!File.Exists(whole)) RefusePickles(folder);
+            if (!File.Exists(whole)) RefuseOtherWeights(folder);
             var file = Safetensors.Open(whole);
             return file.Names.ToDictionary(n => n, _ => file, StringComparer.Ordinal);
         }
@@ -170,16 +170,12 @@ public static class Checkpoint
         return File.Exists(Path.Combine(folder, shard)) ? shard : throw place.Wrong("this shard is not in the folder; download it too");
     }
 
-    private static void RefusePickles(string folder)
+    private static void RefuseOtherWeights(string folder)
     {
         if (!Directory.Exists(folder)) throw new SlickException(
             $"{folder}: there is no such folder; name one that holds a Hugging Face checkpoint.");
-        var pickle = Directory.EnumerateFiles(folder).Select(Path.GetFileName)
-            .FirstOrDefault(f => Path.GetExtension(f)?.ToLowerInvariant() is ".bin" or ".pt" or ".pth" or ".ckpt" or ".pkl");
-        if (pickle is not null)
-            throw new SlickException(
-                $"{Path.Combine(folder, pickle)}: a pickle can run code when it is read and is refused; convert it once in Python: "
-                + $"AutoModelForCausalLM.from_pretrained('{folder}').save_pretrained('NEW', safe_serialization=True).");
+        foreach (var file in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
+            if (OtherWeights.Named(file) is { } error) throw error;
     }
 
     private static SlickException Missing(string folder, DecoderConfig config, string configFile, string name, Predicate<string> isThere)

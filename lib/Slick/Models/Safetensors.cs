@@ -43,9 +43,11 @@ public sealed class Safetensors
             Span<byte> first = stackalloc byte[8];
             stream.ReadExactly(first);
             var length = BinaryPrimitives.ReadUInt64LittleEndian(first);
-            if (length > (ulong)(stream.Length - 8)) throw Damaged(path,
+            // What begins another format is no length of a header.
+            if (length > (ulong)(stream.Length - 8)) throw OtherWeights.Inside(path) ?? Damaged(path,
                 $"its header claims {length} bytes, the file holds {stream.Length}");
-            if (length > LongestHeader) throw Damaged(path, $"its header claims {length} bytes, more than the format allows");
+            if (length > LongestHeader) throw OtherWeights.Inside(path) ?? Damaged(path,
+                $"its header claims {length} bytes, more than the format allows");
             var header = new byte[length];
             stream.ReadExactly(header);
             file.ReadHeader(header, 8 + (long)length, stream.Length);

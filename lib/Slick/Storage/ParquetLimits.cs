@@ -48,7 +48,7 @@ internal sealed class ParquetLimits
     private static readonly Dictionary<int, Field> FileMetaData = new()
     {
         [1] = Int, [2] = ListOf(Kind.Struct, SchemaElement), [3] = Long, [4] = ListOf(Kind.Struct, RowGroup),
-        [5] = ListOf(Kind.Struct, KeyValue), [6] = Bytes,
+        [5] = ListOf(Kind.Struct, KeyValue), [6] = Bytes, [7] = ListOf(Kind.Struct, new() { [1] = Of(Empty) }),
     };
     private static readonly Dictionary<int, Field> PageHeader = new()
     {

@@ -58,7 +58,7 @@ internal sealed class BpeTokenizer : ITokenizer
     {
         if (token is null) throw new SlickException($"{settings.File}: {key}: it is missing; add_{key} is true.");
         var id = Array.IndexOf(tokens, token);
-        return id >= 0 ? id : throw new SlickException($"{settings.File}: {key} = '{token}': the token is not in tokenizer.json.");
+        return id >= 0 ? id : throw new SlickException($"{settings.FileOf(key)}: {key} = '{token}': the token is not in tokenizer.json.");
     }
 
     /// <inheritdoc />

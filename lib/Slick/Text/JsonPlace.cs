@@ -28,9 +28,7 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         }
     }
 
-    /// <summary>
-    /// The first line, from 1, that is not UTF-8; null where all are. JsonDocument itself looks when a text is asked for.
-    /// </summary>
+    /// <summary>The first line, from 1, that is not UTF-8; null where all are. JsonDocument looks at a text when asked for it.</summary>
     internal static int? FirstWrongLine(ReadOnlySpan<byte> bytes)
     {
         if (Utf8.IsValid(bytes)) return null;

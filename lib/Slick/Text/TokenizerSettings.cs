@@ -43,6 +43,8 @@ internal sealed partial class TokenizerSettings
 
     /// <summary>The path of tokenizer_config.json.</summary>
     public string File => top.File;
+    /// <summary>The path of the file that a key is read from: special_tokens_map.json counts before tokenizer_config.json.</summary>
+    public string FileOf(string key) => Place(key).File;
     /// <summary>The token that begins a text; null where none is named.</summary>
     public string? Bos { get; }
     /// <summary>The token that ends one; null where none is named.</summary>

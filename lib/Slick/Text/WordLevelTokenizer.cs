@@ -14,6 +14,7 @@ public sealed class WordLevelTokenizer : ITokenizer
     private readonly Dictionary<string, int> ids;
     private readonly string[] words;
     private readonly int unknown;
+    private readonly AddedTokens special; // cut out of a text, also from the midst of a word
 
     internal WordLevelTokenizer(Dictionary<string, int> ids, string unknownToken)
     {
@@ -21,6 +22,7 @@ public sealed class WordLevelTokenizer : ITokenizer
         words = new string[ids.Values.Max() + 1];
         foreach (var (word, id) in ids) words[id] = word;
         unknown = ids[unknownToken];
+        special = new(Special.Where(ids.ContainsKey).Select(t => (t, AddedSpecial(t, ids[t]))), splitsSpecial: false);
         BosId = ids.TryGetValue("<s>", out var bos) ? bos : null;
         EosId = ids.TryGetValue("</s>", out var eos) ? eos : null;
     }
@@ -53,26 +55,21 @@ public sealed class WordLevelTokenizer : ITokenizer
         var result = new List<int>(text.Length / 4);
         if (addSpecialTokens && BosId is { } bos) result.Add(bos);
         var lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        foreach (var range in Split(text))
-            result.Add(lookup.TryGetValue(text.AsSpan(range), out var id) ? id : unknown);
+        foreach (var (part, token) in special.Split(text))
+        {
+            if (token is not null) result.Add(token.Id);
+            else
+                foreach (var range in Split(part)) result.Add(lookup.TryGetValue(part.AsSpan(range), out var id) ? id : unknown);
+        }
         return [.. result];
     }
 
     /// <inheritdoc />
     public string Decode(IReadOnlyList<int> ids)
     {
+        // As Hugging Face tokenizers where a file names no decoder: a space between two tokens, also beside a line feed.
         var text = new StringBuilder();
-        foreach (var id in ids)
-        {
-            var word = words[id];
-            if (word == "\n")
-            {
-                text.Append('\n');
-                continue;
-            }
-            if (text.Length > 0 && text[^1] != '\n') text.Append(' ');
-            text.Append(word);
-        }
+        foreach (var id in ids) text.Append(text.Length > 0 ? " " : "").Append(words[id]);
         return text.ToString();
     }
 

@@ -51,7 +51,11 @@ internal static class FuzzRun
     public static (long Read, IReadOnlyList<FuzzFailure> Failures) Run(IReadOnlyList<FuzzTarget> targets, long inputs, int seed,
         Action<string>? say = null, long from = 0)
     {
-        var folder = Directory.CreateTempSubdirectory("slick-fuzz").FullName;
+        // In memory where there is such a folder: every input is written.
+        var memory = Path.Combine("/dev", "shm");
+        var folder = Directory.Exists(memory)
+            ? Directory.CreateDirectory(Path.Combine(memory, $"slick-fuzz-{Guid.NewGuid():N}")).FullName
+            : Directory.CreateTempSubdirectory("slick-fuzz").FullName;
         var state = new State { Folder = folder };
         var thread = new Thread(() => Work(targets, from, inputs, seed, state), Stack) { IsBackground = true };
         thread.Start();
@@ -69,7 +73,8 @@ internal static class FuzzRun
         if (state.Error is { } error) throw new InvalidOperationException($"The fuzzer itself failed, in {folder}.", error);
         lock (state.Failures)
         {
-            if (hangs) state.Add(targets[Turns(targets) is var turns ? turns[(int)(state.Input % turns.Length)] : 0], "hangs", state.Input, File.ReadAllBytes(state.Path));
+            if (hangs) state.Add(targets[Turns(targets) is var turns ? turns[(int)(state.Input % turns.Length)] : 0], "hangs", state.Input,
+                File.ReadAllBytes(state.Path));
             else if (state.Failures.Count == 0) Directory.Delete(folder, recursive: true);
             return (state.Read, [.. state.Failures.Values]);
         }
@@ -111,7 +116,8 @@ internal static class FuzzRun
         try
         {
             var turns = Turns(targets);
-            var readers = targets.Select((t, i) => Reader(t, Path.Combine(state.Folder, i.ToString(CultureInfo.InvariantCulture)))).ToList();
+            var readers = targets.Select((t, i) => Reader(t, Path.Combine(state.Folder,
+                i.ToString(CultureInfo.InvariantCulture)))).ToList();
             for (var n = from; n < from + inputs; n++)
             {
                 var (target, mutator, path) = readers[turns[(int)(n % turns.Length)]];

@@ -38,6 +38,11 @@ internal static class FuzzTargets
              "suppress_tokens": [1], "bad_words_ids": [[1, 2]], "watermarking_config": {}, "transformers_version": "5.0.0"}
             """), FileFormat.Json, path => ReadConfig(Path.Combine(Path.GetDirectoryName(path)!, "config.json")),
             Data("models/llama-tied/config.json")),
+        new("adapter_config.json", Text("adapter_config.json", """
+            {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "../llama-tied", "r": 4, "lora_alpha": 8,
+             "lora_dropout": 0.0, "bias": "none", "use_rslora": false, "fan_in_fan_out": false, "target_modules": ["q_proj", "v_proj"],
+             "modules_to_save": null, "inference_mode": true}
+            """), FileFormat.Json, path => LoraConfig.Read(Path.GetDirectoryName(path)!)),
         new("tokenizer.json, byte level", Data("tokenizers/byte-level/tokenizer.json"), FileFormat.Json, ReadTokenizer),
         new("tokenizer.json, byte fallback", Data("tokenizers/byte-fallback/tokenizer.json"), FileFormat.Json, ReadTokenizer),
         new("tokenizer.json, word level", Data("tokenizers/word-level/tokenizer.json"), FileFormat.Json, ReadTokenizer),
@@ -45,7 +50,8 @@ internal static class FuzzTargets
         new("tokenizer_config.json", Data("tokenizers/byte-fallback/tokenizer_config.json"), FileFormat.Json, ReadTokenizerBeside,
             Data("tokenizers/byte-fallback/tokenizer.json")),
         new("special_tokens_map.json", Text("special_tokens_map.json", """
-            {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false, "rstrip": true, "normalized": false, "single_word": false},
+            {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": false, "rstrip": true, "normalized": false,
+             "single_word": false},
              "additional_special_tokens": ["<unk>", {"content": "<new>", "special": true}]}
             """), FileFormat.Json, ReadTokenizerBeside, Data("tokenizers/byte-fallback/tokenizer.json")),
         new("EntityQuestions: questions", Text("P17.test.json", """
@@ -81,9 +87,9 @@ internal static class FuzzTargets
         new("golden.jsonl to check", Data("tokenizers/byte-level/golden.jsonl"), FileFormat.JsonLines,
             path => TokenizerCheck.Run(Path.GetDirectoryName(path)!), Data("tokenizers/byte-level/tokenizer.json")) { Every = 4 },
         new("golden.json to check", Data("models/llama-tied/golden.json"), FileFormat.Json, path => CheckModel(path, 1),
-            Data("models/llama-tied/config.json"), Data("models/llama-tied/model.safetensors"),
-            Data("models/llama-tied/golden.safetensors")) { Every = 20 },
-        new("golden.safetensors to check", Data("models/llama-tied/golden.safetensors"), FileFormat.Safetensors, path => CheckModel(path, 0),
+            Data("models/llama-tied/config.json"), Data("models/llama-tied/model.safetensors"), LogitsAlone()) { Every = 20 },
+        new("golden.safetensors to check", Data("models/llama-tied/golden.safetensors"), FileFormat.Safetensors, path => CheckModel(path,
+            0),
             Data("models/llama-tied/config.json"), Data("models/llama-tied/model.safetensors"),
             Data("models/llama-tied/golden.json")) { Every = 20 },
     ];
@@ -151,6 +157,16 @@ internal static class FuzzTargets
         return Path.Combine(folder, name);
     }
 
+    // Golden logits without labels: no step is made, but the settings of the steps are read.
+    private static string LogitsAlone()
+    {
+        var path = Text("golden.safetensors", "");
+        var whole = Safetensors.Open(Data("models/llama-tied/golden.safetensors"));
+        using var scope = torch.NewDisposeScope();
+        Safetensors.Write(path, new[] { "input_ids", "logits" }.Select(n => (n, whole.Read(n))));
+        return path;
+    }
+
     private static void ReadTensors(string path)
     {
         var file = Safetensors.Open(path);
@@ -209,14 +225,17 @@ internal static class FuzzTargets
 
     private const string AllParts = """
         {"version": "1.0",
-         "added_tokens": [{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true, "special": false}],
-         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "NFKC"},
+         "added_tokens": [{"id": 9, "content": "<x>", "single_word": true, "lstrip": true, "rstrip": true, "normalized": true,
+           "special": false}],
+         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"},
+           {"type": "NFKC"},
            {"type": "Strip", "strip_left": false, "strip_right": true}, {"type": "Prepend", "prepend": "!"},
            {"type": "Replace", "pattern": {"Regex": "[0-9]{2}(?=a)|b+"}, "content": "0"}]},
          "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
            {"type": "Split", "pattern": {"Regex": "(?i:'s|'t)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|\\s+(?!\\S)|\\s+"},
             "behavior": "Isolated", "invert": false},
-           {"type": "Digits", "individual_digits": true}, {"type": "Punctuation", "behavior": "MergedWithNext"}, {"type": "WhitespaceSplit"},
+           {"type": "Digits", "individual_digits": true}, {"type": "Punctuation", "behavior": "MergedWithNext"},
+           {"type": "WhitespaceSplit"},
            {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": true}]},
          "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing",
            "single": [{"SpecialToken": {"id": "a", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],

@@ -142,7 +142,8 @@ internal sealed class Mutator
                     changed = [.. key, .. value, (byte)',', .. key, .. value];
                     break;
                 case 2: // many times
-                    changed = [.. key, .. Enumerable.Repeat((byte[])[.. value, (byte)','], random.Next(2, 200)).Take(1 + 20_000 / value.Length)
+                    changed = [.. key, .. Enumerable.Repeat((byte[])[.. value, (byte)','], random.Next(2, 200)).Take(1
+                        + 20_000 / value.Length)
                         .SelectMany(v => v), .. value];
                     break;
                 case 3: // another value of the file
@@ -161,11 +162,13 @@ internal sealed class Mutator
                     break;
                 case 6 when place.Key < place.Begin: // another key
                     var quoted = Array.LastIndexOf(key, (byte)'"');
-                    changed = [.. Text(Pick(random, (string[])["\"\"", "\"a\"", "\"type\"", "\"id\"", "\"\\ud800\"", $"\"{new string('k', 500)}\""])),
+                    changed = [.. Text(Pick(random, (string[])["\"\"", "\"a\"", "\"type\"", "\"id\"", "\"\\ud800\"",
+                        $"\"{new string('k', 500)}\""])),
                         .. key[(quoted + 1)..], .. value];
                     break;
                 case 7 when char.IsAsciiDigit((char)value[^1]): // a number beside it, or with more digits
-                    changed = [.. key, .. value, .. Text(Pick(random, (string[])["0", "00000000", "000000000000000", ".5", "e9", "e400", "-1"]))];
+                    changed = [.. key, .. value, .. Text(Pick(random, (string[])["0", "00000000", "000000000000000", ".5", "e9", "e400",
+                        "-1"]))];
                     break;
                 case 8 when char.IsAsciiDigit((char)value[^1]):
                     changed = [.. key, (byte)'-', .. value];

@@ -83,6 +83,28 @@ public sealed class TokenizersLibraryTests : IDisposable
         Compare([.. "abcdeinorst ,.".Select(c => c.ToString()), "\u00E9"], text => text,
             """{"normalizer": null, "pre_tokenizer": null, "decoder": null}""", model);
 
+    // The golden lines of tests/data were made by the plain tokenizer of make_golden.py. The library leaves special tokens out of a text.
+    [Theory]
+    [InlineData("byte-level")]
+    [InlineData("byte-fallback")]
+    [InlineData("word-level")]
+    public void GoldenLinesOfTheRepository_AreTheLibrarys(string name)
+    {
+        var data = Path.Combine(Shared.Repository, "tests", "data", "tokenizers", name);
+        using var library = new Library(Path.Combine(data, "tokenizer.json"));
+        var decoded = 0;
+        foreach (var line in File.ReadLines(Path.Combine(data, "golden.jsonl")))
+        {
+            using var golden = JsonDocument.Parse(line);
+            uint[] Ids(string key) => [.. golden.RootElement.GetProperty(key).EnumerateArray().Select(id => id.GetUInt32())];
+            Assert.Equal(Ids("ids"), library.Encode(golden.RootElement.GetProperty("text").GetString()!));
+            if (Ids("ids_plain").Any(id => id < 4)) continue;
+            Assert.Equal(golden.RootElement.GetProperty("decoded").GetString(), library.Decode(Ids("ids_plain")));
+            decoded++;
+        }
+        Assert.True(decoded >= 3, $"{decoded} texts without special tokens");
+    }
+
     // A vocabulary with random merges of what stands together in texts; the same texts for both.
     private void Compare(string[] alphabet, Func<string, string> written, string parts, string model)
     {
