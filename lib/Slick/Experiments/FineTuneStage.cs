@@ -179,7 +179,8 @@ internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Te
             test = test.Where(l => l.Category != Category.Unknown).Concat(unknown.Take(most));
         }
         IReadOnlyList<Fact> FactsOf(IEnumerable<LabelRow> of) => [.. of.Select(l => l.FactId).Order().Select(id => dataset.Facts[id])];
-        IReadOnlyList<Fact> dev = options.Questions.Dev == 0 ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
+        IReadOnlyList<Fact> dev = options.Questions.Dev == 0
+            ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
             : [.. trained.Order(StringComparer.Ordinal).SelectMany(r =>
                 CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)];
         // EARLY_STOP follows from these.

@@ -48,7 +48,8 @@ public sealed class CheckpointStudyTests : IDisposable
             Assert.Equal(stops[run.Run].Epochs, study.Answers.Where(a => a.Run == run.Run).Select(a => a.Epoch).Distinct().Order());
         }
         // The base model is one.
-        Assert.Single(study.Runs.Select(r => string.Join(' ', study.Scores.Where(s => s.Run == r.Run && s.Epoch == 0 && s.Set != QuestionSet.Train)
+        Assert.Single(study.Runs.Select(r =>
+            string.Join(' ', study.Scores.Where(s => s.Run == r.Run && s.Epoch == 0 && s.Set != QuestionSet.Train)
             .Select(s => $"{s.Set} {s.Category} {s.Right} {s.Of}"))).Distinct());
         var unknownTest = study.Scores.Where(s => s.Set == QuestionSet.Test && s.Category == "Unknown").Select(s => s.Of).Distinct();
         Assert.Equal([10], unknownTest);
