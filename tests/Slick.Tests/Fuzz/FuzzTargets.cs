@@ -71,8 +71,8 @@ internal static class FuzzTargets
             born,Where was V born?,Málaga,V,dev
             """), FileFormat.Bytes, ReadQuestions),
         new("own questions: JSONL", Text("own.jsonl", """
-            {"relation": "capital", "question": "What is the capital of \"X\"?", "answer": "Here", "subject": "X", "split": "train"}
-            {"relation": "capital", "question": "What is the capital of Z?", "answer": 1969, "subject": "Z", "split": "dev", "more": [1, {}]}
+            {"relation": "capital", "question": "Capital of \"X\"?", "answer": "Here", "subject": "X", "split": "train"}
+            {"relation": "capital", "question": "Capital of Z?", "answer": 1969, "subject": "Z", "split": "dev", "more": [1, {}]}
             """), FileFormat.JsonLines, ReadQuestions),
         new("a server's answer", Text("answer.json", """
             {"id": "c", "object": "text_completion", "model": "m", "choices": [{"text": " Rome", "index": 0, "finish_reason": "stop"},
