@@ -30,12 +30,7 @@ internal sealed class AnnotateCommand
         new("--data") { Required = true, HelpName = "folder|file",
         Description = "EntityQuestions in its official layout, such as data/entityquestions-sample; or a file of your own, .csv, .tsv or "
             + ".jsonl." };
-    private readonly Option<string?> _relationColumn = Column("relation", "The column that holds a question's relation");
-    private readonly Option<string?> _questionColumn = Column("question", "The column that holds the question");
-    private readonly Option<string?> _answerColumn = Column("answer", "The column that holds the right answer");
-    private readonly Option<string?> _subjectColumn = Column("subject", "The column that holds whom the question asks about, if any");
-    private readonly Option<string?> _splitColumn =
-        Column("split", "The column that holds train, dev or test, if any; exemplars are questions of dev, else drawn");
+    private readonly ColumnArguments _columns = new();
     private readonly Option<string[]> _relations =
         new("--relations") { AllowMultipleArgumentsPerToken = true, HelpName = "P17 P36 ...",
         Description = "Relations by their names; by default all of a file, of EntityQuestions the 12 that the paper fine-tunes on." };
@@ -66,20 +61,17 @@ internal sealed class AnnotateCommand
     private readonly Option<string> _device = StudyArguments.DeviceOption();
     private readonly Option<string?> _store = StudyArguments.StoreOption();
 
-    private static Option<string?> Column(string name, string description) =>
-        new($"--{name}-column") { HelpName = "name", Description = $"{description} (of a file; default: {name})." };
-
     public static Command Create()
     {
         var arguments = new AnnotateCommand();
         var command = new Command("annotate", "Sort questions by what a model knows (SliCK), and print its Table 3.")
         {
             arguments._model, arguments._server, arguments._serverModel, arguments._serverRequests, arguments._data,
-            arguments._relationColumn, arguments._questionColumn, arguments._answerColumn, arguments._subjectColumn,
-            arguments._splitColumn, arguments._relations, arguments._split, arguments._questions, arguments._seed,
+            arguments._relations, arguments._split, arguments._questions, arguments._seed,
             arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._store, arguments._csv,
                 arguments._publish,
         };
+        arguments._columns.AddTo(command);
         command.SetAction((parsed, cancel) => Background.Run(() => arguments.Run(parsed, cancel), cancel));
         return command;
     }
@@ -90,7 +82,7 @@ internal sealed class AnnotateCommand
         var (server, secret) = Server(parsed);
         var options = new AnnotationOptions
         {
-            Columns = Columns(parsed),
+            Columns = _columns.Columns(parsed),
             Relations = [.. (parsed.GetValue(_relations) ?? [])
                 .SelectMany(r => r.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))],
             Split = Named<Split>("--split", parsed.GetValue(_split)!),
@@ -168,19 +160,6 @@ internal sealed class AnnotateCommand
             ?? throw new UsageException("--server needs --server-model: the name of a model that the server has."),
             Environment.GetEnvironmentVariable);
         return (options with { Requests = parsed.GetValue(_serverRequests) }, secret);
-    }
-
-    private QuestionColumns Columns(ParseResult parsed)
-    {
-        var usual = new QuestionColumns();
-        return usual with
-        {
-            Relation = parsed.GetValue(_relationColumn) ?? usual.Relation,
-            Question = parsed.GetValue(_questionColumn) ?? usual.Question,
-            Answer = parsed.GetValue(_answerColumn) ?? usual.Answer,
-            Subject = parsed.GetValue(_subjectColumn),
-            Split = parsed.GetValue(_splitColumn),
-        };
     }
 
     private static T Named<T>(string option, string value) where T : struct, Enum

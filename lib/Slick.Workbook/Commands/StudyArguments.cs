@@ -32,8 +32,9 @@ internal sealed class StudyArguments
             + "with --model real-quick (two cores; the default) or real-gpu." };
     private readonly Option<string?> _model = new("--model") { HelpName = "folder",
         Description = "A checkpoint of your own instead of the lab's models: a folder with config.json, safetensors and tokenizer.json." };
-    private readonly Option<string?> _data = new("--data") { HelpName = "folder",
-        Description = "With --model: EntityQuestions in its official layout." };
+    private readonly Option<string?> _data = new("--data") { HelpName = "folder|file",
+        Description = "With --model: EntityQuestions in its official layout; or a file of your own, .csv, .tsv or .jsonl." };
+    private readonly ColumnArguments _columns = new();
     private readonly Option<string?> _budget = new("--budget") { HelpName = "90m",
         Description = "With --model: as large a D as the forecast allows in this time, such as 90m or 3h." };
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1,
@@ -46,6 +47,7 @@ internal sealed class StudyArguments
     public StudyArguments(Command command)
     {
         foreach (var option in new Option[] { _preset, _model, _data, _budget, _seed, _set, Store, Device, _dtype }) command.Add(option);
+        _columns.AddTo(command);
     }
 
     public static Option<string?> StoreOption() => new("--store") { HelpName = "folder",
@@ -74,7 +76,8 @@ internal sealed class StudyArguments
         if (model is null) return new(name, options, seed, store, compute, null);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
-        var dataset = EntityQuestions.Read(Path.GetFullPath(data!));
+        var dataset = QuestionSource.Read(Path.GetFullPath(data!), _columns.Columns(parsed), seed, options.Sampling.Shots,
+            options.Sampling.Prompts);
         foreach (var remark in dataset.Remarks) Console.Out.WriteLine(remark);
         var source = new CheckpointSource(model, dataset);
         var study = new GivenStudy($"{name} of {source.Name}", options, seed, store, compute, source);
@@ -102,7 +105,7 @@ internal sealed class StudyArguments
             throw new UsageException($"--preset {preset} makes models of its own; with --model use real-quick or real-gpu.");
         if ((model is null) != (parsed.GetValue(_data) is null))
             throw new UsageException(
-                "--model and --data belong together: a checkpoint's folder and EntityQuestions in its official layout.");
+                "--model and --data belong together: a checkpoint's folder and its questions.");
         if (model is null && parsed.GetValue(_budget) is not null) throw new UsageException(
             "--budget is for --model; the lab's presets have sizes of their own.");
         if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException(
@@ -130,6 +133,7 @@ internal sealed class StudyArguments
         .. parsed.GetValue(_model) is { } model
             ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
             "--dtype", parsed.GetValue(_dtype)! } : [],
+        .. _columns.All.Where(c => parsed.GetValue(c) is not null).SelectMany(c => new[] { c.Name, parsed.GetValue(c)! }),
         .. parsed.GetValue(_preset) is { } preset ? new[] { "--preset", preset } : [],
         "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),
         .. (parsed.GetValue(_set) ?? []).SelectMany(s => new[] { "--set", s }),

@@ -39,9 +39,6 @@ public static class Annotation
     // Of the words of all questions: with more of them unknown, a tokenizer was made for another world.
     private const double MostUnknown = 0.05;
 
-    // Ten million weights.
-    private const long SmallFlopsPerToken = 20_000_000;
-
     /// <summary>One relation's work.</summary>
     internal sealed record Part(AskedQuestions Asked, Stage Stage)
     {
@@ -143,7 +140,7 @@ public static class Annotation
                 $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
         }
         var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
-        var small = !compute.Platform.IsGpu && weights.Config.FlopsPerToken < SmallFlopsPerToken;
+        var small = !compute.Platform.IsGpu && CheckpointSource.Fits(weights.Config);
         // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
         var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
             SideBySide.Width) : 1;

@@ -163,7 +163,7 @@ internal static class LabelTable
 
     private const string LabelsFile = "labels.parquet";
 
-    public static StageKind Kind { get; } = new("labels", 1, typeof(Options), s => $"SliCK (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("labels", 1, typeof(Options), _ => "", Run);
 
     /// <summary>The stage of a table.</summary>
     /// <param name="labels">The label stages, in the table's order.</param>

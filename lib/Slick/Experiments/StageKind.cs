@@ -17,7 +17,7 @@ internal sealed record StageWork(Stage Stage, string Scratch, WorkContext Contex
 /// <param name="Name">The kind's name: lower-case letters.</param>
 /// <param name="Version">Raised whenever the same options would give another result.</param>
 /// <param name="Options">The record that its options are.</param>
-/// <param name="Group">Under which name the stage's progress is shown.</param>
+/// <param name="Group">Under which name the stage's progress is shown; empty for what takes no time.</param>
 /// <param name="Run">Does the work; returns what writes the result's files into a folder.</param>
 internal sealed record StageKind(string Name, int Version, Type Options, Func<Stage, string> Group, Func<StageWork, Action<string>> Run)
 {

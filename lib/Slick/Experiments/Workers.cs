@@ -102,7 +102,10 @@ public static class Workers
             var ready = stages.Count(s => !settled.ContainsKey(s.Name) && Ready(s));
             var share = Math.Max(1, threads / Math.Clamp(ready, 1, slots));
             var outcome = store.Of(stage).TryWork(context.Compute.Device.ToString(), (scratch, stopped) =>
-                kind.Run(new(stage, scratch, context, share, progress.Of(stage), stopped)), cancellation);
+            {
+                progress.Begin(stage);
+                return kind.Run(new(stage, scratch, context, share, progress.Of(stage), stopped));
+            }, cancellation);
             if (outcome == WorkOutcome.Done) Interlocked.Increment(ref done);
             return outcome != WorkOutcome.Elsewhere;
         }
@@ -128,6 +131,12 @@ public static class Workers
 
         public IProgressReport Of(Stage stage) => new StageProgress(this, stage);
 
+        public void Begin(Stage stage)
+        {
+            lock (gate)
+                if (groups[stage.Name].Name is { Length: > 0 } name && shown.Add(name)) progress.Stage(name);
+        }
+
         public void Finished(Stage stage) => Report(stage, 1, 1, "", show: false);
 
         public void Say(string line) => progress.Say(line);
@@ -139,6 +148,7 @@ public static class Workers
                 var (name, count) = groups[stage.Name];
                 if (!show && shares.GetValueOrDefault(stage.Name) == 1) return;
                 shares[stage.Name] = total > 0 ? Math.Clamp(done / total, 0, 1) : 0;
+                if (name.Length == 0) return;
                 if (show && shown.Add(name)) progress.Stage(name);
                 if (shown.Contains(name)) progress.Report(name,
                     groups.Where(g => g.Value.Name == name).Sum(g => shares.GetValueOrDefault(g.Key)), count, detail);

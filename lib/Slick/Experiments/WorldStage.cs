@@ -6,7 +6,7 @@ namespace Slick.Experiments;
 /// <summary>A synthetic world: the first stage of a lab's study. Its documents follow from options and seed and are not stored.</summary>
 internal static class WorldStage
 {
-    public static StageKind Kind { get; } = new("world", 1, typeof(WorldOptions), s => $"world (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("world", 1, typeof(WorldOptions), _ => "", Run);
 
     /// <summary>The stage of a world.</summary>
     public static Stage Of(WorldOptions options, int seed) => Kind.Stage($"world, seed {seed}", options, seed, null);

@@ -130,6 +130,25 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void PlanOfACheckpointAndOwnQuestions_IsPrinted()
+    {
+        var file = Path.Combine(_folder, "own.csv");
+        File.WriteAllText(file, "about,q,a,split\n" + string.Concat(from f in SmokeStudy.Result.Bases[0].Facts
+                                                                   where f.Relation is "P17" or "P36"
+                                                                   select $"{f.Relation},{f.Question},{f.Answer},{f.Split}\n"));
+        string[] words = ["plan", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", file, "--relation-column", "about",
+            "--question-column", "q", "--answer-column", "a", "--store", Path.Combine(_folder, "store"), "--device", "cpu", "--set",
+            "sampling.prompts=1", "--set", "questions.dev=2"];
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("dotnet",
+            words.Prepend(Path.Combine(AppContext.BaseDirectory, "slick.dll"))) { RedirectStandardOutput = true })!;
+        var said = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        foreach (var part in new[] { "10 stages, 10 left to do", "P17, train", "P36, test", "D 100%, draw 1", "D_Known 50%, D's updates" })
+            Assert.Contains(part, said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void UnknownSet_IsNamed()
     {
         var e = Assert.Throws<UsageException>(() => (Options with { Sets = "ratio-100,ratio-33" }).Check());

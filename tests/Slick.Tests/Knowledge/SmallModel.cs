@@ -27,7 +27,7 @@ public sealed class SmallModel : IDisposable
             Epochs = 6 };
         World = SyntheticWorld.Create(new WorldOptions
         {
-            TrainFacts = 30, TestFacts = 10, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20,
+            TrainFacts = 36, TestFacts = 10, DevFacts = 8, OodTestFacts = 2, OodDevFacts = 6, MeanExposures = 20,
             NeverSeenShare = 0, PoolScale = 0.5, QuestionAnswerShare = 0.6, SameObjectPageShare = 0.3,
         }, seed: 1);
         Tokenizer = WordLevelTokenizer.Train(

@@ -36,7 +36,7 @@ public sealed class PartsTests
         var asked = Example.Of(facts, PromptFormat.QuestionAnswer);
         Example[] examples = [.. asked.Select((e, i) => i < 3 ? e : e with { Target = "I don't know" })];
         var taught = TaughtExample.Of(start.Config, tokenizer, examples[5]).Taught;
-        Assert.Equal("I don't know\n", tokenizer.Decode(taught), ignoreWhiteSpaceDifferences: true);
+        Assert.Equal("I don't know \n", tokenizer.Decode(taught)); // a word-level tokenizer writes a space between words
         var last = new bool[6];
         FineTuning.Run(new()
         {
