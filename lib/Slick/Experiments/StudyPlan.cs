@@ -40,7 +40,8 @@ public static class StudyPlan
     /// <summary>The plan of some base models.</summary>
     internal static Plan Of(string name, IReadOnlyList<BaseStages> bases, Platform platform, CheckpointSource? source)
     {
-        var plan = new Plan(name, [.. bases.SelectMany(b => b.All).DistinctBy(s => s.Name)], platform.IsGpu || source is { IsSmall: false });
+        var plan = new Plan(name, [.. bases.SelectMany(b => b.All).DistinctBy(s => s.Name)], platform.IsGpu
+            || source is { IsSmall: false });
         foreach (var of in bases) plan.Sources.Add(of.Sources);
         return plan;
     }
