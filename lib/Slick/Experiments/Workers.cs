@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -33,19 +34,24 @@ public static class Workers
         var slots = plan.OneAtATime ? 1 : Math.Min(width ?? SideBySide.Width, left.Count);
         var crew = new Crew(left, store, context, new GroupProgress(left, progress ?? Progress.None), slots,
             plan.OneAtATime ? SideBySide.Width : Math.Max(1, (width is null ? SideBySide.Width : slots)));
+        Exception? failure = null;
         void Work(int _)
         {
             try { crew.Work(stop.Token); }
-            catch
+#pragma warning disable CA1031 // thrown below
+            catch (Exception e)
+#pragma warning restore CA1031
             {
-                stop.Cancel(); // the others stop, and keep what they have
-                throw;
+                // The first failure ends the others, which keep what they have; what they then throw is no news.
+                Interlocked.CompareExchange(ref failure, e, null);
+                stop.Cancel();
             }
         }
         // Threads of torch are what bytes depend on: one for a stage of the lab's size, however many stages are left.
         if (plan.OneAtATime) Work(0);
-        else SideBySide.For(slots, Work, stop.Token, slots);
+        else SideBySide.For(slots, Work, CancellationToken.None, slots);
         cancellation.ThrowIfCancellationRequested();
+        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
         return crew.Done;
     }
 

@@ -57,6 +57,35 @@ public sealed class MetaDeviceTests
         Assert.Equal(0, HostTransfer.Count - before);
     }
 
+    // The shape of Llama 3.2 1B, in bf16 with fp32 copies, by the preset for one GPU: a batch of 128 in pieces of 32.
+    [Fact]
+    public void PresetForAGpu_MakesAStepOfABillionParameters()
+    {
+        NativeLibraries.Load();
+        var options = Slick.Experiments.StudyOptions.RealGpu.FineTuning;
+        var config = new DecoderConfig
+        {
+            VocabularySize = 128_256, HiddenSize = 2048, Layers = 16, Heads = 32, KeyValueHeads = 8, HeadDim = 64, IntermediateSize = 8192,
+            MaxPositions = 512, TiedEmbeddings = true,
+        };
+        using var weights = new DecoderWeights(config, new Device(DeviceType.META), trainable: true, ScalarType.BFloat16);
+        Assert.InRange(weights.Flat.numel(), 1_200_000_000, 1_300_000_000);
+        using var decoder = new Decoder(weights);
+        using var optimizer = new AdamW(weights) { WeightDecay = options.WeightDecay };
+        TaughtExample[] examples = [.. Enumerable.Range(0, options.BatchExamples)
+            .Select(i => new TaughtExample([.. Enumerable.Range(1, 12 + i % 7)], [5, 6, 7, 3]))];
+        using var pass = new UploadedPass(new SetPasses(examples, options.BatchExamples, 1).Pass(0), options.PieceExamples, options.Ragged,
+            decoder.Device);
+        using var total = zeros(1, device: decoder.Device);
+        var before = HostTransfer.Count;
+        var batch = Assert.Single(pass.Batches);
+        Assert.Equal(4, batch.Pieces.Count);
+        FineTuning.Gradient(decoder, pass, batch, new AnswerLoss(), piece => new Dropout(options.DropoutRate, piece, 0), options.Recompute,
+            total);
+        optimizer.Step(options.LearningRate);
+        Assert.Equal(0, HostTransfer.Count - before);
+    }
+
     [Fact]
     public void Exact_RunsUpToItsOneTransfer()
     {

@@ -160,20 +160,20 @@ public sealed class KernelCellTests : IDisposable
         Assert.Equal("Chart", Workbooks.Text(Cells("#r \"nuget: Plotly.NET, 6.0.0\"\ntypeof(Plotly.NET.Chart).Name")[0]));
         var other = Cells("#r \"nuget: plotly.net, 4.0.0\"\ntypeof(Plotly.NET.Chart).Name")[0];
         Assert.Equal("plotly.net 6.0.0 is used, the program's own, in place of 4.0.0.\n", Workbooks.Stream(other));
-        var failure = _books.Run("var a = 1;\n#r \"nuget: CsvHelper, 33.1.0\"").Failure!;
+        var failure = _books.Run("var a = 1;\n#r \"nuget: Humanizer, 2.14.1\"").Failure!;
         Assert.Equal((2, ""), (failure.Line, failure.Error.Kind));
-        Assert.StartsWith("#r \"nuget: CsvHelper\" is not supported by slick run", failure.Error.Message, StringComparison.Ordinal);
-        File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "#r \"nuget: CsvHelper\"\n");
-        Assert.Contains("\"nuget: CsvHelper\" is not supported", _books.Run("#load \"lib.csx\"").Failure!.Error.Message,
+        Assert.StartsWith("#r \"nuget: Humanizer\" is not supported by slick run", failure.Error.Message, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "#r \"nuget: Humanizer\"\n");
+        Assert.Contains("\"nuget: Humanizer\" is not supported", _books.Run("#load \"lib.csx\"").Failure!.Error.Message,
             StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(_books.Folder, "lib.csx"), "#r \"nuget: ScottPlot\"\nvar own = typeof(ScottPlot.Plot).Name;\n");
         Assert.Equal("Plot", Workbooks.Text(Cells("#load \"lib.csx\"\nown")[0]));
     }
 
     [Theory]
-    [InlineData("var text = \"\"\"\n#r \"nuget: CsvHelper\"\n\"\"\";\ntext", "#r \"nuget: CsvHelper\"")]
+    [InlineData("var text = \"\"\"\n#r \"nuget: Humanizer\"\n\"\"\";\ntext", "#r \"nuget: Humanizer\"")]
     [InlineData("var text = @\"\n#r \"\"nuget: Plotly.NET\"\"\n\";\ntext.Trim()", "#r \"nuget: Plotly.NET\"")]
-    [InlineData("/*\n#r \"nuget: CsvHelper\"\n*/\n\"ran\"", "ran")]
+    [InlineData("/*\n#r \"nuget: Humanizer\"\n*/\n\"ran\"", "ran")]
     public void PackageLineThatIsNoDirective_IsLeftAlone(string code, string shown) => Assert.Equal(shown, Workbooks.Text(Cells(code)[0]));
 
     [Theory]
