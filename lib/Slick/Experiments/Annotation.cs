@@ -140,7 +140,7 @@ public static class Annotation
                 $"{share:P0} of the words of these questions are not in the tokenizer's vocabulary: the model cannot know them."));
         }
         var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
-        var small = !compute.Platform.IsGpu && CheckpointSource.Fits(weights.Config);
+        var small = !compute.Platform.IsGpu && CheckpointSource.HasTheLabsSize(weights.Config);
         // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
         var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
             SideBySide.Width) : 1;

@@ -56,7 +56,7 @@ public sealed class BaseModel : IDisposable
         var stages = StudyPlan.Base(options, seed, [], compute.Platform);
         Workers.Run(new($"base model, seed {seed}", [stages.World!, stages.Model!], compute.Platform.IsGpu), store, compute, progress,
             cancellation);
-        if (store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+        stages.ThrowIfFailed(store);
         return Of(stages, store, compute);
     }
 

@@ -37,12 +37,12 @@ public sealed class CheckpointSource
         (Folder, Dataset) = (Path.GetFullPath(folder), dataset);
         Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Folder));
         ModelHash = ModelFiles.Hash(Folder);
-        IsSmall = Fits(ConfigFile.Read(Path.Combine(Folder, "config.json")));
+        IsSmall = HasTheLabsSize(ConfigFile.Read(Path.Combine(Folder, "config.json")));
         Questions = "dataset-" + Dataset.Hash(dataset.Facts);
     }
 
     /// <summary>Whether a model is of the lab's size.</summary>
-    internal static bool Fits(DecoderConfig config) => config.FlopsPerToken < 20_000_000;
+    internal static bool HasTheLabsSize(DecoderConfig config) => config.FlopsPerToken < 20_000_000;
 
     /// <summary>Questions of one relation and split, drawn with the seed.</summary>
     /// <param name="dataset">The dataset.</param>

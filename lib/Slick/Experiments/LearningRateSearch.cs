@@ -52,8 +52,7 @@ public static class LearningRateSearch
             cancellation);
         foreach (var (rate, stages) in trials)
         {
-            if (stages.Model is not null && store.Of(stages.Model) is { HasFailed: true } failed) throw new DivergedException(
-                failed.Failure);
+            stages.ThrowIfFailed(store);
             if (rate == rates[0]) bases.Add(Study.Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
             {

@@ -44,8 +44,7 @@ public static class Study
         var (bases, tables, failures) = (new List<LabelledBase>(), new List<RunTables>(), new List<string>());
         foreach (var stages in StudyPlan.Bases(options, seed, compute.Platform, source))
         {
-            if (stages.Model is not null && store.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(
-                failed.Failure);
+            stages.ThrowIfFailed(store);
             bases.Add(Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
                 if (store.Of(stage) is { HasFailed: true } diverged)
@@ -106,7 +105,7 @@ public static class Study
         {
             Workers.Run(PlanOf(name, options), opened, compute, progress, cancellation);
             var stages = StudyPlan.Base(options, seed, [], compute.Platform);
-            if (opened.Of(stages.Model!) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+            stages.ThrowIfFailed(opened);
             return new LabelledModel(name, options, BaseModel.Of(stages, opened, compute), LabelTable.Read(opened.Of(stages.Table)));
         });
     }

@@ -17,6 +17,14 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
     /// <summary>What the stages read that is outside of the store.</summary>
     public Sources Sources { get; } = new();
 
+    /// <summary>Ends with the reason where the base model's pre-training failed: nothing behind it can be read.</summary>
+    /// <param name="store">The store.</param>
+    /// <exception cref="DivergedException">Pre-training diverged.</exception>
+    public void ThrowIfFailed(RunStore store)
+    {
+        if (Model is not null && store.Of(Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
+    }
+
     /// <summary>All stages, each behind what it reads.</summary>
     public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage)];
 }

@@ -33,7 +33,7 @@ public static class Workers
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var slots = plan.OneAtATime ? 1 : Math.Min(width ?? SideBySide.Width, left.Count);
         var crew = new Crew(left, store, context, new GroupProgress(left, progress ?? Progress.None), slots,
-            plan.OneAtATime ? SideBySide.Width : Math.Max(1, (width is null ? SideBySide.Width : slots)));
+            plan.OneAtATime || width is null ? SideBySide.Width : slots);
         Exception? failure = null;
         void Work(int _)
         {
