@@ -71,12 +71,42 @@ public sealed partial class ReadmeTests
         Assert.Contains(AnnotationTable.Make(real.Result).Markdown().Split("\n\n")[1], Text, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void EveryLinkedFile_IsThere()
+    // A file that lost its text is there and helps nobody.
+    [Theory]
+    [InlineData("README.md", 10)]
+    [InlineData("CONTRIBUTING.md", 2)]
+    [InlineData("tests/data/README.md", 0)]
+    public void EveryLinkedFile_HasText(string document, int atLeast)
     {
-        var links = Link().Matches(Text).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)).ToList();
-        Assert.NotEmpty(links);
-        Assert.DoesNotContain(links, l => !File.Exists(Path.Combine(Shared.Repository, l)));
+        var path = Path.Combine(Shared.Repository, document);
+        var links = Link().Matches(File.ReadAllText(path)).Select(m => m.Groups[1].Value)
+            .Where(l => !l.Contains("://", StringComparison.Ordinal)).Select(l => Path.Combine(Path.GetDirectoryName(path)!, l)).ToList();
+        Assert.True(links.Count >= atLeast);
+        Assert.DoesNotContain(links, l => !File.Exists(l) || new FileInfo(l).Length == 0);
+    }
+
+    // What CONTRIBUTING.md promises in the README.
+    [Theory]
+    [InlineData("Run one test")]
+    [InlineData("Add a family of models")]
+    [InlineData("Add a stage")]
+    [InlineData("When to raise a version")]
+    [InlineData("Add a figure")]
+    public void Contributing_SaysHowTo(string heading) =>
+        Assert.Contains(File.ReadLines(Path.Combine(Shared.Repository, "CONTRIBUTING.md")),
+            l => l.StartsWith('#') && l.Contains(heading, StringComparison.Ordinal));
+
+    [GeneratedRegex("`([A-Z][A-Za-z]+Tests|[A-Z][A-Za-z]+(?:Stage|Server|Model|Sets|Kind|Plan|Rows?))[`.]")]
+    private static partial Regex Named();
+
+    [Fact]
+    public void Contributing_NamesClassesThatExist()
+    {
+        var text = File.ReadAllText(Path.Combine(Shared.Repository, "CONTRIBUTING.md"));
+        var named = Named().Matches(text).Select(m => m.Groups[1].Value).Distinct().ToList();
+        Assert.True(named.Count >= 10);
+        var types = typeof(StudyResult).Assembly.GetTypes().Concat(typeof(ReadmeTests).Assembly.GetTypes()).Select(t => t.Name).ToHashSet();
+        Assert.Empty(named.Except(types));
     }
 
     [Fact]
