@@ -121,7 +121,7 @@ public sealed class GoldenModelTests
     public void Check_OfOtherWeights_Differs()
     {
         var folder = Shared.Require("reference/models/llama-tied");
-        var copy = Directory.CreateTempSubdirectory("slick").FullName;
+        var copy = Scratch.Folder();
         foreach (var file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         using (var weights = Checkpoint.Load(folder, CPU, trainable: false))
         using (no_grad())
@@ -158,7 +158,7 @@ public sealed class GoldenModelTests
         var folder = Shared.Require("reference/models/" + name);
         var dtype = name.EndsWith("bf16", StringComparison.Ordinal) ? ScalarType.BFloat16 : ScalarType.Float32;
         using var weights = Checkpoint.Load(folder, CPU, trainable: false, dtype);
-        var copy = Directory.CreateTempSubdirectory("slick").FullName;
+        var copy = Scratch.Folder();
         Checkpoint.Save(copy, weights);
         var ours = Safetensors.Open(Path.Combine(copy, "model.safetensors"));
         var theirs = Directory.GetFiles(folder, "model*.safetensors").Select(f => Safetensors.Open(f))

@@ -30,7 +30,7 @@ public sealed class GoldenTokenizerTests
     [Fact]
     public void Difference_IsNamedByItsLine()
     {
-        var folder = Directory.CreateTempSubdirectory("slick").FullName;
+        var folder = Scratch.Folder();
         File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []},"""
             + """ "decoder": {"type": "Fuse"}}""");
         File.WriteAllText(Path.Combine(folder, "golden.jsonl"), """{"text": "a", "ids": [0], "ids_plain": [0], "decoded": "a"}""" + "\n\n"

@@ -49,7 +49,7 @@ public sealed class OwnDataTests
     public void OtherWeights_Differ(string name, int comparisons)
     {
         Assert.True(comparisons > 0);
-        var folder = Directory.CreateTempSubdirectory("slick").FullName;
+        var folder = Scratch.Folder();
         foreach (var file in Directory.GetFiles(Data("models", name))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         using (var weights = Checkpoint.Load(folder, CPU, trainable: false))
         using (no_grad())
@@ -87,7 +87,7 @@ public sealed class OwnDataTests
     [Fact]
     public void AnnotationOfAnotherModel_Differs()
     {
-        var folder = Directory.CreateTempSubdirectory("slick").FullName;
+        var folder = Scratch.Folder();
         foreach (var file in Directory.GetFiles(Data("annotation"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         using (var weights = Checkpoint.Load(folder, CPU, trainable: false))
         using (no_grad())

@@ -22,7 +22,7 @@ public sealed class AnnotationTests : IDisposable
 {
     private static readonly Compute Fp32 = Compute.Choose("cpu");
     private static readonly string Sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-annotation-").FullName;
+    private readonly string _folder = Scratch.Folder("annotation");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

@@ -6,7 +6,7 @@ namespace Slick.Tests.Experiments;
 /// <summary>The program killed in the middle of its work.</summary>
 public sealed class KillTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-kill-").FullName;
+    private readonly string _folder = Scratch.Folder("kill");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

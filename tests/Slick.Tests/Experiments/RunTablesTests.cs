@@ -92,7 +92,7 @@ public sealed class RunTablesTests
     [Fact]
     public void Tables_AreReadAsTheyWereWritten()
     {
-        var folder = Directory.CreateTempSubdirectory("slick-run-").FullName;
+        var folder = Scratch.Folder("run");
         try
         {
             var record = Recorder();

@@ -13,7 +13,7 @@ public sealed class EntityQuestionsTests : IDisposable
     private static readonly string[] All = [.. InDistribution, .. OutOfDistribution, "P276", "P20", "P106", "P413", "P159"];
     private static readonly string Sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");
 
-    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+    private readonly string folder = Scratch.Folder();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

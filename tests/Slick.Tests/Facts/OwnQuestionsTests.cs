@@ -6,7 +6,7 @@ namespace Slick.Tests.Facts;
 /// <summary>A user's own question files, good and bad.</summary>
 public sealed class OwnQuestionsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("slick-questions-").FullName;
+    private readonly string folder = Scratch.Folder("questions");
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

@@ -38,15 +38,8 @@ public sealed class ReportPageTests
     [Fact]
     public void Save_WritesThePage()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"slick-report-{Guid.NewGuid():N}.html");
-        try
-        {
-            ReportPage.Save(path, "Report", "", Parts);
-            Assert.Equal(ReportPage.Html("Report", "", Parts), File.ReadAllText(path));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        var path = Path.Combine(Scratch.Folder("report"), "report.html");
+        ReportPage.Save(path, "Report", "", Parts);
+        Assert.Equal(ReportPage.Html("Report", "", Parts), File.ReadAllText(path));
     }
 }

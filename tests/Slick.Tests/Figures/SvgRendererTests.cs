@@ -60,17 +60,9 @@ public sealed class SvgRendererTests
     [Fact]
     public void Save_WritesTheWholeFile_AndNothingElse()
     {
-        var folder = Directory.CreateTempSubdirectory("slick-svg-");
-        try
-        {
-            var path = Path.Combine(folder.FullName, "a", "figure.svg");
-            SvgRenderer.Save(Samples.Bars, path);
-            Assert.Equal(SvgRenderer.Svg(Samples.Bars), File.ReadAllText(path));
-            Assert.Single(Directory.GetFiles(Path.GetDirectoryName(path)!));
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        var path = Path.Combine(Scratch.Folder("svg"), "a", "figure.svg");
+        SvgRenderer.Save(Samples.Bars, path);
+        Assert.Equal(SvgRenderer.Svg(Samples.Bars), File.ReadAllText(path));
+        Assert.Single(Directory.GetFiles(Path.GetDirectoryName(path)!));
     }
 }

@@ -55,7 +55,7 @@ internal static class FuzzRun
         var memory = Path.Combine("/dev", "shm");
         var folder = Directory.Exists(memory)
             ? Directory.CreateDirectory(Path.Combine(memory, $"slick-fuzz-{Guid.NewGuid():N}")).FullName
-            : Directory.CreateTempSubdirectory("slick-fuzz").FullName;
+            : Scratch.Folder("fuzz");
         var state = new State { Folder = folder };
         var thread = new Thread(() => Work(targets, from, inputs, seed, state), Stack) { IsBackground = true };
         thread.Start();

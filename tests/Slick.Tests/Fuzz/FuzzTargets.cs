@@ -16,7 +16,7 @@ namespace Slick.Tests.Fuzz;
 /// <summary>The table of readers, and the command that gives them damaged files.</summary>
 internal static class FuzzTargets
 {
-    private static readonly string Made = Directory.CreateTempSubdirectory("slick-fuzz-good").FullName;
+    private static readonly string Made = Scratch.Folder("fuzz-good");
 
     /// <summary>Every reader of files that others wrote. Add one here: a good file, what its bytes mean, how it is read.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =

@@ -14,7 +14,7 @@ namespace Slick.Tests.Fuzz;
 /// <summary>Damaged files, and what once went wrong with them, a test for each kind.</summary>
 public sealed class FuzzTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+    private readonly string folder = Scratch.Folder();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

@@ -152,7 +152,7 @@ public sealed partial class HostsTests
 
     private static string Copy(Notebook notebook)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"slick-{Guid.NewGuid():N}.ipynb");
+        var path = Path.Combine(Scratch.Folder("host"), "copy.ipynb");
         notebook.Save(path);
         return path;
     }

@@ -12,7 +12,7 @@ namespace Slick.Tests.Jupyter;
 /// <summary>An interrupt in the tool dotnet-interactive, asked for as VS Code and Jupyter do.</summary>
 public sealed class InterruptTests : IDisposable
 {
-    private readonly string _store = Directory.CreateTempSubdirectory("slick-interrupt-").FullName;
+    private readonly string _store = Scratch.Folder("interrupt");
 
     public void Dispose() => Directory.Delete(_store, recursive: true);
 

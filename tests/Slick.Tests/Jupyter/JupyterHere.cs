@@ -13,7 +13,7 @@ internal static class JupyterHere
     private static readonly Lazy<string?> Data = new(() =>
     {
         if (!Works("dotnet", "tool", "restore")) return null;
-        var prefix = Directory.CreateTempSubdirectory("slick-jupyter-").FullName;
+        var prefix = Scratch.Folder("jupyter");
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(prefix, recursive: true);
         if (!Works("dotnet", Path.Combine(AppContext.BaseDirectory, "slick.dll"), "jupyter", "install", "--prefix", prefix))
             throw new InvalidOperationException("slick jupyter install failed.");

@@ -11,7 +11,7 @@ namespace Slick.Tests.Jupyter;
 public sealed class KernelSpecTests : IDisposable
 {
     private const string Package = "microsoft.dotnet-interactive", Library = "Microsoft.DotNet.Interactive.App.dll";
-    private readonly string _home = Directory.CreateTempSubdirectory("slick-home-").FullName;
+    private readonly string _home = Scratch.Folder("home");
 
     public void Dispose() => Directory.Delete(_home, recursive: true);
 

@@ -33,10 +33,8 @@ public sealed class SmallModel : IDisposable
         Tokenizer = WordLevelTokenizer.Train(
             World.Documents.Concat(World.Dataset.Facts.Select(f => $"{f.Question} {f.Answer} {f.Rival} Q: A:")));
         var documents = World.Documents.Select(d => Tokenizer.Encode(d).Append(Tokenizer.EosId!.Value).ToArray()).ToArray();
-        var scratch = Directory.CreateTempSubdirectory("slick");
         weights = PreTraining.Run(options, Tokenizer.VocabularySize, epoch => [.. World.Order(epoch).SelectMany(i => documents[i])],
-            seed: 1, CPU, scratch.FullName, "pre-training", Progress.None, CancellationToken.None);
-        scratch.Delete(recursive: true);
+            seed: 1, CPU, Scratch.Folder("pretrain"), "pre-training", Progress.None, CancellationToken.None);
         Decoder = new Decoder(weights);
     }
 

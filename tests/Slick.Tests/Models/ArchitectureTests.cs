@@ -203,7 +203,7 @@ public sealed class ArchitectureTests
         }
 
         // What is saved has the same names, shapes and logits.
-        var copy = Directory.CreateTempSubdirectory("slick").FullName;
+        var copy = Scratch.Folder();
         Checkpoint.Save(copy, weights);
         var saved = TinyModel.Read(Path.Combine(copy, "model.safetensors"));
         Assert.Equal(model.Tensors.Keys.Order(StringComparer.Ordinal), saved.Keys.Order(StringComparer.Ordinal));

@@ -133,7 +133,7 @@ public sealed class CheckpointTests : IDisposable
         // In memory a parameter is found under its full name.
         using var scope = NewDisposeScope();
         Assert.All(full.Tensors, t => Assert.Equal(t.Value.Shape, found.Gradient(t.Key).shape));
-        folders.Add(Directory.CreateTempSubdirectory("slick").FullName);
+        folders.Add(Scratch.Folder());
         Checkpoint.Save(folders[^1], found);
         Assert.Equal(bare.Tensors.Keys.Where(n => n != "rotary_emb.inv_freq").Order(StringComparer.Ordinal),
             TinyModel.Read(Path.Combine(folders[^1], "model.safetensors")).Keys.Order(StringComparer.Ordinal));
@@ -245,7 +245,7 @@ public sealed class CheckpointTests : IDisposable
         using var weights = Checkpoint.Load(folder, CPU, trainable: false);
         Assert.Equal(expected, string.Join(',', weights.Config.EosIds));
         // What is saved has the same ends.
-        folders.Add(Directory.CreateTempSubdirectory("slick").FullName);
+        folders.Add(Scratch.Folder());
         Checkpoint.Save(folders[^1], weights);
         Assert.Equal(expected, string.Join(',', DecoderConfig.Read(Path.Combine(folders[^1], "config.json")).EosIds));
     }

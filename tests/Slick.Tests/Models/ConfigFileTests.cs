@@ -11,7 +11,7 @@ public sealed class ConfigFileTests
 {
     private static DecoderConfig Read(string type, string settings)
     {
-        var path = Path.Combine(Directory.CreateTempSubdirectory("slick").FullName, "config.json");
+        var path = Path.Combine(Scratch.Folder(), "config.json");
         File.WriteAllText(path, new TinyModel(type, JsonNode.Parse(settings)!.AsObject()).Config.ToJsonString());
         return DecoderConfig.Read(path);
     }

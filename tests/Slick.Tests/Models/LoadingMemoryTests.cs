@@ -16,7 +16,7 @@ public sealed class LoadingMemoryTests
         // 154 MB in bf16, 308 MB as fp32: large beside what else the process does.
         var config = new DecoderConfig { VocabularySize = 150_000, HiddenSize = 512, Layers = 1, Heads = 4, KeyValueHeads = 4,
             HeadDim = 128, IntermediateSize = 512, MaxPositions = 64 };
-        var folder = Directory.CreateTempSubdirectory("slick").FullName;
+        var folder = Scratch.Folder();
         long size;
         using (var weights = new DecoderWeights(config, CPU, trainable: false, ScalarType.BFloat16))
         {

@@ -11,7 +11,7 @@ namespace Slick.Tests.Models;
 /// <summary>LoRA adapters beside models of several families, and PEFT's files.</summary>
 public sealed class LoraTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("slick-lora-").FullName;
+    private readonly string folder = Scratch.Folder("lora");
 
     public LoraTests() => NativeLibraries.Load();
 

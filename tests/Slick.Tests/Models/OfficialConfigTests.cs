@@ -104,7 +104,7 @@ public sealed class OfficialConfigTests
         + """ "vocab_size": 50304}""")]
     public void OfAPublishedCheckpoint_IsRead(string name, long parameters, string json)
     {
-        var path = Path.Combine(Directory.CreateTempSubdirectory("slick").FullName, "config.json");
+        var path = Path.Combine(Scratch.Folder(), "config.json");
         File.WriteAllText(path, json);
         var config = DecoderConfig.Read(path);
         Assert.True(config.EosIds.Count > 0, name);

@@ -9,7 +9,7 @@ namespace Slick.Tests.Models;
 
 public sealed class SafetensorsTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-safetensors-").FullName;
+    private readonly string _folder = Scratch.Folder("safetensors");
 
     private string Path => System.IO.Path.Combine(_folder, "model.safetensors");
 

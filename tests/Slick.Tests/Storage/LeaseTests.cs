@@ -9,7 +9,7 @@ public sealed class LeaseTests : IDisposable
 {
     private static readonly LeaseTimes Fast = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1));
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-lease-").FullName;
+    private readonly string _folder = Scratch.Folder("lease");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

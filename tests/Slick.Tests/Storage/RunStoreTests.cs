@@ -6,7 +6,7 @@ namespace Slick.Tests.Storage;
 
 public sealed class RunStoreTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-store-").FullName;
+    private readonly string _folder = Scratch.Folder("store");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

@@ -10,7 +10,7 @@ namespace Slick.Tests.Storage;
 
 public sealed class TablesTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-tables-").FullName;
+    private readonly string _folder = Scratch.Folder("tables");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

@@ -8,7 +8,7 @@ namespace Slick.Tests.Text;
 /// <summary>The parts of tokenizer.json, each on a file made by hand, with values that follow from their documentation.</summary>
 public sealed class BpeTokenizerTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+    private readonly string folder = Scratch.Folder();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

@@ -14,7 +14,7 @@ public sealed class TokenizerSettingsTests : IDisposable
         + """ {"type": "ByteLevel", "add_prefix_space": false}]}""";
     private const string Metaspace = """{"type": "Metaspace", "replacement": "\u0120", "prepend_scheme": "always"}""";
 
-    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+    private readonly string folder = Scratch.Folder();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

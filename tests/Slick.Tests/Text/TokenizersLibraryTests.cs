@@ -29,7 +29,7 @@ public sealed class TokenizersLibraryTests : IDisposable
         + """|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"""
         + """|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": false}""";
 
-    private readonly string folder = Directory.CreateTempSubdirectory("slick").FullName;
+    private readonly string folder = Scratch.Folder();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

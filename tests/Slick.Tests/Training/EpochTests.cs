@@ -14,7 +14,7 @@ public sealed class EpochTests : IDisposable
 {
     private static readonly Fact[] Facts = [.. Enumerable.Range(0, 16).Select(i => TinyTraining.Fact(i, $"s{i}", $"o{i * 5 % 16}"))];
     private readonly WordLevelTokenizer tokenizer = TinyTraining.Words(Facts);
-    private readonly string folder = Directory.CreateTempSubdirectory("slick-epoch-").FullName;
+    private readonly string folder = Scratch.Folder("epoch");
 
     public EpochTests() => NativeLibraries.Load();
 

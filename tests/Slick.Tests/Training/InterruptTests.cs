@@ -40,7 +40,7 @@ public sealed class InterruptTests
 
     private static void PreTrain(double rate, CancellationToken stop)
     {
-        var scratch = Directory.CreateTempSubdirectory("slick-interrupt-").FullName;
+        var scratch = Scratch.Folder("interrupt");
         try
         {
             var options = new PreTrainingOptions { HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 2, IntermediateSize = 32,

@@ -15,7 +15,7 @@ public sealed class PreTrainingTests : IDisposable
         HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 2, IntermediateSize = 32, ContextTokens = 16, BatchRows = 4, Epochs = 2,
     };
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-pretrain-").FullName;
+    private readonly string _folder = Scratch.Folder("pretrain");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

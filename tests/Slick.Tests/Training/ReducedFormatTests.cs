@@ -83,7 +83,7 @@ public sealed class ReducedFormatTests
     {
         var (reduced, wide) = Pair();
         wide.Dispose();
-        var scratch = Directory.CreateTempSubdirectory("slick-bf16-").FullName;
+        var scratch = Scratch.Folder("bf16");
         try
         {
             using (reduced)

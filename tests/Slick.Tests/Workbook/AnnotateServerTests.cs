@@ -14,7 +14,7 @@ namespace Slick.Tests.Workbook;
 public sealed class AnnotateServerTests : IDisposable
 {
     private const string Key = "sk-program-0123456789";
-    private readonly string folder = Directory.CreateTempSubdirectory("slick-server-").FullName;
+    private readonly string folder = Scratch.Folder("server");
     private readonly string data;
 
     public AnnotateServerTests()

@@ -151,7 +151,7 @@ public sealed class NotebookTests
     [Fact]
     public void File_MayStartWithAByteOrderMark_AndMustBeText()
     {
-        var path = Path.Combine(Directory.CreateTempSubdirectory("slick-notebook-").FullName, "a.ipynb");
+        var path = Path.Combine(Scratch.Folder("notebook"), "a.ipynb");
         try
         {
             File.WriteAllText(path, Small, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));

@@ -71,7 +71,7 @@ public sealed class PublishedNotebooksTests
         var before = Shown(Run(name));
         Assert.Equal(before, Shown(Run(name)));
         // What the changed study adds to a store is not to lie in that of the other tests.
-        var folder = Directory.CreateTempSubdirectory("slick-changed-").FullName;
+        var folder = Scratch.Folder("changed");
         try { Assert.NotEqual(before, Shown(Run(name, (parameter, value), ("store", folder)))); }
         finally { Directory.Delete(folder, recursive: true); }
     }

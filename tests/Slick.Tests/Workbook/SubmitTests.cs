@@ -9,7 +9,7 @@ namespace Slick.Tests.Workbook;
 /// <summary>The job array that <c>slick submit</c> writes, and Slurm itself where it is here.</summary>
 public sealed class SubmitTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-submit-").FullName;
+    private readonly string _folder = Scratch.Folder("submit");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

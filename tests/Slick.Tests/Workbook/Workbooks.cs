@@ -12,7 +12,7 @@ public sealed class ProcessWide;
 /// <summary>A folder of notebooks that disappears with the test.</summary>
 internal sealed class Workbooks : IDisposable
 {
-    public string Folder { get; } = Directory.CreateTempSubdirectory("slick-workbook-").FullName;
+    public string Folder { get; } = Scratch.Folder("workbook");
 
     public string Write(string name, params NotebookCell[] cells)
     {

@@ -152,7 +152,7 @@ internal sealed class TinyModel
     /// <summary>Writes config.json and model.safetensors into a new folder.</summary>
     public string Write()
     {
-        var folder = Directory.CreateTempSubdirectory("slick").FullName;
+        var folder = Scratch.Folder();
         var config = (JsonObject)Config.DeepClone();
         config.Remove("_prefix");
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
