@@ -44,12 +44,13 @@ public static class FineTuningSets
         var unknowns = UnknownExamples([.. parts.Select(p => p.Size)], Math.Max(0, arm.UnknownPercent));
         return [.. parts.SelectMany((part, i) => arm.Kind switch
         {
-            ArmKind.Ratio => part.Unknown.Take(unknowns[i]).Concat(part.Known.Take(part.Size - unknowns[i])),
+            ArmKind.Ratio or ArmKind.RatioDecayingRate => part.Unknown.Take(unknowns[i]).Concat(part.Known.Take(part.Size - unknowns[i])),
             ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates => part.Known.Take(part.Size - unknowns[i]),
             ArmKind.HighlyKnown => part.Shuffled.Where(l => l.Category == Category.HighlyKnown).Take(part.Size),
             ArmKind.MaybeKnown => part.Shuffled.Where(l => l.Category == Category.MaybeKnown).Take(part.Size),
             ArmKind.WeaklyKnown => part.Shuffled.Where(l => l.Category == Category.WeaklyKnown).Take(part.Size),
-            _ => part.Shuffled.Take(part.Size),
+            ArmKind.Natural => part.Shuffled.Take(part.Size),
+            _ => throw new ArgumentOutOfRangeException(nameof(arm)),
         }).Select(l => facts[l.FactId])];
     }
 

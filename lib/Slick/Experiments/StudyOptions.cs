@@ -205,6 +205,7 @@ public sealed record StudyOptions
             (new(ArmKind.MaybeKnown), 1),
             (new(ArmKind.WeaklyKnown), 1),
             (new(ArmKind.Natural), 1),
+            (new(ArmKind.RatioDecayingRate, 50), 1),
         ];
         if (Sets.Length == 0) return all;
         var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()

@@ -93,7 +93,8 @@ public sealed partial class StageKindTests
     public void ArmsHaveStableIds() => Assert.Equal(
         ["ratio-0", "ratio-50", "ratio-100", "known-only-50", "ratio-25", "ratio-75", "known-only-25", "known-only-75",
             "known-only-same-updates-25", "known-only-same-updates-50", "known-only-same-updates-75", "single-highly-known",
-            "single-maybe-known", "single-weakly-known", "natural"],
+            "single-maybe-known", "single-weakly-known", "natural",
+            "ratio-decaying-rate-50"],
         StudyOptions.Smoke.Arms().Select(a => a.Arm.Id));
 
     [Fact]

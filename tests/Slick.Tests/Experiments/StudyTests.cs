@@ -102,7 +102,7 @@ public sealed class StudyTests
     [Fact]
     public void StudyWithoutOneOfItsRuns_IsNotComplete()
     {
-        var (options, folder) = (StudyOptions.Smoke, Directory.CreateTempSubdirectory("slick-incomplete-").FullName);
+        var (options, folder) = (StudyOptions.Smoke, Scratch.Folder("incomplete"));
         try
         {
             Copy(SmokeStudy.Store, folder);
@@ -149,7 +149,7 @@ public sealed class StudyTests
     [Fact]
     public void DivergingRun_IsMarkedFailedAndTheOthersAreKept()
     {
-        var folder = Directory.CreateTempSubdirectory("slick-diverge-").FullName;
+        var folder = Scratch.Folder("diverge");
         try
         {
             foreach (var kind in new[] { "world-", "pretrain-", "label-", "labels-" }) Copy(SmokeStudy.Store, folder, kind);
@@ -201,7 +201,7 @@ public sealed class StudyTests
     [Fact]
     public void SeveralBases_AreTheClusters()
     {
-        var folder = Directory.CreateTempSubdirectory("slick-bases-").FullName;
+        var folder = Scratch.Folder("bases");
         try
         {
             Copy(SmokeStudy.Store, folder, "");
@@ -250,6 +250,7 @@ public sealed class StudyTests
             foreach (var relation in set.GroupBy(f => f.Relation))
                 Assert.InRange(relation.Count(f => category[f.Id] == Category.Unknown), relation.Count() * x / 100,
                     (relation.Count() * x + 99) / 100);
+            Assert.Equal(set, Set(ArmKind.RatioDecayingRate, x));
             // D_Known is D without its Unknown examples.
             Assert.Equal(set.Where(f => category[f.Id] != Category.Unknown).Select(f => f.Id).Order(),
                 Set(ArmKind.KnownOnly, x).Select(f => f.Id).Order());
@@ -279,7 +280,7 @@ public sealed class StudyTests
     [Fact]
     public void SetWithoutFacts_IsAFinishedRunWithAReason()
     {
-        var folder = Directory.CreateTempSubdirectory("slick-lacking-").FullName;
+        var folder = Scratch.Folder("lacking");
         try
         {
             foreach (var kind in new[] { "world-", "pretrain-" }) Copy(SmokeStudy.Store, folder, kind);
