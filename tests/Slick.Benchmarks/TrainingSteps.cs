@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -62,6 +63,17 @@ internal static class TrainingSteps
 
     private static void FineTune(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, Fact[] facts,
         IncrementalHash? digest) =>
-        FineTuning.Run(start, tokenizer, PromptFormat.QuestionAnswer, options, facts, facts[..1], seed: 1, epochUpdates: 0, scratch: null,
-            result => digest?.AppendData(BitConverter.GetBytes(result.Loss)), CancellationToken.None);
+        FineTuning.Run(new()
+        {
+            Start = start,
+            Tokenizer = tokenizer,
+            Options = options,
+            Examples = Example.Of(facts, PromptFormat.QuestionAnswer),
+            Questions = new Dictionary<string, IReadOnlyList<Example>> { ["one"] = Example.Of(facts[..1], PromptFormat.QuestionAnswer) },
+            Seed = 1,
+        }, epoch =>
+        {
+            _ = epoch.Ask("one"); // as a study asks after each epoch
+            digest?.AppendData(BitConverter.GetBytes(epoch.Loss));
+        }, CancellationToken.None);
 }

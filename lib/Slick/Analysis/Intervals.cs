@@ -1,10 +1,8 @@
-using Slick.Runtime;
 using MathNet.Numerics.Distributions;
-using MathNet.Numerics.Statistics;
 
 namespace Slick.Analysis;
 
-/// <summary>Intervals for means, shares and paired differences.</summary>
+/// <summary>Intervals for means and shares.</summary>
 public static class Intervals
 {
     /// <summary>
@@ -74,42 +72,6 @@ public static class Intervals
         if (trials == 0) return Interval.Unbounded(double.NaN);
         double tail = (1 - level) / 2, a = successes + 0.5, b = trials - successes + 0.5;
         return new((double)successes / trials, Quantiles.Beta(a, b, tail), 1 - Quantiles.Beta(b, a, tail));
-    }
-
-    /// <summary>
-    /// The mean of a - b with the percentile interval of its bootstrap (Efron 1979): pairs are drawn with replacement, the
-    /// bounds are the quantiles of the drawn means (type 7 of Hyndman and Fan 1996). For an arm with one seed, over test
-    /// questions. Fewer than two pairs give NaN bounds.
-    /// </summary>
-    /// <param name="a">Values, [n].</param>
-    /// <param name="b">Values of the same units in the same order, [n].</param>
-    /// <param name="seed">Seed of the draws: the same seed and data give the same bounds.</param>
-    /// <param name="draws">Bootstrap samples.</param>
-    /// <param name="level">Coverage, in (0, 1).</param>
-    /// <exception cref="ArgumentException">Lengths differ, a value is not finite, or level or draws make no sense.</exception>
-    public static Interval PairedBootstrap(IReadOnlyList<double> a, IReadOnlyList<double> b, int seed, int draws = 10_000,
-        double level = 0.95)
-    {
-        Check.Pairs(a, b, nameof(a), nameof(b));
-        Check.Level(level);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(draws);
-        if (a.Count == 0) return Interval.Unbounded(double.NaN);
-        var difference = new double[a.Count];
-        for (var i = 0; i < difference.Length; i++) difference[i] = a[i] - b[i];
-        var estimate = difference.Average();
-        if (difference.Length < 2) return Interval.Unbounded(estimate);
-        var random = new RandomStream(seed);
-        var means = new double[draws];
-        for (var draw = 0; draw < draws; draw++)
-        {
-            var sum = 0.0;
-            for (var i = 0; i < difference.Length; i++) sum += difference[random.Next(difference.Length)];
-            means[draw] = sum / difference.Length;
-        }
-        Array.Sort(means);
-        var tail = (1 - level) / 2;
-        return new(estimate, SortedArrayStatistics.QuantileCustom(means, tail, QuantileDefinition.R7),
-            SortedArrayStatistics.QuantileCustom(means, 1 - tail, QuantileDefinition.R7));
     }
 
     /// <summary>The mean and its standard error s / sqrt(n), s with n - 1; the error is NaN for one value.</summary>

@@ -23,36 +23,6 @@ public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyL
 public static class FineTuning
 {
     /// <summary>
-    /// Fine-tunes a copy of a model, all of it, and asks it all evaluation questions before the first and after every epoch. The
-    /// same arguments give the same results, also when the work was interrupted and resumed.
-    /// </summary>
-    /// <param name="start">The base model's weights; left as they are.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="format">How questions are written.</param>
-    /// <param name="options">Schedule.</param>
-    /// <param name="examples">The fine-tuning set.</param>
-    /// <param name="evaluation">Questions whose exact match every epoch records.</param>
-    /// <param name="seed">Seed of the order and of dropout.</param>
-    /// <param name="epochUpdates">As <see cref="FineTuningRun.EpochUpdates"/>.</param>
-    /// <param name="scratch">As <see cref="FineTuningRun.Scratch"/>.</param>
-    /// <param name="epochDone">Called after each epoch, those before a resumed checkpoint included.</param>
-    /// <param name="cancellation">Stops between steps.</param>
-    /// <exception cref="SlickException">As <see cref="Run(FineTuningRun, Action{TrainingEpoch}, CancellationToken)"/>.</exception>
-    public static void Run(DecoderWeights start, ITokenizer tokenizer, PromptFormat format, FineTuningOptions options,
-        IReadOnlyList<Fact> examples, IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch,
-        Action<EpochResult> epochDone, CancellationToken cancellation) => Run(new()
-        {
-            Start = start,
-            Tokenizer = tokenizer,
-            Options = options,
-            Examples = Example.Of(examples, format),
-            Questions = new Dictionary<string, IReadOnlyList<Example>> { ["all"] = Example.Of(evaluation, format) },
-            Seed = seed,
-            EpochUpdates = epochUpdates,
-            Scratch = scratch,
-        }, epoch => epochDone(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask("all"))), cancellation);
-
-    /// <summary>
     /// Fine-tunes a model and tells the end of every epoch, where questions can be asked and parameters kept. The same run gives the same
     /// results, also when the work was interrupted and resumed.
     /// </summary>

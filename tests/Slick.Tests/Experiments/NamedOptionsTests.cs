@@ -101,7 +101,11 @@ public sealed class NamedOptionsTests
         Says("preTraining.layers = 0 is out of range", () =>
             PreTraining.Run(new() { Layers = 0 }, 9, _ => [], 1, TorchSharp.torch.CPU, "", "", Progress.None, none));
         Says("fineTuning.epochs = 0 is out of range", () =>
-            FineTuning.Run(null!, null!, PromptFormat.QuestionAnswer, new() { Epochs = 0 }, [], [], 1, 0, null, _ => { }, none));
+            FineTuning.Run(new()
+            {
+                Start = null!, Tokenizer = null!, Options = new() { Epochs = 0 }, Examples = [], Seed = 1,
+                Questions = new Dictionary<string, IReadOnlyList<Example>>(),
+            }, _ => { }, none));
         var shape = new PreTrainingOptions().Shape(9);
         Says("config.heads = 0 is out of range", () =>
             _ = new DecoderWeights(shape with { Heads = 0 }, TorchSharp.torch.CPU, trainable: false));

@@ -7,6 +7,7 @@ using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Tests.Models.StraightLine;
+using Slick.Tests.Training;
 using Slick.Text;
 using Slick.Training;
 using TorchSharp;
@@ -151,7 +152,7 @@ public sealed class EndToEndTests
         var options = new FineTuningOptions { Epochs = 2, BatchExamples = 4, LearningRate = 1e-3, DropoutRate = 0 };
         Fact[] examples = [Ask(1, "ab?", "cd"), Ask(2, "ab cdef?", "k"), Ask(3, "bc?", "xy z"), Ask(4, "q r?", "ab")];
         var found = new List<EpochResult>();
-        FineTuning.Run(start, Tokenizer, PromptFormat.QuestionAnswer, options, examples, examples, 3, 0, null, found.Add,
+        TinyTraining.FineTune(start, Tokenizer, options, examples, examples, 3, 0, null, found.Add,
             TestContext.Current.CancellationToken);
         using var weights = start.CopyTrainable();
         using var decoder = new Decoder(weights);

@@ -20,7 +20,7 @@ public sealed class FineTuningTests
         using var start = Checkpoint.Load(folder, CPU, trainable: false);
         var facts = SmokeStudy.Result.Bases[0].Facts;
         var results = new List<EpochResult>();
-        FineTuning.Run(start, TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")), PromptFormat.QuestionAnswer, Options,
+        TinyTraining.FineTune(start, TokenizerJson.Read(Path.Combine(folder, "tokenizer.json")), Options,
             [.. facts.Where(f => f.Split == Split.Train).Take(40)],
             [.. facts.Where(f => f.Split != Split.Train).Take(60), .. facts.Where(f => f.Split == Split.Train).Take(40)], seed,
                 epochUpdates, scratch, r => { results.Add(r); seen?.Invoke(r); }, stop?.Token ?? TestContext.Current.CancellationToken);
@@ -58,7 +58,7 @@ public sealed class FineTuningTests
     public void CheckpointOfAnInterruptedRun_LeadsToTheSameEnd()
     {
         var expected = Run(epochUpdates: 7);
-        var scratch = Directory.CreateTempSubdirectory("slick-finetune-").FullName;
+        var scratch = Scratch.Folder("finetune");
         try
         {
             using var stop = new CancellationTokenSource();

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Slick.Answers;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
@@ -27,11 +28,26 @@ internal static class TinyTraining
         return weights;
     }
 
+    /// <summary>Fine-tunes all of a model, and asks all evaluation questions before the first and after every epoch.</summary>
+    public static void FineTune(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, IReadOnlyList<Fact> examples,
+        IReadOnlyList<Fact> evaluation, int seed, int epochUpdates, string? scratch, Action<EpochResult> done, CancellationToken stop) =>
+        FineTuning.Run(new()
+        {
+            Start = start,
+            Tokenizer = tokenizer,
+            Options = options,
+            Examples = Example.Of(examples, PromptFormat.QuestionAnswer),
+            Questions = new Dictionary<string, IReadOnlyList<Example>> { ["all"] = Example.Of(evaluation, PromptFormat.QuestionAnswer) },
+            Seed = seed,
+            EpochUpdates = epochUpdates,
+            Scratch = scratch,
+        }, epoch => done(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask("all"))), stop);
+
     public static List<EpochResult> Run(DecoderWeights start, ITokenizer tokenizer, FineTuningOptions options, IReadOnlyList<Fact> facts,
         string? scratch = null, Action<EpochResult>? seen = null, CancellationToken? stop = null)
     {
         var results = new List<EpochResult>();
-        FineTuning.Run(start, tokenizer, PromptFormat.QuestionAnswer, options, facts, facts, 3, 0, scratch, r =>
+        FineTune(start, tokenizer, options, facts, facts, 3, 0, scratch, r =>
         {
             results.Add(r);
             seen?.Invoke(r);
@@ -93,7 +109,7 @@ internal static class TinyTraining
             """);
         json["added_tokens"] = new JsonArray([.. Special.Select((content, id) =>
             new JsonObject { ["id"] = id, ["content"] = content, ["normalized"] = false, ["special"] = true })]);
-        var folder = Directory.CreateTempSubdirectory("slick-tokenizer-").FullName;
+        var folder = Scratch.Folder("tokenizer");
         try
         {
             File.WriteAllText(Path.Combine(folder, "tokenizer.json"), json.ToJsonString());
