@@ -41,7 +41,7 @@ internal static class ReproduceCommand
             Study.Run(name, study.Options, seed, study.Store, study.Compute, progress, cancel, study.Source));
         // One folder for one set of choices: settings are in its name by their hash.
         var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
-            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + study.Source?.ModelHash)))[..8] : "";
+            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + study.Source?.Model.Hash)))[..8] : "";
         var page = Path.Combine(study.Store.Folder, "reports",
             string.Create(CultureInfo.InvariantCulture, $"{name.Split(',', ' ')[0]}-seed{seed}{settings}"), "report.html");
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));

@@ -80,13 +80,13 @@ internal sealed class StudyArguments
             options.Sampling.Prompts);
         foreach (var remark in dataset.Remarks) Console.Out.WriteLine(remark);
         var source = new CheckpointSource(model, dataset);
-        var study = new GivenStudy($"{name} of {source.Name}", options, seed, store, compute, source);
+        var study = new GivenStudy($"{name} of {source.Model.Name}", options, seed, store, compute, source);
         if (budget is not { } seconds) return study;
         var part = ((CheckpointForecast)study.Forecast).LargestPartWithin(study.Plan, store, seconds);
         Console.Out.WriteLine($"--budget: questions.largestPart={part}");
         return study with
         {
-            Name = $"{name}, questions.largestPart={part} of {source.Name}",
+            Name = $"{name}, questions.largestPart={part} of {source.Model.Name}",
             Options = options with { Questions = options.Questions with { LargestPart = part } },
         };
     }

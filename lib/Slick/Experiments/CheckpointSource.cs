@@ -10,21 +10,18 @@ namespace Slick.Experiments;
 /// world.</summary>
 public sealed class CheckpointSource
 {
-    /// <summary>The model's name: that of its folder.</summary>
-    public string Name { get; }
+    /// <summary>The model's name, number of weights and hash.</summary>
+    public StudiedModel Model { get; }
     /// <summary>The model's folder: <c>config.json</c>, safetensors, <c>tokenizer.json</c>.</summary>
     public string Folder { get; }
     /// <summary>Relations and facts.</summary>
     public Dataset Dataset { get; }
-    /// <summary>The hash of the model's files: 32 hexadecimal digits.</summary>
-    public string ModelHash { get; }
-
     /// <summary>True for a model of the lab's size, under ten million weights: on a CPU, several stages side by side are then faster
     /// than several threads on one.</summary>
     public bool IsSmall { get; }
 
     /// <summary>The model, as stages name it.</summary>
-    internal string Model => "checkpoint-" + ModelHash;
+    internal string ModelId => "checkpoint-" + Model.Hash;
     /// <summary>The facts, as stages name them.</summary>
     internal string Questions { get; }
 
@@ -35,9 +32,10 @@ public sealed class CheckpointSource
     public CheckpointSource(string folder, Dataset dataset)
     {
         (Folder, Dataset) = (Path.GetFullPath(folder), dataset);
-        Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Folder));
-        ModelHash = ModelFiles.Hash(Folder);
-        IsSmall = HasTheLabsSize(ConfigFile.Read(Path.Combine(Folder, "config.json")));
+        var config = ConfigFile.Read(Path.Combine(Folder, "config.json"));
+        Model = new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Folder)), DecoderWeights.ParametersOf(config),
+            ModelFiles.Hash(Folder));
+        IsSmall = HasTheLabsSize(config);
         Questions = "dataset-" + Dataset.Hash(dataset.Facts);
     }
 

@@ -57,7 +57,10 @@ public static class Study
                 + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown."
                     : " or a larger world."));
         return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],
-            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)]);
+            [.. tables.SelectMany(t => t.Scores)], [.. tables.SelectMany(t => t.Answers)], [.. failures.Order(StringComparer.Ordinal)])
+        {
+            Model = source?.Model,
+        };
     }
 
     /// <summary>A base model of finished stages and what it knows.</summary>

@@ -65,7 +65,7 @@ public static class StudyPlan
         var world = source is null ? WorldStage.Of(options.World, seed) : null;
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
         var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")
-            : (source.Model, source.Questions, source.Name);
+            : (source.ModelId, source.Questions, source.Model.Name);
         var sources = new Sources();
         if (source is not null) (sources.Checkpoints[modelName], sources.Datasets[questions]) = (source.Folder, source.Dataset);
         var labels = new List<Stage>();

@@ -16,6 +16,12 @@ public sealed record LabelledBase(int Seed, string Folder, Dataset Dataset, IRea
     public IReadOnlyList<Fact> Facts => Dataset.Facts;
 }
 
+/// <summary>A model that this project did not make, as a report names it.</summary>
+/// <param name="Name">The name of the model's folder.</param>
+/// <param name="Parameters">The number of weights; weights that two matrices share count once.</param>
+/// <param name="Hash">The hash of the model's files: 32 hexadecimal digits.</param>
+public sealed record StudiedModel(string Name, long Parameters, string Hash);
+
 /// <summary>Everything that a study found; figures, tables and claims are made from it.</summary>
 /// <param name="Preset">Name of the preset, with the settings that differ from it.</param>
 /// <param name="Options">All choices.</param>
@@ -28,6 +34,9 @@ public sealed record LabelledBase(int Seed, string Folder, Dataset Dataset, IRea
 public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<RunRow> Runs,
     IReadOnlyList<EpochRow> Epochs, IReadOnlyList<ScoreRow> Scores, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
 {
+    /// <summary>The base model of a study on a checkpoint; null for the lab, whose studies make their models.</summary>
+    public StudiedModel? Model { get; init; }
+
     /// <summary>The labels of all base models.</summary>
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
 

@@ -54,8 +54,8 @@ public static class AnnotationTable
             Note = string.Create(CultureInfo.InvariantCulture,
                 $"By {kind}, {(result.Server.Length > 0 ? $"asked of {result.Server}" : result.NumberFormat)}, seed {result.Options.Seed}, "
                 + $"{result.Options.Sampling.Prompts} prompts. Brackets: 95% "
-                + $"Wilson intervals over questions; they do not hold the luck of the prompts, which all questions of a relation share. "
-                + $"{beside}"),
+                + $"Wilson intervals over questions; how results vary with the prompts, which all questions of a relation share, is not in "
+                + $"them. {beside}"),
             Columns = ["relation", "question", .. Categories.Select(c => c.ToString()), "all", "known, %", "paper, %"],
             Rows =
             [

@@ -103,8 +103,8 @@ public static class PaperTables
             Title = "Table 2. Sets of one category: exact match (%) by category of the test question",
             Note = $"{result.Source} FIT: the first epoch with at least 99% of the set fitted, of the base models where every set has one. "
                 + $"Marks: below the column's best by a paired t-test over up to 100 random equal parts of the "
-                + $"questions, * p < 0.05, ** p < 0.01 (as in the paper; it sees the questions' luck, not the seeds'). Paper: the same "
-                + $"columns for PaLM 2-M.",
+                + $"questions, * p < 0.05, ** p < 0.01 (as in the paper; the test sees how questions differ, not how seeds do). "
+                + $"Paper: the same columns for PaLM 2-M.",
             Columns = ["stop", "trained on", "all", .. Categories.Select(c => c.ToString()), "paper"],
             Rows = rows,
             HeaderColumns = 2,
@@ -287,6 +287,35 @@ public static class PaperTables
                 + "fine-tuning. Commonest: what always saying the relation's most frequent gold answer would score.",
             Columns = ["relation", "questions", "few-shot", "zero-shot", "commonest answer"],
             Rows = rows,
+        };
+    }
+
+    /// <summary>
+    /// How alike the answers to test questions are: of each run's greedy answers, the share that are the commonest answer of their
+    /// relation. A model that gives one answer to most questions of a relation has learned what is usual, rather than the facts.
+    /// </summary>
+    /// <param name="result">A study whose answers have texts.</param>
+    public static TableView CommonestAnswers(StudyResult result)
+    {
+        var data = new StudyData(result);
+        var tested = result.Bases.ToDictionary(b => b.Seed, b => (Ids: TestIds(b, inDistribution: true),
+            Relations: b.Labels.ToDictionary(l => l.FactId, l => l.Relation), Gold: CommonestAnswer.Of([.. b.Labels
+                .Where(l => l.Split == Split.Test && b.Dataset.Relations.Any(r => r.InDistribution && r.Id == l.Relation))
+                .Select(l => (l.Relation, l.Answer))])));
+        string Mean(Arm arm, Func<StudyRun, int?> epochOf) => Number(100 * data.Of(arm).Where(r => epochOf(r) is not null)
+            .Select(run => tested[run.Row.BaseSeed] is var (ids, relations, _) ? CommonestAnswer.Of([.. run.Answers(epochOf(run)!.Value)
+                .Where(a => ids.Contains(a.FactId)).Select(a => (relations[a.FactId], a.Text))]) : double.NaN)
+            .DefaultIfEmpty(double.NaN).Average());
+        return new TableView
+        {
+            Id = "commonest-answers",
+            Title = "How alike answers are: share of each relation's commonest answer (%)",
+            Note = $"{result.Source} Greedy answers to the test questions that were asked, in distribution; the mean over runs, at FIT "
+                + $"over the runs that have it. Of the gold answers of all labelled test questions the share is "
+                + $"{Number(100 * tested.Values.Average(t => t.Gold))}%.",
+            Columns = ["trained on", "base model", "EARLY_STOP", "FIT", "last epoch"],
+            Rows = [.. data.Arms.Select(arm => (IReadOnlyList<string>)[arm.ToString(), Mean(arm, _ => 0),
+                Mean(arm, r => r.Stops!.EarlyStop), Mean(arm, r => r.Stops!.Fit), Mean(arm, r => r.Stops!.Last)])],
         };
     }
 

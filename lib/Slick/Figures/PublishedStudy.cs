@@ -50,6 +50,7 @@ public static class PublishedStudy
     private sealed record About
     {
         public required string Preset { get; init; }
+        public StudiedModel? Model { get; init; }
         public required IReadOnlyDictionary<string, string> Options { get; init; }
         public required IReadOnlyList<Relation> Relations { get; init; }
         public required IReadOnlyList<string> Failures { get; init; }
@@ -86,6 +87,7 @@ public static class PublishedStudy
         AtomicFile.WriteText(Path("study.json"), JsonSerializer.Serialize(new About
         {
             Preset = result.Preset,
+            Model = result.Model,
             Options = NamedOptions.Values(result.Options).ToDictionary(v => v.Name, v => v.Value),
             Relations = [.. result.Bases.SelectMany(b => b.Dataset.Relations).DistinctBy(r => r.Id)],
             Failures = result.Failures,
@@ -118,7 +120,10 @@ public static class PublishedStudy
         return new(about.Preset, options, [.. Tables.Read<PublishedLabel>(Path("labels.parquet")).GroupBy(l => l.BaseSeed)
             .OrderBy(g => g.Key).Select(of => Base(of.Key, about.Relations, [.. of], [.. exposures[of.Key]]))],
             Tables.Read<RunRow>(Path("runs.parquet")), Tables.Read<EpochRow>(Path("epochs.parquet")),
-            Tables.Read<ScoreRow>(Path("scores.parquet")), Tables.Read<AnswerRow>(Path("answers.parquet")), about.Failures);
+            Tables.Read<ScoreRow>(Path("scores.parquet")), Tables.Read<AnswerRow>(Path("answers.parquet")), about.Failures)
+        {
+            Model = about.Model,
+        };
     }
 
     /// <summary>A base model of which the labels are known and the model is not there.</summary>

@@ -42,7 +42,7 @@ public static class StudyReport
         return ReportPage.Html("What does fine-tuning on new knowledge do?",
             $"<p>{model} into HighlyKnown, MaybeKnown, WeaklyKnown and Unknown, and copies of it were fine-tuned on sets with more and "
                 + $"more Unknown facts, after Gekhman et al. (EMNLP 2024, arXiv 2405.05904).</p><p>{Text(result.Source)} Seed "
-                + $"{seed.ToString(CultureInfo.InvariantCulture)}.</p><p>{Text(Stops)}</p>"
+                + $"{seed.ToString(CultureInfo.InvariantCulture)}.{Text(ModelOf(result))}</p><p>{Text(Stops)}</p>"
                 + string.Concat(LeftOut(result).Select(f => $"<p><strong>Left out:</strong> {Text(f)}</p>")),
             [
                 PaperTables.ClaimsTable(result),
@@ -55,6 +55,9 @@ public static class StudyReport
     private const string Stops =
         "EARLY_STOP is the first epoch, from 1, with the best dev accuracy; FIT the first with at least 99% of the "
         + "set fitted; CONVERGENCE the last epoch, of runs that fit at least 99% of their set by then.";
+
+    private static string ModelOf(StudyResult result) => result.Model is not { } m ? "" : string.Create(CultureInfo.InvariantCulture,
+        $" The model: {m.Name}, {m.Parameters:N0} weights, hash of its files {m.Hash}.");
 
     // Runs that diverged, and sets that no fact belongs to.
     private static IEnumerable<string> LeftOut(StudyResult result) => result.Failures.Concat(new StudyData(result).Lacking
@@ -80,12 +83,16 @@ public static class StudyReport
         ];
     }
 
-    /// <summary>Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness.</summary>
+    /// <summary>
+    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness; where the texts of answers
+    /// were kept also how alike they are.
+    /// </summary>
     /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
     [
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
         PaperTables.Table5(result), PaperTables.Baselines(result),
+        .. result.Answers.Any(a => a.Text.Length > 0) ? [PaperTables.CommonestAnswers(result)] : (TableView[])[],
         .. result.IsLab ? [PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 

@@ -146,6 +146,9 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The parameters of a decoder of this shape, without making them: name, first element in one flat tensor, shape.</summary>
     internal static IReadOnlyList<(string Name, long Offset, long[] Shape)> LayoutOf(DecoderConfig config) => Plan(config).Layout;
 
+    /// <summary>The number of weights of a decoder of this shape; a head that is tied to the embedding counts once.</summary>
+    internal static long ParametersOf(DecoderConfig config) => LayoutOf(config).Sum(l => l.Shape.Aggregate(1L, (n, d) => n * d));
+
     // Beside it the leaves, by their first parameter's name: matrices that are multiplied together are one.
     private static (List<(string Name, long Offset, long[] Shape)> Layout, Dictionary<string, (long Offset, long[] Shape)> Fused,
         long Size) Plan(DecoderConfig config)

@@ -3,8 +3,10 @@ using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
+using Slick.Models;
 using Slick.Runtime;
 using Slick.Storage;
+using static TorchSharp.torch;
 
 namespace Slick.Tests.Experiments;
 
@@ -20,7 +22,7 @@ public sealed class CheckpointStudyTests : IDisposable
         FineTuning = StudyOptions.RealQuick.FineTuning with { Epochs = 12, LearningRate = 2e-3, BatchExamples = 8 },
     };
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("slick-checkpoint-").FullName;
+    private readonly string _folder = Scratch.Folder("checkpoint");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -34,6 +36,8 @@ public sealed class CheckpointStudyTests : IDisposable
     {
         var study = Run("store");
         Assert.False(study.IsLab);
+        using (var weights = Checkpoint.Load(study.Bases[0].Folder, CPU, trainable: false))
+            Assert.Equal(weights.Flat.numel(), study.Model!.Parameters);
         Assert.Equal(Options.Arms().Count, study.Runs.Count);
         var stops = study.Runs.ToDictionary(r => r.Run, r => RunStops.Of(study.Scores.Where(s => s.Run == r.Run))!);
         var unknown = study.Runs.Single(r => r.Arm == Arm.Unknown);
@@ -125,7 +129,7 @@ public sealed class CheckpointStudyTests : IDisposable
         var relation = source.Dataset.Relations.First(r => r.InDistribution);
         var asked = CheckpointSource.Draw(source.Dataset, relation.Id, Split.Train, null, 1, Options.Sampling);
         var annotated = LabelStage.Of(new AnnotationOptions { Sampling = Options.Sampling }.Labelling(relation.Id), 1,
-            "checkpoint-" + source.ModelHash, CheckpointSource.NameOf(asked), new("cpu", "fp32"), "another title");
+            "checkpoint-" + source.Model.Hash, CheckpointSource.NameOf(asked), new("cpu", "fp32"), "another title");
         Assert.Contains(annotated.Name, plan.Labels.Select(l => l.Name));
     }
 
