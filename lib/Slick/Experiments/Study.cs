@@ -91,6 +91,37 @@ public static class Study
         return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation));
     }
 
+    /// <summary>
+    /// A study on a checkpoint for a notebook. What the store lacks is computed now: the first line printed is a forecast of how long
+    /// that takes. A call that is interrupted goes on where it was the next time. Reports to <see cref="Host.Progress"/>.
+    /// </summary>
+    /// <param name="model">The checkpoint's folder: <c>config.json</c>, safetensors, <c>tokenizer.json</c>.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a file of questions (<see cref="OwnQuestions"/>).</param>
+    /// <param name="preset">real-quick or real-gpu.</param>
+    /// <param name="seed">Seed of the questions, the exemplars and the draws.</param>
+    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="dtype">fp32 or bf16.</param>
+    /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
+    /// <param name="set">Options by name, separated by spaces; empty for the preset as it is.</param>
+    /// <exception cref="UsageException">There is no such preset or option, or the preset makes models of its own.</exception>
+    /// <exception cref="SlickException">The model or the questions cannot be read.</exception>
+    public static StudyResult OpenCheckpoint(string model, string data, string preset = "real-quick", int seed = 1, string device = "auto",
+        string dtype = "fp32", string store = "", string set = "")
+    {
+        var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
+        if (!preset.StartsWith("real-", StringComparison.Ordinal)) throw new UsageException(
+            $"The preset {preset} makes models of its own; for a checkpoint take real-quick or real-gpu.");
+        options.Check();
+        var (compute, opened) = (Compute.Choose(device, dtype), RunStore.Open(store));
+        var source = new CheckpointSource(Path.GetFullPath(model), QuestionSource.Read(Path.GetFullPath(data), new(), seed,
+            options.Sampling.Shots, options.Sampling.Prompts));
+        var name = $"{string.Join(", ", settings.Prepend(preset))} of {source.Model.Name}";
+        var plan = StudyPlan.Of(name, options, seed, compute.Platform, source);
+        if (Forecast.Of(options, seed, compute, source).Sentence(plan, opened) is { } forecast) Console.WriteLine(forecast);
+        return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation, source));
+    }
+
     /// <summary>The first base model of a study and its labels, chosen as by <see cref="Open"/>.</summary>
     /// <param name="preset">smoke, quick or lab.</param>
     /// <param name="seed">Seed of the base model.</param>

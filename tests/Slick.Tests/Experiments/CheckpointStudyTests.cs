@@ -153,6 +153,24 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void Notebook_OpensAStudyOnACheckpoint()
+    {
+        var file = Path.Combine(_folder, "own.csv");
+        File.WriteAllText(file, "relation,question,answer,split\n" + string.Concat(from f in SmokeStudy.Result.Bases[0].Facts
+                                                                                   where f.Relation is "P17" or "P36"
+                                                                                   select $"{f.Relation},{f.Question},{f.Answer},"
+                                                                                       + $"{f.Split}\n"));
+        StudyResult Open(string preset = "real-quick") => Study.OpenCheckpoint(SmokeStudy.Result.Bases[0].Folder, file, preset, 1, "cpu",
+            "fp32", Path.Combine(_folder, "store"), "sampling.prompts=1 questions.dev=2 questions.largestPart=4 questions.leastKnown=2 "
+            + "questions.largestAnswerShare=0.5 form=questionAnswer leastEpochs=2 fineTuning.epochs=2 fineTuning.learningRate=2e-3");
+        var study = Open();
+        Assert.Equal(5, study.Runs.Count);
+        Assert.Contains(study.Model!.Name, study.Source, StringComparison.Ordinal);
+        Assert.Equal(study.Scores, Open().Scores);
+        Assert.Contains("real-quick", Assert.Throws<UsageException>(() => Open("quick")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void UnknownSet_IsNamed()
     {
         var e = Assert.Throws<UsageException>(() => (Options with { Sets = "ratio-100,ratio-33" }).Check());
