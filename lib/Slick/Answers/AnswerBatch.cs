@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// Answers behind their questions as the rows of one forward pass, on the device. The batch holds all that does not depend on the weights,
+/// Answers after their questions as the rows of one forward pass, on the device. The batch holds all that does not depend on the weights,
 /// so it can be scored again after each optimiser step. Letters: N tokens that are not padding, R positions whose logits are looked at, A
 /// positions of the longest answer.
 /// </summary>
@@ -30,7 +30,7 @@ internal sealed class AnswerBatch : IDisposable
     /// <summary>A: number of scored positions of the longest answer, its end included.</summary>
     public int Answers { get; }
 
-    /// <summary>One way to write an answer behind its question, as tokens.</summary>
+    /// <summary>One way to write an answer after its question, as tokens.</summary>
     /// <param name="Question">The question's position in the batch.</param>
     /// <param name="Own">The question's tokens.</param>
     /// <param name="Gold">The answer's tokens.</param>

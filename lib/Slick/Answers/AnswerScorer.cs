@@ -58,7 +58,7 @@ public sealed class AnswerScorer : IDisposable
         endIds.Dispose();
     }
 
-    /// <summary>Scores gold answers behind an optional shared prompt.</summary>
+    /// <summary>Scores gold answers after an optional shared prompt.</summary>
     /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
     /// <param name="shared">Keys and values of the tokens before every row, or null.</param>
     /// <param name="sampled">False to leave the probability out, which is then 0. Exact match asks for the greedy answer only.</param>
@@ -75,7 +75,8 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="shared">Keys and values of the tokens before every row, or null.</param>
     /// <param name="sampled">False to leave the probability out, which is then 0.</param>
     /// <param name="cancellation">Checked before each batch.</param>
-    /// <returns>[2, rows] on the device, as of the other overload.</returns>
+    /// <returns>[2, rows] on the device. Row 0: 1 where the greedy answer is right, else 0. Row 1: the probability that one sample is the
+    /// gold answer.</returns>
     internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
         Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
 

@@ -7,11 +7,11 @@ namespace Slick.Answers;
 /// An <see cref="Example"/> as tokens, with the answer's end. SliCK's scores, fine-tuning and exact match all encode answers here, so they
 /// agree on what an answer and its end are. The end is what a line feed adds to the text of prompt and answer.
 /// </summary>
-/// <param name="Alone">Tokens of the prompt alone. Drawn answers begin behind these.</param>
+/// <param name="Alone">Tokens of the prompt alone. Drawn answers begin after these.</param>
 /// <param name="Prompt">Tokens of the prompt up to where the gold answer begins: fewer than <paramref name="Alone"/> where the tokenizer
 /// joins the prompt's end with the answer.</param>
 /// <param name="Gold">Tokens that the gold answer adds to <paramref name="Prompt"/>.</param>
-/// <param name="Joined">The answer with its end, where the line feed is not a token of its own behind <paramref name="Gold"/> (".\n" is one
+/// <param name="Joined">The answer with its end, where the line feed is not a token of its own after <paramref name="Gold"/> (".\n" is one
 /// token in many vocabularies): the tokens up to the first that ends an answer, or all of them. Null where the line feed is a token of its
 /// own.</param>
 /// <param name="End">The token that ends <paramref name="Gold"/>: the line feed, or the end-of-text token where the tokenizer drops a line
@@ -22,7 +22,7 @@ internal sealed record AnswerTokens(int[] Alone, int[] Prompt, int[] Gold, int[]
     public bool Moved => Joined is not null || Prompt.Length < Alone.Length;
 
     /// <summary>
-    /// The answer with its end, the tokens that fine-tuning teaches behind <see cref="Prompt"/>; null where no token ends the answer.
+    /// The answer with its end, the tokens that fine-tuning teaches after <see cref="Prompt"/>; null where no token ends the answer.
     /// </summary>
     public int[]? Taught => Joined ?? (End is { } end ? [.. Gold, end] : null);
 

@@ -7,11 +7,11 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// Draws the greedy and the sampled answers of all questions behind one prompt together. The greedy answer and the samples of a question
+/// Draws the greedy and the sampled answers of all questions after one prompt together. The greedy answer and the samples of a question
 /// begin at the same node and part where they differ. A node is computed once, however many samples are at it. The samples are distributed
 /// as independent draws are. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node,
 /// and for each pass one transfer to the device and one back. The same seed gives the same answers, whatever else is in the batch (up to
-/// rounding). The protocol is the paper's, section 3; the tree is ours.
+/// rounding). The tree is ours.
 /// </summary>
 public sealed class AnswerTree
 {
@@ -51,8 +51,8 @@ public sealed class AnswerTree
         ends = AnswerScorer.Ends(decoder, tokenizer);
     }
 
-    /// <summary>Draws the answers (paper, section 3: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
-    /// <param name="batch">The prompt and its questions, made with forDrawing.</param>
+    /// <summary>Draws the answers (paper, section 3 and appendix C: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
+    /// <param name="batch">The prompt and its questions, encoded with forDrawing = true.</param>
     /// <param name="seed">Seed of the draws.</param>
     /// <param name="cancellation">Checked before each forward pass.</param>
     /// <returns>One entry for each question, in the order in which the questions were given to the batch.</returns>

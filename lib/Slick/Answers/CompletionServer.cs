@@ -24,7 +24,7 @@ public sealed record ServerRow
     public required string Owner { get; init; }
     /// <summary>Temperature of the samples. Greedy answers are asked for with temperature 0.</summary>
     public required double Temperature { get; init; }
-    /// <summary>Number of samples of a question behind one prompt.</summary>
+    /// <summary>Number of samples of a question after one prompt.</summary>
     public required int Samples { get; init; }
     /// <summary>Longest answer, in the server's tokens.</summary>
     public required int MaxAnswerTokens { get; init; }

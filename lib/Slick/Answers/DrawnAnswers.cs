@@ -1,7 +1,7 @@
 namespace Slick.Answers;
 
 /// <summary>
-/// The answers that a model gives to one question behind one prompt. An answer is the text up to the line's end, without outer white space.
+/// The answers that a model gives to one question after one prompt. An answer is the text up to the line's end, without outer white space.
 /// </summary>
 /// <param name="Greedy">The greedy answer: every token is the most probable one.</param>
 /// <param name="Sampled">The different sampled answers with the number of samples that gave each, the most frequent answer first.</param>

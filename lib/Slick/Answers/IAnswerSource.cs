@@ -4,7 +4,7 @@ using Slick.Text;
 namespace Slick.Answers;
 
 /// <summary>
-/// A few-shot prompt (paper, appendix A): solved questions of a relation (exemplars), after which one more question of the relation is
+/// A few-shot prompt (paper, appendix C): solved questions of a relation (exemplars), after which one more question of the relation is
 /// asked.
 /// </summary>
 /// <param name="Format">How questions and answers are written.</param>
@@ -18,7 +18,7 @@ public sealed record FewShotPrompt(PromptFormat Format, IReadOnlyList<Fact> Exem
     public string Text(Fact question) => Shots + Format.Prompt(question.Question);
 }
 
-/// <summary>The answers to one question behind one prompt, as an <see cref="IAnswerSource"/> gives them.</summary>
+/// <summary>The answers to one question after one prompt, as an <see cref="IAnswerSource"/> gives them.</summary>
 /// <param name="Question">The question's place in the list that was given to <see cref="IAnswerSource.Draw"/>.</param>
 /// <param name="Answers">The greedy and the sampled answers.</param>
 /// <param name="MovedBoundary">True where the tokenizer joins the gold answer with the end of the prompt or of the line

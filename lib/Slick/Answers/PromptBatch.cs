@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace Slick.Answers;
 
-/// <summary>One question behind one few-shot prompt, as tokens.</summary>
+/// <summary>One question after one few-shot prompt, as tokens.</summary>
 /// <param name="Index">Position of the question in the caller's list.</param>
 /// <param name="Own">Tokens of the prompt after those that all questions share, up to where the answer begins.</param>
 /// <param name="Gold">Tokens that the gold answer adds to the prompt.</param>
@@ -18,7 +18,7 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
     public int Key { get; init; }
     /// <summary>
     /// The gold answer with its end, where the tokenizer joins the line feed with the answer's last token
-    /// (<see cref="AnswerTokens.Joined"/>); null where the line feed is a token of its own behind <see cref="Gold"/>.
+    /// (<see cref="AnswerTokens.Joined"/>); null where the line feed is a token of its own after <see cref="Gold"/>.
     /// </summary>
     public int[]? Joined { get; init; }
     /// <summary>
@@ -30,7 +30,7 @@ public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 }
 
 /// <summary>
-/// All questions of a relation behind one few-shot prompt, as tokens. The tokens that all sequences begin with (the exemplars and the
+/// All questions of a relation after one few-shot prompt, as tokens. The tokens that all sequences begin with (the exemplars and the
 /// beginning of the question's template) are held once, in <see cref="Shared"/>.
 /// </summary>
 public sealed class PromptTokens
@@ -40,7 +40,7 @@ public sealed class PromptTokens
     /// <summary>The questions, those with the fewest tokens first.</summary>
     public IReadOnlyList<PromptedQuestion> Questions { get; }
 
-    /// <summary>Encodes the questions behind their exemplars.</summary>
+    /// <summary>Encodes the questions after their exemplars.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="format">How exemplars and questions are written.</param>
@@ -85,7 +85,7 @@ public sealed class PromptTokens
 }
 
 /// <summary>
-/// Questions behind one few-shot prompt (<see cref="PromptTokens"/>), with the keys and values of the tokens that all of them share. These
+/// Questions after one few-shot prompt (<see cref="PromptTokens"/>), with the keys and values of the tokens that all of them share. These
 /// keys and values are computed once. Every row attends to them, and they are never copied.
 /// </summary>
 public sealed class PromptBatch : IDisposable
@@ -134,7 +134,7 @@ public sealed class PromptBatch : IDisposable
         : this(decoder, new PromptTokens(decoder.Config, tokenizer, format, exemplars, questions, forDrawing)) { }
 
     /// <summary>
-    /// Draws the exemplars of each of a relation's prompts (paper, appendix A): <see cref="SamplingOptions.Prompts"/> different ordered
+    /// Draws the exemplars of each of a relation's prompts (paper, appendix C): <see cref="SamplingOptions.Prompts"/> different ordered
     /// lists of <see cref="SamplingOptions.Shots"/> dev facts.
     /// </summary>
     /// <param name="dev">Dev facts of one relation.</param>

@@ -3,7 +3,7 @@ using Slick.Runtime;
 
 namespace Slick.Answers;
 
-/// <summary>How questions are asked and answers are drawn: SliCK's protocol (paper, section 3 and appendix A).</summary>
+/// <summary>How questions are asked and answers are drawn: SliCK's protocol (paper, section 3 and appendix C).</summary>
 public sealed record SamplingOptions
 {
     /// <summary>N_ex: number of different few-shot prompts of a relation.</summary>

@@ -93,7 +93,7 @@ internal sealed class ServerConnection : IDisposable
 
     /// <summary>Makes a request and reads the answer.</summary>
     /// <typeparam name="T">What is read from the answer.</typeparam>
-    /// <param name="path">The path behind the server's address, such as <c>/completions</c>.</param>
+    /// <param name="path">The path after the server's address, such as <c>/completions</c>.</param>
     /// <param name="body">The body, sent as JSON by POST; null for a GET.</param>
     /// <param name="read">Reads the answer. Throws <see cref="Malformed"/> where the answer is not of the right form.</param>
     /// <param name="cancellation">Stops the request.</param>

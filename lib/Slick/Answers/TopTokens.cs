@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// The distribution from which a sample's next token is drawn (paper, section 3: T = 0.5, top-k 40): the softmax of logits / T over the
+/// The distribution from which a sample's next token is drawn (paper, appendix C: T = 0.5, top-k 40): the softmax of logits / T over the
 /// tokens whose logit is at least the k-th largest, and 0 for all other tokens. All tokens that tie with the k-th are kept, as
 /// <c>generate</c> of Hugging Face transformers keeps them. So the distribution follows from the logits alone, and not from the order in
 /// which a device sorts equal logits. Letters: R rows, V vocabulary, k as in <see cref="SamplingOptions.TopK"/>.

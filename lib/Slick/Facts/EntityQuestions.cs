@@ -15,14 +15,17 @@ public static class EntityQuestions
 
     private const string Source = "get the whole dataset from https://github.com/princeton-nlp/EntityQuestions";
 
-    /// <summary>Relations that resemble one of the 12 relations in distribution. The paper neither trains nor tests on them.</summary>
+    /// <summary>
+    /// Relations that resemble one of the 12 relations in distribution (paper, appendix A). The paper neither trains nor tests on them.
+    /// </summary>
     private static readonly string[] LeftOut = ["P276", "P20", "P106", "P413", "P159"];
 
     /// <summary>
     /// Reads the 12 relations in distribution (train, dev, test), then the 7 out of distribution (dev, test), in the order of the paper's
-    /// Tables 3 and 5. Two filters apply. (1) A question with more than one correct answer is dropped, in every split. (2) A train question
-    /// is dropped where its subject is the subject of a test question of any of the 24 relations, test questions with several answers
-    /// included. White space around a question or an answer is left out, and <see cref="Dataset.Remarks"/> says so.
+    /// Tables 3 and 5. Two filters apply (paper, appendix A). (1) A question with more than one correct answer is dropped, in every split.
+    /// (2) A train question is dropped where its subject is the subject of a test question of any of the 24 relations, test questions with
+    /// several answers included. Appendix A names objects as well; the counts of Table 3 follow from subjects alone. White space around a
+    /// question or an answer is left out, and <see cref="Dataset.Remarks"/> says so.
     /// </summary>
     /// <param name="folder">The folder that holds <c>dataset/</c>, or <c>dataset/</c> itself. The file of templates may lie in
     /// either.</param>

@@ -14,7 +14,7 @@ public static class Annotator
     public const int Version = 3;
 
     /// <summary>
-    /// Labels the questions of one relation with a model in this process. All questions are asked behind the same few-shot prompts.
+    /// Labels the questions of one relation with a model in this process. All questions are asked after the same few-shot prompts.
     /// </summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -57,7 +57,7 @@ public static class Annotator
             Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }
 
-    /// <summary>An array for the estimate of every question behind every prompt, [prompts][questions], all null.</summary>
+    /// <summary>An array for the estimate of every question after every prompt, [prompts][questions], all null.</summary>
     internal static PromptEstimate?[][] Estimates(IReadOnlyList<Fact> questions, SamplingOptions options) =>
         [.. Enumerable.Range(0, options.Prompts).Select(_ => new PromptEstimate?[questions.Count])];
 
@@ -71,7 +71,7 @@ public static class Annotator
         PromptBatch.DrawExemplars(dev, options, Seeds.Mix(seed, relation));
 
     /// <summary>
-    /// The seed of the draws behind one of a relation's prompts. The draws of each question follow from this seed and the fact's id alone
+    /// The seed of the draws after one of a relation's prompts. The draws of each question follow from this seed and the fact's id alone
     /// (<see cref="AnswerTree"/>).
     /// </summary>
     /// <param name="seed">The seed that the labels are made with.</param>

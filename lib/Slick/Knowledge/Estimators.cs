@@ -6,7 +6,7 @@ using Slick.Text;
 
 namespace Slick.Knowledge;
 
-/// <summary>The result for one question behind one prompt.</summary>
+/// <summary>The result for one question after one prompt.</summary>
 /// <param name="GreedyCorrect">True where the greedy answer is right.</param>
 /// <param name="SampledCorrect">Share of right samples (Sampled), or the probability that one sample is right (Exact).</param>
 /// <param name="GreedyAnswer">The greedy answer where it was drawn (Sampled), else empty.</param>
@@ -15,7 +15,7 @@ namespace Slick.Knowledge;
 public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "",
     bool MovedBoundary = false);
 
-/// <summary>A way to find P_Correct (paper, section 3) of questions behind one prompt.</summary>
+/// <summary>A way to find P_Correct (paper, section 3) of questions after one prompt.</summary>
 public interface IEstimator
 {
     /// <summary>The estimator's name on the command line: <c>exact</c> or <c>sampled</c>.</summary>

@@ -25,7 +25,7 @@ public sealed record LabelRow
     /// </summary>
     public required Category Category { get; init; }
     /// <summary>
-    /// Probability that fresh samples behind the same prompts give this category. HighlyKnown and MaybeKnown have 1, for no sample can
+    /// Probability that fresh samples after the same prompts give this category. HighlyKnown and MaybeKnown have 1, for no sample can
     /// change them. WeaklyKnown and Unknown have the probability by Exact, and NaN by Sampled, for a share of draws is no probability.
     /// </summary>
     public required double CategoryProbability { get; init; }

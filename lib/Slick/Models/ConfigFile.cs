@@ -234,8 +234,7 @@ internal sealed class ConfigFile
     }
 
     // Rotary positions of layers without and with a sliding window: from rope_parameters of transformers 5, flat or by kind of layer, or
-    // from
-    // the keys of transformers 4.
+    // from the keys of transformers 4.
     private (Rope Full, Rope Local) Ropes(Architecture family, int headDim)
     {
         var share = family.RotaryShareKey is { } shareKey ? Number(shareKey, family.RotaryShareDefault) : 1;

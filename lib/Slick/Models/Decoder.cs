@@ -461,8 +461,8 @@ public sealed class Decoder : IDisposable
     private Tensor Grouped(Tensor mask) => mask.repeat_interleave(Config.Heads / Config.KeyValueHeads, 0).DetachFromDisposeScope();
 
     // Rows that begin with padding. Positions: [B T]. Own [1, B, T G, S + T] hides the padding with a number far below every score. It is
-    // not
-    // minus infinity, for a padding token's own row must not become NaN. Shared(window) [1, B, T G, P] hides what has left a row's window.
+    // not minus infinity, for a padding token's own row must not become NaN. Shared(window) [1, B, T G, P] hides what has left a row's
+    // window.
     private sealed record Padded(Tensor Positions, Tensor Own, Func<int, Tensor> Shared);
 
     private Padded LeftPadding(Tensor padding, int shared, int earlier, int tokens)

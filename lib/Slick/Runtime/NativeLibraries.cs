@@ -31,8 +31,7 @@ public static partial class NativeLibraries
         AssemblyLoadContext.Default.Resolving += LoadedFSharpCore;
         AssemblyLoadContext.Default.ResolvingUnmanagedDll += LoadFromFolder;
         // A kernel of .NET Interactive loads every referenced assembly into a load context of its own. A failed look-up of a native library
-        // is
-        // reported to the context of the assembly that asked: SkiaSharp's, not this library's.
+        // is reported to the context of the assembly that asked: SkiaSharp's, not this library's.
         AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => AnswerFor(loaded.LoadedAssembly);
         foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies()) AnswerFor(assembly);
     }

@@ -64,8 +64,8 @@ public static class SideBySide
     }
 
     // torch's number of threads is each thread's own, but a new thread begins with the number that any thread set last. A piece may run
-    // pieces
-    // side by side itself, and two callers may be here at once. So the last call to end restores the number that the first one found.
+    // pieces side by side itself, and two callers may be here at once. So the last call to end restores the number that the first one
+    // found.
     private static void Enter()
     {
         lock (Gate)

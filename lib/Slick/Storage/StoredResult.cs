@@ -22,7 +22,7 @@ internal static partial class StoredResult
         return "copy or make it again";
     }
 
-    // The name of a stage's folder in a store: kind and key, behind the folder's state.
+    // The name of a stage's folder in a store: kind and key, after the folder's state.
     [GeneratedRegex("^(partial-|failed-)?[a-z]+-[0-9a-f]{16}(\\.[0-9a-f]{32})?$")]
     private static partial Regex Stage();
 }

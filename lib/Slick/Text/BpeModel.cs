@@ -21,10 +21,9 @@ internal sealed class BpeModel
     private readonly int[] bytes = new int[256]; // ids of <0x00> to <0xFF>, -1 where one is missing
     private readonly HashSet<int> neighbours = []; // pairs of UTF-16 units that are neighbours in some merge
     private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
-    private readonly bool unknownWaits; // an unknown token waits behind another unknown or behind bytes
+    private readonly bool unknownWaits; // an unknown token waits after another unknown or after bytes
     // True where a piece must not be cut at a character that the vocabulary lacks. Either the character is left out and its neighbours
-    // meet, or
-    // the unknown token takes part in merges.
+    // meet, or the unknown token takes part in merges.
     private readonly bool opens;
     private readonly int unknown = -1;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);

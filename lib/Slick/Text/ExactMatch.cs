@@ -15,7 +15,7 @@ public enum AnswerNormaliser
     Squad,
 }
 
-/// <summary>Exact match (EM) of an answer with the gold answer (paper, section 2).</summary>
+/// <summary>Exact match (EM) of an answer with the gold answer (paper, section 2 and appendix C).</summary>
 public static class ExactMatch
 {
     /// <summary>

@@ -86,7 +86,7 @@ internal sealed class OnigurumaExpression
                 case '[':
                     Class();
                     break;
-                case '^': // matches at the beginning of a line, but not behind a line feed that ends the text
+                case '^': // matches at the beginning of a line, but not after a line feed that ends the text
                     result.Append(@"(?:\A|^(?!\z))");
                     at++;
                     taken = false;

@@ -6,12 +6,12 @@ namespace Slick.Text;
 /// <param name="AfterQuestion">Text between the question and the space before the answer.</param>
 public sealed record PromptFormat(string Name, string BeforeQuestion, string AfterQuestion)
 {
-    /// <summary>SliCK's form (paper, appendix A): <c>Q: question</c>, <c>A: answer</c>.</summary>
+    /// <summary>SliCK's form (paper, appendix C): <c>Q: question</c>, <c>A: answer</c>.</summary>
     public static PromptFormat QuestionAnswer { get; } = new("question-answer", "Q: ", "\nA:");
 
     /// <summary>
-    /// The form that the paper fine-tunes in (section 4): an instruction before the question, and the answer after the question on the same
-    /// line.
+    /// The form that the paper fine-tunes in (appendix E): an instruction before the question, and the answer after the question on the
+    /// same line.
     /// </summary>
     public static PromptFormat Instruction { get; } = new("instruction", "Answer the following question. ", "");
 
