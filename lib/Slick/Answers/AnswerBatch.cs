@@ -7,45 +7,48 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// Answers behind their questions as the rows of one pass, on the device: everything about them that the weights do not
-/// change. Letters: N tokens that are no padding, R positions whose logits are looked at, rows and A as below.
+/// Answers after their questions as the rows of one forward pass, on the device. The batch holds all that does not depend on the weights,
+/// so it can be scored again after each optimiser step. Letters: N tokens that are not padding, R positions whose logits are looked at, A
+/// positions of the longest answer.
 /// </summary>
 internal sealed class AnswerBatch : IDisposable
 {
-    /// <summary>The target where an answer ends: any of the tokens that end it.</summary>
+    /// <summary>The target where an answer ends: any token that ends an answer is right there.</summary>
     public const long End = -1;
 
     private readonly Tensor packed;
     private readonly long[] sizes;
 
-    /// <summary>Rows: more than <see cref="Questions"/> where an answer's end is written in two ways.</summary>
+    /// <summary>Number of rows: more than <see cref="Questions"/> where some answer's end can be written in two ways.</summary>
     public int Rows { get; }
-    /// <summary>Each row is one question, in order.</summary>
+    /// <summary>True where each row is one question, in the questions' order.</summary>
     public bool OneRowEach { get; }
-    /// <summary>Questions.</summary>
+    /// <summary>Number of questions.</summary>
     public int Questions { get; }
-    /// <summary>Tokens of the longest row.</summary>
+    /// <summary>Number of tokens of the longest row.</summary>
     public int Columns { get; }
-    /// <summary>A: positions of the longest answer, its end included.</summary>
+    /// <summary>A: number of scored positions of the longest answer, its end included.</summary>
     public int Answers { get; }
 
-    /// <summary>One way to write an answer behind its question.</summary>
-    /// <param name="Question">The question's place.</param>
+    /// <summary>One way to write an answer after its question, as tokens.</summary>
+    /// <param name="Question">The question's position in the batch.</param>
     /// <param name="Own">The question's tokens.</param>
     /// <param name="Gold">The answer's tokens.</param>
-    /// <param name="HasEnd">An end must follow. None follows an answer that is joined with the line feed, or that is cut where it
-    /// ends.</param>
-    /// <param name="IsPossible">False for an answer that is longer than any that is given.</param>
+    /// <param name="HasEnd">True where a token that ends the answer must follow. No end follows an answer that is joined with the line
+    /// feed, or an answer of exactly <see cref="SamplingOptions.MaxAnswerTokens"/> tokens.</param>
+    /// <param name="IsPossible">False for an answer that has more tokens than a model's answer can have.</param>
     internal readonly record struct Path(int Question, int[] Own, int[] Gold, bool HasEnd, bool IsPossible = true)
     {
-        /// <summary>Positions whose logits are looked at.</summary>
+        /// <summary>Number of positions whose logits are looked at.</summary>
         public int Scored => Gold.Length + (HasEnd ? 1 : 0);
     }
 
-    /// <summary>The ways to write a question's answer; one that is not possible where there is none.</summary>
+    /// <summary>
+    /// The ways to write a question's answer. Where the answer is too long in every way, the list holds one path that is not possible.
+    /// </summary>
     /// <param name="question">The question.</param>
-    /// <param name="most"><see cref="SamplingOptions.MaxAnswerTokens"/>, which says what an answer is.</param>
-    /// <param name="at">The question's place.</param>
+    /// <param name="most"><see cref="SamplingOptions.MaxAnswerTokens"/>.</param>
+    /// <param name="at">The question's position in the batch.</param>
     public static IReadOnlyList<Path> Paths(PromptedQuestion question, int most, int at = 0)
     {
         var paths = new List<Path>(2);
@@ -57,7 +60,7 @@ internal sealed class AnswerBatch : IDisposable
     /// <summary>Brings the rows to the device, in one transfer.</summary>
     /// <param name="questions">The questions with their answers.</param>
     /// <param name="most"><see cref="SamplingOptions.MaxAnswerTokens"/>.</param>
-    /// <param name="device">Where to.</param>
+    /// <param name="device">The device of the model.</param>
     public AnswerBatch(IReadOnlyList<PromptedQuestion> questions, int most, Device device)
     {
         Path[] rows = [.. questions.SelectMany((q, at) => Paths(q, most, at))];
@@ -66,7 +69,7 @@ internal sealed class AnswerBatch : IDisposable
         (Rows, Questions, Columns, Answers) = (rows.Length, questions.Count, places.Length / rows.Length, rows.Max(r => r.Scored));
         var count = rows.Sum(r => r.Scored); // R
         var (wanted, targets) = (new long[count], new long[count]);
-        // of each answer position, where it stands among the R; R for padding, R + 1 for what is not possible
+        // For each answer position of each row: its place among the R scored positions; R for padding, R + 1 in a row that is not possible.
         var factors = new long[Rows * Answers];
         Array.Fill(factors, count);
         for (int r = 0, at = 0, first = 0; r < rows.Length; r++)
@@ -89,12 +92,13 @@ internal sealed class AnswerBatch : IDisposable
     }
 
     /// <summary>
-    /// Views, int64: ids [N]; where the rows' tokens lie [rows * columns]; which of those are real [N]; positions with logits [R];
-    /// their targets [R]; which of the R belongs to each answer position, R for none, whose factor is 1, R + 1 for a factor of 0
-    /// [rows * A]; the question of each row, [0] where it is the row itself.
+    /// The batch's parts, as int64 views. 0: token ids [N]. 1: for each place in the matrix of rows, the token in it [rows * columns]. 2:
+    /// for each token, its place in that matrix [N]. 3: the tokens whose logits are looked at [R]. 4: the targets of these [R]. 5: for each
+    /// answer position of each row, its place among the R [rows * A]: R where there is none and the factor is 1, R + 1 where the factor is
+    /// 0. 6: the question of each row [rows], or [0] where <see cref="OneRowEach"/> holds.
     /// </summary>
     public Tensor[] Split() => packed.split(sizes);
 
-    /// <summary>Frees the rows.</summary>
+    /// <summary>Frees the rows' tensor.</summary>
     public void Dispose() => packed.Dispose();
 }

@@ -8,24 +8,28 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// Teacher forcing of gold answers: is the greedy answer the gold answer, and how probable is it as a sample?
-/// Nothing is generated. Where the tokenizer has two ways to write an answer's end (<see cref="PromptedQuestion.Joined"/>) both
-/// are scored and added. Cost: one forward pass over the rows' tokens; the vocabulary's product at answer positions only.
+/// Scores gold answers by teacher forcing: is the model's greedy answer the gold answer, and how probable is the gold answer as a sample?
+/// Nothing is generated. Where the tokenizer has two ways to write an answer's end (<see cref="PromptedQuestion.Joined"/>), both are scored
+/// and their results are added. Cost: one forward pass over the rows' tokens, and the product with the output layer at answer positions
+/// only. The method is ours; the quantities are P_Correct's of the paper, section 3.
 /// </summary>
 public sealed class AnswerScorer : IDisposable
 {
     private readonly Decoder decoder;
     private readonly SamplingOptions options;
     private readonly Tensor ends;   // [V], 1 where a token ends an answer
-    private readonly Tensor endIds; // int64, the tokens that end one
+    private readonly Tensor endIds; // int64, the tokens that end an answer
 
-    /// <summary>For a test that shows what the line's end is for: true leaves its probability out.</summary>
+    /// <summary>For a test that shows why the line's end is scored: true leaves the end's probability out.</summary>
     internal bool LeaveOutEnd { get; init; }
 
     /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
     /// <summary>A scorer for a model and its tokenizer.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="options">Temperature, top-k, longest answer, and the size of a batch.</param>
     public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
         (this.decoder, this.options) = (decoder, options);
@@ -35,11 +39,11 @@ public sealed class AnswerScorer : IDisposable
         endIds = tensor(ids, ScalarType.Int64).to(decoder.Device).DetachFromDisposeScope();
     }
 
-    /// <summary>By token: it ends an answer, for it begins with a line feed or is EOS.</summary>
+    /// <summary>By token id: true where the token begins with a line feed or is EOS, and so ends an answer.</summary>
     internal static bool[] Ends(Decoder decoder, ITokenizer tokenizer) =>
         [.. Enumerable.Range(0, decoder.Config.VocabularySize).Select(id => AnswerTokens.Ends(decoder.Config, tokenizer, id))];
 
-    /// <summary>1 for every token that ends an answer, else 0: [V] in fp32 on the model's device.</summary>
+    /// <summary>1 for every token that ends an answer, else 0: [V] in fp32, on the model's device. The caller frees the tensor.</summary>
     internal static Tensor EndTokens(Decoder decoder, ITokenizer tokenizer)
     {
         float[] isEnd = [.. Ends(decoder, tokenizer).Select(e => e ? 1f : 0f)];
@@ -47,31 +51,40 @@ public sealed class AnswerScorer : IDisposable
         return tensor(isEnd).to(decoder.Device).DetachFromDisposeScope();
     }
 
-    /// <summary>Frees what was made for the tokenizer.</summary>
+    /// <summary>Frees the tensors that name the ends of answers.</summary>
     public void Dispose()
     {
         ends.Dispose();
         endIds.Dispose();
     }
 
-    /// <summary>Scores answers behind an optional shared prompt.</summary>
-    /// <param name="questions">Rows, best sorted by length.</param>
-    /// <param name="shared">Keys and values before every row, or null.</param>
-    /// <param name="sampled">False to leave the probability out (it is 0 then): exact match asks for the greedy answer only.</param>
+    /// <summary>Scores gold answers after an optional shared prompt.</summary>
+    /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
+    /// <param name="shared">Keys and values of the tokens before every row, or null.</param>
+    /// <param name="sampled">False to leave the probability out, which is then 0. Exact match asks for the greedy answer only.</param>
     /// <param name="cancellation">Checked before each batch.</param>
-    /// <returns>[2, rows] on the device: greedy answer right (0 or 1); probability that one sample is the gold answer.</returns>
+    /// <returns>[2, rows] on the device. Row 0: 1 where the greedy answer is right, else 0. Row 1: the probability that one sample is the
+    /// gold answer.</returns>
     public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
         Each(Batches(questions, shared?.Tokens ?? 0), part => ScoreBatch([.. questions.Take(part)], shared, sampled), cancellation);
 
-    /// <summary>The same for rows that are on the device already, because they are scored again and again.</summary>
+    /// <summary>
+    /// Scores gold answers whose rows are on the device already (<see cref="Upload"/>), because they are scored again and again.
+    /// </summary>
+    /// <param name="batches">The rows, in batches.</param>
+    /// <param name="shared">Keys and values of the tokens before every row, or null.</param>
+    /// <param name="sampled">False to leave the probability out, which is then 0.</param>
+    /// <param name="cancellation">Checked before each batch.</param>
+    /// <returns>[2, rows] on the device. Row 0: 1 where the greedy answer is right, else 0. Row 1: the probability that one sample is the
+    /// gold answer.</returns>
     internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
         Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
 
     /// <summary>
     /// Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.
     /// </summary>
-    /// <param name="questions">Rows, best sorted by length.</param>
-    /// <param name="shared">Number of tokens that stand before every row.</param>
+    /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
+    /// <param name="shared">Number of tokens that come before every row.</param>
     internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
         [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], options.MaxAnswerTokens, decoder.Device))];
 
@@ -88,10 +101,10 @@ public sealed class AnswerScorer : IDisposable
     }
 
     /// <summary>
-    /// The rows of each batch: in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.
+    /// The rows of each batch: the rows in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.
     /// </summary>
-    /// <param name="questions">Rows, best sorted by length.</param>
-    /// <param name="shared">Number of tokens that stand before every row.</param>
+    /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
+    /// <param name="shared">Number of tokens that come before every row.</param>
     internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, int shared)
     {
         var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
@@ -116,7 +129,7 @@ public sealed class AnswerScorer : IDisposable
         }
     }
 
-    /// <summary>One of <see cref="Batches"/> in one pass: [2, rows], as for all of them.</summary>
+    /// <summary>Scores one batch of <see cref="Batches"/> in one forward pass: [2, rows] on the device.</summary>
     internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
     {
         using var batch = new AnswerBatch(rows, options.MaxAnswerTokens, decoder.Device);
@@ -141,14 +154,14 @@ public sealed class AnswerScorer : IDisposable
         var isEnd = target.eq(Scalars.Of(AnswerBatch.End));
         var best = Decoder.Greedy(logits);
         var right = isEnd.bitwise_and(ends.Take(0, best).gt(Scalars.Of(0L))).bitwise_or(best.eq(target));
-        // An answer is written in one way or the other: what the two give adds up.
+        // The tokenizer writes an answer in one way or the other. So the probabilities of the two ways are added.
         Tensor ByQuestion(Tensor found) => batch.OneRowEach ? found
             : zeros(found.size(0), batch.Questions, device: decoder.Device).index_add(1, all[6], found, Scalars.One);
         var greedy = ByRow(right.to(ScalarType.Float32));
         if (!sampled) return ByQuestion(stack([greedy, zeros_like(greedy)]));
 
         var top = new TopTokens(logits, options);
-        // of a token where an end is asked for: any
+        // Where an end is asked for, the value is that of an arbitrary token and is not used.
         var goldMass = top.Probability(logits.gather(1, target.clamp_min(Scalars.Of(0L)).unsqueeze(-1))).select(1, 0);
         var endMass = top.Probability(logits.Take(1, endIds)).sum(-1);
         var factor = goldMass.masked_fill(isEnd, Scalars.Of(0L)).add(endMass * isEnd, Scalars.One); // (`where` has no meta kernel.)

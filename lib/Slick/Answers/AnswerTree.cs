@@ -7,33 +7,33 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// Greedy and sampled answers of all questions behind one prompt, drawn together. The greedy answer and the samples of a
-/// question begin at the same node and part where they differ: a node is computed once, however many samples are at it.
-/// The samples are those of independent draws. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's
-/// forward pass a node; one transfer to the device and
-/// one back for each pass. The same seed gives the same answers, whatever else is in the batch (up to rounding).
+/// Draws the greedy and the sampled answers of all questions after one prompt together. The greedy answer and the samples of a question
+/// begin at the same node and part where they differ. A node is computed once, however many samples are at it. The samples are distributed
+/// as independent draws are. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node,
+/// and for each pass one transfer to the device and one back. The same seed gives the same answers, whatever else is in the batch (up to
+/// rounding). The tree is ours.
 /// </summary>
 public sealed class AnswerTree
 {
     private readonly Decoder decoder;
     private readonly ITokenizer tokenizer;
     private readonly SamplingOptions options;
-    private readonly bool[] ends; // by token: it ends an answer
+    private readonly bool[] ends; // by token id: true where the token ends an answer
 
-    /// <summary>Bound on a pass's memory, the caches above it included, in bytes (<see cref="BatchLimits"/>).</summary>
+    /// <summary>Bound on a pass's memory, the caches of the levels above included, in bytes (<see cref="BatchLimits"/>).</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
-    /// <summary>Forward passes made so far.</summary>
+    /// <summary>Number of forward passes made so far.</summary>
     internal int Passes { get; private set; }
-    /// <summary>Tokens of those passes.</summary>
+    /// <summary>Number of tokens in the forward passes made so far.</summary>
     internal long Tokens { get; private set; }
-    /// <summary>Rows of the vocabulary's product.</summary>
+    /// <summary>Number of positions whose logits were computed so far.</summary>
     internal long LogitRows { get; private set; }
 
-    // A place in the tree: the samples that reached it, and whether the greedy answer did.
+    // A node of the tree: the samples that reached it, and whether the greedy answer did.
     private sealed record Node(Node? Parent, int Token, int Question, int[] Samples, bool Greedy);
 
-    // The answers of one prompt, question by question.
+    // The answers to one question. Stream: the key of the question's random numbers.
     private sealed class Answers(ulong stream)
     {
         public ulong Stream { get; } = stream;
@@ -42,17 +42,20 @@ public sealed class AnswerTree
     }
 
     /// <summary>A tree for a model and its tokenizer.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="options">Samples, temperature, top-k, longest answer, and the size of a batch.</param>
     public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
         (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
         ends = AnswerScorer.Ends(decoder, tokenizer);
     }
 
-    /// <summary>Draws the answers (paper, section 3: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
-    /// <param name="batch">The prompt and its questions.</param>
+    /// <summary>Draws the answers (paper, section 3 and appendix C: greedy, and T = 0.5, top-k 40, 16 samples).</summary>
+    /// <param name="batch">The prompt and its questions, encoded with forDrawing = true.</param>
     /// <param name="seed">Seed of the draws.</param>
     /// <param name="cancellation">Checked before each forward pass.</param>
-    /// <returns>One entry a question, in the order in which the batch was given them.</returns>
+    /// <returns>One entry for each question, in the order in which the questions were given to the batch.</returns>
     /// <exception cref="SlickException">An answer has more tokens than the model has positions for.</exception>
     public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default)
     {
@@ -63,8 +66,9 @@ public sealed class AnswerTree
     }
 
     /// <summary>
-    /// The questions of each batch, short and long together: a level of the tree has one token a row, and matrix products
-    /// are fast where there are many rows. Near the model's last position batches are of one length, which wastes none.
+    /// The questions of each batch, short and long together. A level of the tree has one token a row, and matrix products are fast where
+    /// there are many rows. Near the model's last position the questions of a batch have the same length, so that padding takes no
+    /// position.
     /// </summary>
     internal IEnumerable<Range> Batches(PromptBatch batch)
     {
@@ -86,9 +90,7 @@ public sealed class AnswerTree
         }
     }
 
-    /// <summary>
-    /// The answers to one of <see cref="Batches"/>, each with its question's place in the order in which the batch was given them.
-    /// </summary>
+    /// <summary>Draws the answers of one batch of <see cref="Batches"/>, each with the position at which its question was given.</summary>
     internal IEnumerable<(int Index, DrawnAnswers Answers)> Draw(PromptBatch batch, Range part, int seed, CancellationToken cancellation)
     {
         using var inference = inference_mode();
@@ -104,14 +106,14 @@ public sealed class AnswerTree
 
     private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared?.Tokens ?? 0) { Bytes = Bytes };
 
-    // One batch's drawing, from its roots to the last leaf. Lengths: tokens of each question; the caches of shorter ones are padded on the
-    // left.
+    // The drawing of one batch, from the roots to the last leaf. Lengths: number of tokens of each question. The caches of shorter
+    // questions are padded on the left.
     private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Lengths, CancellationToken Cancellation);
 
-    // What a pass over nodes found: for each the greedy token and those of its samples (width of them), and their caches.
+    // The result of a pass over nodes: for each node the greedy token and the tokens of its samples (Width of them), and the nodes' caches.
     private sealed record Level(long[] Chosen, int Width, KeyValues Present);
 
-    // The passes over what follows the nodes, in `left` bytes of memory.
+    // Makes the passes over the tokens that follow the nodes, in `left` bytes of memory.
     private void Grow(Drawing drawing, Node[] nodes, Level level, int depth, long left)
     {
         var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing.Answers);
@@ -134,7 +136,7 @@ public sealed class AnswerTree
         }
     }
 
-    // One pass over the nodes' tokens, and the draw of what follows each.
+    // One pass over the nodes' tokens, and the draw of the tokens that follow each node.
     private Level Pass(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth)
     {
         drawing.Cancellation.ThrowIfCancellationRequested();
@@ -148,9 +150,9 @@ public sealed class AnswerTree
                 uniforms[r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
         var isRoot = parents is null;
         var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
-        // the token that a draw follows; a node's parent
+        // of a root, its question's last token; of any other node, its parent's row
         var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p);
-        // one transfer a pass
+        // one transfer to the device for each pass
         var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device)
             .split(
             [ids.Length, rows, rows, uniforms.Length, places.Length, real.Length]);
@@ -166,12 +168,12 @@ public sealed class AnswerTree
         var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
         var top = new TopTokens(logits, options);
         var chosen = HostTransfer.Read<long>(cat([cat([greedy, top.Draw(uniform)], 1).view(-1), top.HasTies], 0));
-        // Rare, so looked at only where it happens: more tokens tie with the k-th than top-k names.
+        // More tokens tie with the k-th than are among the k. This is rare, so the slower draw is made only where it happens.
         if (chosen[^1] != 0) chosen = HostTransfer.Read<long>(cat([greedy, top.DrawAmongTies(uniform)], 1));
         return new(chosen, width, present!);
     }
 
-    // Of rows that lie behind each other, each one's last token.
+    // The last token of each row, in a list where the rows' tokens follow each other.
     private static long[] Last(int[] lengths)
     {
         var (last, end) = (new long[lengths.Length], 0L);
@@ -179,7 +181,7 @@ public sealed class AnswerTree
         return last;
     }
 
-    // Where the nodes' samples go next: new nodes with the row of their parent, and the answers that end.
+    // The nodes that the samples go to next, and the row of each one's parent. Answers that end here are finished.
     private (List<Node> Children, List<int> Rows) Children(Node[] nodes, long[] chosen, int width, int depth, Answers[] answers)
     {
         var (children, rows) = (new List<Node>(), new List<int>());

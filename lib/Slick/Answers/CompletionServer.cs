@@ -11,39 +11,41 @@ using Slick.Runtime;
 
 namespace Slick.Answers;
 
-/// <summary>How a server was asked: a row beside the labels that its answers made.</summary>
+/// <summary>How a server was asked. The row is stored beside the labels that the server's answers made.</summary>
 public sealed record ServerRow
 {
     /// <summary>The server's address, without user, password and key.</summary>
     public required string Server { get; init; }
     /// <summary>The model's name at the server.</summary>
     public required string Model { get; init; }
-    /// <summary>What the server calls the model's owner (<c>vllm</c>, <c>llamacpp</c>, ...); empty where it does not say.</summary>
+    /// <summary>
+    /// The owner that the server names for the model (<c>vllm</c>, <c>llamacpp</c>, ...); empty where the server names none.
+    /// </summary>
     public required string Owner { get; init; }
-    /// <summary>Temperature of the samples; greedy answers are asked for with 0.</summary>
+    /// <summary>Temperature of the samples. Greedy answers are asked for with temperature 0.</summary>
     public required double Temperature { get; init; }
-    /// <summary>Samples of a question and prompt.</summary>
+    /// <summary>Number of samples of a question after one prompt.</summary>
     public required int Samples { get; init; }
     /// <summary>Longest answer, in the server's tokens.</summary>
     public required int MaxAnswerTokens { get; init; }
-    /// <summary>The settings that were sent beside temperature, as the JSON of a request has them.</summary>
+    /// <summary>The settings that were sent beside temperature, in the JSON of a request.</summary>
     public required string Sent { get; init; }
-    /// <summary>The settings that the server refused, so that its own stand in their place; empty for none.</summary>
+    /// <summary>The settings that the server refused, so that the server's own values are used; empty where it refused none.</summary>
     public required string Refused { get; init; }
-    /// <summary>False where the server gives one answer a request, and each sample is a request of its own.</summary>
+    /// <summary>False where the server gives one answer to a request, so that each sample is a request of its own.</summary>
     public required bool SeveralChoices { get; init; }
 }
 
 /// <summary>
-/// A model behind an OpenAI-compatible completions endpoint (vLLM, llama.cpp's server, Ollama, OpenAI): <c>POST /v1/completions</c> with
-/// the prompt's text. The server's tokenizer and precision are its own affair. The greedy answer is asked for with temperature 0, the
-/// samples with the protocol's, and with a seed where the server takes one. Settings that would change the distribution and that some
-/// servers have defaults for (top-p, min-p, penalties) are sent with the values that do nothing; those that a server refuses are left out,
-/// and <see cref="Settings"/> and one line say so.
+/// A model behind an OpenAI-compatible completions endpoint (vLLM, llama.cpp's server, Ollama, OpenAI). The prompt's text is sent to
+/// <c>POST /v1/completions</c>, so the server's own tokenizer and number format are used. The greedy answer is asked for with temperature
+/// 0. The samples are asked for with the protocol's temperature, and with a seed where the server takes one. Some settings would change the
+/// distribution, and some servers have defaults for them (top-p, min-p, penalties): these are sent with the values that do nothing. A
+/// setting that the server refuses is left out, and <see cref="Settings"/> and one line to the user say so.
 /// </summary>
 public sealed partial class CompletionServer : IAnswerSource, IDisposable
 {
-    // Settings that not every server takes. Names: vLLM has repetition_penalty, llama.cpp repeat_penalty.
+    // Settings that not every server takes. One setting has two names: repetition_penalty in vLLM, repeat_penalty in llama.cpp.
     private static readonly string[] Optional = ["top_k", "min_p", "repetition_penalty", "repeat_penalty", "seed", "presence_penalty",
         "frequency_penalty"];
 
@@ -53,15 +55,16 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
     private readonly Action<string> say;
     private readonly ConcurrentDictionary<string, bool> refused = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
-    private List<string> models = []; // as the server lists them
+    private List<string> models = []; // the names of the models that the server lists
     private string owner = "";
     private bool isConnected;
     private volatile bool oneChoice;
 
-    /// <summary>A server; nothing is sent yet.</summary>
-    /// <param name="options">The server.</param>
-    /// <param name="secret">What proves who asks.</param>
-    /// <param name="say">Told, once each, what the server does not take, and why the work waits; null for nobody.</param>
+    /// <summary>A server. Nothing is sent yet.</summary>
+    /// <param name="options">The server's address and model, and how requests are made.</param>
+    /// <param name="secret">What proves to the server who asks.</param>
+    /// <param name="say">Called with each line for the user: which settings the server does not take (once each), and why the work waits.
+    /// Null for nobody.</param>
     /// <exception cref="UsageException">An option is out of its range.</exception>
     public CompletionServer(ServerOptions options, ServerSecret secret, Action<string>? say = null)
     {
@@ -72,15 +75,18 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
     /// <inheritdoc />
     public string Name => $"the server {options.Url}";
 
-    /// <summary>What stages call the server and its model: <c>server-</c> and the hash of address and name. How many requests are made
-    /// at a time, and who asks, is no part of it.</summary>
+    /// <summary>
+    /// The name of the server and its model in stages: <c>server-</c> and a hash of the address and the model's name. Neither the number of
+    /// requests at a time nor the secret changes the name.
+    /// </summary>
     internal string Id => "server-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{options.Url}\n{options.Model}")))
         [..32];
 
-    /// <summary>On what a server's models compute: nobody here knows.</summary>
+    /// <summary>The platform of a server's models in stages. The device and the number format of a server are not known.</summary>
     internal static Platform Platform { get; } = new("server", "served");
 
-    /// <summary>How the server was asked, so far as that is known by now.</summary>
+    /// <summary>How the server was asked, as far as that is known by now.</summary>
+    /// <param name="protocol">The protocol that the server was asked by.</param>
     public ServerRow Settings(SamplingOptions protocol) => new()
     {
         Server = options.Url,
@@ -130,13 +136,15 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         finally
         {
             stop.Cancel();
-            ((IAsyncResult)work).AsyncWaitHandle.WaitOne(); // the requests under way are given up, not left behind
+            ((IAsyncResult)work).AsyncWaitHandle.WaitOne(); // requests under way are cancelled before this method returns
             _ = work.Exception;
         }
     }
 
-    /// <summary>Looks whether the server is there, takes the key and has the model. Does nothing the second time.</summary>
-    /// <exception cref="SlickException">It does not; the message says which, and names the models that the server lists.</exception>
+    /// <summary>Checks that the server is there, takes the key and has the model. A second call does nothing.</summary>
+    /// <param name="cancellation">Stops the check.</param>
+    /// <exception cref="SlickException">The server is not there, refuses the key, or does not have the model. The message says which, and
+    /// names the models that the server lists.</exception>
     public void Connect(CancellationToken cancellation)
     {
         lock (gate)
@@ -167,7 +175,7 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             throw Refusal(e);
         }
         models = [.. listed.Select(m => secret.Hide(m.Id))];
-        // Ollama's names have a tag that may be left out.
+        // The names of Ollama's models end with a tag. The tag "latest" may be left out.
         var at = listed.FindIndex(m => m.Id == options.Model || m.Id == options.Model + ":latest");
         if (models.Count > 0 && at < 0)
             throw new SlickException($"{options.Url}: the server has no model {options.Model}; it lists {Listed()}. "
@@ -183,7 +191,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
 
     private string Listed() => string.Join(", ", models.Take(20)) + (models.Count > 20 ? ", ..." : "");
 
-    /// <summary>The models that a server lists.</summary>
+    /// <summary>The models in a server's list, as their ids and owners.</summary>
+    /// <param name="answer">The answer to <c>GET /v1/models</c>.</param>
     internal static List<(string Id, string Owner)> Models(JsonElement answer)
     {
         if (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty("data", out var data)
@@ -201,7 +210,7 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return models;
     }
 
-    // The answers to one question.
+    // The greedy answer and the samples of one question.
     private async Task<DrawnAnswers> Ask(string prompt, SamplingOptions protocol, ulong stream, CancellationToken cancellation)
     {
         int SeedOf(int sample) => (int)(Seeds.At(stream, sample) & 0x7FFFFFFF);
@@ -216,7 +225,7 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return DrawnAnswers.Of(greedy[0], samples.Select(s => (s, 1)));
     }
 
-    // One request: as many answers as it asks for, or one where the server gives one a request.
+    // One request: as many answers as are asked for, or one answer where the server gives only one to a request.
     private async Task<List<string>> Complete(string prompt, SamplingOptions protocol, double temperature, int choices, int seed,
         CancellationToken cancellation)
     {
@@ -229,7 +238,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             }
             catch (ServerConnection.RefusedException e) when (e.Status is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
             {
-                // A request that was under way when another learnt it is made again as well.
+                // The name may be refused already: another request can have learnt it while this one was under way. This one is made again
+                // as well.
                 var named = optional.Where(name => Regex.IsMatch(e.Text, $@"\b{name}\b", RegexOptions.IgnoreCase)).ToList();
                 foreach (var name in named)
                     if (refused.TryAdd(name, true))
@@ -246,7 +256,7 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         }
     }
 
-    // What is sent; without a seed: what stands in the table of settings.
+    // The body of a request. Where the seed is null: what the table of settings shows.
     private JsonObject Body(string prompt, SamplingOptions protocol, double temperature, int choices, int? seed,
         out List<string> optional)
     {
@@ -274,7 +284,7 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return body;
     }
 
-    // As many answers as were asked for, or one.
+    // As many answers as were asked for, or one answer.
     private List<string> Texts(JsonElement answer, int choices)
     {
         List<string> texts = [.. Choices(answer).Select(secret.HideInAnswer)];
@@ -285,7 +295,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return texts;
     }
 
-    /// <summary>The answers in what a completions endpoint gives: the first line of each choice.</summary>
+    /// <summary>The answers in the response of a completions endpoint: the first line of each choice.</summary>
+    /// <param name="answer">The response.</param>
     internal static List<string> Choices(JsonElement answer)
     {
         if (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty("choices", out var list)
@@ -331,10 +342,10 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
         return connection.Error($"the server refuses the request with {Named(e)}", cure, e);
     }
 
-    // What a message names that is about several answers to a request.
+    // Finds the words by which a server's message refuses several answers to one request.
     [GeneratedRegex(@"\bn\b|\bn_cmpl\b|\bbest_of\b|choice|multiple completions", RegexOptions.IgnoreCase)]
     private static partial Regex NamesChoices();
 
-    /// <summary>Closes the connections.</summary>
+    /// <summary>Closes the connections to the server.</summary>
     public void Dispose() => connection.Dispose();
 }

@@ -3,20 +3,22 @@ using Slick.Text;
 
 namespace Slick.Answers;
 
-/// <summary>A few-shot prompt (paper, appendix A): solved questions of a relation, behind which each question of the relation is
-/// asked.</summary>
+/// <summary>
+/// A few-shot prompt (paper, appendix C): solved questions of a relation (exemplars), after which one more question of the relation is
+/// asked.
+/// </summary>
 /// <param name="Format">How questions and answers are written.</param>
 /// <param name="Exemplars">The solved questions, in order.</param>
 public sealed record FewShotPrompt(PromptFormat Format, IReadOnlyList<Fact> Exemplars)
 {
-    /// <summary>The exemplars as text; every prompt begins with it.</summary>
+    /// <summary>The exemplars as text. The prompt of every question begins with this text.</summary>
     public string Shots { get; } = string.Concat(Exemplars.Select(e => Format.Exemplar(e.Question, e.Answer)));
 
     /// <summary>The text that a model continues with its answer to a question.</summary>
     public string Text(Fact question) => Shots + Format.Prompt(question.Question);
 }
 
-/// <summary>The answers to one question behind one prompt.</summary>
+/// <summary>The answers to one question after one prompt, as an <see cref="IAnswerSource"/> gives them.</summary>
 /// <param name="Question">The question's place in the list that was given to <see cref="IAnswerSource.Draw"/>.</param>
 /// <param name="Answers">The greedy and the sampled answers.</param>
 /// <param name="MovedBoundary">True where the tokenizer joins the gold answer with the end of the prompt or of the line
@@ -27,22 +29,23 @@ public readonly record struct SourceAnswers(int Question, DrawnAnswers Answers, 
 /// (<see cref="CompletionServer"/>).</summary>
 public interface IAnswerSource
 {
-    /// <summary>What messages call the source.</summary>
+    /// <summary>The words for the source in messages.</summary>
     string Name { get; }
 
     /// <summary>
-    /// Draws the greedy answer and the samples of each question (paper, section 3). An answer is what stands before the first end of a
-    /// line, of at most <see cref="SamplingOptions.MaxAnswerTokens"/> tokens, without outer white space.
+    /// Draws the greedy answer and the samples of each question (paper, section 3). An answer is the text before the first line end, of at
+    /// most <see cref="SamplingOptions.MaxAnswerTokens"/> tokens, without outer white space.
     /// </summary>
-    /// <param name="prompt">The exemplars before each question.</param>
-    /// <param name="questions">All questions of one relation, those that are not wanted as well: how a local model batches questions
-    /// follows from all of them, so that work that was interrupted ends with the same numbers.</param>
+    /// <param name="prompt">The exemplars before each question, and how questions are written.</param>
+    /// <param name="questions">All questions of one relation, those that are not wanted as well. How a local model batches questions
+    /// follows from all of them, so work that was interrupted ends with the same numbers.</param>
     /// <param name="protocol">Samples, temperature, top-k, longest answer.</param>
-    /// <param name="seed">Seed of the draws; those of a question follow from it and the fact's id.</param>
-    /// <param name="isWanted">Whether the question at this place is wanted. A question that is not may be answered all the same.</param>
+    /// <param name="seed">Seed of the draws. The draws of a question follow from the seed and the fact's id.</param>
+    /// <param name="isWanted">Says whether the question at a position of the list is wanted. A question that is not wanted may be answered
+    /// as well.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <returns>The answers as they are found: one list for each batch that is finished.</returns>
-    /// <exception cref="SlickException">The source cannot answer; what it gave before is valid.</exception>
+    /// <exception cref="SlickException">The source cannot answer. The answers that it gave before are valid.</exception>
     IEnumerable<IReadOnlyList<SourceAnswers>> Draw(FewShotPrompt prompt, IReadOnlyList<Fact> questions, SamplingOptions protocol, int seed,
         Func<int, bool> isWanted, CancellationToken cancellation);
 }

@@ -4,7 +4,7 @@ using Slick.Text;
 
 namespace Slick.Answers;
 
-/// <summary>A model in this process: its answers are drawn as a tree (<see cref="AnswerTree"/>).</summary>
+/// <summary>A model in this process. Its answers are drawn as a tree (<see cref="AnswerTree"/>).</summary>
 /// <param name="decoder">The model.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 public sealed class LocalModel(Decoder decoder, ITokenizer tokenizer) : IAnswerSource

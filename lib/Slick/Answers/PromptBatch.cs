@@ -8,44 +8,47 @@ using static TorchSharp.torch;
 
 namespace Slick.Answers;
 
-/// <summary>One question behind one prompt, as tokens.</summary>
+/// <summary>One question after one few-shot prompt, as tokens.</summary>
 /// <param name="Index">Position of the question in the caller's list.</param>
-/// <param name="Own">Tokens after the shared ones, up to where the answer begins.</param>
-/// <param name="Gold">Tokens that the gold answer adds.</param>
+/// <param name="Own">Tokens of the prompt after those that all questions share, up to where the answer begins.</param>
+/// <param name="Gold">Tokens that the gold answer adds to the prompt.</param>
 public sealed record PromptedQuestion(int Index, int[] Own, int[] Gold)
 {
-    /// <summary>What the question's draws are derived from beside the seed: the fact's <see cref="Fact.Id"/>.</summary>
+    /// <summary>The fact's <see cref="Fact.Id"/>. The question's draws follow from it and the seed.</summary>
     public int Key { get; init; }
-    /// <summary>The gold answer with its end where the line feed is no token of its own behind <see cref="Gold"/>
-    /// (<see cref="AnswerTokens.Joined"/>); else null.</summary>
+    /// <summary>
+    /// The gold answer with its end, where the tokenizer joins the line feed with the answer's last token
+    /// (<see cref="AnswerTokens.Joined"/>); null where the line feed is a token of its own after <see cref="Gold"/>.
+    /// </summary>
     public int[]? Joined { get; init; }
     /// <summary>
-    /// True where the gold answer's tokens are not just added to the prompt's: it changes how the prompt itself is split and begins where
-    /// the two part, or it has <see cref="Joined"/>.
+    /// True where the gold answer's tokens are not simply added to the prompt's. Either the answer changes how the end of the prompt is
+    /// split into tokens, and then begins at the first token that differs. Or the line feed is joined with the answer
+    /// (<see cref="Joined"/>).
     /// </summary>
     public bool Moved { get; init; }
 }
 
 /// <summary>
-/// All questions of a relation behind one few-shot prompt, as tokens: what their sequences have in common (the exemplars
-/// and the beginning of the question's template) stands apart.
+/// All questions of a relation after one few-shot prompt, as tokens. The tokens that all sequences begin with (the exemplars and the
+/// beginning of the question's template) are held once, in <see cref="Shared"/>.
 /// </summary>
 public sealed class PromptTokens
 {
     /// <summary>The tokens that all questions begin with.</summary>
     public IReadOnlyList<int> Shared { get; }
-    /// <summary>The questions, the shortest first.</summary>
+    /// <summary>The questions, those with the fewest tokens first.</summary>
     public IReadOnlyList<PromptedQuestion> Questions { get; }
 
-    /// <summary>Encodes the questions.</summary>
+    /// <summary>Encodes the questions after their exemplars.</summary>
     /// <param name="config">The model's shape.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="format">How exemplars and questions are written.</param>
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
-    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or one that the model does
-    /// not have.</exception>
+    /// <param name="forDrawing">True where answers are drawn: each prompt is then encoded alone, and its gold answer is left out.</param>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or a token that the model
+    /// does not have.</exception>
     public PromptTokens(DecoderConfig config, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, bool forDrawing = false)
         : this(config, tokenizer, Examples(format, exemplars, questions), exemplars.Count, forDrawing) { }
@@ -58,11 +61,13 @@ public sealed class PromptTokens
 
     /// <summary>Encodes prompts that are written already.</summary>
     /// <param name="config">The model's shape.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="questions">The prompts with their answers, best of the same relation: they begin with the same words.</param>
-    /// <param name="exemplars">How many exemplars each prompt has, for a message.</param>
-    /// <param name="forDrawing">As above.</param>
-    /// <exception cref="SlickException">As above.</exception>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="questions">The prompts with their answers. Prompts of the same relation share the most tokens, for they begin with the
+    /// same words.</param>
+    /// <param name="exemplars">How many exemplars each prompt has, for an error's message.</param>
+    /// <param name="forDrawing">True where answers are drawn: each prompt is then encoded alone, and its gold answer is left out.</param>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or a token that the model
+    /// does not have.</exception>
     internal PromptTokens(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<Example> questions, int exemplars = 0,
         bool forDrawing = false)
     {
@@ -80,20 +85,23 @@ public sealed class PromptTokens
 }
 
 /// <summary>
-/// <see cref="PromptTokens"/> and the shared part's keys and values, computed once and attended to by every row; they are never copied.
+/// Questions after one few-shot prompt (<see cref="PromptTokens"/>), with the keys and values of the tokens that all of them share. These
+/// keys and values are computed once. Every row attends to them, and they are never copied.
 /// </summary>
 public sealed class PromptBatch : IDisposable
 {
-    /// <summary>Keys and values of the tokens that all questions begin with; null where there are none.</summary>
+    /// <summary>Keys and values of the tokens that all questions begin with; null where the questions share no token.</summary>
     public KeyValues? Shared { get; }
-    /// <summary>The questions, the shortest first.</summary>
+    /// <summary>The questions, those with the fewest tokens first.</summary>
     public IReadOnlyList<PromptedQuestion> Questions { get; }
 
-    /// <summary>Computes the shared part, which depends on all questions and not on how they are batched.</summary>
+    /// <summary>
+    /// Computes the keys and values of the shared tokens. They depend on all questions and not on how the questions are batched.
+    /// </summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokens">The prompt and its questions.</param>
-    /// <param name="shared">The ids of the shared tokens where the caller keeps them on the device, [1, P] (<see cref="Upload"/>); else
-    /// they are brought there.</param>
+    /// <param name="shared">The ids of the shared tokens, int64 [1, P], where the caller keeps them on the device (<see cref="Upload"/>);
+    /// null to bring them there.</param>
     public PromptBatch(Decoder decoder, PromptTokens tokens, Tensor? shared = null)
     {
         Questions = tokens.Questions;
@@ -105,27 +113,34 @@ public sealed class PromptBatch : IDisposable
         present.Dispose();
     }
 
-    /// <summary>The ids of the shared tokens on a device, int64 [1, P].</summary>
+    /// <summary>Brings the ids of the shared tokens to a device: int64 [1, P].</summary>
     internal static Tensor Upload(PromptTokens tokens, Device device)
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
         return tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Encodes the questions and computes the shared part.</summary>
+    /// <summary>Encodes the questions, and computes the keys and values of the tokens that they share.</summary>
     /// <param name="decoder">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="format">How exemplars and questions are written.</param>
     /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="forDrawing">True where answers are drawn: a prompt is then encoded alone, and its gold answer is of no use.</param>
-    /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
+    /// <param name="forDrawing">True where answers are drawn: each prompt is then encoded alone, and its gold answer is left out.</param>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or a token that the model
+    /// does not have.</exception>
     public PromptBatch(Decoder decoder, ITokenizer tokenizer, PromptFormat format, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, bool forDrawing = false)
         : this(decoder, new PromptTokens(decoder.Config, tokenizer, format, exemplars, questions, forDrawing)) { }
 
-    /// <summary>Draws the exemplars of each prompt: N_ex different ordered lists of dev facts of one relation.</summary>
-    /// <exception cref="SlickException">The relation has too few dev facts.</exception>
+    /// <summary>
+    /// Draws the exemplars of each of a relation's prompts (paper, appendix C): <see cref="SamplingOptions.Prompts"/> different ordered
+    /// lists of <see cref="SamplingOptions.Shots"/> dev facts.
+    /// </summary>
+    /// <param name="dev">Dev facts of one relation.</param>
+    /// <param name="options">Number of prompts, and of exemplars in each.</param>
+    /// <param name="seed">Seed of the draw.</param>
+    /// <exception cref="SlickException">The relation has too few dev facts for so many different prompts.</exception>
     /// <exception cref="UsageException">An option is out of its range.</exception>
     public static IReadOnlyList<IReadOnlyList<Fact>> DrawExemplars(IReadOnlyList<Fact> dev, SamplingOptions options, int seed)
     {

@@ -11,15 +11,16 @@ using Polly.Timeout;
 namespace Slick.Answers;
 
 /// <summary>
-/// Requests to one server, each made again where another try may help: the server is overloaded (408, 429, 5xx), unreachable, too slow,
-/// cuts the connection, or answers what is no JSON. The tries of a request stand around all of it, the reading of the body included.
+/// Sends requests to one server. A request is made again where another try may help: where the server is overloaded (408, 429, 5xx),
+/// unreachable or too slow, cuts the connection, or answers with text that is not JSON. A try covers the whole request, the reading of the
+/// body included.
 /// </summary>
 internal sealed class ServerConnection : IDisposable
 {
-    // A request's answer has 16 samples of 16 tokens: far less than a hundredth of this.
+    // The largest answer holds 16 samples of 16 tokens: far less than a hundredth of this bound.
     private const int MostBytes = 4 << 20;
 
-    // A wait that a server asks for and that is longer ends the work: it can be begun again later.
+    // Where a server asks for a longer wait, the work ends. The user can start it again later.
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
 
     private readonly ServerOptions options;
@@ -27,19 +28,23 @@ internal sealed class ServerConnection : IDisposable
     private readonly Action<string> say;
     private readonly HttpClient client;
     private readonly ResiliencePipeline pipeline;
-    private volatile bool hasAnswered; // a server that was there may come back; an address where none is, is wrong
+    private volatile bool hasAnswered; // true: the server exists and may come back; false: the address may be wrong
     private long lastSaid = long.MinValue;
 
-    /// <summary>A request that the server does not take: trying again does not help.</summary>
-    /// <param name="status">The status.</param>
-    /// <param name="text">What the server says, without the secret; empty for nothing.</param>
+    /// <summary>A request that the server does not take. Trying again does not help.</summary>
+    /// <param name="status">The status of the server's response.</param>
+    /// <param name="text">The server's message, without the secret; empty where there is none.</param>
     internal sealed class RefusedException(HttpStatusCode status, string text) : Exception($"refused with {(int)status}")
     {
         public HttpStatusCode Status { get; } = status;
         public string Text { get; } = text;
     }
 
-    /// <summary>An answer after which the request is made again, at most so many times.</summary>
+    /// <summary>An answer after which the request is made again.</summary>
+    /// <param name="what">What is wrong, for the error's message.</param>
+    /// <param name="cure">What the user can do about it.</param>
+    /// <param name="retries">How often the request is made again, at most.</param>
+    /// <param name="wait">The wait before the next try where the server asks for one; else null.</param>
     internal sealed class FaultException(string what, string cure, int retries, TimeSpan? wait = null) : Exception(what)
     {
         public string Cure { get; } = cure;
@@ -47,20 +52,20 @@ internal sealed class ServerConnection : IDisposable
         public TimeSpan? Wait { get; } = wait;
     }
 
-    /// <summary>An answer that is not what a completions endpoint gives. What was asked is asked twice more.</summary>
+    /// <summary>The exception for an answer that a completions endpoint does not give. The request is made again at most twice.</summary>
     internal static Exception Malformed(string what) =>
         new FaultException(what, "is this the address of an OpenAI-compatible completions endpoint?", 2);
 
     /// <param name="options">The server.</param>
     /// <param name="secret">What proves who asks.</param>
-    /// <param name="say">Told why the work waits.</param>
+    /// <param name="say">Called with a line that says why the work waits.</param>
     public ServerConnection(ServerOptions options, ServerSecret secret, Action<string> say)
     {
         (this.options, this.secret, this.say) = (options, secret, say);
         var uri = new Uri(options.Url);
         client = new HttpClient(new SocketsHttpHandler
         {
-            // A redirected POST would become a GET, or take the secret elsewhere.
+            // A redirected POST would become a GET, or would take the secret to another server.
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = !uri.IsLoopback,
@@ -86,13 +91,14 @@ internal sealed class ServerConnection : IDisposable
         pipeline = new ResiliencePipelineBuilder().AddRetry(retry).AddTimeout(TimeSpan.FromSeconds(options.TimeoutSeconds)).Build();
     }
 
-    /// <summary>Makes a request and reads its answer.</summary>
-    /// <param name="path">Behind the address: <c>/completions</c>.</param>
-    /// <param name="body">Sent as JSON by POST; null for GET.</param>
-    /// <param name="read">Reads the answer; throws <see cref="Malformed"/> where it is not what it should be.</param>
+    /// <summary>Makes a request and reads the answer.</summary>
+    /// <typeparam name="T">What is read from the answer.</typeparam>
+    /// <param name="path">The path after the server's address, such as <c>/completions</c>.</param>
+    /// <param name="body">The body, sent as JSON by POST; null for a GET.</param>
+    /// <param name="read">Reads the answer. Throws <see cref="Malformed"/> where the answer is not of the right form.</param>
     /// <param name="cancellation">Stops the request.</param>
     /// <exception cref="RefusedException">The server does not take the request.</exception>
-    /// <exception cref="SlickException">The request failed, also when it was made again.</exception>
+    /// <exception cref="SlickException">The request failed in every try.</exception>
     public async Task<T> Send<T>(string path, JsonObject? body, Func<JsonElement, T> read, CancellationToken cancellation)
     {
         var json = body?.ToJsonString();
@@ -112,8 +118,11 @@ internal sealed class ServerConnection : IDisposable
     }
 
     /// <summary>An error of this server, in one line.</summary>
+    /// <param name="what">What is wrong.</param>
+    /// <param name="cure">What the user can do about it.</param>
+    /// <param name="inner">The exception that says so.</param>
     public SlickException Error(string what, string cure, Exception inner) =>
-        // Of an inner exception that holds what the server wrote, only what it means is kept.
+        // An inner exception that holds the server's own text is left out: the message has what is needed of it.
         inner is FaultException or RefusedException ? new($"{options.Url}, model {options.Model}: {what}; {cure}")
             : new($"{options.Url}, model {options.Model}: {what}; {cure}", inner);
 
@@ -144,11 +153,12 @@ internal sealed class ServerConnection : IDisposable
         return Parse(body, read, () => Said(Quoted(body)));
     }
 
-    /// <summary>Reads an answer's body.</summary>
+    /// <summary>Reads an answer's body as JSON.</summary>
+    /// <typeparam name="T">What is read from the body.</typeparam>
     /// <param name="body">The body.</param>
-    /// <param name="read">Reads its JSON.</param>
-    /// <param name="said">What the body says, for the message of what is no JSON.</param>
-    /// <exception cref="FaultException">The body is not what it should be.</exception>
+    /// <param name="read">Reads the JSON.</param>
+    /// <param name="said">Gives the text that is quoted in the message where the body is not JSON.</param>
+    /// <exception cref="FaultException">The body is not JSON, or not of the right form.</exception>
     internal static T Parse<T>(ReadOnlyMemory<byte> body, Func<JsonElement, T> read, Func<string> said)
     {
         try
@@ -156,7 +166,7 @@ internal sealed class ServerConnection : IDisposable
             using var document = JsonDocument.Parse(body);
             return read(document.RootElement);
         }
-        // InvalidOperationException: a text that is no UTF-8, or half a surrogate pair.
+        // InvalidOperationException: a text that is not UTF-8, or half a surrogate pair.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw Malformed($"the answer is not JSON{said()}");
@@ -181,7 +191,7 @@ internal sealed class ServerConnection : IDisposable
         return memory.GetBuffer().AsMemory(0, (int)memory.Length);
     }
 
-    // How often a request is made again after this exception.
+    // How often a request is made again after this exception, at most.
     private int RetriesOf(Exception? exception) => exception switch
     {
         FaultException fault => fault.Retries,
@@ -213,10 +223,12 @@ internal sealed class ServerConnection : IDisposable
 
     private static string Named(HttpStatusCode status) => $"{(int)status} {(Enum.IsDefined(status) ? status.ToString() : "")}".TrimEnd();
 
-    /// <summary>What a server says, to stand behind a status: empty, or a colon and a quotation.</summary>
+    /// <summary>
+    /// The server's message in the form that follows a status: a colon and a quotation, or empty where there is no message.
+    /// </summary>
     internal static string Said(string text) => text.Length == 0 ? "" : $": \"{text}\"";
 
-    // The beginning of a body in one line, without the secret; of an error in OpenAI's form, its message.
+    // The beginning of a body in one line, without the secret. Of an error in OpenAI's form: the beginning of its message.
     private string Quoted(ReadOnlyMemory<byte> body)
     {
         var text = Encoding.UTF8.GetString(body.Span);
@@ -230,7 +242,7 @@ internal sealed class ServerConnection : IDisposable
             text = at.ValueKind == JsonValueKind.String ? at.GetString()! : at.GetRawText();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) { /* then the body as it is */ }
-        // The secret first: a part of it would not be found.
+        // The secret is hidden before the text is cut: a cut secret would not be found.
         text = OneLine(secret.Hide(text));
         return text.Length <= 300 ? text : text[..300] + "...";
     }
@@ -245,7 +257,7 @@ internal sealed class ServerConnection : IDisposable
         return wait < TimeSpan.Zero ? TimeSpan.Zero : wait;
     }
 
-    // Many requests wait for the same reason at once.
+    // Many requests wait for the same reason at once. So a line is said at most every 15 seconds.
     private void SayNowAndThen(string line)
     {
         var (now, before) = (Environment.TickCount64, Interlocked.Read(ref lastSaid));

@@ -3,37 +3,41 @@ using Slick.Runtime;
 
 namespace Slick.Answers;
 
-/// <summary>Which server is asked, and how many questions at a time.</summary>
+/// <summary>Which server is asked, and how requests are made.</summary>
 public sealed record ServerOptions
 {
-    /// <summary>The address up to <c>/v1</c>, without user, password and query (<see cref="Parse"/>).</summary>
+    /// <summary>The server's address up to <c>/v1</c>, without user, password and query (<see cref="Parse"/>).</summary>
     public required string Url { get; init; }
     /// <summary>The model's name at the server.</summary>
     public required string Model { get; init; }
-    /// <summary>Most requests that wait for an answer at the same time. It changes no answer.</summary>
+    /// <summary>Largest number of requests that wait for an answer at the same time. The number changes no answer.</summary>
     [Range(1, 1024)]
     public int Requests { get; init; } = 8;
-    /// <summary>Longest wait for one answer, in seconds; then the request is made again.</summary>
+    /// <summary>Longest wait for one answer, in seconds. After this wait the request is made again.</summary>
     [Range(0.01, 86_400.0)]
     public double TimeoutSeconds { get; init; } = 300;
-    /// <summary>How often a request is made again that met an overloaded or unreachable server.</summary>
+    /// <summary>How often a request is made again where the server is overloaded or unreachable.</summary>
     [Range(0, 100)]
     public int Retries { get; init; } = 5;
-    /// <summary>Wait before a request is made again, in seconds; doubled each time, at most 30 s. A server's Retry-After goes
-    /// before.</summary>
+    /// <summary>
+    /// Wait before a request is made again, in seconds. The wait about doubles with each try, varies at random, and is at most 30 s. Where
+    /// the server sends Retry-After, that wait is used instead.
+    /// </summary>
     [Range(0.0, 60.0)]
     public double RetrySeconds { get; init; } = 1;
 
     /// <summary>Reads an address, and takes the user and password out of it.</summary>
-    /// <param name="url">Such as <c>http://localhost:8000</c>, with or without <c>/v1</c>, with or without <c>user:password@</c>.</param>
+    /// <param name="url">An address such as <c>http://localhost:8000</c>, with or without <c>/v1</c>, with or without
+    /// <c>user:password@</c>.</param>
     /// <param name="model">The model's name at the server.</param>
     /// <param name="environment">Gives an environment variable's value, or null (<see cref="ServerSecret.Find"/>).</param>
     /// <returns>The options without the secret, and the secret.</returns>
-    /// <exception cref="UsageException">It is no address of a server.</exception>
+    /// <exception cref="UsageException">The address is not that of a server, or has a query, or the model's name is empty, or the key
+    /// cannot be sent.</exception>
     public static (ServerOptions Options, ServerSecret Secret) Parse(string url, string model, Func<string, string?> environment)
     {
         ArgumentNullException.ThrowIfNull(url);
-        // What cannot be read may hold a password all the same.
+        // An address that cannot be read may hold a password as well.
         var shown = url.Contains('@', StringComparison.Ordinal) || url.Contains('?', StringComparison.Ordinal) ? "" : $" '{url}'";
         if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
             throw new UsageException($"--server{shown} is no address of a server; write one such as http://localhost:8000/v1.");
@@ -53,7 +57,7 @@ public sealed record ServerOptions
         return (options, ServerSecret.Find(uri.UserInfo, environment));
     }
 
-    /// <summary>Checks the numbers, for one who made the record himself.</summary>
-    /// <exception cref="UsageException">One is out of its range.</exception>
+    /// <summary>Checks the numbers of a record that was not made by <see cref="Parse"/>.</summary>
+    /// <exception cref="UsageException">A number is out of its range.</exception>
     internal ServerOptions Check() => OptionRanges.Check(this, "server");
 }

@@ -4,22 +4,22 @@ using System.Text.Json;
 namespace Slick.Answers;
 
 /// <summary>
-/// What proves to a server who asks: a key, or a user's name and password. It leaves this class in the header of a request only. No
-/// property holds it, so no record, table or log that is written from properties does.
+/// What proves to a server who asks: a key, or a user's name and password. The secret leaves this class only in the header of a request. No
+/// property holds the secret, so no record, table or log that is written from properties shows it.
 /// </summary>
 public sealed class ServerSecret
 {
-    /// <summary>The environment variable that is looked at first.</summary>
+    /// <summary>The environment variable that is read first.</summary>
     public const string Variable = "SLICK_SERVER_KEY";
 
-    /// <summary>The environment variable that is looked at where <see cref="Variable"/> is not set.</summary>
+    /// <summary>The environment variable that is read where <see cref="Variable"/> is not set.</summary>
     public const string OtherVariable = "OPENAI_API_KEY";
 
-    // What is shown in the place of a secret.
+    // Shown in place of a secret.
     private const string Hidden = "***";
 
     private readonly string? header;          // value of the header Authorization
-    private readonly string[] texts;          // what may not be shown, the longest first
+    private readonly string[] texts;          // texts that may not be shown, the longest first
 
     private ServerSecret(string? header, params string[] secrets)
     {
@@ -29,7 +29,7 @@ public sealed class ServerSecret
             s.Replace("/", "\\/", StringComparison.Ordinal) }).Where(s => s.Length > 3).Distinct().OrderByDescending(s => s.Length)];
     }
 
-    /// <summary>Nothing is proved.</summary>
+    /// <summary>No secret: requests carry no header Authorization.</summary>
     public static ServerSecret None { get; } = new(null);
 
     /// <summary>True where there is a secret.</summary>
@@ -38,9 +38,9 @@ public sealed class ServerSecret
     /// <summary>
     /// The secret for an address: the user and password in it, else <c>SLICK_SERVER_KEY</c>, else <c>OPENAI_API_KEY</c>, else none.
     /// </summary>
-    /// <param name="userInfo">What stands before the address's <c>@</c>, still escaped; empty for nothing.</param>
+    /// <param name="userInfo">The part of the address before its <c>@</c>, still escaped; empty where there is none.</param>
     /// <param name="environment">Gives an environment variable's value, or null.</param>
-    /// <exception cref="UsageException">The key holds a sign that no header can carry. The message does not show the key.</exception>
+    /// <exception cref="UsageException">The key holds a character that no header can carry. The message does not show the key.</exception>
     public static ServerSecret Find(string userInfo, Func<string, string?> environment)
     {
         if (userInfo.Length > 0)
@@ -67,20 +67,23 @@ public sealed class ServerSecret
         if (header is not null) request.Headers.TryAddWithoutValidation("Authorization", header);
     }
 
-    /// <summary>A message that a server wrote, without the secret.</summary>
+    /// <summary>A message that the server wrote, with <c>***</c> in place of the secret.</summary>
     internal string Hide(string text)
     {
         foreach (var secret in texts) text = text.Replace(secret, Hidden, StringComparison.OrdinalIgnoreCase);
         return text;
     }
 
-    /// <summary>An answer without the secret. A word of fewer than 8 letters is no secret, and may be an answer.</summary>
+    /// <summary>
+    /// An answer of the server, with <c>***</c> in place of the secret. A secret of fewer than 8 characters is left in: it may be an
+    /// answer.
+    /// </summary>
     internal string HideInAnswer(string text)
     {
         foreach (var secret in texts.Where(t => t.Length >= 8)) text = text.Replace(secret, Hidden, StringComparison.Ordinal);
         return text;
     }
 
-    /// <summary>Says whether there is a secret, not which.</summary>
+    /// <summary>Says whether there is a secret, and does not show it.</summary>
     public override string ToString() => Exists ? Hidden : "none";
 }

@@ -5,25 +5,25 @@ using static TorchSharp.torch;
 namespace Slick.Answers;
 
 /// <summary>
-/// What a sample's next token is drawn from (paper, section 3: T = 0.5, top-k 40): the softmax of logits / T over the tokens
-/// whose logit is at least the k-th largest, and 0 for all others. All tokens that tie with the k-th are kept, as
-/// <c>generate</c> of Hugging Face transformers keeps them: so the distribution follows from the logits alone, and not from
-/// the order in which a device sorts equal ones. Letters: R rows, V vocabulary, k as in <see cref="SamplingOptions.TopK"/>.
+/// The distribution from which a sample's next token is drawn (paper, appendix C: T = 0.5, top-k 40): the softmax of logits / T over the
+/// tokens whose logit is at least the k-th largest, and 0 for all other tokens. All tokens that tie with the k-th are kept, as
+/// <c>generate</c> of Hugging Face transformers keeps them. So the distribution follows from the logits alone, and not from the order in
+/// which a device sorts equal logits. Letters: R rows, V vocabulary, k as in <see cref="SamplingOptions.TopK"/>.
 /// </summary>
 internal sealed class TopTokens
 {
     private readonly Tensor logits;      // [R, V]
     private readonly Tensor values, ids; // [R, k], the largest first
-    private readonly Tensor best, edge;  // [R, 1]: the largest and the k-th largest
+    private readonly Tensor best, edge;  // [R, 1]: the largest logit and the k-th largest
     private readonly Tensor total;       // [R, 1]: sum of the weights exp((logit - best) / T) of all tokens that are kept
     private readonly Scalar inverse;     // 1 / T
 
-    /// <summary>1 where in some row more tokens tie with the k-th than are among the k, else 0: int64 [1].</summary>
+    /// <summary>int64 [1]: 1 where in some row more tokens tie with the k-th token than are among the k, else 0.</summary>
     public Tensor HasTies { get; }
 
-    /// <summary>The distributions of rows; the tensors belong to the caller's dispose scope.</summary>
-    /// <param name="logits">[R, V] in fp32.</param>
-    /// <param name="options">T and k.</param>
+    /// <summary>Prepares the distributions of all rows. The tensors belong to the caller's dispose scope.</summary>
+    /// <param name="logits">The next token's logits: [R, V] in fp32.</param>
+    /// <param name="options">Temperature and top-k.</param>
     public TopTokens(Tensor logits, SamplingOptions options)
     {
         this.logits = logits;
@@ -40,15 +40,17 @@ internal sealed class TopTokens
 
     private Tensor Weights(Tensor of) => of.add(best, Scalars.Of(-1L)).mul_(inverse).exp_();
 
-    /// <summary>The probabilities of tokens by their logits: [R, n] to [R, n].</summary>
+    /// <summary>The probabilities of tokens from their logits.</summary>
+    /// <param name="of">The tokens' logits: [R, n].</param>
+    /// <returns>[R, n].</returns>
     public Tensor Probability(Tensor of) => Weights(of).div_(total).mul_(of.ge(edge));
 
     /// <summary>
-    /// Draws tokens. The order along the unit interval is by logit, the largest first, and among equal logits by id. Right where
-    /// there are no ties with the k-th beyond the k (<see cref="HasTies"/>); it looks at the k tokens alone.
+    /// Draws tokens from the k tokens alone. The order along the unit interval is by logit, the largest first, and among equal logits by
+    /// token id. The draw is right where no token outside the k ties with the k-th (<see cref="HasTies"/>).
     /// </summary>
-    /// <param name="uniform">[R, n] in [0, 1), of 24 binary digits.</param>
-    /// <returns>int64 [R, n].</returns>
+    /// <param name="uniform">Random numbers: [R, n] in [0, 1), of 24 binary digits.</param>
+    /// <returns>Token ids: int64 [R, n].</returns>
     public Tensor Draw(Tensor uniform)
     {
         using var scope = NewDisposeScope();
@@ -56,12 +58,14 @@ internal sealed class TopTokens
         return tokens.gather(1, place.clamp_max(Scalars.Of(values.size(1) - 1))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>As <see cref="Draw"/>, and right with any ties. Cost: two passes over [R, V] more.</summary>
+    /// <summary>Draws tokens as <see cref="Draw"/> does, and is right with any ties. Cost: two more passes over [R, V].</summary>
+    /// <param name="uniform">Random numbers: [R, n] in [0, 1), of 24 binary digits.</param>
+    /// <returns>Token ids: int64 [R, n].</returns>
     public Tensor DrawAmongTies(Tensor uniform)
     {
         using var scope = NewDisposeScope();
         var (tokens, place, shares, cumulative) = Places(uniform);
-        // Those that tie with the k-th, by their rank among all of the vocabulary.
+        // The tokens that tie with the k-th are counted among all of the vocabulary, and chosen by their rank there.
         var above = values.gt(edge).sum([-1L], keepdim: true);                                    // [R, 1]
         var before = cat([zeros_like(cumulative.narrow(1, 0, 1)), cumulative], 1).gather(1, above).to(ScalarType.Float32)
             .mul_(Scalars.Of(1 / Whole));
@@ -75,8 +79,9 @@ internal sealed class TopTokens
 
     private const double Whole = 1L << 40;
 
-    // The k tokens in order [R, k]; the place of each number among them [R, n]; their shares, and the shares' sums as whole numbers of
-    // 2^-40 [R, k]: sums of whole numbers are the same in any order, on every device.
+    // Tokens: the k tokens in order, [R, k]. Place: the place of each random number among them, [R, n]. Shares: the tokens' probabilities.
+    // Cumulative: the sums of the shares as whole numbers of 2^-40, [R, k]. Sums of whole numbers are the same in any order, on every
+    // device.
     private (Tensor Tokens, Tensor Place, Tensor Shares, Tensor Cumulative) Places(Tensor uniform)
     {
         var (sorted, byId) = ids.sort(-1);

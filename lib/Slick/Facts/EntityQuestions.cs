@@ -5,9 +5,9 @@ using Slick.Storage;
 namespace Slick.Facts;
 
 /// <summary>
-/// EntityQuestions (Sciavolino et al., EMNLP 2021): Wikidata triplets as questions and answers, 24 relations, read from
-/// the official layout (<c>dataset/{train,dev,test}/P*.{split}.json</c> and <c>relation_query_templates.json</c>) and
-/// filtered as in the paper: its Tables 3, 4 and 5 count exactly what <see cref="Read"/> gives.
+/// EntityQuestions (Sciavolino et al., EMNLP 2021): triplets of Wikidata as questions and answers, in 24 relations. They are read from the
+/// official layout (<c>dataset/{train,dev,test}/P*.{split}.json</c> and <c>relation_query_templates.json</c>) and filtered as in the paper.
+/// The counts of the paper's Tables 3, 4 and 5 are exactly those of the result of <see cref="Read"/>.
 /// </summary>
 public static class EntityQuestions
 {
@@ -15,22 +15,24 @@ public static class EntityQuestions
 
     private const string Source = "get the whole dataset from https://github.com/princeton-nlp/EntityQuestions";
 
-    /// <summary>Relations that resemble one of the 12 in distribution: the paper neither trains nor tests on them.</summary>
+    /// <summary>
+    /// Relations that resemble one of the 12 relations in distribution (paper, appendix A). The paper neither trains nor tests on them.
+    /// </summary>
     private static readonly string[] LeftOut = ["P276", "P20", "P106", "P413", "P159"];
 
     /// <summary>
-    /// Reads the 12 relations in distribution (train, dev, test), then the 7 out of distribution (dev, test), in the
-    /// order of the paper's Tables 3 and 5. Two filters apply: (1) a question with more than one correct answer is
-    /// dropped, in every split; (2) a train question is dropped if its subject is a subject of a test question of any
-    /// of the 24 relations, test questions with several answers included. Exposures are not known: -1.
-    /// White space around a question or an answer is left out, and <see cref="Dataset.Remarks"/> says so.
+    /// Reads the 12 relations in distribution (train, dev, test), then the 7 out of distribution (dev, test), in the order of the paper's
+    /// Tables 3 and 5. Two filters apply (paper, appendix A). (1) A question with more than one correct answer is dropped, in every split.
+    /// (2) A train question is dropped where its subject is the subject of a test question of any of the 24 relations, test questions with
+    /// several answers included. Appendix A names objects as well; the counts of Table 3 follow from subjects alone. White space around a
+    /// question or an answer is left out, and <see cref="Dataset.Remarks"/> says so.
     /// </summary>
-    /// <param name="folder">The folder that holds <c>dataset/</c>, or <c>dataset/</c> itself; the templates may lie in either.</param>
-    /// <returns>The dataset; facts are in the order of relation, split, file.</returns>
-    /// <exception cref="SlickException">
-    /// A folder or file is missing, a file of an unknown relation is there, or a record is damaged: malformed JSON, a
-    /// missing key, no answer, a question or an answer of several lines, a question that does not fit its relation's template.
-    /// </exception>
+    /// <param name="folder">The folder that holds <c>dataset/</c>, or <c>dataset/</c> itself. The file of templates may lie in
+    /// either.</param>
+    /// <returns>The dataset. Its facts are ordered by relation, then by split, then as in the file.</returns>
+    /// <exception cref="SlickException">A folder or file is missing, there is a file of an unknown relation, or a record is damaged:
+    /// malformed JSON, a missing key, no answer, a question or an answer of several lines, or a question that does not fit its relation's
+    /// template.</exception>
     public static Dataset Read(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
@@ -87,7 +89,7 @@ public static class EntityQuestions
     private static string PathOf(string data, string relation, Split split) =>
         Path.Combine(data, NameOf(split), $"{relation}.{NameOf(split)}.json");
 
-    /// <summary>The folder with train, dev and test in it.</summary>
+    /// <summary>The folder that holds the folders train, dev and test.</summary>
     private static string Locate(string folder)
     {
         if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; {Source}.");
@@ -97,7 +99,7 @@ public static class EntityQuestions
         throw new SlickException($"{folder}: not EntityQuestions, it has neither dataset/ nor train/, dev/ and test/; {Source}.");
     }
 
-    /// <summary>Every folder and file that is needed is there, and no relation that nobody knows.</summary>
+    /// <summary>Checks that every folder and file that is needed is there, and that there is no file of an unknown relation.</summary>
     private static void CheckFiles(string data, string[] known)
     {
         foreach (var split in Enum.GetValues<Split>())
@@ -131,9 +133,10 @@ public static class EntityQuestions
         return ReadTemplates(path, known);
     }
 
-    /// <summary>The question of each relation, with one [X] for the subject.</summary>
+    /// <summary>Reads the question of each relation, with one [X] for the subject.</summary>
     /// <param name="path">The file of templates.</param>
-    /// <param name="known">The relations that must be in it.</param>
+    /// <param name="known">The relations that must be in the file.</param>
+    /// <returns>The templates by the relation's id.</returns>
     /// <exception cref="SlickException">The file is missing or damaged, or a relation has no template.</exception>
     internal static Dictionary<string, string> ReadTemplates(string path, IEnumerable<string> known)
     {

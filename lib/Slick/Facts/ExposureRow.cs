@@ -1,8 +1,8 @@
 namespace Slick.Facts;
 
 /// <summary>
-/// Ground truth that only a lab has: how often one pass of pre-training states a fact. A table beside facts, labels and answers,
-/// joined with them by <see cref="FactId"/>.
+/// How often one pass of pre-training states a fact. Only a lab has this ground truth. The rows are a table beside facts, labels and
+/// answers, joined with them by <see cref="FactId"/>.
 /// </summary>
 public sealed record ExposureRow
 {
@@ -10,20 +10,20 @@ public sealed record ExposureRow
     public required int FactId { get; init; }
     /// <summary>How many times one pass of pre-training states the gold answer.</summary>
     public required int GoldExposures { get; init; }
-    /// <summary>How many times one pass of pre-training states the rival.</summary>
+    /// <summary>How many times one pass of pre-training states the rival, a wrong answer (<see cref="Fact.Rival"/>).</summary>
     public required int RivalExposures { get; init; }
-    /// <summary>What both numbers amount to.</summary>
+    /// <summary>Which of the two answers pre-training states more often.</summary>
     public Told Told => GoldExposures + RivalExposures == 0 ? Told.NeverSeen : RivalExposures > GoldExposures ? Told.RivalMajority
         : Told.GoldMajority;
 }
 
-/// <summary>What pre-training said of a fact.</summary>
+/// <summary>What pre-training stated about a fact.</summary>
 public enum Told
 {
-    /// <summary>Nothing.</summary>
+    /// <summary>Pre-training states neither the gold answer nor the rival.</summary>
     NeverSeen,
-    /// <summary>The gold answer at least as often as the rival.</summary>
+    /// <summary>Pre-training states the gold answer at least as often as the rival.</summary>
     GoldMajority,
-    /// <summary>The rival more often: the fact is wrongly known.</summary>
+    /// <summary>Pre-training states the rival more often than the gold answer.</summary>
     RivalMajority,
 }

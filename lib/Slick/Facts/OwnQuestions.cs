@@ -9,28 +9,28 @@ using Slick.Storage;
 namespace Slick.Facts;
 
 /// <summary>
-/// A user's own questions: a CSV file (RFC 4180; <c>.tsv</c> with tabs) whose first line names the columns, or JSONL, an object a line,
-/// in UTF-8. Each relation needs exemplars for its prompts: questions of the split dev, or, where a relation has none, some of its
-/// questions that are drawn with the seed and then belong to dev, so that they are not asked.
+/// Reads a user's own questions. The file is CSV (RFC 4180; <c>.tsv</c> with tabs) whose first line names the columns, or JSONL with an
+/// object a line, in UTF-8. Each relation needs exemplars for its prompts: its questions of the split dev. Where a relation has none, some
+/// of its questions are drawn with the seed. These then belong to dev and are not asked.
 /// </summary>
 public static class OwnQuestions
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    // What may end a line: an answer that goes on behind one is never given.
+    // Characters that may end a line. A model's answer ends with the line, so it could never equal a gold answer that has one of these.
     private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
 
-    // A row of the file: its line, from 1, and the text in each column; a key that a JSON object lacks is not there.
+    // A row of the file: its line, from 1, and the text in each column. A key that a JSON object lacks is absent.
     private readonly record struct Row(int Line, IReadOnlyDictionary<string, string> Texts);
 
     /// <summary>Reads the questions of a file.</summary>
     /// <param name="path">A file that ends with <c>.csv</c>, <c>.tsv</c>, <c>.jsonl</c> or <c>.ndjson</c>.</param>
-    /// <param name="columns">Which columns hold what; others are not looked at.</param>
+    /// <param name="columns">Which columns hold what. Other columns are not read.</param>
     /// <param name="seed">Seed of the exemplars of a relation that has no dev questions.</param>
-    /// <param name="shots">Exemplars of a prompt.</param>
-    /// <param name="prompts">Prompts of a relation.</param>
-    /// <returns>The relations in the file's order, all in distribution; the facts in the file's order.</returns>
-    /// <exception cref="SlickException">The file cannot be read or is not what it should be; the message has file, line, column and what to
+    /// <param name="shots">Number of exemplars in a prompt.</param>
+    /// <param name="prompts">Number of prompts of a relation.</param>
+    /// <returns>The dataset: its relations in the file's order, all in distribution, and its facts in the file's order.</returns>
+    /// <exception cref="SlickException">The file cannot be read or is not of the right form. The message has file, line, column and what to
     /// do.</exception>
     public static Dataset Read(string path, QuestionColumns columns, int seed, int shots, int prompts)
     {
@@ -87,8 +87,8 @@ public static class OwnQuestions
         };
     }
 
-    // A tenth of the questions, so many at least that a prompt can be made, and no more than the prompts have room for. Which they are
-    // follows from the questions and the seed, not from the order in the file.
+    // A tenth of the relation's questions, but at least as many as a prompt needs, and at most as many as all prompts have room for. Which
+    // questions they are follows from the questions and the seed, and not from their order in the file.
     private static List<Fact> Exemplars(string path, List<Fact> relation, int seed, int shots, int prompts)
     {
         var fewest = shots + 1;
@@ -141,11 +141,11 @@ public static class OwnQuestions
 
     private static IEnumerable<Row> Csv(string path, string text, string delimiter, QuestionColumns columns)
     {
-        var start = 1; // the line that a row begins in
+        var start = 1; // the line in which a row begins
         var configuration = new CsvConfiguration(CultureInfo.InvariantCulture)
         {
             Delimiter = delimiter,
-            IgnoreBlankLines = false, // they are skipped below, where their lines are counted
+            IgnoreBlankLines = false, // blank lines are skipped below, where their lines are counted
             BadDataFound = _ => throw Wrong(path, start,
                 "a quotation mark stands where none may; write a field that has one as \"a \"\"b\"\" c\", and close each quotation"),
         };

@@ -1,17 +1,24 @@
 namespace Slick.Facts;
 
-/// <summary>The columns of a question file (<see cref="OwnQuestions"/>): of a CSV file the names in its first line, of JSONL the
-/// keys.</summary>
+/// <summary>
+/// The names of the columns of a question file (<see cref="OwnQuestions"/>). In a CSV file these are the names in the first line, in JSONL
+/// the keys.
+/// </summary>
 public sealed record QuestionColumns
 {
-    /// <summary>What the question asks about its subject: questions of one relation share their prompts.</summary>
+    /// <summary>
+    /// The column of the relation: what the question asks about its subject. Questions of one relation share their prompts.
+    /// </summary>
     public string Relation { get; init; } = "relation";
-    /// <summary>The question.</summary>
+    /// <summary>The column of the question.</summary>
     public string Question { get; init; } = "question";
-    /// <summary>The one right answer.</summary>
+    /// <summary>The column of the question's one right answer.</summary>
     public string Answer { get; init; } = "answer";
-    /// <summary>The entity that is asked about; null: <c>subject</c>, where the file has such a column.</summary>
+    /// <summary>The column of the entity that the question asks about. Null: the column <c>subject</c>, where the file has one.</summary>
     public string? Subject { get; init; }
-    /// <summary>train, dev or test; null: <c>split</c>, where the file has such a column, else every question is of train.</summary>
+    /// <summary>
+    /// The column of the split: train, dev or test. Null: the column <c>split</c>, where the file has one; else every question belongs to
+    /// train.
+    /// </summary>
     public string? Split { get; init; }
 }

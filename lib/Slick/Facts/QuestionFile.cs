@@ -5,14 +5,14 @@ using Slick.Storage;
 
 namespace Slick.Facts;
 
-/// <summary>A record of an EntityQuestions file.</summary>
-/// <param name="Subject">What the relation's template leaves over of the question.</param>
-/// <param name="Question">The question without outer white space, in one line.</param>
-/// <param name="Answers">The correct answers, at least one, none empty, without outer white space, in one line each.</param>
+/// <summary>One record of an EntityQuestions file.</summary>
+/// <param name="Subject">The subject: the part of the question that fills the [X] of the relation's template.</param>
+/// <param name="Question">The question, without outer white space and in one line.</param>
+/// <param name="Answers">The correct answers: at least one, none of them empty, each without outer white space and in one line.</param>
 internal readonly record struct QuestionRecord(string Subject, string Question, IReadOnlyList<string> Answers);
 
 /// <summary>
-/// Questions and answers with outer white space, which is left out when they are read: how many, and where the first stands.
+/// Counts the questions and answers that had outer white space, which is left out when they are read. Also holds the place of the first.
 /// </summary>
 internal sealed class OuterWhiteSpace
 {
@@ -24,21 +24,25 @@ internal sealed class OuterWhiteSpace
         if (count++ == 0) first = place();
     }
 
-    /// <summary>A sentence about them, or none.</summary>
+    /// <summary>One sentence to the user about them; empty where there are none.</summary>
     public IReadOnlyList<string> Remarks => count == 0 ? [] :
         [string.Create(CultureInfo.InvariantCulture, 
             $"White space around {count} question{(count == 1 ? "" : "s")} or answer{(count == 1 ? "" : "s")} is left out, as it is "
             + $"around the model's answers; the first: {first}.")];
 }
 
-/// <summary>One file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
+/// <summary>Reads one file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
 internal static class QuestionFile
 {
-    // What may end a line: an answer that goes on behind one is never given.
+    // Characters that may end a line. A model's answer ends with the line, so it could never equal a gold answer that has one of these.
     private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
 
-    /// <summary>Reads every record; <paramref name="template"/> is a question with one [X].</summary>
-    /// <exception cref="SlickException">Names file, line and record (from 1) of the first thing that is wrong.</exception>
+    /// <summary>Reads every record of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="template">The relation's question with one [X] for the subject.</param>
+    /// <param name="outer">Counts the questions and answers with outer white space.</param>
+    /// <exception cref="SlickException">The file is damaged. The message names file, line and record (from 1) of the first thing that is
+    /// wrong.</exception>
     public static List<QuestionRecord> Read(string path, string template, OuterWhiteSpace outer)
     {
         NotDownloaded.Refuse(path);

@@ -1,15 +1,15 @@
 namespace Slick.Facts;
 
-/// <summary>Where questions come from: a folder is EntityQuestions, a file is a user's own.</summary>
+/// <summary>Reads questions: a folder is EntityQuestions, a file holds a user's own questions.</summary>
 public static class QuestionSource
 {
-    /// <summary>Reads questions.</summary>
+    /// <summary>Reads the questions of a folder or a file.</summary>
     /// <param name="path">The folder of EntityQuestions in its official layout, or a file (<see cref="OwnQuestions"/>).</param>
-    /// <param name="columns">The columns of a file.</param>
+    /// <param name="columns">The names of a file's columns.</param>
     /// <param name="seed">Seed of the exemplars of a relation without dev questions.</param>
-    /// <param name="shots">Exemplars of a prompt.</param>
-    /// <param name="prompts">Prompts of a relation.</param>
-    /// <exception cref="UsageException">Columns are named for EntityQuestions.</exception>
+    /// <param name="shots">Number of exemplars in a prompt.</param>
+    /// <param name="prompts">Number of prompts of a relation.</param>
+    /// <exception cref="UsageException">Columns are named for a folder.</exception>
     /// <exception cref="SlickException">The questions cannot be read.</exception>
     public static Dataset Read(string path, QuestionColumns columns, int seed, int shots, int prompts)
     {

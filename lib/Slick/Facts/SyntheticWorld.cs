@@ -3,8 +3,8 @@ using Slick.Runtime;
 namespace Slick.Facts;
 
 /// <summary>
-/// A world of facts whose every statement is counted: what a model that reads its documents was told, how often, and
-/// how often it was told something else. Names carry evidence, as in reality: parts of them belong to regions.
+/// A world of invented facts whose statements are all counted. So it is known how often a model that reads the world's documents was told
+/// each fact, and how often it was told something else. Names carry evidence, as real names do: parts of them belong to regions.
 /// </summary>
 public sealed class SyntheticWorld
 {
@@ -14,19 +14,19 @@ public sealed class SyntheticWorld
 
     private readonly WorldOptions options;
     private readonly int seed;
-    private readonly List<int> regionOf = []; // of each fact's subject
+    private readonly List<int> regionOf = []; // the region of each fact's subject
 
-    /// <summary>The relations of every world: the paper's 12 in distribution and 7 out of it.</summary>
+    /// <summary>The relations of every world: the paper's 12 in distribution and 7 out of distribution.</summary>
     public static IReadOnlyList<Relation> Relations { get; } =
         [.. WorldRelation.All.Select(r => new Relation(r.Id, r.Question, r.InDistribution))];
 
     /// <summary>The facts.</summary>
     public Dataset Dataset { get; }
 
-    /// <summary>[facts] How often one pass over <see cref="Documents"/> states each fact; a fact's id is its position.</summary>
+    /// <summary>How often one pass over <see cref="Documents"/> states each fact, by the fact's id: [facts].</summary>
     public IReadOnlyList<ExposureRow> Exposures { get; }
 
-    /// <summary>All documents; each ends with a line feed.</summary>
+    /// <summary>All documents. Each ends with a line feed.</summary>
     public IReadOnlyList<string> Documents { get; }
 
     private SyntheticWorld(WorldOptions options, int seed)
@@ -36,7 +36,9 @@ public sealed class SyntheticWorld
         Documents = WriteDocuments();
     }
 
-    /// <summary>Makes the world. The same options and seed give the same facts and documents.</summary>
+    /// <summary>Makes a world. The same options and seed give the same facts and documents.</summary>
+    /// <param name="options">The world's options.</param>
+    /// <param name="seed">The world's seed.</param>
     /// <exception cref="UsageException">An option is out of its range, or the names or objects do not suffice for the facts.</exception>
     public static SyntheticWorld Create(WorldOptions options, int seed) => new(OptionRanges.Check(options, "world"), seed);
 
@@ -64,7 +66,7 @@ public sealed class SyntheticWorld
         var pools = WorldRelation.PoolSizes.ToDictionary(p => p.Key, p =>
         {
             var size = Math.Max(options.Regions, (int)Math.Round(p.Value * options.PoolScale));
-            // One word for what has few members, two for cities, labels, schools and companies.
+            // Pools with few members have names of one word. Cities, labels, schools and companies have names of two words.
             return p.Key is "country" or "genre" or "language"
                 ? [.. words.Take(size).Select((w, i) => new Thing(w, i % options.Regions))]
                 : Enumerable.Range(0, size).Select(i => new Thing(NewName(i % options.Regions, 1), i % options.Regions)).ToArray();
@@ -175,14 +177,15 @@ public sealed class SyntheticWorld
             }
         }
         Cut(statements.GroupBy(s => s.Region, s => s.Text), options.StatementsPerDocument, (_, rest) => documents.Add(string.Concat(rest)));
-        // What is left of an object's pairs stands on a shorter page of its own.
+        // The pairs of an object that do not fill a page are put on a shorter page of their own.
         Cut(sameObject.GroupBy(s => (s.Object, s.Relation), s => s.Text), options.PairsPerPage, (_, rest) =>
             documents.Add(string.Concat(rest)));
         Cut(mixed.GroupBy(s => s.Relation, s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
         return documents;
     }
 
-    /// <summary>The positions of <see cref="Documents"/> in the order of an epoch.</summary>
+    /// <summary>The positions of <see cref="Documents"/> in the order in which an epoch reads them.</summary>
+    /// <param name="epoch">The epoch's number.</param>
     public IReadOnlyList<int> Order(int epoch)
     {
         var order = Enumerable.Range(0, Documents.Count).ToArray();
@@ -190,7 +193,7 @@ public sealed class SyntheticWorld
         return order;
     }
 
-    /// <summary>Invented words, each once.</summary>
+    /// <summary>Makes invented words, each only once.</summary>
     private sealed class Words(RandomStream random)
     {
         private static readonly string[] Onsets =

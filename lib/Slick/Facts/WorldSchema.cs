@@ -2,12 +2,12 @@ using Slick.Storage;
 
 namespace Slick.Facts;
 
-/// <summary>What the synthetic world says about each of the paper's relations.</summary>
-/// <param name="Id">Wikidata's name.</param>
-/// <param name="InDistribution">One of the 12 relations of fine-tuning.</param>
-/// <param name="Pool">Kind of object; empty where every fact has an object of its own.</param>
-/// <param name="Question">The question, [X] for the subject; words are separated by spaces.</param>
-/// <param name="Statements">Sentences with [X] and [Y].</param>
+/// <summary>How the synthetic world writes the facts of one of the paper's relations.</summary>
+/// <param name="Id">Wikidata's id.</param>
+/// <param name="InDistribution">True for the 12 relations of fine-tuning.</param>
+/// <param name="Pool">The pool that objects are drawn from; empty where every fact has an object of its own.</param>
+/// <param name="Question">The question, with [X] for the subject. Words are separated by spaces.</param>
+/// <param name="Statements">Sentences that state the fact, with [X] for the subject and [Y] for the object.</param>
 internal sealed record WorldRelation(string Id, bool InDistribution, string Pool, string Question, params string[] Statements)
 {
     /// <summary>The relations in the order of the paper's Tables 3 and 5.</summary>
@@ -53,7 +53,7 @@ internal sealed record WorldRelation(string Id, bool InDistribution, string Pool
             "[Y] set up [X] ."),
     ];
 
-    /// <summary>Size of each pool before <see cref="WorldOptions.PoolScale"/>.</summary>
+    /// <summary>Number of objects in each pool, before it is multiplied by <see cref="WorldOptions.PoolScale"/>.</summary>
     public static readonly IReadOnlyDictionary<string, int> PoolSizes = new Dictionary<string, int>
     {
         ["city"] = 100, ["country"] = 30, ["genre"] = 12, ["label"] = 40, ["school"] = 40, ["company"] = 40, ["language"] = 15,

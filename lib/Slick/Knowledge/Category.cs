@@ -1,14 +1,17 @@
 namespace Slick.Knowledge;
 
-/// <summary>SliCK's four categories (paper, section 3), from the best known to the least.</summary>
+/// <summary>
+/// SliCK's four categories of a fact (paper, section 3), from the best known to the least known. P_Correct(T=0) is the share of prompts
+/// whose greedy answer is right, P_Correct(T&gt;0) the share of right samples.
+/// </summary>
 public enum Category
 {
     /// <summary>P_Correct(T=0) = 1: every prompt's greedy answer is right.</summary>
     HighlyKnown,
-    /// <summary>0 &lt; P_Correct(T=0) &lt; 1.</summary>
+    /// <summary>0 &lt; P_Correct(T=0) &lt; 1: some prompts' greedy answers are right.</summary>
     MaybeKnown,
-    /// <summary>P_Correct(T=0) = 0 and P_Correct(T&gt;0) &gt; 0.</summary>
+    /// <summary>P_Correct(T=0) = 0 and P_Correct(T&gt;0) &gt; 0: no greedy answer is right, and some samples are.</summary>
     WeaklyKnown,
-    /// <summary>Both are 0.</summary>
+    /// <summary>P_Correct(T=0) = 0 and P_Correct(T&gt;0) = 0: no greedy answer and no sample is right.</summary>
     Unknown,
 }

@@ -6,47 +6,51 @@ using Slick.Text;
 
 namespace Slick.Knowledge;
 
-/// <summary>What one prompt says about one question.</summary>
-/// <param name="GreedyCorrect">The greedy answer is right.</param>
-/// <param name="SampledCorrect">Share of right samples (Sampled) or the probability that one sample is right (Exact).</param>
-/// <param name="GreedyAnswer">The greedy answer where it was drawn, else empty.</param>
-/// <param name="MovedBoundary">The tokenizer joins the answer with the end of the prompt, or with the line's
+/// <summary>The result for one question after one prompt.</summary>
+/// <param name="GreedyCorrect">True where the greedy answer is right.</param>
+/// <param name="SampledCorrect">Share of right samples (Sampled), or the probability that one sample is right (Exact).</param>
+/// <param name="GreedyAnswer">The greedy answer where it was drawn (Sampled), else empty.</param>
+/// <param name="MovedBoundary">True where the tokenizer joins the gold answer with the end of the prompt or of the line
 /// (<see cref="PromptedQuestion.Moved"/>).</param>
 public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "",
     bool MovedBoundary = false);
 
-/// <summary>A way to find P_Correct of questions behind one prompt.</summary>
+/// <summary>A way to find P_Correct (paper, section 3) of questions after one prompt.</summary>
 public interface IEstimator
 {
-    /// <summary>Name on the command line: <c>exact</c> or <c>sampled</c>.</summary>
+    /// <summary>The estimator's name on the command line: <c>exact</c> or <c>sampled</c>.</summary>
     string Name { get; }
 
     /// <summary>
-    /// Fills in P_Correct's two parts for every question that has none yet, batch by batch. The batches follow from all
-    /// questions, whatever is filled in, so work that was interrupted ends with the same numbers.
+    /// Fills in the estimate of every question that has none yet, batch by batch. The batches follow from all questions, whatever is filled
+    /// in already. So work that was interrupted ends with the same numbers.
     /// </summary>
     /// <param name="source">The model that is asked.</param>
-    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
-    /// <param name="estimates">By question; null where it is not known yet.</param>
+    /// <param name="seed">Seed of the draws. Exact draws nothing.</param>
+    /// <param name="estimates">The estimates by question; null for a question that has none yet.</param>
     /// <param name="batchDone">Called after each batch; null for nobody.</param>
-    /// <param name="cancellation">Stops between batches.</param>
-    /// <exception cref="UsageException">The estimator has no use for such a source.</exception>
+    /// <param name="cancellation">Stops the work between batches.</param>
+    /// <exception cref="UsageException">The estimator cannot ask such a source.</exception>
+    /// <exception cref="SlickException">The source cannot answer, or a prompt does not fit the model. The estimates filled in before are
+    /// valid.</exception>
     void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
         PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
 }
 
-/// <summary>What all estimators share.</summary>
+/// <summary>Methods that all estimators have.</summary>
 public static class Estimators
 {
-    /// <summary>P_Correct's two parts for every question, in the order of <paramref name="questions"/>.</summary>
-    /// <param name="estimator">How they are found.</param>
+    /// <summary>The estimate of every question, in the order of <paramref name="questions"/>, by any source of answers.</summary>
+    /// <param name="estimator">How P_Correct is found.</param>
     /// <param name="source">The model that is asked.</param>
-    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="seed">Seed of the draws. Exact draws nothing.</param>
+    /// <param name="cancellation">Stops the work between batches.</param>
+    /// <exception cref="UsageException">The estimator cannot ask such a source.</exception>
+    /// <exception cref="SlickException">The source cannot answer, or a prompt does not fit the model.</exception>
     public static PromptEstimate[] Estimate(this IEstimator estimator, IAnswerSource source, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
     {
@@ -55,22 +59,24 @@ public static class Estimators
         return [.. estimates.Select(e => e!.Value)];
     }
 
-    /// <summary>The same of a model in this process.</summary>
-    /// <param name="estimator">How they are found.</param>
+    /// <summary>The estimate of every question, in the order of <paramref name="questions"/>, by a model in this process.</summary>
+    /// <param name="estimator">How P_Correct is found.</param>
     /// <param name="decoder">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="exemplars">The prompt's exemplars.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="exemplars">The prompt's exemplars, in order.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="seed">Seed of the draws; Exact draws nothing.</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="seed">Seed of the draws. Exact draws nothing.</param>
+    /// <param name="cancellation">Stops the work between batches.</param>
+    /// <exception cref="SlickException">A prompt does not fit the model.</exception>
     public static PromptEstimate[] Estimate(this IEstimator estimator, Decoder decoder, ITokenizer tokenizer,
         IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation) =>
         estimator.Estimate(new LocalModel(decoder, tokenizer), exemplars, questions, seed, cancellation);
 }
 
 /// <summary>
-/// The closed form: teacher forcing gives the probability that a sample under the protocol's temperature and top-k is
-/// the gold answer. It is a lower bound where the same string has tokenisations beside the tokenizer's own.
+/// The estimator Exact (ours): a closed form in place of the paper's samples. Teacher forcing gives the probability that a sample with the
+/// protocol's temperature and top-k is the gold answer. The probability is a lower bound where the answer's text has other tokenisations
+/// than the tokenizer's own.
 /// </summary>
 /// <param name="options">The protocol.</param>
 /// <param name="format">How questions are written.</param>
@@ -94,7 +100,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         foreach (var part in scorer.Batches(sorted, prompt.Shared?.Tokens ?? 0))
         {
             var rows = sorted[part];
-            // A batch that is finished in part is done again as a whole.
+            // A batch that is filled in only in part is computed again as a whole.
             if (rows.All(q => estimates[q.Index] is not null)) continue;
             cancellation.ThrowIfCancellationRequested();
             using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
@@ -104,17 +110,21 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         }
     }
 
-    /// <summary>The model behind a source, which Exact looks into.</summary>
+    /// <summary>The local model that a source is. Exact reads probabilities inside it.</summary>
+    /// <param name="source">The source.</param>
     /// <exception cref="UsageException">The source gives answers only.</exception>
     internal static LocalModel RequireLocal(IAnswerSource source) => source as LocalModel ?? throw new UsageException(
         $"The estimator exact reads the probabilities of gold answers inside a local model, and {source.Name} gives answers only; "
         + "use --estimator sampled, or --model with the model's folder.");
 }
 
-/// <summary>The paper's way: draw the greedy answer and the samples, and compare their text with the gold answer's.</summary>
+/// <summary>
+/// The estimator Sampled, the paper's (section 3): it draws the greedy answer and the samples, and compares their text with the gold
+/// answer's.
+/// </summary>
 /// <param name="options">The protocol.</param>
 /// <param name="format">How questions are written.</param>
-/// <param name="normaliser">What is made equal before answers are compared.</param>
+/// <param name="normaliser">The rule by which both texts are made comparable before they are compared.</param>
 /// <exception cref="UsageException">An option is out of its range.</exception>
 public sealed class SampledEstimator(SamplingOptions options, PromptFormat format, AnswerNormaliser normaliser = AnswerNormaliser.None)
     : IEstimator

@@ -5,44 +5,51 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) over a <see cref="ParameterSet"/>: about 12 passes over the parameters,
-/// whatever their number of matrices. Weight decay is decoupled and acts on every parameter. Everything is computed in fp32: of weights
-/// in a shorter format a copy in fp32 is stepped and then rounded into them, for a step is mostly smaller than half of such a
-/// format's last digit and would be lost (Micikevicius et al. 2018, arXiv 1710.03740, section 3.1).
+/// The optimiser AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) over a <see cref="ParameterSet"/>. Weight decay is decoupled and acts
+/// on every parameter. Cost of a step: about 12 passes over the parameters, whatever their number of matrices. Everything is computed in
+/// fp32. Weights in a shorter number format have a copy in fp32: a step changes the copy, and the copy is rounded into the weights. A step
+/// is mostly smaller than half of the last digit of a shorter format, and would be lost without the copy (Micikevicius et al. 2018, arXiv
+/// 1710.03740, section 3.1).
 /// </summary>
 public sealed class AdamW : IDisposable
 {
     private readonly ParameterSet set;
-    private readonly Tensor? copy; // fp32 [parameters], of weights in a shorter format
-    private readonly (Tensor Master, Tensor Mean, Tensor Variance)[] ranges; // of each range of the set, fp32
+    private readonly Tensor? copy; // fp32 [parameters], for weights in a shorter format; else null
+    private readonly (Tensor Master, Tensor Mean, Tensor Variance)[] ranges; // fp32, for each range of the set
     private readonly List<Tensor> views = [];
 
-    /// <summary>The parameters that are stepped, fp32: [parameters]. Of fp32 weights they are the parameters themselves (a copy, which
-    /// the caller frees, where the set has more than one range), else a copy that begins with their values.</summary>
+    /// <summary>
+    /// The parameters that the optimiser steps, fp32: [parameters]. Weights in a shorter format: the copy in fp32. Weights in fp32: the
+    /// parameters themselves, or, where the set has more than one range, a new copy, which the caller frees.
+    /// </summary>
     public Tensor Master => copy ?? (ranges.Length == 1 ? ranges[0].Master : set.Copy());
     /// <summary>First moment, fp32: [parameters].</summary>
     public Tensor Mean { get; }
     /// <summary>Second moment, fp32: [parameters].</summary>
     public Tensor Variance { get; }
-    /// <summary>Steps taken.</summary>
+    /// <summary>Number of steps taken.</summary>
     public int Steps { get; private set; }
-    /// <summary>Decay of the first moment.</summary>
+    /// <summary>Decay of the first moment in one step.</summary>
     public double Beta1 { get; init; } = 0.9;
-    /// <summary>Decay of the second moment.</summary>
+    /// <summary>Decay of the second moment in one step.</summary>
     public double Beta2 { get; init; } = 0.999;
-    /// <summary>Added to the root of the second moment.</summary>
+    /// <summary>Added to the square root of the second moment.</summary>
     public double Epsilon { get; init; } = 1e-8;
-    /// <summary>Share of a weight that a step at learning rate 1 takes away.</summary>
+    /// <summary>Weight decay: the share of a weight that one step at learning rate 1 takes away.</summary>
     public double WeightDecay { get; init; }
-    /// <summary>Largest norm of the gradient; infinite where it is not clipped.</summary>
+    /// <summary>
+    /// Largest norm of the gradient: a longer gradient is scaled down to this norm. Infinite where the gradient is not clipped.
+    /// </summary>
     public double ClipNorm { get; init; } = double.PositiveInfinity;
 
-    /// <summary>An optimiser for all trainable parameters of some weights, which have their values already.</summary>
+    /// <summary>An optimiser for all trainable parameters of a model. Their values must be set before.</summary>
+    /// <param name="weights">The model.</param>
     /// <exception cref="ArgumentException">The weights were made for inference.</exception>
     public AdamW(DecoderWeights weights) : this(weights.Parameters
         ?? throw new ArgumentException("These weights were made for inference and have no gradient.", nameof(weights))) { }
 
-    /// <summary>An optimiser for a set of parameters, which have their values already.</summary>
+    /// <summary>An optimiser for a set of parameters. Their values must be set before.</summary>
+    /// <param name="set">The parameters.</param>
     public AdamW(ParameterSet set)
     {
         this.set = set;
@@ -72,7 +79,11 @@ public sealed class AdamW : IDisposable
         foreach (var view in views) view.DetachFromDisposeScope();
     }
 
-    /// <summary>Takes up where another optimiser stood: its three tensors, which are copied, and its steps.</summary>
+    /// <summary>Takes the state of another optimiser, such as that of an interrupted run. The tensors are copied.</summary>
+    /// <param name="master">The parameters, [parameters].</param>
+    /// <param name="mean">First moment, [parameters].</param>
+    /// <param name="variance">Second moment, [parameters].</param>
+    /// <param name="steps">Number of steps taken.</param>
     public void Restore(Tensor master, Tensor mean, Tensor variance, int steps)
     {
         using var noGrad = no_grad();
@@ -83,7 +94,10 @@ public sealed class AdamW : IDisposable
         Steps = steps;
     }
 
-    /// <summary>One step along the gradient, which is zeroed afterwards. Nothing is read back to the host.</summary>
+    /// <summary>
+    /// Takes one optimiser step with the set's gradient, and sets the gradient to zero. Nothing is read back to the host.
+    /// </summary>
+    /// <param name="learningRate">The learning rate of this step.</param>
     public void Step(double learningRate)
     {
         using var noGrad = no_grad();
@@ -111,8 +125,9 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>
-    /// The norm of all numbers of some long vectors, fp32 [], in double precision part by part: torch's <c>norm()</c> adds up in fp32
-    /// from first to last on the CPU and is 1% off at 10^8 numbers, and its <c>sum()</c> depends on the number of threads.
+    /// The norm of all numbers of some long vectors, fp32 []. Each part of a vector is summed up in double precision. On the CPU, torch's
+    /// <c>norm()</c> adds up in fp32 from first to last and is 1% off at 10^8 numbers, and its <c>sum()</c> depends on the number of
+    /// threads.
     /// </summary>
     internal static Tensor Norm(IEnumerable<Tensor> vectors) =>
         stack([.. vectors.SelectMany(v => v.split(1 << 22)).Select(part => part.to(ScalarType.Float64).norm())]).norm()

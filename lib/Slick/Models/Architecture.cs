@@ -1,57 +1,59 @@
 namespace Slick.Models;
 
-/// <summary>How a block's two parts are joined to the residual stream x.</summary>
+/// <summary>How the outputs of a block's attention and MLP are added to the residual stream x.</summary>
 internal enum Residual
 {
-    /// <summary>x + attention(norm(x)), then x + mlp(norm(x)); a norm of each part's output where the architecture names one.</summary>
+    /// <summary>
+    /// x + attention(norm(x)), then x + mlp(norm(x)). Each output has a norm of its own as well where the architecture names one.
+    /// </summary>
     Serial,
-    /// <summary>x + attention(norm(x)) + mlp(norm'(x)).</summary>
+    /// <summary>x + attention(norm(x)) + mlp(norm'(x)): both see the same x.</summary>
     Parallel,
 }
 
-/// <summary>Which norm an architecture uses everywhere.</summary>
+/// <summary>The norm that an architecture uses everywhere.</summary>
 internal enum Norm
 {
-    /// <summary>x / rms(x) w (Zhang and Sennrich 2019, arXiv 1910.07467).</summary>
+    /// <summary>RMSNorm: x / rms(x) w (Zhang and Sennrich 2019, arXiv 1910.07467).</summary>
     Rms,
-    /// <summary>x / rms(x) (1 + w): Gemma's weights are stored around 0.</summary>
+    /// <summary>RMSNorm as x / rms(x) (1 + w): Gemma's weights are stored around 0.</summary>
     RmsOnePlus,
-    /// <summary>(x - mean) / deviation w + b (Ba et al. 2016, arXiv 1607.06450).</summary>
+    /// <summary>Layer norm: (x - mean) / deviation w + b (Ba et al. 2016, arXiv 1607.06450).</summary>
     Layer,
 }
 
-/// <summary>What the norms of queries and keys, before rotation, look at.</summary>
+/// <summary>Over what the norms of queries and keys, before rotation, are taken.</summary>
 internal enum QueryKeyNorm
 {
-    /// <summary>There is none.</summary>
+    /// <summary>Queries and keys have no norm.</summary>
     None,
-    /// <summary>Each head apart.</summary>
+    /// <summary>Each head has a norm of its own.</summary>
     Head,
-    /// <summary>All heads as one vector.</summary>
+    /// <summary>One norm over all heads as one vector.</summary>
     AllHeads,
 }
 
-/// <summary>What a name in config.json selects in the MLP.</summary>
+/// <summary>The MLP's activation function, which config.json names.</summary>
 internal enum Activation
 {
     /// <summary>x sigmoid(x).</summary>
     Silu,
-    /// <summary>x Phi(x).</summary>
+    /// <summary>x Phi(x), Phi the normal distribution function.</summary>
     Gelu,
-    /// <summary>Gelu's approximation by tanh.</summary>
+    /// <summary>The approximation of Gelu by tanh.</summary>
     GeluTanh,
     /// <summary>max(x, 0).</summary>
     Relu,
 }
 
 /// <summary>
-/// What tells one family of decoders from the next and is not a value in its config.json: the names that Hugging Face
-/// gives its parameters and settings, the settings' defaults, and where norms and biases stand. One entry of
-/// <see cref="All"/> a <c>model_type</c>; all that is not said is as in Llama.
+/// One family of decoders: what distinguishes it from other families and is not a value in its config.json. This is the names that Hugging
+/// Face gives its parameters and settings, the settings' defaults, and where norms and biases are. <see cref="All"/> has one entry for each
+/// <c>model_type</c>. What an entry does not say is as in Llama.
 /// </summary>
 internal sealed record Architecture(string ModelType, string ClassName)
 {
-    // Parameters, without ".weight". Several names: matrices that are multiplied together and lie one after the other.
+    // Names of parameters, without ".weight". Several names: matrices that are multiplied together and lie one after the other.
     public string Embedding { get; init; } = "model.embed_tokens";
     public string? Positions { get; init; }
     public string Blocks { get; init; } = "model.layers.";
@@ -68,7 +70,8 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string FinalNorm { get; init; } = "model.norm";
     public string Head { get; init; } = "lm_head";
     /// <summary>
-    /// A prefix of all names but the head's (transformers' base_model_prefix) that the files of a model saved without its head leave out.
+    /// A prefix of all parameter names but the output layer's (transformers' base_model_prefix). The files of a model that was saved
+    /// without its output layer leave this prefix out.
     /// </summary>
     public string OptionalPrefix { get; init; } = "model.";
 
@@ -77,14 +80,16 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public QueryKeyNorm QueryKeyNorm { get; init; }
     public Residual Residual { get; init; }
     public bool Gated { get; init; } = true;
-    /// <summary>Matrices are stored as [in, out] (Conv1D).</summary>
+    /// <summary>True where matrices are stored as [inputs, outputs] (transformers' Conv1D).</summary>
     public bool InputsFirst { get; init; }
-    /// <summary>The fused projection's rows are ordered by head, then q, k, v, instead of q, k, v, then head.</summary>
+    /// <summary>
+    /// True where the rows of the fused projection are ordered by head and then q, k, v. False: by q, k, v and then head.
+    /// </summary>
     public bool QkvByHead { get; init; }
-    /// <summary>Embeddings are multiplied by the root of the width.</summary>
+    /// <summary>True where embeddings are multiplied by the square root of the hidden size.</summary>
     public bool ScaledEmbedding { get; init; }
 
-    // Biases: fixed by the family, or by the key that is named.
+    // Biases: fixed by the family, or by the key of config.json that is named.
     public bool QkvBias { get; init; }
     public bool OutputBias { get; init; }
     public bool MlpBias { get; init; }
@@ -92,7 +97,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string? MlpBiasKey { get; init; }
     public bool AttentionBiasDefault { get; init; }
 
-    // Settings: the keys of config.json where they are not Llama's, and what a missing key means.
+    // Settings: the keys of config.json where they differ from Llama's, and the value that a missing key means.
     public string HiddenSizeKey { get; init; } = "hidden_size";
     public string LayersKey { get; init; } = "num_hidden_layers";
     public string HeadsKey { get; init; } = "num_attention_heads";
@@ -111,27 +116,30 @@ internal sealed record Architecture(string ModelType, string ClassName)
     public string RopeThetaKey { get; init; } = "rope_theta";
     public string? RotaryShareKey { get; init; }
     public double RotaryShareDefault { get; init; } = 1;
-    /// <summary>Rotary base of sliding layers, where it differs from that of full ones.</summary>
+    /// <summary>Rotary base of layers with a sliding window where it differs from that of the other layers; else null.</summary>
     public double? LocalRopeThetaDefault { get; init; }
-    /// <summary>Attention's scale is the root of query_pre_attn_scalar, not of the head's width.</summary>
+    /// <summary>
+    /// Default of query_pre_attn_scalar, where attention's scale is 1 / sqrt(query_pre_attn_scalar); null where the scale is 1 / sqrt(head
+    /// width).
+    /// </summary>
     public int? QueryScaleDefault { get; init; }
     public string? AttentionSoftCapKey { get; init; }
     public double? AttentionSoftCapDefault { get; init; }
     public string? FinalSoftCapKey { get; init; }
     public double? FinalSoftCapDefault { get; init; }
-    /// <summary>The row of the padding token in the embeddings is no input's to train (PyTorch's padding_idx).</summary>
+    /// <summary>True where the padding token's row of the embeddings gets no gradient from inputs (PyTorch's padding_idx).</summary>
     public bool PadIsFixed { get; init; } = true;
     public int? PadDefault { get; init; }
-    /// <summary>Which layers slide where layer_types does not say: by layer number, from the config's own keys.</summary>
+    /// <summary>Which layers have a sliding window where config.json has no layer_types.</summary>
     public Windows Windows { get; init; }
     public int? WindowDefault { get; init; }
-    /// <summary>Some layers have no rotary positions (no_rope_layers).</summary>
+    /// <summary>True where some layers have no rotary positions (no_rope_layers).</summary>
     public bool SomeLayersWithoutRope { get; init; }
-    /// <summary>Keys with the one value that is supported: another one would change the arithmetic.</summary>
+    /// <summary>Keys of which only one value is supported. Another value would change the arithmetic.</summary>
     public (string Key, string Value)[] Fixed { get; init; } = [];
-    /// <summary>Keys that repeat another one; the two must agree.</summary>
+    /// <summary>Keys that repeat another key. The two must have the same value.</summary>
     public (string Key, string Of)[] Copies { get; init; } = [];
-    /// <summary>Keys that other families read and this one's own code does not.</summary>
+    /// <summary>Keys that other families read and that this family's code in transformers does not read.</summary>
     public string[] Unused { get; init; } = [];
 
     private static readonly Architecture Llama = new("llama", "LlamaForCausalLM")
@@ -175,7 +183,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
         Unused = ["hidden_act"],
     };
 
-    /// <summary>The table, in the order of the README's list.</summary>
+    /// <summary>The families that can be read, in the order of the README's list.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
         Llama,
@@ -305,23 +313,23 @@ internal sealed record Architecture(string ModelType, string ClassName)
         },
     ];
 
-    /// <summary>The entry of a <c>model_type</c>, or null.</summary>
+    /// <summary>The entry with this <c>model_type</c>; null where there is none.</summary>
     public static Architecture? Find(string modelType) => All.FirstOrDefault(a => a.ModelType == modelType);
 }
 
-/// <summary>Which layers see a sliding window only, where config.json has no layer_types.</summary>
+/// <summary>Which layers see only a sliding window, where config.json has no layer_types.</summary>
 internal enum Windows
 {
-    /// <summary>None.</summary>
+    /// <summary>No layer.</summary>
     None,
-    /// <summary>All, where sliding_window is a number.</summary>
+    /// <summary>Every layer, where sliding_window is a number.</summary>
     Everywhere,
-    /// <summary>Those from max_window_layers on, where use_sliding_window is true (Qwen).</summary>
+    /// <summary>The layers from max_window_layers on, where use_sliding_window is true (Qwen).</summary>
     FromLayer,
-    /// <summary>The first, the third, ... (Gemma 2).</summary>
+    /// <summary>The first layer, the third, and so on (Gemma 2).</summary>
     EveryOther,
-    /// <summary>All but each n-th, n being sliding_window_pattern (Gemma 3).</summary>
+    /// <summary>All layers but each n-th, where n is sliding_window_pattern (Gemma 3).</summary>
     Pattern,
-    /// <summary>Those without rotary positions, where use_sliding_window is true (SmolLM3).</summary>
+    /// <summary>The layers without rotary positions, where use_sliding_window is true (SmolLM3).</summary>
     WithoutRope,
 }

@@ -13,10 +13,10 @@ namespace Slick.Models;
 /// </summary>
 public static class Checkpoint
 {
-    /// <summary>Loads a folder's decoder. Beside the weights no more than a window of a file is in memory.</summary>
-    /// <param name="folder">The checkpoint.</param>
-    /// <param name="device">Where the parameters shall be.</param>
-    /// <param name="trainable">True for a gradient beside them.</param>
+    /// <summary>Loads the decoder of a folder. Beside the weights no more than a window of a file is in memory.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="device">The device of the parameters.</param>
+    /// <param name="trainable">True to make a gradient beside the parameters.</param>
     /// <param name="dtype">Number format that the stored values are converted to.</param>
     /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has
     /// another shape than the config says.</exception>
@@ -31,7 +31,7 @@ public static class Checkpoint
         var family = config.Architecture;
         if (!tensors.ContainsKey(family.Embedding + ".weight"))
             config = config with { OmitsPrefix = tensors.ContainsKey(family.Embedding[family.OptionalPrefix.Length..] + ".weight") };
-        // All names and shapes first: a number that is wrong in config.json is then an error, rather than a memory that is full.
+        // All names and shapes are checked first. So a wrong number in config.json gives an error and does not fill the memory.
         if (config.Layers > tensors.Count)
             throw new SlickException(
                 $"{path}: {family.LayersKey} = {config.Layers}, but the folder's safetensors files hold {tensors.Count} tensors in all.");
@@ -57,7 +57,7 @@ public static class Checkpoint
                 using var target = weights[name];
                 tensors[name].CopyTo(name, target);
             }
-            // A tied head that was saved all the same.
+            // The file may hold the output layer although it is tied to the embeddings. The two must then agree.
             if (config.TiedEmbeddings && tensors.TryGetValue(head, out var tied) && !tied.Holds(head, weights.Embedding))
                 throw new SlickException(
                     $"{folder}: the tensor '{head}' differs from the embeddings, but {configFile} ties the two; set tie_word_embeddings "
@@ -71,20 +71,21 @@ public static class Checkpoint
         }
     }
 
-    /// <summary>Loads a folder's decoder and its tokenizer, and looks whether the two are of one model.</summary>
-    /// <param name="folder">The checkpoint.</param>
-    /// <param name="compute">Where the parameters shall be, and their number format.</param>
-    /// <exception cref="SlickException">As <see cref="Load(string, Device, bool, ScalarType)"/>; the vocabularies differ, or neither file
-    /// names a token that ends a text.</exception>
+    /// <summary>Loads the decoder and the tokenizer of a folder, and checks that the two belong to one model.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="compute">The device of the parameters and their number format.</param>
+    /// <exception cref="SlickException">A file is missing, damaged or not supported, the vocabularies differ, or no file names a token that
+    /// ends a text.</exception>
     public static (DecoderWeights Weights, ITokenizer Tokenizer) Open(string folder, Compute compute)
     {
         var tokenizer = OpenTokenizer(folder);
         return (Load(folder, compute.Device, trainable: false, compute.DType), tokenizer);
     }
 
-    /// <summary>A folder's tokenizer alone, with the same checks.</summary>
-    /// <param name="folder">The checkpoint.</param>
-    /// <exception cref="SlickException">As <see cref="Open"/>.</exception>
+    /// <summary>Loads the tokenizer of a folder alone, and checks that its vocabulary is that of the folder's config.json.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <exception cref="SlickException">A file is missing, damaged or not supported, the vocabularies differ, or no file names a token that
+    /// ends a text.</exception>
     public static ITokenizer OpenTokenizer(string folder)
     {
         var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
@@ -92,8 +93,8 @@ public static class Checkpoint
         return tokenizer;
     }
 
-    // More embeddings than ids are padding, to a multiple of 64 or so. Added tokens beyond the embeddings (Gemma 3's image
-    // token in its text models) stand in no question.
+    // A model may have more embeddings than its tokenizer has ids: they are padding, to a multiple of 64 or so. A tokenizer may have added
+    // tokens beyond the embeddings (the image token of Gemma 3's text models): no question holds them.
     internal static void CheckVocabulary(string folder, DecoderConfig config, ITokenizer tokenizer)
     {
         if (tokenizer.TextVocabularySize > config.VocabularySize || config.VocabularySize - tokenizer.VocabularySize > MostPadding)
@@ -109,9 +110,10 @@ public static class Checkpoint
     private const int MostPadding = 1024;
 
     /// <summary>
-    /// Writes a decoder so that transformers loads it, with the names that it was loaded with; the tokenizer is saved beside it by its
-    /// owner.
+    /// Writes a decoder so that transformers loads it, with the tensor names that it was loaded with. The tokenizer is not written.
     /// </summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="weights">The decoder's parameters, written in their own number format.</param>
     /// <exception cref="SlickException">The folder cannot be written to.</exception>
     public static void Save(string folder, DecoderWeights weights)
     {
@@ -126,7 +128,7 @@ public static class Checkpoint
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    // Where each tensor is.
+    // The file in which each tensor is.
     private static Dictionary<string, Safetensors> Files(string folder)
     {
         var (whole, index) = (Path.Combine(folder, "model.safetensors"), Path.Combine(folder, "model.safetensors.index.json"));
@@ -152,7 +154,7 @@ public static class Checkpoint
         return tensors;
     }
 
-    /// <summary>The files that a folder's index names, in order; none where there is no index.</summary>
+    /// <summary>The shards that a folder's index names, in order; none where the folder has no index.</summary>
     internal static string[] Shards(string folder)
     {
         var index = Path.Combine(folder, "model.safetensors.index.json");
@@ -192,7 +194,7 @@ public static class Checkpoint
         return new($"{folder}: the tensor '{name}', which {configFile} asks for, is in none of its safetensors files.{headless}");
     }
 
-    // Tables that older files keep beside the weights.
+    // Tables that older files hold beside the weights. They are not read.
     private static bool IsTable(Architecture family, string name) =>
         name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
         || family.Norm == Norm.Layer && (name.EndsWith(".attn.bias", StringComparison.Ordinal)

@@ -6,8 +6,8 @@ using Slick.Storage;
 namespace Slick.Models;
 
 /// <summary>
-/// Reads config.json by the table of architectures. A key that is neither read nor known to leave the arithmetic alone
-/// is refused: a setting that is passed over in silence gives wrong numbers that look right.
+/// Reads config.json by the table of architectures. A key that is neither read nor known to leave the arithmetic alone is refused. If such
+/// a setting were ignored, the model would compute wrong numbers that look right.
 /// </summary>
 internal sealed class ConfigFile
 {
@@ -35,13 +35,13 @@ internal sealed class ConfigFile
             "unsloth_version",
     };
 
-    // Parts that a family without such a key does not have: false says what is so anyway.
+    // Parts of a model that a family without such a key does not have. The value false agrees with that.
     private static readonly string[] Absent = ["attention_bias", "mlp_bias", "add_cross_attention", "rope_interleaved"];
 
-    // Far above every model: a number that is damaged shall not be made into lists.
+    // Far more layers than any model has. A damaged number must not be made into lists.
     private const int MostLayers = 10_000;
 
-    // Of a value in a message, in characters.
+    // Longest value that a message shows, in characters.
     private const int LongestShown = 200;
 
     private readonly string path;
@@ -79,7 +79,7 @@ internal sealed class ConfigFile
 
     private static readonly JsonDocumentOptions Reading = new() { AllowDuplicateProperties = false };
 
-    // Half of a surrogate pair is valid JSON and no text; it shows here, rather than where the text is asked for.
+    // Half of a surrogate pair is valid JSON and not a valid text. It is found here, and not later where the text is read.
     private static void CheckTexts(JsonNode? node, string key)
     {
         try
@@ -170,7 +170,7 @@ internal sealed class ConfigFile
         {
             "silu" or "swish" => Activation.Silu,
             "gelu" or "gelu_python" => Activation.Gelu,
-            // One function under several names: they differ in rounding alone.
+            // One function under several names. The variants differ in rounding only.
             "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" or "gelu_python_tanh" => Activation.GeluTanh,
             "relu" => Activation.Relu,
             _ => throw Wrong(key, "the activation is not supported; supported are silu, gelu, gelu_new, gelu_pytorch_tanh, relu"),
@@ -233,8 +233,8 @@ internal sealed class ConfigFile
         })];
     }
 
-    // Rotary positions of full and of sliding layers: rope_parameters of transformers 5, flat or by kind of layer, or
-    // the keys of transformers 4.
+    // Rotary positions of layers without and with a sliding window: from rope_parameters of transformers 5, flat or by kind of layer, or
+    // from the keys of transformers 4.
     private (Rope Full, Rope Local) Ropes(Architecture family, int headDim)
     {
         var share = family.RotaryShareKey is { } shareKey ? Number(shareKey, family.RotaryShareDefault) : 1;
@@ -253,7 +253,7 @@ internal sealed class ConfigFile
         {
             if (key == "rope_parameters" && localTheta is not null) throw Wrong(key, "expected are full_attention and sliding_attention");
             var full = Of(key, settings, theta);
-            // What some versions of transformers write beside a family's own keys.
+            // Some versions of transformers write these keys beside a family's own keys.
             if (family.RopeThetaKey != "rope_theta" && Has("rope_theta")
                 && Number("rope_theta", 0) != full.Theta) throw Wrong("rope_theta", $"it differs from {family.RopeThetaKey}");
             if (family.RotaryShareKey is { } of && Has("partial_rotary_factor")
@@ -261,7 +261,7 @@ internal sealed class ConfigFile
                 $"it differs from {of}");
             return (full, localTheta is { } local ? new Rope(local, full.Width) : full);
         }
-        // transformers 5 writes the keys of the flat form beside the kinds of layer where not every kind occurs.
+        // Where not every kind of layer occurs, transformers 5 writes the keys of the flat form beside the kinds of layer.
         foreach (var (name, value) in settings)
             if (name is not ("full_attention" or "sliding_attention") && value is JsonObject) throw Wrong($"{key}.{name}",
                 "expected are full_attention and sliding_attention");
@@ -278,7 +278,7 @@ internal sealed class ConfigFile
                 : throw Wrong($"{key}.{name}", "it must be a positive number");
         }
         double Needed(string name) => Setting(name) ?? throw Wrong($"{key}.{name}", "it is missing");
-        // transformers 5 also takes it from beside the rope's settings, and else the model's own number of positions.
+        // transformers 5 also reads this key beside the rope's settings, and else takes the model's own number of positions.
         int OriginalPositions()
         {
             var inside = Setting("original_max_position_embeddings");
@@ -340,7 +340,7 @@ internal sealed class ConfigFile
         return value >= least ? value : throw Wrong(key, $"expected is a number of at least {least}");
     }
 
-    // Nearly every number of a config.json is above 0.
+    // Nearly every number of a config.json is above 0. orZero allows 0 as well.
     private double Number(string key, double fallback, bool orZero = false)
     {
         if (json.ContainsKey(key) && !Has(key)) throw Wrong(key, "expected is a number");
@@ -368,7 +368,7 @@ internal sealed class ConfigFile
         return Has(key) ? Value<string>(key, n => n.GetValueKind() == JsonValueKind.String, "a text") : fallback;
     }
 
-    // PyTorch counts a negative one from the end.
+    // The id of the padding token. PyTorch counts a negative id from the end of the vocabulary.
     private int? PadId(Architecture family)
     {
         read.Add("pad_token_id");
@@ -379,7 +379,7 @@ internal sealed class ConfigFile
         return id < 0 ? id + Positive("vocab_size") : id;
     }
 
-    // A token's id, or several.
+    // The id of one token, or of several.
     private int[] Ids(string key)
     {
         read.Add(key);

@@ -5,15 +5,15 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// Keys and values of tokens that later tokens attend to, one pair a layer.
-/// Shared by every row of a batch: [kvHeads, tokens, headDim]; private to each row: [kvHeads, rows, tokens, headDim].
+/// The keys and values of tokens that later tokens attend to (a key-value cache), one pair of tensors for each layer. A cache that all rows
+/// of a batch share is [kvHeads, tokens, headDim]. A cache of each row's own is [kvHeads, rows, tokens, headDim].
 /// </summary>
 public sealed class KeyValues : IDisposable
 {
     internal Tensor[] Keys { get; }
     internal Tensor[] Values { get; }
 
-    /// <summary>Number of tokens held.</summary>
+    /// <summary>Number of tokens whose keys and values are held; of rows' own caches, tokens of each row.</summary>
     public int Tokens { get; }
 
     internal KeyValues(Tensor[] keys, Tensor[] values)
@@ -24,11 +24,11 @@ public sealed class KeyValues : IDisposable
         foreach (var t in values) t.DetachFromDisposeScope();
     }
 
-    /// <summary>The rows at <paramref name="indices"/> ([newRows], int64), in that order; this object is left as it is.</summary>
+    /// <summary>A cache of the rows at <paramref name="indices"/> (int64 [newRows]), in that order. This cache is left as it is.</summary>
     internal KeyValues Rows(Tensor indices) =>
         new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
-    /// <summary>The one row of a private cache as a cache that all rows share.</summary>
+    /// <summary>A cache that all rows share, made from a private cache of one row. This cache is left as it is.</summary>
     public KeyValues AsShared() =>
         new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
 
@@ -41,20 +41,21 @@ public sealed class KeyValues : IDisposable
 }
 
 /// <summary>
-/// Rows of different lengths as one list of N tokens, row after row. What is done token by token sees no padding; attention
-/// alone looks at them as a matrix [B, T], T the longest row's tokens, shorter ones padded on one side.
+/// Rows of different lengths as one list of N tokens, row after row. Everything that is computed token by token sees no padding. Attention
+/// alone sees the rows as a matrix [B, T], where T is the longest row's number of tokens, and shorter rows are padded on one side.
 /// </summary>
-/// <param name="Rows">B.</param>
-/// <param name="Tokens">T.</param>
-/// <param name="Places">int64 [B T]: for each place the token in it, in 0..N-1; any token where there is padding.</param>
-/// <param name="Real">int64 [N]: for each token its place, in 0..B T-1.</param>
-/// <param name="Wanted">int64 [W]: the tokens whose hidden states are asked for; of the others the last layer computes keys and values
-/// only.</param>
+/// <param name="Rows">B, the number of rows.</param>
+/// <param name="Tokens">T, the number of tokens of the longest row.</param>
+/// <param name="Places">int64 [B T]: for each place of the matrix the token in it, from 0 to N - 1; an arbitrary token where there is
+/// padding.</param>
+/// <param name="Real">int64 [N]: for each token its place in the matrix, from 0 to B T - 1.</param>
+/// <param name="Wanted">int64 [W]: the tokens whose hidden states are asked for. For the other tokens the last layer computes keys and
+/// values only.</param>
 public sealed record RaggedRows(int Rows, int Tokens, Tensor Places, Tensor Real, Tensor Wanted)
 {
-    /// <summary>
-    /// <see cref="Places"/> and <see cref="Real"/> of rows with these numbers of tokens, padded on the left or on the right.
-    /// </summary>
+    /// <summary><see cref="Places"/> and <see cref="Real"/> of rows, as arrays on the host.</summary>
+    /// <param name="lengths">Number of tokens of each row.</param>
+    /// <param name="left">True where shorter rows are padded on the left, false for the right.</param>
     internal static (long[] Places, long[] Real) Layout(IReadOnlyList<int> lengths, bool left)
     {
         var longest = lengths.Max();
@@ -70,16 +71,15 @@ public sealed record RaggedRows(int Rows, int Tokens, Tensor Places, Tensor Real
 }
 
 /// <summary>
-/// A decoder over <see cref="DecoderWeights"/>, configured as its config.json says. Letters: B rows, T tokens of a row, P
-/// shared tokens before them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of
-/// each, h head width. Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP;
-/// of ragged rows N FlopsPerToken and the same attention.
-/// With weights in bf16, norms and softmax are computed in fp32, as transformers does.
+/// A decoder-only transformer with the parameters <see cref="DecoderWeights"/>, built as its config.json says. Letters: B rows, T tokens of
+/// a row, P shared tokens before them, S earlier tokens of a row, D hidden size, V vocabulary, K key/value heads, G query heads of each, h
+/// head width. Cost of a forward pass: B T (<see cref="DecoderConfig.FlopsPerToken"/> + 4 K G h (P + S + T) a layer) FLOP; of ragged rows N
+/// FlopsPerToken and the same attention. With weights in bf16, norms and softmax are computed in fp32, as transformers computes them.
 /// </summary>
 public sealed class Decoder : IDisposable
 {
     private readonly IReadOnlyList<LayerAttention> layers;
-    private readonly Dictionary<Rope, (Tensor Cos, Tensor Sin)> rotations = []; // [positions, h / 2] each
+    private readonly Dictionary<Rope, (Tensor Cos, Tensor Sin)> rotations = []; // [positions, rope.Width / 2] each
     private readonly Dictionary<(int Tokens, int Earlier, int Shared, int? Window), Tensor> masks = [];
     private readonly double embeddingScale;
 
@@ -91,18 +91,18 @@ public sealed class Decoder : IDisposable
     public Device Device => Weights.Flat.device;
 
     private Architecture Family => Config.Architecture;
-    private readonly bool reduced; // a number format with fewer digits than fp32
+    private readonly bool reduced; // true for a number format with fewer digits than fp32
     private readonly LoraAdapter? adapter;
 
-    /// <summary>A decoder over these weights, which it does not own. Not for use by two threads at once.</summary>
+    /// <summary>A decoder over these weights. The decoder does not own them. Two threads must not use one decoder at once.</summary>
     /// <param name="weights">The parameters.</param>
-    /// <param name="adapter">A LoRA adapter of theirs, which the decoder does not own either; null for none.</param>
+    /// <param name="adapter">A LoRA adapter for these weights, which the decoder does not own either; null for none.</param>
     public Decoder(DecoderWeights weights, LoraAdapter? adapter = null)
     {
         (Weights, this.adapter) = (weights, adapter);
         layers = Config.LayerAttentions;
         reduced = weights.Flat.dtype != ScalarType.Float32;
-        // transformers rounds the factor to the weights' format.
+        // transformers rounds this factor to the weights' number format.
         using var scale = tensor((float)Math.Sqrt(Config.HiddenSize));
         using var rounded = scale.to(weights.Flat.dtype);
         using var wide = rounded.to(ScalarType.Float32);
@@ -110,17 +110,20 @@ public sealed class Decoder : IDisposable
         EnsureRotations(Math.Min(Config.MaxPositions, 1024));
     }
 
-    /// <summary>The residual stream after the last norm.</summary>
-    /// <param name="ids">Token ids, int64 [B, T]. Right padding is allowed: causal attention keeps it away from real tokens.</param>
-    /// <param name="prefix">Keys and values that come before every row's own tokens, or null.</param>
-    /// <param name="past">Keys and values of each row's earlier tokens, or null.</param>
-    /// <param name="keep">True to return the rows' own keys and values, earlier ones included.</param>
+    /// <summary>
+    /// The forward pass: computes the hidden states after the last norm, from which <see cref="Logits"/> computes the logits.
+    /// </summary>
+    /// <param name="ids">Token ids, int64 [B, T]. Rows may be padded on the right: with causal attention no real token sees this
+    /// padding.</param>
+    /// <param name="prefix">Keys and values of the P tokens before every row's own tokens, or null.</param>
+    /// <param name="past">Keys and values of each row's S earlier tokens, or null.</param>
+    /// <param name="keep">True to return the rows' own keys and values, those of <paramref name="past"/> included.</param>
     /// <param name="dropout">Dropout of a training step, or null.</param>
-    /// <param name="padding">For rows that are padded on the left: int64 [B], how many of a row's S + T own tokens, the first ones, are
-    /// padding; positions count real tokens.</param>
-    /// <param name="ragged">How <paramref name="ids"/>, then int64 [N], lie in rows; with <paramref name="padding"/> where they are
-    /// padded on the left. Not with past.</param>
-    /// <returns>Hidden states [B, T, D], of ragged rows [W, D], and the private cache where asked for.</returns>
+    /// <param name="padding">For rows that are padded on the left: int64 [B], the number of padding tokens at the beginning of each row's S
+    /// + T own tokens. Positions count real tokens only.</param>
+    /// <param name="ragged">For rows of different lengths without padding: how <paramref name="ids"/>, then int64 [N], lie in rows. Give
+    /// <paramref name="padding"/> as well where the layout pads on the left. Not allowed together with <paramref name="past"/>.</param>
+    /// <returns>The hidden states [B, T, D], of ragged rows [W, D]; and the rows' own keys and values, null unless asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
     /// <exception cref="ArgumentException">Ragged rows with a past.</exception>
     public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false,
@@ -146,15 +149,14 @@ public sealed class Decoder : IDisposable
         return (hidden.MoveToOuterDisposeScope(), present);
     }
 
-    /// <summary>
-    /// A pass forward and back: the gradient of a loss is added to that of the parameters that are trained.
-    /// </summary>
-    /// <param name="ids">As of <see cref="Forward"/>.</param>
-    /// <param name="dropout">As of <see cref="Forward"/>.</param>
-    /// <param name="ragged">As of <see cref="Forward"/>.</param>
-    /// <param name="recompute">True to keep of each block its input alone, [B, T, D], and to compute the rest again on the way back (Chen
-    /// et al. 2016, arXiv 1604.06174): a third more work, and the activations of one block instead of all.</param>
-    /// <param name="loss">The loss [] of the hidden states that <see cref="Forward"/> gives.</param>
+    /// <summary>A forward and a backward pass: adds the gradient of a loss to the gradient of the trained parameters.</summary>
+    /// <param name="ids">Token ids, int64 [B, T], of ragged rows [N].</param>
+    /// <param name="dropout">Dropout of the training step, or null.</param>
+    /// <param name="ragged">How the ids lie in rows, as of <see cref="Forward"/>; null where they are a matrix.</param>
+    /// <param name="recompute">True to keep only each block's input [B, T, D], and to compute the rest of the block again in the backward
+    /// pass (Chen et al. 2016, arXiv 1604.06174). This is a third more work, and the activations of one block are held instead of
+    /// all.</param>
+    /// <param name="loss">Computes the loss [] from the hidden states that <see cref="Forward"/> gives.</param>
     internal void Backward(Tensor ids, Dropout? dropout, RaggedRows? ragged, bool recompute, Func<Tensor, Tensor> loss)
     {
         using var scope = NewDisposeScope();
@@ -164,7 +166,7 @@ public sealed class Decoder : IDisposable
             return;
         }
         var pass = Begin(ids, null, null, dropout, null, ragged);
-        var inputs = new Tensor[Config.Layers + 1]; // of each block, and of the last norm
+        var inputs = new Tensor[Config.Layers + 1]; // the input of each block, and of the last norm
         using (no_grad())
         {
             inputs[0] = Embedded(pass, ids);
@@ -174,9 +176,9 @@ public sealed class Decoder : IDisposable
                 inputs[layer + 1] = Block(pass, layer, inputs[layer], out _, out _).MoveToOuterDisposeScope();
             }
         }
-        // Below the lowest trained parameter no gradient is asked for.
+        // Below the lowest trained parameter no gradient is needed.
         var embeds = Weights.Embedding.requires_grad || Weights.Positions is { requires_grad: true };
-        Tensor? slope; // of the loss in the block's output
+        Tensor? slope; // the gradient of the loss with respect to the block's output
         using (var within = NewDisposeScope())
         {
             using var top = inputs[^1].detach().requires_grad_(true);
@@ -190,7 +192,7 @@ public sealed class Decoder : IDisposable
             inputs[layer + 1].Dispose();
             using var input = inputs[layer].detach().requires_grad_(layer > 0 || embeds);
             Tensor output;
-            using (NewDisposeScope()) // what autograd does not hold is freed before the way back
+            using (NewDisposeScope()) // what autograd does not hold is freed before the block's backward pass
                 output = Block(pass, layer, input, out _, out _).MoveToOuterDisposeScope();
             if (output.requires_grad) output.backward([after]);
             slope = input.grad?.MoveToOuterDisposeScope();
@@ -199,7 +201,7 @@ public sealed class Decoder : IDisposable
         Embedded(pass, ids).backward([slope]);
     }
 
-    // What a pass is given, beside what goes from block to block.
+    // What one pass is given, beside the hidden states that go from block to block.
     private sealed record Pass(long Rows, long Tokens, int First, long Outer, long Inner, Dictionary<Rope, (Tensor Cos, Tensor Sin)> Turns,
         Tensor? Positions, Padded? Padded, RaggedRows? Ragged, KeyValues? Prefix, KeyValues? Past, Tensor[]? Kept, Scalar? Scale);
 
@@ -222,7 +224,7 @@ public sealed class Decoder : IDisposable
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
             ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
             : (r.Value.Cos.Take(0, positions).view(outer, inner, 1, -1), r.Value.Sin.Take(0, positions).view(outer, inner, 1, -1)));
-        // Of each layer's attention and MLP.
+        // One mask for each layer's attention and one for its MLP.
         var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device);
         return new(rows, tokens, first, outer, inner, turns, positions, padded, ragged, prefix, past, kept, dropout?.Scale);
     }
@@ -239,7 +241,7 @@ public sealed class Decoder : IDisposable
         return x;
     }
 
-    // Of ragged rows the last block's output has the wanted tokens alone: [W, D].
+    // Where rows are ragged, the last block's output has the wanted tokens only: [W, D].
     private Tensor Block(Pass pass, int layer, Tensor x, out Tensor key, out Tensor value)
     {
         var block = Weights.Blocks[layer];
@@ -258,7 +260,9 @@ public sealed class Decoder : IDisposable
         return Added(joined, down, 2 * layer + 1);
     }
 
-    /// <summary>Scores of the next token: [..., D] to [..., V].</summary>
+    /// <summary>The logits of the next token: the output layer applied to hidden states.</summary>
+    /// <param name="hidden">Hidden states [..., D], as <see cref="Forward"/> gives them.</param>
+    /// <returns>[..., V], after the soft cap where the model has one.</returns>
     public Tensor Logits(Tensor hidden)
     {
         var logits = nn.functional.linear(hidden, Weights.Head);
@@ -266,17 +270,17 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>
-    /// The greedy tokens: of the largest logits the one with the lowest id, as torch documents of argmax. The order in which
-    /// topk gives equal values is left open there, so all that speaks of a greedy answer asks here.
+    /// The greedy tokens: the token with the largest logit, and of several with the same logit the one with the lowest id, as torch
+    /// documents argmax. torch's topk leaves the order of equal values open. So every greedy answer is found by this method.
     /// </summary>
     /// <param name="logits">[rows, V].</param>
-    /// <returns>int64 [rows].</returns>
+    /// <returns>Token ids, int64 [rows].</returns>
     public static Tensor Greedy(Tensor logits) => logits.argmax(-1);
 
     private static Tensor Capped(Tensor scores, double? cap) =>
         cap is { } c ? scores.div(Scalars.Of(c)).tanh_().mul(Scalars.Of(c)) : scores;
 
-    // Name: that of the matrix's first map, by which a LoRA adapter finds its own.
+    // Name: the name of the matrix's first map. A LoRA adapter finds its factors by this name.
     private Tensor Linear(Tensor x, DecoderWeights.Linear map, int layer, string name)
     {
         var output = nn.functional.linear(x, Family.InputsFirst ? map.Weight.t() : map.Weight, map.Bias);
@@ -317,8 +321,8 @@ public sealed class Decoder : IDisposable
         return Family.Norm == Norm.Rms ? Times(unit, weight) : unit;
     }
 
-    // Products and sums that overwrite their first operand, which nobody else reads, where no gradient asks for it: fresh memory costs more
-    // than the arithmetic.
+    // Products and sums that overwrite their first operand where no gradient is computed. Nobody else reads that operand, and fresh memory
+    // costs more than the arithmetic.
     private static Tensor Times(Tensor own, Tensor by) => is_grad_enabled() ? own * by : own.mul_(by);
 
     private static Tensor Plus(Tensor own, Tensor other, Scalar? times = null) => is_grad_enabled() ? own.add(other, times ?? Scalars.One)
@@ -366,7 +370,7 @@ public sealed class Decoder : IDisposable
         }
         else
         {
-            // of rows of one token the query lies in the order of the projection
+            // for rows of one token, the query lies in the order of the projection
             var flat = query.reshape(kvHeads, rows * tokens * group, width);
             var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
             if (before + earlier + tokens > layer.Window) prior =
@@ -390,7 +394,7 @@ public sealed class Decoder : IDisposable
         return reduced ? weights.to(Weights.Flat.dtype) : weights;
     }
 
-    // [B, T, heads, h]: each head apart, or all heads as one vector.
+    // Norm of queries or keys [B, T, heads, h]: each head apart, or all heads as one vector.
     private Tensor HeadNorm(Tensor x, Tensor weight) =>
         Family.QueryKeyNorm == QueryKeyNorm.Head ? RmsNorm(x, weight) : RmsNorm(x.reshape(x.size(0), x.size(1), -1), weight).view_as(x);
 
@@ -406,7 +410,7 @@ public sealed class Decoder : IDisposable
         return cat([Plus(halves[0] * cosT, halves[1] * sinT, Scalars.Of(-1L)), Plus(halves[1] * cosT, halves[0] * sinT)], -1);
     }
 
-    // Angles in double precision on the host, once: late positions of a small base lose digits in fp32.
+    // The angles are computed in double precision on the host, once: late positions of a small base lose digits in fp32.
     private void EnsureRotations(int positions)
     {
         foreach (var rope in layers.Select(l => l.Rope).OfType<Rope>().Distinct())
@@ -430,7 +434,7 @@ public sealed class Decoder : IDisposable
         }
     }
 
-    // [T G, S + T]; row t G + g may look at columns up to S + t, the latest `window` of them.
+    // [T G, S + T]. Row t G + g may look at columns up to S + t, and only at the latest `window` of them.
     private Tensor Mask(int tokens, int earlier, int? window)
     {
         if (earlier + tokens <= window) window = null;
@@ -444,7 +448,7 @@ public sealed class Decoder : IDisposable
         return masks[(tokens, earlier, 0, window)] = Grouped(mask);
     }
 
-    // [T G, P]: of the shared tokens, row t G + g sees those among its latest `window`.
+    // [T G, P]. Row t G + g may look at those shared tokens that are among its latest `window` tokens.
     private Tensor SharedMask(int tokens, int earlier, int shared, int window)
     {
         if (masks.TryGetValue((tokens, earlier, shared, window), out var mask)) return mask;
@@ -456,8 +460,9 @@ public sealed class Decoder : IDisposable
 
     private Tensor Grouped(Tensor mask) => mask.repeat_interleave(Config.Heads / Config.KeyValueHeads, 0).DetachFromDisposeScope();
 
-    // Rows that begin with padding. Positions [B T]; Own [1, B, T G, S + T] hides the padding: far below every score, but no
-    // infinity, for a pad's own row must stay a number; Shared(window) [1, B, T G, P] hides what has left a row's window.
+    // Rows that begin with padding. Positions: [B T]. Own [1, B, T G, S + T] hides the padding with a number far below every score. It is
+    // not minus infinity, for a padding token's own row must not become NaN. Shared(window) [1, B, T G, P] hides what has left a row's
+    // window.
     private sealed record Padded(Tensor Positions, Tensor Own, Func<int, Tensor> Shared);
 
     private Padded LeftPadding(Tensor padding, int shared, int earlier, int tokens)
@@ -467,7 +472,7 @@ public sealed class Decoder : IDisposable
         var columns = arange(earlier + tokens, ScalarType.Int64, Device).view(1, -1);
         var own = columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1)
             .expand(1, rows, (long)tokens * group, -1);
-        // A pad has the place of the first real token.
+        // A padding token has the position of the first real token.
         // [B, T]
         var positions = columns.narrow(1, earlier, tokens).sub(first).clamp_min_(Scalars.Of(0L))
             .add_(Scalars.Of((long)shared), Scalars.One);
@@ -475,7 +480,7 @@ public sealed class Decoder : IDisposable
         Tensor Shared(int window)
         {
             if (windows.TryGetValue(window, out var mask)) return mask;
-            // the first query that no longer sees it
+            // the first position whose query no longer sees the shared token
             var latest = arange(shared, ScalarType.Int64, Device).add_(Scalars.Of((long)window), Scalars.One).view(1, 1, -1);
             mask = zeros([rows, tokens, shared], ScalarType.Float32, Device)
                 .masked_fill_(positions.unsqueeze(-1).ge(latest), Scalars.Of(double.NegativeInfinity))
@@ -485,7 +490,7 @@ public sealed class Decoder : IDisposable
         return new(positions.view(-1), own, Shared);
     }
 
-    /// <summary>Frees the tables; the weights stay.</summary>
+    /// <summary>Frees the tables of rotations and masks. The weights stay.</summary>
     public void Dispose()
     {
         foreach (var (cos, sin) in rotations.Values)

@@ -4,12 +4,12 @@ using System.Text.Json.Nodes;
 namespace Slick.Models;
 
 /// <summary>
-/// The shape of a decoder. Its native form is Hugging Face's <c>config.json</c>; what is not set is as in Llama (Touvron
-/// et al. 2023, arXiv 2302.13971): pre-norm, rotary positions, SwiGLU, grouped-query attention.
+/// The shape of a decoder. Its native form is Hugging Face's <c>config.json</c>. The defaults are those of Llama (Touvron et al. 2023,
+/// arXiv 2302.13971): pre-norm, rotary positions, SwiGLU, grouped-query attention.
 /// </summary>
 public sealed record DecoderConfig
 {
-    /// <summary>Entries of the vocabulary.</summary>
+    /// <summary>Number of entries of the vocabulary, and of rows of the embedding matrix.</summary>
     [Range(1, int.MaxValue)]
     public required int VocabularySize { get; init; }
     /// <summary>Width of the residual stream.</summary>
@@ -18,10 +18,10 @@ public sealed record DecoderConfig
     /// <summary>Number of blocks.</summary>
     [Range(1, int.MaxValue)]
     public required int Layers { get; init; }
-    /// <summary>Query heads.</summary>
+    /// <summary>Number of query heads.</summary>
     [Range(1, int.MaxValue)]
     public required int Heads { get; init; }
-    /// <summary>Key and value heads; divides <see cref="Heads"/>.</summary>
+    /// <summary>Number of key and value heads. It divides <see cref="Heads"/>.</summary>
     [Range(1, int.MaxValue)]
     public required int KeyValueHeads { get; init; }
     /// <summary>Width of one head.</summary>
@@ -33,35 +33,34 @@ public sealed record DecoderConfig
     /// <summary>Longest sequence, in tokens.</summary>
     [Range(1, int.MaxValue)]
     public required int MaxPositions { get; init; }
-    /// <summary>What each layer's attention sees, by layer.</summary>
+    /// <summary>What the attention of each layer sees, by layer.</summary>
     public IReadOnlyList<LayerAttention> LayerAttentions
     {
         get => field ?? [.. Enumerable.Repeat(new LayerAttention(null, new Rope(10_000, HeadDim)), Layers)];
         init;
     }
-    /// <summary>Factor of the scores of queries with keys.</summary>
+    /// <summary>Number that multiplies the products of queries and keys; by default 1 / sqrt(<see cref="HeadDim"/>).</summary>
     public double AttentionScale { get => field == 0 ? 1 / Math.Sqrt(HeadDim) : field; init; }
-    /// <summary>c in c tanh(score / c), for attention (Gemma 2); null for none.</summary>
+    /// <summary>The soft cap c of the attention's scores, which become c tanh(score / c) (Gemma 2); null for none.</summary>
     public double? AttentionSoftCap { get; init; }
-    /// <summary>The same for the logits.</summary>
+    /// <summary>The soft cap c of the logits, which become c tanh(logit / c) (Gemma 2); null for none.</summary>
     public double? FinalSoftCap { get; init; }
-    /// <summary>Added to the mean square (or variance) before its root is taken.</summary>
+    /// <summary>Added to the mean square (or the variance) of a norm's input before its root is taken.</summary>
     [Range(0.0, 1.0)]
     public double NormEpsilon { get; init; } = 1e-6;
-    /// <summary>True where the output layer is the embedding matrix.</summary>
+    /// <summary>True where the output layer uses the embedding matrix.</summary>
     public bool TiedEmbeddings { get; init; } = true;
-    /// <summary>Standard deviation of fresh weights.</summary>
+    /// <summary>Standard deviation of the first weights before training.</summary>
     [Range(0.0, 100.0)]
     public double InitializerRange { get; init; } = 0.02;
     /// <summary>
-    /// Ids of the tokens that end an answer: those of generation_config.json where that file names some, else of config.json; empty where
-    /// neither does.
+    /// Ids of the tokens that end an answer: those of generation_config.json where that file names some, else those of config.json. Empty
+    /// where neither file names any.
     /// </summary>
     public IReadOnlyList<int> EosIds { get; init; } = [2];
 
     /// <summary>
-    /// The token that fills rows up: where it stands in an input, its embedding gets no gradient (transformers' padding_idx); null for
-    /// none.
+    /// The id of the padding token: where it is in an input, its embedding gets no gradient (transformers' padding_idx). Null for none.
     /// </summary>
     public int? PadId { get; init; }
 
@@ -71,16 +70,21 @@ public sealed record DecoderConfig
     internal bool QkvBias { get; init; }
     internal bool OutputBias { get; init; }
     internal bool MlpBias { get; init; }
-    /// <summary>The file's names lack the architecture's optional prefix.</summary>
+    /// <summary>True where the files' tensor names lack the architecture's optional prefix.</summary>
     internal bool OmitsPrefix { get; init; }
-    /// <summary>The settings as they were read; null for a model that was made here.</summary>
+    /// <summary>The settings as they were read from config.json; null for a model that was made here.</summary>
     internal JsonObject? Source { get; init; }
-    /// <summary>generation_config.json as it was read; null where it names no end.</summary>
+    /// <summary>The text of generation_config.json; null where the file is absent or names no end of an answer.</summary>
     internal string? GenerationSource { get; init; }
-    /// <summary>A sentence for the user on settings of generate that SliCK's protocol does not use; empty where there are none.</summary>
+    /// <summary>
+    /// A sentence to the user about the settings of generate that SliCK's protocol does not use; empty where there are none.
+    /// </summary>
     internal string UnusedGeneration { get; init; } = "";
 
-    /// <summary>Floating-point operations of one token's forward pass, without attention over the context: 2 a weight.</summary>
+    /// <summary>
+    /// Floating-point operations of one token's forward pass through all blocks: 2 for each weight of a linear map. Attention over the
+    /// context and the output layer are not counted.
+    /// </summary>
     public long FlopsPerToken =>
         2L * Layers * (HiddenSize * HeadDim * (2L * Heads + 2L * KeyValueHeads)
             + (Architecture.Gated ? 3L : 2L) * HiddenSize * IntermediateSize);
@@ -88,12 +92,16 @@ public sealed record DecoderConfig
     /// <summary>
     /// Reads <c>config.json</c> as transformers 4 and 5 write it, and the ends of answers from <c>generation_config.json</c> beside it.
     /// </summary>
-    /// <exception cref="SlickException">The file is missing, no JSON, or holds a setting that this decoder does not have; the message names
-    /// the key.</exception>
+    /// <param name="path">The path of config.json.</param>
+    /// <exception cref="SlickException">The file is missing, is no JSON, or holds a setting that this decoder does not have. The message
+    /// names the key.</exception>
     public static DecoderConfig Read(string path) => GenerationFile.Apply(ConfigFile.Read(path), path);
 
-    /// <summary>The settings as Hugging Face's <c>config.json</c>: as they were read, or in the form of transformers 5.</summary>
-    /// <param name="dtype">The number format that the weights are stored in, as PyTorch names it.</param>
+    /// <summary>
+    /// The settings as Hugging Face's <c>config.json</c>: as they were read, or for a model that was made here in the form of transformers
+    /// 5.
+    /// </summary>
+    /// <param name="dtype">The number format that the weights are stored in, by PyTorch's name, such as float32.</param>
     public JsonObject ToJson(string dtype = "float32")
     {
         if (Source is not null)
@@ -103,7 +111,7 @@ public sealed record DecoderConfig
             return read;
         }
         var theta = LayerAttentions[0].Rope!.Theta;
-        return new() // ids: those of WordLevelTokenizer
+        return new() // the ids of special tokens are those of WordLevelTokenizer
         {
             ["architectures"] = new JsonArray(Architecture.ClassName),
             ["attention_bias"] = false,

@@ -5,16 +5,16 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// All parameters of a decoder in one flat tensor, so that the optimiser's step, the gradient's norm and a copy are
-/// one operation each. The matrices that are always multiplied together (q, k, v; gate, up) lie next to each other and
-/// are used as one. Each parameter is reached under Hugging Face's name as a view.
+/// All parameters of a decoder in one flat tensor. So an optimiser step, the gradient's norm and a copy are one operation each. Matrices
+/// that are always multiplied together (q, k, v; gate, up) lie next to each other and are used as one. Each parameter is reached by its
+/// Hugging Face name, as a view.
 /// </summary>
 public sealed class DecoderWeights : IDisposable
 {
-    /// <summary>A linear map's parameters; the bias may be missing.</summary>
+    /// <summary>A linear map's parameters. Bias is null where the map has none.</summary>
     internal readonly record struct Linear(Tensor Weight, Tensor? Bias);
 
-    /// <summary>A norm's parameters; only a layer norm has a bias.</summary>
+    /// <summary>A norm's parameters. Only a layer norm has a bias.</summary>
     internal readonly record struct NormWeights(Tensor Weight, Tensor? Bias);
 
     internal sealed record Block(NormWeights? InputNorm, Linear Qkv, Tensor? QueryNorm, Tensor? KeyNorm, Linear Output,
@@ -26,19 +26,21 @@ public sealed class DecoderWeights : IDisposable
 
     /// <summary>The decoder's shape.</summary>
     public DecoderConfig Config { get; }
-    /// <summary>Every parameter, one after the other: [parameters].</summary>
+    /// <summary>All parameters, one after the other: [parameters].</summary>
     public Tensor Flat { get; }
     /// <summary>
-    /// The gradient of <see cref="Flat"/>, filled by a backward pass: [parameters], or, where a part of the parameters is trained, of the
-    /// matrices that belong to the part; null where only inference is asked for.
+    /// The gradient of <see cref="Flat"/>, which a backward pass fills: [parameters]. Where only a part of the parameters is trained, it
+    /// covers the matrices of that part. Null for weights that were made for inference.
     /// </summary>
     public Tensor? FlatGradient { get; }
-    /// <summary>Hugging Face's names and shapes, in the order of <see cref="Flat"/>.</summary>
+    /// <summary>
+    /// The Hugging Face name, the first element in <see cref="Flat"/> and the shape of each parameter, in the order of <see cref="Flat"/>.
+    /// </summary>
     public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
-    /// <summary>The parameters that are trained; null where only inference is asked for.</summary>
+    /// <summary>The parameters that are trained; null for weights that were made for inference.</summary>
     public ParameterSet? Parameters { get; }
 
-    private readonly Dictionary<string, long> gradients = new(StringComparer.Ordinal); // places in FlatGradient, by name
+    private readonly Dictionary<string, long> gradients = new(StringComparer.Ordinal); // by name: its first element in FlatGradient
 
     internal Tensor Embedding { get; }
     internal Tensor? Positions { get; }
@@ -46,11 +48,12 @@ public sealed class DecoderWeights : IDisposable
     internal Tensor Head { get; }
     internal IReadOnlyList<Block> Blocks { get; }
 
-    /// <summary>Weights whose values are still to be set (<see cref="Initialize"/> or a checkpoint).</summary>
+    /// <summary>Makes weights that are all 0. Their values are set by <see cref="Initialize"/> or from a checkpoint.</summary>
     /// <param name="config">The decoder's shape.</param>
-    /// <param name="device">Where the parameters are.</param>
-    /// <param name="trainable">True for a gradient beside them.</param>
+    /// <param name="device">The device of the parameters.</param>
+    /// <param name="trainable">True to make a gradient beside the parameters.</param>
     /// <param name="dtype">Number format of parameters and gradient.</param>
+    /// <exception cref="UsageException">A value of the config is out of its range.</exception>
     public DecoderWeights(DecoderConfig config, Device device, bool trainable, ScalarType dtype = ScalarType.Float32)
         : this(config, null, device, trainable ? ParameterPart.All : null, dtype) { }
 
@@ -63,10 +66,10 @@ public sealed class DecoderWeights : IDisposable
         layout.AddRange(parts);
 
         using var noGrad = no_grad();
-        using var scope = NewDisposeScope(); // frees what was made where memory does not suffice for the rest
+        using var scope = NewDisposeScope(); // frees what was made, where the memory does not suffice for the rest
         Flat = shared ?? zeros(size, dtype, device);
         var trained = part is null || part.IsAll ? null : part.Of(config);
-        // Where the gradient of each leaf begins; of all leaves where all parameters are trained.
+        // Where the gradient of each trained leaf begins. Where all parameters are trained, these are all leaves.
         var slopes = part is null ? [] : PlanGradient(fused, trained);
         if (part is not null) FlatGradient = zeros(slopes.Count == fused.Count ? size
             : slopes.Sum(s => Product(fused[s.Key].Shape)), dtype, device);
@@ -106,7 +109,7 @@ public sealed class DecoderWeights : IDisposable
         scope.Detach(owned);
     }
 
-    // The matrices of which a parameter is trained, in the order of Flat, and where their gradients begin.
+    // The matrices of which at least one parameter is trained, in the order of Flat, and where their gradients begin.
     private Dictionary<string, long> PlanGradient(Dictionary<string, (long Offset, long[] Shape)> fused, IReadOnlySet<string>? trained)
     {
         var slopes = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -125,7 +128,7 @@ public sealed class DecoderWeights : IDisposable
         return slopes;
     }
 
-    // The trained parameters: neighbours in both flat tensors are one range.
+    // The trained parameters. Parameters that are neighbours in both flat tensors make one range.
     private List<(Tensor Values, Tensor Gradient)> Ranges(IReadOnlySet<string> trained)
     {
         var runs = new List<(long Offset, long Gradient, long Count)>();
@@ -143,13 +146,15 @@ public sealed class DecoderWeights : IDisposable
         return ranges;
     }
 
-    /// <summary>The parameters of a decoder of this shape, without making them: name, first element in one flat tensor, shape.</summary>
+    /// <summary>
+    /// The parameters that a decoder of this shape has, without making them: name, first element in one flat tensor, shape.
+    /// </summary>
     internal static IReadOnlyList<(string Name, long Offset, long[] Shape)> LayoutOf(DecoderConfig config) => Plan(config).Layout;
 
     /// <summary>The number of weights of a decoder of this shape; a head that is tied to the embedding counts once.</summary>
     internal static long ParametersOf(DecoderConfig config) => LayoutOf(config).Sum(l => l.Shape.Aggregate(1L, (n, d) => n * d));
 
-    // Beside it the leaves, by their first parameter's name: matrices that are multiplied together are one.
+    // Layout: the parameters. Fused: the leaves, by the name of their first parameter. Matrices that are multiplied together are one leaf.
     private static (List<(string Name, long Offset, long[] Shape)> Layout, Dictionary<string, (long Offset, long[] Shape)> Fused,
         long Size) Plan(DecoderConfig config)
     {
@@ -216,7 +221,9 @@ public sealed class DecoderWeights : IDisposable
     internal static string BlockPrefix(DecoderConfig config, int layer) =>
         Named(config, FormattableString.Invariant($"{config.Architecture.Blocks}{layer}."));
 
-    /// <summary>The name that a parameter has in memory: files of some models leave the architecture's prefix out.</summary>
+    /// <summary>
+    /// The name that transformers gives a parameter in memory. The files of some models leave the architecture's prefix out.
+    /// </summary>
     internal static string FullName(DecoderConfig config, string name) =>
         config.OmitsPrefix && name != config.Architecture.Head + ".weight" ? config.Architecture.OptionalPrefix + name : name;
 
@@ -224,10 +231,12 @@ public sealed class DecoderWeights : IDisposable
         config.OmitsPrefix && name.StartsWith(config.Architecture.OptionalPrefix, StringComparison.Ordinal)
             ? name[config.Architecture.OptionalPrefix.Length..] : name;
 
-    /// <summary>The same parameters with a gradient of their own, for a second thread that works on another part of the batch.</summary>
+    /// <summary>
+    /// Weights that share these parameters and have a gradient of their own, for a second thread that works on another part of the batch.
+    /// </summary>
     public DecoderWeights ShareParameters() => new(Config, Flat, Flat.device, ParameterPart.All, Flat.dtype);
 
-    /// <summary>A copy of the parameters' values, with a gradient of its own.</summary>
+    /// <summary>A copy of the parameters, with a gradient of its own.</summary>
     /// <param name="part">The parameters that are trained; null for all.</param>
     /// <exception cref="UsageException">The model has no parameter of that part.</exception>
     public DecoderWeights CopyTrainable(ParameterPart? part = null)
@@ -238,9 +247,11 @@ public sealed class DecoderWeights : IDisposable
     }
 
     /// <summary>
-    /// Hugging Face's initialisation: normal with the config's range, norms 1. A value is a function of the seed and of its place
-    /// in <see cref="Flat"/>, computed on the host in double precision (<see cref="Seeds.Normal"/>): the same on every device.
+    /// Sets the first values before training, as Hugging Face's Llama does: norms 1, all other parameters normal with the config's
+    /// <see cref="DecoderConfig.InitializerRange"/>. A value is a function of the seed and of its place in <see cref="Flat"/>, computed on
+    /// the host in double precision (<see cref="Seeds.Normal"/>). So it is the same on every device.
     /// </summary>
+    /// <param name="seed">Seed of the values.</param>
     public void Initialize(int seed)
     {
         using var noGrad = no_grad();
@@ -260,10 +271,14 @@ public sealed class DecoderWeights : IDisposable
         }
     }
 
-    /// <summary>A parameter under Hugging Face's name, as a view without gradient.</summary>
+    /// <summary>A parameter by its Hugging Face name, as a view without gradient.</summary>
+    /// <param name="name">The parameter's name.</param>
+    /// <exception cref="KeyNotFoundException">There is no parameter of that name.</exception>
     public Tensor this[string name] => View(Flat, name);
 
-    /// <summary>A parameter's gradient under Hugging Face's name.</summary>
+    /// <summary>The gradient of a parameter by its Hugging Face name, as a view.</summary>
+    /// <param name="name">The parameter's name.</param>
+    /// <exception cref="KeyNotFoundException">There is no parameter of that name.</exception>
     /// <exception cref="InvalidOperationException">The parameter is not trained.</exception>
     public Tensor Gradient(string name)
     {
@@ -278,12 +293,12 @@ public sealed class DecoderWeights : IDisposable
         return flat.narrow(0, offset, Product(shape)).view(shape);
     }
 
-    /// <summary>The parameter that transformers calls so; null where there is none.</summary>
+    /// <summary>The parameter with the name that transformers gives it; null where there is none.</summary>
     internal (string Name, long Offset, long[] Shape)? Find(string name)
     {
-        // In memory transformers 5 calls every head lm_head; its files keep the family's name.
+        // In memory transformers 5 calls the output layer of every family lm_head. In files it has the family's own name.
         if (name == "lm_head.weight") name = (Config.TiedEmbeddings ? Config.Architecture.Embedding : Config.Architecture.Head) + ".weight";
-        // In memory a name always has its prefix; some files leave it out.
+        // In memory a name always has the prefix. Some files leave it out.
         name = Named(Config, name);
         foreach (var parameter in layout)
             if (parameter.Name == name) return parameter;

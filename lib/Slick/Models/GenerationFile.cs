@@ -5,16 +5,16 @@ using Slick.Text;
 namespace Slick.Models;
 
 /// <summary>
-/// <c>generation_config.json</c>, which <c>generate</c> of Hugging Face transformers goes by where a folder has it, and by
-/// config.json where it has none (transformers 5, <c>adjust_generation_fn</c>). Read here are the tokens that end an answer.
-/// SliCK's protocol has its own temperature, top-k and length; what else the file sets is named and not used.
+/// Reads <c>generation_config.json</c>. Where a folder has this file, <c>generate</c> of Hugging Face transformers follows it, and where
+/// there is none it follows config.json (transformers 5, <c>adjust_generation_fn</c>). Read here are the tokens that end an answer. SliCK's
+/// protocol has its own temperature, top-k and length, so the other settings of the file are named to the user and not used.
 /// </summary>
 internal static class GenerationFile
 {
     public const string Name = "generation_config.json";
 
-    // Settings that change which tokens generate chooses, with the number that changes nothing. A list or an object changes
-    // something where it is not empty.
+    // Settings that change which tokens generate chooses, with the number that changes nothing. A list or an object changes something where
+    // it is not empty.
     private static readonly (string Key, double Neutral)[] Settings =
     [
         ("repetition_penalty", 1), ("encoder_repetition_penalty", 1), ("no_repeat_ngram_size", 0), ("encoder_no_repeat_ngram_size", 0),
@@ -27,10 +27,13 @@ internal static class GenerationFile
         ("top_p", 1), ("min_p", 0), ("top_h", double.NaN), ("typical_p", 1), ("epsilon_cutoff", 0), ("eta_cutoff", 0),
     ];
 
-    /// <summary>The config with what its folder's file says. A file that names no end leaves those of config.json.</summary>
-    /// <param name="config">What config.json says.</param>
-    /// <param name="configFile">Its path.</param>
-    /// <exception cref="SlickException">The file is no JSON object, or an end is no token's id.</exception>
+    /// <summary>
+    /// The config with the ends of answers that <c>generation_config.json</c> beside config.json names. A file that names no end leaves
+    /// those of config.json.
+    /// </summary>
+    /// <param name="config">The settings of config.json.</param>
+    /// <param name="configFile">The path of config.json.</param>
+    /// <exception cref="SlickException">The file is no JSON object, or an end is not a token's id.</exception>
     public static DecoderConfig Apply(DecoderConfig config, string configFile)
     {
         var path = Path.Combine(Path.GetDirectoryName(configFile) ?? "", Name);

@@ -8,20 +8,20 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// A LoRA adapter (Hu et al. 2021, arXiv 2106.09685) in PEFT's layout: <c>adapter_config.json</c> and
-/// <c>adapter_model.safetensors</c>, with the tensors <c>base_model.model.NAME.lora_A.weight</c> [rank, inputs] and
-/// <c>base_model.model.NAME.lora_B.weight</c> [outputs, rank] of each map NAME. All of them lie in one flat tensor, in the base
-/// model's number format. The base model's weights stay as they are: any number of adapters may stand beside one model.
+/// A LoRA adapter (Hu et al. 2021, arXiv 2106.09685) in PEFT's layout: the files <c>adapter_config.json</c> and
+/// <c>adapter_model.safetensors</c>. For each linear map NAME the latter holds the tensors <c>base_model.model.NAME.lora_A.weight</c>
+/// [rank, inputs] and <c>base_model.model.NAME.lora_B.weight</c> [outputs, rank]. All these factors lie in one flat tensor, in the base
+/// model's number format. The base model's weights stay as they are, so one model can have any number of adapters.
 /// </summary>
 public sealed class LoraAdapter : IDisposable
 {
-    /// <summary>The rows of one map among those of a matrix that several maps share, and the map's factors.</summary>
+    /// <summary>The adapter of one linear map: its factors, and its rows in the matrix that it may share with other maps.</summary>
     internal sealed record Factors(string Module, long First, long Outputs, Tensor A, Tensor B);
 
-    /// <summary>The adapters of one matrix, by their first row.</summary>
+    /// <summary>The adapters of one matrix, ordered by their first row.</summary>
     internal sealed record Site(long Outputs, IReadOnlyList<Factors> Parts);
 
-    // A map that can have an adapter. Matrix: the name of the first map of its matrix; First: the map's first row there.
+    // A linear map that can have an adapter. Matrix: the name of the first map of its matrix. First: the map's first row there.
     private readonly record struct Map(string Module, string Matrix, long First, long Outputs, long Inputs, long MatrixOutputs);
 
     private const string Weights = "adapter_model.safetensors", Prefix = "base_model.model.";
@@ -31,21 +31,25 @@ public sealed class LoraAdapter : IDisposable
     private readonly Dictionary<string, Site> sites = new(StringComparer.Ordinal); // by Map.Matrix
     private readonly DecoderConfig model;
 
-    /// <summary>The settings.</summary>
+    /// <summary>The adapter's settings.</summary>
     public LoraConfig Config { get; }
-    /// <summary>Every factor, one after the other: [parameters].</summary>
+    /// <summary>All factors, one after the other: [parameters].</summary>
     public Tensor Flat { get; }
-    /// <summary>The factors with their gradient; null where only inference is asked for.</summary>
+    /// <summary>The factors with their gradient; null for an adapter that was made for inference.</summary>
     public ParameterSet? Parameters { get; }
-    /// <summary>PEFT's names and shapes, in the order of <see cref="Flat"/>.</summary>
+    /// <summary>
+    /// PEFT's name, the first element in <see cref="Flat"/> and the shape of each factor, in the order of <see cref="Flat"/>.
+    /// </summary>
     public IReadOnlyList<(string Name, long Offset, long[] Shape)> Layout => layout;
 
-    /// <summary>A fresh adapter: A is drawn, B is 0, so that the model with the adapter computes what the model computes.</summary>
+    /// <summary>
+    /// Makes a fresh adapter. A is drawn and B is 0, so the model with the adapter computes what the base model computes.
+    /// </summary>
     /// <param name="weights">The base model.</param>
-    /// <param name="config">The settings.</param>
+    /// <param name="config">The adapter's settings.</param>
     /// <param name="seed">Seed of A.</param>
-    /// <param name="trainable">True for a gradient beside the factors.</param>
-    /// <exception cref="SlickException">The settings name a module that cannot have an adapter, or none.</exception>
+    /// <param name="trainable">True to make a gradient beside the factors.</param>
+    /// <exception cref="SlickException">The settings name a module that cannot have an adapter, or no module.</exception>
     /// <exception cref="UsageException">A setting is out of its range.</exception>
     public LoraAdapter(DecoderWeights weights, LoraConfig config, int seed, bool trainable = true) : this(weights, config, trainable) =>
         Initialize(seed);
@@ -98,8 +102,8 @@ public sealed class LoraAdapter : IDisposable
         return layout;
     }
 
-    // PEFT's beginning: A uniform in +-1/sqrt(inputs) (Kaiming with a = sqrt(5)), B = 0. A value is a function of the seed and of its place
-    // in Flat, computed on the host: the same on every device.
+    // PEFT's first values: A is uniform in +-1/sqrt(inputs) (Kaiming with a = sqrt(5)), and B is 0. A value is a function of the seed and
+    // of its place in Flat, computed on the host. So it is the same on every device.
     private void Initialize(int seed)
     {
         using var noGrad = no_grad();
@@ -116,7 +120,7 @@ public sealed class LoraAdapter : IDisposable
         }
     }
 
-    // The linear maps of the blocks, and the output layer where it is a matrix of its own.
+    // The linear maps of the blocks, and the output layer where it has weights of its own.
     private static IEnumerable<Map> Maps(DecoderConfig config)
     {
         var family = config.Architecture;
@@ -136,7 +140,7 @@ public sealed class LoraAdapter : IDisposable
             yield return new(family.Head, family.Head, 0, config.VocabularySize, config.HiddenSize, config.VocabularySize);
     }
 
-    // The maps that target_modules names, as PEFT chooses them (tuners_utils.check_target_module_exists).
+    // The maps that target_modules names, chosen as PEFT chooses them (tuners_utils.check_target_module_exists).
     private static List<Map> Chosen(DecoderConfig model, LoraConfig config)
     {
         var family = model.Architecture;
@@ -158,7 +162,7 @@ public sealed class LoraAdapter : IDisposable
         {
             if (Tables(model).FirstOrDefault(t => Names(name, t)) is { } table)
                 throw Wrong($"'{name}' ({table}) is no linear map of its own; only those can have an adapter");
-            // Files may name modules of other models too: PEFT writes the list that it was given.
+            // A file may also name modules of other models: PEFT writes the list that its user gave.
             if (config.Source is null && !all.Exists(m => Names(name, m.Module)))
                 throw Wrong($"'{name}' is the name of none of the model's linear maps, such as {all[0].Module}");
         }
@@ -174,24 +178,28 @@ public sealed class LoraAdapter : IDisposable
         if (model.TiedEmbeddings) yield return family.Head;
     }
 
-    /// <summary>Parameters of an adapter that is not made yet, and the sum of its maps' ranks.</summary>
-    /// <exception cref="SlickException">As the constructor.</exception>
+    /// <summary>The number of parameters of an adapter that is not made yet, and the sum of the ranks of its maps.</summary>
+    /// <param name="model">The base model's shape.</param>
+    /// <param name="config">The adapter's settings.</param>
+    /// <exception cref="SlickException">The settings name a module that cannot have an adapter, or no module.</exception>
     internal static (long Parameters, long Ranks) Size(DecoderConfig model, LoraConfig config)
     {
         var maps = Chosen(model, config);
         return (maps.Sum(m => (m.Inputs + m.Outputs) * config.Rank), (long)maps.Count * config.Rank);
     }
 
-    /// <summary>The adapter of a matrix of a block, by the name of its first map; null where there is none.</summary>
+    /// <summary>The adapters of a matrix of a block; null where the matrix has none.</summary>
+    /// <param name="layer">The block's number.</param>
+    /// <param name="map">The name of the matrix's first map, as of <see cref="Architecture.Qkv"/>.</param>
     internal Site? Of(int layer, string map) => sites.GetValueOrDefault(DecoderWeights.BlockPrefix(model, layer) + map);
 
-    /// <summary>The output layer's; null where there is none.</summary>
+    /// <summary>The adapter of the output layer; null where it has none.</summary>
     internal Site? OfHead => sites.GetValueOrDefault(model.Architecture.Head);
 
-    /// <summary>What the adapter of a matrix adds to the matrix's output.</summary>
-    /// <param name="site">The matrix.</param>
+    /// <summary>The matrix's output with what its adapters add to it.</summary>
+    /// <param name="site">The adapters of the matrix.</param>
     /// <param name="x">Inputs [..., inputs].</param>
-    /// <param name="to">The matrix's outputs [..., outputs].</param>
+    /// <param name="to">The matrix's own output [..., outputs]. It is left as it is.</param>
     internal Tensor Add(Site site, Tensor x, Tensor to)
     {
         var (pieces, next) = (new List<Tensor>(), 0L);
@@ -209,8 +217,11 @@ public sealed class LoraAdapter : IDisposable
         return to.add(pieces.Count == 1 ? pieces[0] : cat(pieces, -1), Scalars.Of(Config.Factor));
     }
 
-    /// <summary>The model with the adapter as a model of its own: W + factor B A in place of each W.</summary>
-    /// <param name="weights">The base model; left as it is.</param>
+    /// <summary>
+    /// Merges the adapter into the model: a new model with W + factor B A in place of each W. The sum is computed in fp32 and rounded to
+    /// the model's number format.
+    /// </summary>
+    /// <param name="weights">The base model. It is left as it is.</param>
     public DecoderWeights Merge(DecoderWeights weights)
     {
         var merged = new DecoderWeights(weights.Config, weights.Flat.device, trainable: false, weights.Flat.dtype);
@@ -219,7 +230,7 @@ public sealed class LoraAdapter : IDisposable
         merged.Flat.copy_(weights.Flat);
         foreach (var part in sites.Values.SelectMany(s => s.Parts))
         {
-            // Summed up in fp32 and then rounded.
+            // The sum is computed in fp32 and then rounded.
             var product = matmul(part.B.to(ScalarType.Float32), part.A.to(ScalarType.Float32));
             var target = merged[part.Module + ".weight"];
             if (model.Architecture.InputsFirst && part.Module != model.Architecture.Head) product = product.t();
@@ -228,13 +239,13 @@ public sealed class LoraAdapter : IDisposable
         return merged;
     }
 
-    /// <summary>True for a folder that holds an adapter.</summary>
+    /// <summary>True for a folder that holds an adapter's settings.</summary>
     internal static bool IsFolder(string folder) => File.Exists(Path.Combine(folder, LoraConfig.FileName));
 
-    /// <summary>Reads an adapter's folder.</summary>
-    /// <param name="folder">The adapter.</param>
-    /// <param name="weights">The base model, on whose device and in whose number format the factors will be.</param>
-    /// <param name="trainable">True for a gradient beside the factors.</param>
+    /// <summary>Reads an adapter from a folder.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="weights">The base model. The factors are made on its device and in its number format.</param>
+    /// <param name="trainable">True to make a gradient beside the factors.</param>
     /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has
     /// another shape than the settings and the base model say.</exception>
     public static LoraAdapter Load(string folder, DecoderWeights weights, bool trainable = false)
@@ -245,7 +256,7 @@ public sealed class LoraAdapter : IDisposable
             throw new SlickException($"{Path.Combine(folder, "adapter_model.bin")}: a pickle can run code when it is read and is refused; "
                 + "save the adapter again in PEFT with safe_serialization=True.");
         var file = Safetensors.Open(path);
-        // All names and shapes first: a rank that is wrong is then an error, rather than a memory that is full.
+        // All names and shapes are checked first. So a wrong rank gives an error and does not fill the memory.
         var layout = Plan(Chosen(weights.Config, config), config.Rank);
         foreach (var (name, _, shape) in layout)
         {
@@ -277,7 +288,8 @@ public sealed class LoraAdapter : IDisposable
         }
     }
 
-    /// <summary>Writes the adapter so that PEFT loads it.</summary>
+    /// <summary>Writes the adapter into a folder so that PEFT loads it.</summary>
+    /// <param name="folder">The adapter's folder.</param>
     /// <exception cref="SlickException">The folder cannot be written to.</exception>
     public void Save(string folder)
     {
@@ -288,7 +300,8 @@ public sealed class LoraAdapter : IDisposable
             layout.OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => (p.Name, this[p.Name])));
     }
 
-    /// <summary>A factor under PEFT's name, as a view without gradient.</summary>
+    /// <summary>A factor by PEFT's name, as a view without gradient.</summary>
+    /// <param name="name">The factor's name.</param>
     /// <exception cref="SlickException">The adapter has no factor of that name.</exception>
     public Tensor this[string name]
     {

@@ -8,55 +8,61 @@ using Slick.Text;
 namespace Slick.Models;
 
 /// <summary>
-/// The settings of a LoRA adapter (Hu et al. 2021, arXiv 2106.09685): beside a matrix W of the base model, which keeps its values, stand
-/// A [rank, inputs] and B [outputs, rank], and the map is W + factor B A. The settings are those of PEFT's <c>adapter_config.json</c>.
+/// The settings of a LoRA adapter (Hu et al. 2021, arXiv 2106.09685). A matrix W of the base model keeps its values. Beside it are two
+/// factors, A [rank, inputs] and B [outputs, rank], and the linear map becomes W + factor B A. The settings are those of PEFT's
+/// <c>adapter_config.json</c>.
 /// </summary>
 public sealed record LoraConfig
 {
-    /// <summary>The file's name.</summary>
+    /// <summary>The name of the settings' file.</summary>
     internal const string FileName = "adapter_config.json";
 
-    /// <summary>PEFT's name for the linear maps of all blocks.</summary>
+    /// <summary>PEFT's name for all linear maps of all blocks.</summary>
     public const string AllLinear = "all-linear";
 
-    /// <summary>Rank of the product B A (PEFT: <c>r</c>).</summary>
+    /// <summary>Rank of the product B A (<c>r</c> in PEFT).</summary>
     [Range(1, 65_536)]
     public int Rank { get; init; } = 8;
-    /// <summary>The numerator of <see cref="Factor"/> (PEFT: <c>lora_alpha</c>).</summary>
+    /// <summary>Numerator of <see cref="Factor"/> (<c>lora_alpha</c> in PEFT).</summary>
     [Range(0.0, 1e6)]
     public double Alpha { get; init; } = 16;
-    /// <summary>True where the factor is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732) rather than alpha / rank.</summary>
+    /// <summary>
+    /// True where the factor is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732), false where it is alpha / rank.
+    /// </summary>
     public bool UseRslora { get; init; }
     /// <summary>
-    /// The names of the maps that have an adapter, each a whole name or the end of one behind a point, such as <c>q_proj</c>; null where
-    /// <see cref="TargetPattern"/> says which.
+    /// The names of the linear maps that have an adapter. Each is a whole name, or the end of one after a dot, such as <c>q_proj</c>. Null
+    /// where <see cref="TargetPattern"/> chooses the maps.
     /// </summary>
     public IReadOnlyList<string>? TargetModules { get; init; }
-    /// <summary><see cref="AllLinear"/>, or a regular expression over whole names of maps.</summary>
+    /// <summary>
+    /// Chooses the maps where <see cref="TargetModules"/> is null: <see cref="AllLinear"/>, or a regular expression over whole names of
+    /// maps.
+    /// </summary>
     public string TargetPattern { get; init; } = AllLinear;
-    /// <summary>The folder or the name of the base model, as the file has it; empty where the file names none.</summary>
+    /// <summary>The folder or the name of the base model, as the file gives it; empty where the file gives none.</summary>
     public string BaseModel { get; init; } = "";
 
-    /// <summary>What B A is multiplied with.</summary>
+    /// <summary>The number that multiplies B A.</summary>
     public double Factor => Alpha / (UseRslora ? Math.Sqrt(Rank) : Rank);
 
-    // Where the settings were read, for a message; null for settings that were made here.
+    // The file that the settings were read from, for a message; null for settings that were made here.
     internal string? Source { get; init; }
 
-    // What the file may say without a change of what the adapter computes.
+    // Settings of the file that do not change what the adapter computes.
     private static readonly HashSet<string> Remarks = new(StringComparer.Ordinal)
     {
         "auto_mapping", "base_model_name_or_path", "inference_mode", "megatron_core", "peft_version", "qalora_group_size", "revision",
     };
 
-    // Ways to begin an adapter that leave the base model's weights as they are; the others (pissa, olora, loftq, ...) change them, and
-    // an adapter that began so means nothing beside the weights that the base model has.
+    // Ways to initialise an adapter that leave the base model's weights as they are. The others (pissa, olora, loftq, ...) change these
+    // weights, and such an adapter has no meaning beside the unchanged weights.
     private static readonly string[] PlainBeginnings = ["gaussian", "eva", "orthogonal"];
 
     /// <summary>Reads <c>adapter_config.json</c>.</summary>
     /// <param name="folder">The adapter's folder.</param>
-    /// <exception cref="SlickException">The file is missing, no JSON, lacks a setting, or holds one that is not supported; the message
-    /// names the key.</exception>
+    /// <exception cref="SlickException">The file is missing, is no JSON, lacks a setting, or holds a setting that is not supported. The
+    /// message names the key.</exception>
     public static LoraConfig Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
@@ -119,7 +125,7 @@ public sealed record LoraConfig
             : throw place.Wrong(FormattableString.Invariant($"expected is a number from {least} to {most}"));
     }
 
-    /// <summary>The settings as PEFT writes them.</summary>
+    /// <summary>The settings in the form that PEFT writes.</summary>
     internal JsonObject ToJson() => new()
     {
         ["base_model_name_or_path"] = BaseModel.Length > 0 ? BaseModel : null,

@@ -2,12 +2,14 @@ using Slick.Storage;
 
 namespace Slick.Models;
 
-/// <summary>Weights in another format than safetensors, named as what they are: by a file's name, or by how the file begins.</summary>
+/// <summary>Errors for weights in another format than safetensors. A file's format is told by its name, or by its first bytes.</summary>
 internal static class OtherWeights
 {
     private const string Convert = "convert it once in Python: AutoModelForCausalLM.from_pretrained";
 
-    /// <summary>The error about a file of a checkpoint's folder whose name ends as that of weights; null about any other file.</summary>
+    /// <summary>
+    /// The error for a file of a checkpoint's folder whose name ends as names of weights in another format do; null for any other file.
+    /// </summary>
     /// <param name="path">The file.</param>
     public static SlickException? Named(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {
@@ -22,10 +24,10 @@ internal static class OtherWeights
     };
 
     /// <summary>
-    /// The error about a file that begins as another format; null about any other. The first 8 bytes of safetensors are a length, which
-    /// may look like the beginning of a gzip file: only a file whose length is impossible is asked about.
+    /// The error for a file that begins as another format does; null for any other file. The first 8 bytes of a safetensors file are a
+    /// length, and may look like the beginning of a gzip file. So this is asked only where the length is impossible.
     /// </summary>
-    /// <param name="path">The file; one that cannot be read is for its reader to name.</param>
+    /// <param name="path">The file. Where it cannot be read, the result is null, and the caller's own error names it.</param>
     public static SlickException? Inside(string path)
     {
         var begin = new byte[8];
@@ -39,7 +41,7 @@ internal static class OtherWeights
             return null;
         }
         var bytes = begin.AsSpan();
-        // PyTorch's file is a zip since version 1.6, and a pickle of protocol 2 (0x80 0x02) before.
+        // PyTorch's files are zip files since version 1.6. Before, they began as a pickle of protocol 2 does (0x80 0x02).
         return bytes.StartsWith("GGUF"u8) ? Gguf(path)
             : bytes.StartsWith("PK\x03\x04"u8) ? Zip(path)
             : bytes[0] == 0x80 && bytes[1] is >= 2 and <= 5 && bytes[7] != 0 ? Pickle(path)

@@ -2,16 +2,16 @@ using Slick.Text;
 
 namespace Slick.Models;
 
-/// <summary>Which parameters of a model are trained; the others keep their values.</summary>
-/// <param name="Name"><c>all</c>, <c>without-embeddings</c> (neither the embeddings of tokens nor those of positions; an output layer of
-/// its own is trained, one that is tied to the embeddings is not), or a regular expression over whole names of Hugging Face's, such as
-/// <c>.*\.mlp\..*</c>.</param>
+/// <summary>A choice of the parameters of a model that are trained. The other parameters keep their values.</summary>
+/// <param name="Name"><c>all</c>, <c>without-embeddings</c>, or a regular expression over whole parameter names of Hugging Face, such as
+/// <c>.*\.mlp\..*</c>. <c>without-embeddings</c> trains neither the embeddings of tokens nor those of positions. An output layer with
+/// weights of its own is trained, and one that is tied to the embeddings is not.</param>
 public sealed record ParameterPart(string Name)
 {
     /// <summary>Every parameter.</summary>
     public static ParameterPart All { get; } = new("all");
 
-    /// <summary>Every parameter that is no embedding.</summary>
+    /// <summary>Every parameter that is not an embedding.</summary>
     public static ParameterPart WithoutEmbeddings { get; } = new("without-embeddings");
 
     /// <summary>True where every parameter is trained.</summary>
@@ -19,7 +19,7 @@ public sealed record ParameterPart(string Name)
 
     /// <summary>The names of the parameters that belong to the part.</summary>
     /// <param name="config">The model's shape.</param>
-    /// <exception cref="UsageException">The expression is none, or no parameter belongs to the part.</exception>
+    /// <exception cref="UsageException">The name is not a regular expression, or no parameter belongs to the part.</exception>
     internal IReadOnlySet<string> Of(DecoderConfig config)
     {
         var family = config.Architecture;

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// The parameters that training changes, with their gradient: all of a model, a named part of it (<see cref="ParameterPart"/>), or a
-/// LoRA adapter. <see cref="AdamW"/> steps a set; it does not know what the set is of.
+/// The parameters that training changes, with their gradient: all parameters of a model, a named part of them
+/// (<see cref="ParameterPart"/>), or a LoRA adapter. The optimiser <see cref="AdamW"/> treats all three alike.
 /// </summary>
 public sealed class ParameterSet
 {
@@ -18,8 +18,10 @@ public sealed class ParameterSet
     /// <summary>Number of parameters.</summary>
     public long Count { get; }
 
-    /// <summary>Number of elements that a backward pass fills: more than <see cref="Count"/> where a matrix belongs to the set in
-    /// part.</summary>
+    /// <summary>
+    /// Number of elements that a backward pass fills. It is larger than <see cref="Count"/> where only a part of a fused matrix belongs to
+    /// the set.
+    /// </summary>
     internal long GradientCount => gradient.numel();
 
     internal ParameterSet(IReadOnlyList<(Tensor Values, Tensor Gradient)> ranges, Tensor gradient)
@@ -33,7 +35,7 @@ public sealed class ParameterSet
 
     internal Device Device => gradient.device;
 
-    /// <summary>The norm of the gradient, fp32 [], as <see cref="AdamW.Norm(IEnumerable{Tensor})"/>.</summary>
+    /// <summary>The norm of the gradient, fp32 [], computed by <see cref="AdamW.Norm(IEnumerable{Tensor})"/>.</summary>
     internal Tensor GradientNorm() => AdamW.Norm(Ranges.Select(r => r.Gradient));
 
     internal void ZeroGradient() => gradient.zero_();

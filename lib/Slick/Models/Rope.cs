@@ -1,21 +1,21 @@
 namespace Slick.Models;
 
-/// <summary>Rotary positions (Su et al. 2021, arXiv 2104.09864) of one kind of layer.</summary>
+/// <summary>The rotary positions (Su et al. 2021, arXiv 2104.09864) of one kind of layer.</summary>
 /// <param name="Theta">Base of the frequencies.</param>
-/// <param name="Width">Dimensions of a head that are rotated, the first ones; even.</param>
+/// <param name="Width">Number of a head's dimensions that are rotated, from the first on. It is even.</param>
 public sealed record Rope(double Theta, int Width)
 {
-    /// <summary>Divides all frequencies (<c>linear</c>), or the low ones (<c>llama3</c>).</summary>
+    /// <summary>Number that divides all frequencies (rope_type <c>linear</c>), or the low ones (<c>llama3</c>).</summary>
     public double Factor { get; init; } = 1;
 
     /// <summary>
-    /// Llama 3's ramp (Grattafiori et al. 2024, arXiv 2407.21783), or null for the same factor everywhere. A frequency
-    /// is divided where it turns fewer than Low times within the original positions, kept where it turns more than High
-    /// times, and between the two it is a mixture.
+    /// Llama 3's scaling of the frequencies (Grattafiori et al. 2024, arXiv 2407.21783); null where <see cref="Factor"/> divides all
+    /// frequencies. A frequency that turns fewer than Low times within the original positions is divided by the factor. One that turns more
+    /// than High times is kept. Between the two, it is a mixture of both.
     /// </summary>
     public (double Low, double High, int OriginalPositions)? Ramp { get; init; }
 
-    /// <summary>Angle per position of each pair of dimensions: [Width / 2].</summary>
+    /// <summary>The angle by which each pair of dimensions turns from one position to the next, in radians: [Width / 2].</summary>
     public double[] Frequencies() => [.. Enumerable.Range(0, Width / 2).Select(i => Scaled(Math.Pow(Theta, -2.0 * i / Width)))];
 
     private double Scaled(double frequency)
@@ -29,7 +29,7 @@ public sealed record Rope(double Theta, int Width)
     }
 }
 
-/// <summary>What one layer's attention sees.</summary>
-/// <param name="Window">Latest tokens that a query sees, itself included; null for all.</param>
-/// <param name="Rope">Rotary positions; null for none.</param>
+/// <summary>What the attention of one layer sees.</summary>
+/// <param name="Window">Number of latest tokens that a query sees, the query's own token included; null where it sees all.</param>
+/// <param name="Rope">The rotary positions; null where the layer has none.</param>
 public sealed record LayerAttention(int? Window, Rope? Rope);

@@ -10,27 +10,29 @@ using static TorchSharp.torch;
 namespace Slick.Models;
 
 /// <summary>
-/// Files in the safetensors format: 8 bytes of header length (little endian), a JSON header of names, types, shapes
+/// A file in the safetensors format: 8 bytes with the header's length (little endian), a JSON header with the tensors' names, types, shapes
 /// and offsets, then the tensors' bytes. Nothing in such a file is executed.
 /// </summary>
 public sealed class Safetensors
 {
-    // The format's own limit of a header, in bytes.
+    // The format's own limit of a header's length, in bytes.
     private const long LongestHeader = 100_000_000;
 
     private readonly Dictionary<string, (ScalarType Type, long[] Shape, long Begin, long End)> entries = [];
     private readonly string path;
 
-    /// <summary>Names of the tensors in the file.</summary>
+    /// <summary>The names of the file's tensors.</summary>
     public IReadOnlyCollection<string> Names => entries.Keys;
 
-    /// <summary>Bytes of the file that are mapped into memory at a time.</summary>
+    /// <summary>Number of bytes of the file that are mapped into memory at a time.</summary>
     internal int Window { get; init; } = 2 << 20;
 
     private Safetensors(string path) => this.path = path;
 
-    /// <summary>Reads and checks the header; the tensors' bytes are read when asked for.</summary>
-    /// <exception cref="SlickException">The file is missing, truncated or damaged.</exception>
+    /// <summary>Reads and checks the header. The tensors' bytes are read only when they are asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SlickException">The file is missing, truncated or damaged, is of another format, or holds a tensor of a type that
+    /// is not supported.</exception>
     public static Safetensors Open(string path) => Open(path, 2 << 20);
 
     internal static Safetensors Open(string path, int window)
@@ -43,7 +45,7 @@ public sealed class Safetensors
             Span<byte> first = stackalloc byte[8];
             stream.ReadExactly(first);
             var length = BinaryPrimitives.ReadUInt64LittleEndian(first);
-            // What begins another format is no length of a header.
+            // The first bytes of another format give an impossible length.
             if (length > (ulong)(stream.Length - 8)) throw OtherWeights.Inside(path) ?? Damaged(path,
                 $"its header claims {length} bytes, the file holds {stream.Length}");
             if (length > LongestHeader) throw OtherWeights.Inside(path) ?? Damaged(path,
@@ -97,13 +99,18 @@ public sealed class Safetensors
     }
 
     /// <summary>The shape of a tensor.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <exception cref="SlickException">There is no tensor of that name.</exception>
     public long[] Shape(string name) => Entry(name).Shape;
 
     /// <summary>The number format that a tensor is stored in.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <exception cref="SlickException">There is no tensor of that name.</exception>
     public ScalarType Type(string name) => Entry(name).Type;
 
-    /// <summary>Reads one tensor, on the CPU, in the type it is stored in.</summary>
-    /// <exception cref="SlickException">There is no tensor of that name.</exception>
+    /// <summary>Reads one tensor to the CPU, in the number format that it is stored in. The caller frees the tensor.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <exception cref="SlickException">There is no tensor of that name, or the file has become shorter.</exception>
     public Tensor Read(string name)
     {
         var (type, shape, _, _) = Entry(name);
@@ -113,9 +120,11 @@ public sealed class Safetensors
     }
 
     /// <summary>
-    /// Copies one tensor's values into another of as many elements and any number format, on any device. The file is
-    /// mapped window by window, so that beside the target no more than a window is held.
+    /// Copies one tensor's values into another tensor, which may have any number format and be on any device. The file is mapped window by
+    /// window, so beside the target no more than a window is held.
     /// </summary>
+    /// <param name="name">The tensor's name in the file.</param>
+    /// <param name="target">A contiguous tensor of as many elements.</param>
     /// <exception cref="SlickException">There is no tensor of that name, or the file has become shorter.</exception>
     public void CopyTo(string name, Tensor target)
     {
@@ -124,7 +133,9 @@ public sealed class Safetensors
         foreach (var (first, part) in Parts(name)) flat.narrow(0, first, part.size(0)).copy_(part);
     }
 
-    /// <summary>True where a tensor has the shape and, in its number format, the values of <paramref name="other"/>.</summary>
+    /// <summary>
+    /// True where a tensor of the file has the shape and, in the number format of <paramref name="other"/>, the values of that tensor.
+    /// </summary>
     internal bool Holds(string name, Tensor other)
     {
         if (!Shape(name).SequenceEqual(other.shape)) return false;
@@ -134,7 +145,8 @@ public sealed class Safetensors
             .eq(flat.narrow(0, p.First, p.Values.size(0))).all())[0]);
     }
 
-    // A tensor's values by windows of the file: the number of the first, and the values [window], freed at the next one.
+    // A tensor's values by windows of the file. First: the number of the window's first value. Values [window] are freed at the next
+    // window.
     private IEnumerable<(long First, Tensor Values)> Parts(string name)
     {
         var (type, _, begin, end) = Entry(name);
@@ -185,11 +197,17 @@ public sealed class Safetensors
     private static SlickException Damaged(string path, string what) =>
         new($"{path}: not a readable safetensors file: {what}; {StoredResult.Cure(path)}.");
 
-    /// <summary>Writes tensors, aside first and then renamed; the same tensors give the same bytes.</summary>
+    /// <summary>
+    /// Writes tensors into a file. The file is written under another name first and then renamed, so it is whole or absent. The same
+    /// tensors give the same bytes.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tensors">The tensors with their names, of the number formats fp32, fp16, bf16 and int64.</param>
+    /// <exception cref="NotSupportedException">A tensor has another number format.</exception>
     public static void Write(string path, IEnumerable<(string Name, Tensor Tensor)> tensors)
     {
         var all = tensors.ToList();
-        // transformers asks for the format before it loads a file.
+        // transformers checks the format in the metadata before it loads a file.
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         long offset = 0;
         foreach (var (name, tensor) in all)

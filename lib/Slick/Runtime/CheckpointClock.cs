@@ -3,9 +3,9 @@ using System.Diagnostics;
 namespace Slick.Runtime;
 
 /// <summary>
-/// When to write the next checkpoint: every 2 seconds, or more rarely where writing is slow, so that it takes at most a
-/// fiftieth of the time. At most 20 seconds of work are at stake; where writing takes more than a second, as for large models,
-/// at most 20 times as long as that.
+/// Says when to write the next checkpoint. The pause between two checkpoints is 50 times as long as the last one took to write, but at
+/// least 2 seconds. The pause is at most 20 seconds, or 20 times as long as the last checkpoint took where that is longer, as for large
+/// models. So an interrupt loses at most that much work.
 /// </summary>
 internal sealed class CheckpointClock
 {

@@ -4,7 +4,10 @@ using TorchSharp;
 
 namespace Slick.Runtime;
 
-/// <summary>On what a result was computed: part of its identity, since another kind of device or number format rounds otherwise.</summary>
+/// <summary>
+/// The kind of device and the number format that a result was computed with. They are part of the result's identity, since another device
+/// or format rounds in another way.
+/// </summary>
 /// <param name="Device">cpu or cuda.</param>
 /// <param name="NumberFormat">fp32 or bf16.</param>
 public sealed record Platform(string Device, string NumberFormat)
@@ -13,24 +16,24 @@ public sealed record Platform(string Device, string NumberFormat)
     public bool IsGpu => Device != "cpu";
 }
 
-/// <summary>Where tensors live and which number format models use; chosen once, at the start.</summary>
+/// <summary>The device that tensors are on, and the number format that models use. Both are chosen once, at the start.</summary>
 /// <param name="Device">The CPU or one CUDA device.</param>
-/// <param name="DType">The format of weights and activations.</param>
+/// <param name="DType">The number format of weights and activations.</param>
 public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
-    /// <summary>What of it is part of a result's identity.</summary>
+    /// <summary>The part of this choice that belongs to a result's identity: the kind of device and the number format.</summary>
     public Platform Platform => new(Device.type == DeviceType.CUDA ? "cuda" : "cpu", DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32");
 
     /// <summary>
-    /// Chooses the device and number format, and loads libtorch. Where a CUDA device is chosen, products of fp32 numbers stay in
-    /// fp32 (no TF32), and operations are asked for in the form that gives the same bits each time on one card with one libtorch; where
-    /// torch has none, it warns
-    /// on the error stream and goes on. On the CPU nothing is set.
+    /// Chooses the device and the number format, and loads libtorch. On a CUDA device, products of fp32 numbers stay in fp32 (no TF32), and
+    /// torch is asked for operations that give the same bits each time on one card with one libtorch. Where torch has no such operation, it
+    /// warns on the error stream and goes on. On the CPU nothing is set.
     /// </summary>
-    /// <param name="device">auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:n.</param>
+    /// <param name="device">auto (CUDA where there is a device, else the CPU), cpu, cuda or cuda:n.</param>
     /// <param name="dtype">fp32 or bf16.</param>
-    /// <param name="say">Is told what auto chose.</param>
-    /// <exception cref="SlickException">An unknown name, or a device that is not there.</exception>
+    /// <param name="say">Called with a line that says what auto chose; null for nobody.</param>
+    /// <exception cref="UsageException">The device or the number format has an unknown name.</exception>
+    /// <exception cref="SlickException">There is no such device here.</exception>
     public static Compute Choose(string device = "auto", string dtype = "fp32", Action<string>? say = null)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -65,15 +68,18 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
     }
 
     /// <summary>
-    /// Waits until a device has done what it was asked for: a GPU works on after a call has returned, and a clock that is read
-    /// then has measured how fast work is asked for. On other devices there is nothing to wait for.
+    /// Waits until a device has finished its work. A GPU works on after a call has returned, so a clock that is read without this wait
+    /// measures only how fast work is queued. On other devices there is nothing to wait for.
     /// </summary>
+    /// <param name="device">The device.</param>
     internal static void Finish(torch.Device device)
     {
         if (device.type == DeviceType.CUDA) torch.cuda.synchronize(device);
     }
 
-    /// <summary>Whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX); null where that cannot be told (no x86).</summary>
+    /// <summary>
+    /// True where this processor multiplies matrices in bf16 (AVX512-BF16 or AMX); null where that cannot be told, because it is no x86.
+    /// </summary>
     public static bool? HasBf16Products
     {
         get
@@ -85,9 +91,11 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
     }
 
     /// <summary>
-    /// Sets how many threads libtorch's operations use when called from this thread. Work that runs side by side takes
-    /// one each; results then do not depend on the number of cores.
+    /// Sets how many threads libtorch's operations use when they are called from this thread. Where work runs side by side, each piece uses
+    /// one thread. Results then do not depend on the number of cores.
     /// </summary>
+    /// <param name="n">Number of threads, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public static void UseThreads(int n)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(n, 1);

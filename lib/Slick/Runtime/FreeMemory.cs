@@ -3,15 +3,15 @@ using TorchSharp;
 
 namespace Slick.Runtime;
 
-/// <summary>How much memory work may still take.</summary>
+/// <summary>Tells how much memory further work can take.</summary>
 internal static class FreeMemory
 {
     /// <summary>
-    /// Bytes that are free for this process, as far as the system tells: on Linux what the kernel calls available, and no more than what
-    /// the process's container leaves it.
+    /// The bytes that are free for this process, as far as the system tells. On Linux this is what the kernel calls available, and no more
+    /// than the process's container leaves it.
     /// </summary>
-    /// <param name="device">Where the work will be.</param>
-    /// <returns>Null where nothing tells: on a GPU, for TorchSharp 0.107 does not ask it.</returns>
+    /// <param name="device">The device of the work.</param>
+    /// <returns>Bytes; null where nothing tells, as on a GPU: TorchSharp 0.107 cannot ask it.</returns>
     public static long? On(torch.Device device)
     {
         if (device.type != DeviceType.CPU) return null;
@@ -38,13 +38,13 @@ internal static class FreeMemory
     }
 }
 
-/// <summary>Memory that does not suffice after all, said in one sentence.</summary>
+/// <summary>Turns a failure to get memory into an error of one sentence.</summary>
 internal static class MemoryFailure
 {
-    /// <summary>Does some work; where torch or .NET cannot get the memory for it, one sentence says so.</summary>
+    /// <summary>Does some work. Where torch or .NET cannot get memory for the work, the error says so in one sentence.</summary>
     /// <param name="work">The work.</param>
-    /// <param name="what">What is done, to begin the sentence with.</param>
-    /// <param name="options">The record of options that would make the work smaller.</param>
+    /// <param name="what">What is done, with which the sentence begins.</param>
+    /// <param name="options">Name of the record of options that would make the work smaller.</param>
     /// <exception cref="SlickException">The memory does not suffice.</exception>
     public static void Guard(Action work, string what, string options) => Guard(() =>
     {
@@ -52,7 +52,15 @@ internal static class MemoryFailure
         return true;
     }, what, options);
 
-    /// <summary>The same of work that gives something back.</summary>
+    /// <summary>
+    /// Does some work that returns a value. Where torch or .NET cannot get memory for the work, the error says so in one sentence.
+    /// </summary>
+    /// <typeparam name="T">The value's type.</typeparam>
+    /// <param name="work">The work.</param>
+    /// <param name="what">What is done, with which the sentence begins.</param>
+    /// <param name="options">Name of the record of options that would make the work smaller.</param>
+    /// <returns>The work's value.</returns>
+    /// <exception cref="SlickException">The memory does not suffice.</exception>
     public static T Guard<T>(Func<T> work, string what, string options)
     {
         try
@@ -65,13 +73,13 @@ internal static class MemoryFailure
         }
     }
 
-    /// <summary>What to do, for the end of a sentence.</summary>
+    /// <summary>What the user can do, as the end of an error's sentence.</summary>
     public static string Cure(string options) => options == "preTraining"
         ? "lower preTraining.batchRows or preTraining.hiddenSize, or use a machine with more memory"
         : $"set {options}.pieceExamples to a part of {options}.batchExamples, {options}.recompute to true or {options}.lora.rank to 8, or "
             + "use a machine with more memory";
 
-    // TorchSharp hands torch's errors on as their text.
+    // TorchSharp passes torch's errors on as an exception with their text.
     private static bool Is(Exception e) => e is OutOfMemoryException
         || e is System.Runtime.InteropServices.ExternalException
             && (e.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase)

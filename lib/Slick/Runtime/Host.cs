@@ -3,33 +3,42 @@ using Slick.Experiments;
 namespace Slick.Runtime;
 
 /// <summary>
-/// What the program that runs a notebook lends to its cells: where long calls report to, and the signal that stops
-/// them. A call that is given neither uses these; without such a program they say nothing and never stop.
+/// What the program that runs a notebook gives to the notebook's cells: the place where long calls report their progress, and the token
+/// that stops them. A long call that is given neither of its own uses these. Without such a program, nothing is reported, and calls are
+/// never stopped.
 /// </summary>
 public static class Host
 {
     private static CancellationToken _lent;
 
-    /// <summary>Where long calls report to.</summary>
+    /// <summary>Where long calls report their progress.</summary>
     public static IProgressReport Progress { get; set; } = Runtime.Progress.None;
 
-    /// <summary>Stops long calls: the token that was set here, else that of the running cell (<see cref="CellCancellation"/>).</summary>
+    /// <summary>
+    /// Stops long calls: the token that was set here, else the token of the running cell (<see cref="CellCancellation"/>).
+    /// </summary>
     public static CancellationToken Cancellation
     {
         get => _lent.CanBeCanceled ? _lent : CellCancellation();
         set => _lent = value;
     }
 
-    /// <summary>Gives the token of the cell that is running, in a kernel that has one for each cell.</summary>
+    /// <summary>Gives the token of the running cell, in a kernel that has a token for each cell.</summary>
     public static Func<CancellationToken> CellCancellation { get; set; } = static () => CancellationToken.None;
 
     /// <summary>
-    /// True in a kernel that shows a cell's exception as its text and its stack trace: then a <see cref="SlickException"/>
-    /// gives its message alone, since a user's mistake has nothing to do with the calls inside this library.
+    /// True in a kernel that shows the text and the stack trace of a cell's exception. A <see cref="SlickException"/> then gives its
+    /// message only, for a user's mistake has nothing to do with the calls inside this library.
     /// </summary>
     public static bool ShowsMessagesOnly { get; set; }
 
-    /// <summary>Makes a long call with what is lent now; an interrupt of the cell ends the call with one sentence.</summary>
+    /// <summary>
+    /// Makes a long call with the progress report and the token that hold now. Where the cell is interrupted, the call ends with an error
+    /// of one sentence.
+    /// </summary>
+    /// <typeparam name="T">The type of the call's result.</typeparam>
+    /// <param name="call">The call.</param>
+    /// <returns>The call's result.</returns>
     /// <exception cref="InterruptedException">The token was signalled.</exception>
     internal static T Run<T>(Func<IProgressReport, CancellationToken, T> call)
     {
@@ -45,14 +54,14 @@ public static class Host
     }
 }
 
-/// <summary>A long call of a notebook was interrupted. It is no fault, so it has no stack trace to show.</summary>
+/// <summary>Says that a long call of a notebook was interrupted. This is not an error, so it has no stack trace.</summary>
 public sealed class InterruptedException : OperationCanceledException
 {
     internal InterruptedException(Exception inner, CancellationToken cancellation)
         : base("Interrupted. What is finished is kept in the store; run the cell again, and it goes on from there.",
             inner, cancellation) { }
 
-    /// <summary>Empty: where the call was when it stopped says nothing to the person who stopped it.</summary>
+    /// <summary>Always empty: the place where the call stopped tells nothing to the person who stopped it.</summary>
     public override string StackTrace => "";
 
     /// <summary>The message.</summary>

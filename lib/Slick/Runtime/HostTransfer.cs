@@ -3,18 +3,20 @@ using TorchSharp;
 namespace Slick.Runtime;
 
 /// <summary>
-/// The one way in which numbers leave the device. Each transfer makes the host wait for all that was queued before it,
-/// so they are counted: a loop over small transfers shows in a test on the CPU already.
+/// The one way in which numbers leave the device. Each transfer makes the host wait for all work that was queued before. So transfers are
+/// counted, and a test on the CPU finds a loop over small transfers.
 /// </summary>
 internal static class HostTransfer
 {
     [ThreadStatic]
     private static long _count;
 
-    /// <summary>Transfers that the calling thread has made so far.</summary>
+    /// <summary>Number of transfers that the calling thread has made so far.</summary>
     public static long Count => _count;
 
-    /// <summary>A tensor's values in row-major order.</summary>
+    /// <summary>A tensor's values on the host, in row-major order.</summary>
+    /// <typeparam name="T">The type of the tensor's elements.</typeparam>
+    /// <param name="tensor">The tensor.</param>
     public static T[] Read<T>(torch.Tensor tensor) where T : unmanaged
     {
         _count++;

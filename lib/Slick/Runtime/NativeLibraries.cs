@@ -6,7 +6,7 @@ using TorchSharp;
 
 namespace Slick.Runtime;
 
-/// <summary>Finds and loads libtorch, also where another program (a notebook kernel) hosts this library.</summary>
+/// <summary>Finds and loads libtorch, also in programs of others that host this library, such as a notebook kernel.</summary>
 public static partial class NativeLibraries
 {
     private const int TrimThreshold = -1, MmapThreshold = -3, Raised = 1 << 30;
@@ -19,7 +19,10 @@ public static partial class NativeLibraries
     private static string Platform => (OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux")
         + (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "-arm64" : "-x64");
 
-    /// <summary>Answers a host's failed look-ups; libtorch itself is left for <see cref="Load"/>, so that starting stays cheap.</summary>
+    /// <summary>
+    /// Registers handlers for look-ups that fail in the host. libtorch itself is loaded by <see cref="Load"/>, so that a program starts
+    /// fast.
+    /// </summary>
 #pragma warning disable CA2255 // the library must work in hosts that never call it explicitly
     [ModuleInitializer]
 #pragma warning restore CA2255
@@ -27,13 +30,13 @@ public static partial class NativeLibraries
     {
         AssemblyLoadContext.Default.Resolving += LoadedFSharpCore;
         AssemblyLoadContext.Default.ResolvingUnmanagedDll += LoadFromFolder;
-        // A kernel of .NET Interactive loads every referenced assembly into a load context of its own, and a failed look-up
-        // of a native library is reported to the context of the assembly that asked: SkiaSharp's, not this library's.
+        // A kernel of .NET Interactive loads every referenced assembly into a load context of its own. A failed look-up of a native library
+        // is reported to the context of the assembly that asked: SkiaSharp's, not this library's.
         AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => AnswerFor(loaded.LoadedAssembly);
         foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies()) AnswerFor(assembly);
     }
 
-    // Answers the failed look-ups of native libraries in the load context of an assembly that lies beside this library.
+    // Answers failed look-ups of native libraries in the load context of an assembly that lies in the folder of this library.
     private static void AnswerFor(Assembly assembly)
     {
         if (assembly.IsDynamic || Path.GetDirectoryName(assembly.Location) != Folder
@@ -45,15 +48,15 @@ public static partial class NativeLibraries
     private static nint LoadFromFolder(Assembly asking, string name) =>
         Find(name) is { } path && NativeLibrary.TryLoad(path, out var handle) ? handle : 0;
 
-    /// <summary>Loads libtorch by path and sets the allocator up; the first call does the work.</summary>
-    /// <exception cref="SlickException">A native library is absent or does not load here.</exception>
+    /// <summary>Loads libtorch from its folder and sets the allocator up. Only the first call does so.</summary>
+    /// <exception cref="SlickException">A native library is missing, or does not load on this machine.</exception>
     public static void Load()
     {
         lock (Gate)
         {
             if (_loaded) return;
             KeepFreedMemory();
-            // Loaded before TorchSharp looks: its own search would copy 480 MB out of the package cache.
+            // Loaded before TorchSharp searches: its own search would copy 480 MB out of the package cache.
             var folder = new[] { Path.Combine(Folder, "runtimes", Platform, "native"), Folder }.FirstOrDefault(f =>
                 File.Exists(Path.Combine(f, FileName("LibTorchSharp"))))
                 ?? throw new SlickException(
@@ -75,7 +78,9 @@ public static partial class NativeLibraries
         }
     }
 
-    /// <summary>libtorch's main library, once <see cref="Load"/> has loaded it.</summary>
+    /// <summary>The handle of libtorch's main library.</summary>
+    /// <param name="library">The handle; 0 where the library is not loaded.</param>
+    /// <returns>True where <see cref="Load"/> has loaded the library.</returns>
     internal static bool TryTorch(out nint library) => NativeLibrary.TryLoad(FileName("torch_cpu"), out library);
 
     private static void Open(string path)
@@ -102,7 +107,7 @@ public static partial class NativeLibraries
             .SelectMany(folder => names.Select(n => Path.Combine(folder, n))).FirstOrDefault(File.Exists);
     }
 
-    // Plotly.NET asks for a newer FSharp.Core than a hosting kernel may hold; a second copy would not fit the first.
+    // Plotly.NET asks for a newer FSharp.Core than a hosting kernel may hold. Types of a second copy would not fit those of the first.
     private static Assembly? LoadedFSharpCore(AssemblyLoadContext context, AssemblyName name)
     {
         if (name.Name != "FSharp.Core") return null;
@@ -118,7 +123,7 @@ public static partial class NativeLibraries
         }
     }
 
-    // glibc returns big blocks to the system at once, and the page faults then cost as much as the arithmetic.
+    // glibc returns big blocks to the system at once. Getting them back costs as much time in page faults as the arithmetic takes.
     private static void KeepFreedMemory()
     {
         if (!OperatingSystem.IsLinux()) return;

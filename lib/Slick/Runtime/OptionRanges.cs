@@ -5,18 +5,19 @@ using System.Reflection;
 namespace Slick.Runtime;
 
 /// <summary>
-/// The ranges that options declare (<see cref="RangeAttribute"/>): on the command line, in a notebook and where a record of
-/// options is used, one function checks them.
+/// Checks the ranges that options declare (<see cref="RangeAttribute"/>). The command line, notebooks and every place where a record of
+/// options is used call this check.
 /// </summary>
 public static class OptionRanges
 {
     /// <summary>Checks every option of a record, and of the records in it.</summary>
+    /// <typeparam name="T">The record's type.</typeparam>
     /// <param name="options">A record of options.</param>
-    /// <param name="path">What stands before an option's name in the message: the name of the record, such as <c>sampling</c>; empty for
+    /// <param name="path">The text before an option's name in a message: the name of the record, such as <c>sampling</c>; empty for
     /// none.</param>
     /// <returns>The same record.</returns>
-    /// <exception cref="UsageException">A value out of its range (the message has the option's path and its range), or a record that is
-    /// missing.</exception>
+    /// <exception cref="UsageException">A value is out of its range, or a record is missing. The message has the option's path and its
+    /// range.</exception>
     public static T Check<T>(T options, string path = "") where T : class
     {
         if (options is null) throw new UsageException(
@@ -36,9 +37,9 @@ public static class OptionRanges
 
     /// <summary>Checks one value against the range of its option.</summary>
     /// <param name="property">The option.</param>
-    /// <param name="name">Its path, for the message.</param>
+    /// <param name="name">The option's path, for the message.</param>
     /// <param name="value">The value; null is in every range.</param>
-    /// <exception cref="UsageException">The value is out of range.</exception>
+    /// <exception cref="UsageException">The value is out of its range, or is not a value of its enumeration.</exception>
     public static void CheckValue(PropertyInfo property, string name, object? value)
     {
         var culture = CultureInfo.InvariantCulture;

@@ -2,23 +2,29 @@ using Slick.Storage;
 
 namespace Slick.Runtime;
 
-/// <summary>Where long work tells how far it is. Called from several threads at once.</summary>
+/// <summary>The receiver of progress of long work. Its methods are called from several threads at once.</summary>
 public interface IProgressReport
 {
-    /// <summary>A stage begins.</summary>
+    /// <summary>Called when a stage begins.</summary>
+    /// <param name="name">The stage.</param>
     void Stage(string name);
 
-    /// <summary>A part of the stage is done; the same unit for both numbers.</summary>
+    /// <summary>Called when a part of a stage is done.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="done">How much is done, in any unit.</param>
+    /// <param name="total">How much there is in all, in the same unit.</param>
+    /// <param name="detail">A word on what is being done; may be empty.</param>
     void Report(string stage, double done, double total, string detail = "");
 
-    /// <summary>A line worth keeping.</summary>
+    /// <summary>Called with a line for the user that shall stay visible.</summary>
+    /// <param name="line">The line.</param>
     void Say(string line);
 }
 
-/// <summary>Ready-made reports.</summary>
+/// <summary>Ready-made receivers of progress.</summary>
 public static class Progress
 {
-    /// <summary>Says nothing.</summary>
+    /// <summary>A receiver that shows nothing.</summary>
     public static IProgressReport None { get; } = new Silent();
 
     private sealed class Silent : IProgressReport

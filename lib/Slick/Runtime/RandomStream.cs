@@ -1,15 +1,15 @@
 namespace Slick.Runtime;
 
 /// <summary>
-/// Random numbers drawn in turn: SplitMix64 (Steele, Lea and Flood 2014). All that promises bytes draws from it, so that a
-/// result does not depend on the version of .NET, whose generator may change.
+/// Random numbers drawn in turn by SplitMix64 (Steele, Lea and Flood 2014). Everything whose bytes must be repeatable draws from it: the
+/// generator of .NET may change with the version of .NET.
 /// </summary>
 /// <param name="seed">The seed.</param>
 internal sealed class RandomStream(int seed)
 {
     private ulong state = Seeds.Next((uint)seed);
 
-    /// <summary>64 random bits.</summary>
+    /// <summary>Draws 64 random bits.</summary>
     public ulong NextBits()
     {
         var bits = Seeds.Next(state);
@@ -17,11 +17,12 @@ internal sealed class RandomStream(int seed)
         return bits;
     }
 
-    /// <summary>A number in [0, 1): 53 bits.</summary>
+    /// <summary>Draws a number in [0, 1), of 53 random bits.</summary>
     public double NextDouble() => (NextBits() >> 11) * (1.0 / (1L << 53));
 
-    /// <summary>A whole number from 0 to <paramref name="count"/> - 1, each as likely as the others (Lemire 2019).</summary>
-    /// <param name="count">At least 1.</param>
+    /// <summary>Draws a whole number from 0 to <paramref name="count"/> - 1, each with the same probability (Lemire 2019).</summary>
+    /// <param name="count">How many numbers there are to choose from, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The count is below 1.</exception>
     public int Next(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -32,7 +33,9 @@ internal sealed class RandomStream(int seed)
         return (int)high;
     }
 
-    /// <summary>Brings the items into a random order, each as likely as the others (Fisher and Yates).</summary>
+    /// <summary>Brings the items into a random order, each order with the same probability (Fisher and Yates).</summary>
+    /// <typeparam name="T">The items' type.</typeparam>
+    /// <param name="items">The items, changed in place.</param>
     public void Shuffle<T>(Span<T> items)
     {
         for (var i = items.Length - 1; i > 0; i--)

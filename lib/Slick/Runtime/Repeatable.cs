@@ -4,14 +4,14 @@ using TorchSharp;
 namespace Slick.Runtime;
 
 /// <summary>
-/// CUDA operations in the form that gives the same bits each time. TorchSharp 0.107 does not offer torch's
-/// <c>use_deterministic_algorithms</c>, so the library's own functions are looked up by their C++ names.
+/// Asks torch for CUDA operations that give the same bits each time. TorchSharp 0.107 does not offer torch's
+/// <c>use_deterministic_algorithms</c>, so the functions of libtorch are looked up by their C++ names.
 /// </summary>
 internal static unsafe partial class Repeatable
 {
     /// <summary>
-    /// Asks for them, and for fp32 products without TF32. To be called before the first product on the device: cuBLAS reads
-    /// its variable when it starts (cuBLAS manual, "Results reproducibility").
+    /// Asks for operations that give the same bits each time, and for fp32 products without TF32. Call it before the first product on the
+    /// device: cuBLAS reads its environment variable when it starts (cuBLAS manual, "Results reproducibility").
     /// </summary>
     /// <returns>False where this libtorch does not have the functions.</returns>
     public static bool Ask()
@@ -23,9 +23,10 @@ internal static unsafe partial class Repeatable
     }
 
     /// <summary>
-    /// Turns torch's deterministic algorithms on or off. An operation that has none warns and goes on. New memory is not filled:
-    /// nothing here reads what it has not written.
+    /// Turns torch's deterministic algorithms on or off. An operation that has none warns and goes on. New memory is not filled, because
+    /// nothing here reads memory that it has not written.
     /// </summary>
+    /// <param name="on">True to turn them on.</param>
     /// <returns>False where this libtorch does not have the functions.</returns>
     internal static bool SetAlgorithms(bool on)
     {
@@ -39,7 +40,7 @@ internal static unsafe partial class Repeatable
         return true;
     }
 
-    /// <summary>Whether they are on; null where this libtorch cannot say.</summary>
+    /// <summary>True where torch's deterministic algorithms are on; null where this libtorch cannot say.</summary>
     internal static bool? Algorithms =>
         Context() is not 0 and var context
         && Function("_ZNK2at7Context23deterministicAlgorithmsEv",
@@ -53,15 +54,17 @@ internal static unsafe partial class Repeatable
         return context == 0 ? 0 : ((delegate* unmanaged<nint>)context)();
     }
 
-    // By its name as GCC and Clang, or as MSVC writes it; 0 where it is not there.
+    // The address of a function by its name, as GCC and Clang write it or as MSVC does; 0 where there is none.
     private static nint Function(string unix, string windows) =>
         NativeLibraries.TryTorch(out var library)
             && NativeLibrary.TryGetExport(library, OperatingSystem.IsWindows() ? windows : unix, out var address) ? address : 0;
 
     /// <summary>
-    /// Sets a variable where native code finds it: on Unix .NET keeps a copy of the environment, and <c>getenv</c> does not see
-    /// what is set there. A variable that is set already stays as it is.
+    /// Sets an environment variable so that native code finds it. On Unix .NET keeps a copy of the environment, and <c>getenv</c> does not
+    /// see what is set in the copy. A variable that is set already stays as it is.
     /// </summary>
+    /// <param name="name">The variable.</param>
+    /// <param name="value">The value.</param>
     internal static void SetVariable(string name, string value)
     {
         if (Environment.GetEnvironmentVariable(name) is not null) return;

@@ -4,8 +4,8 @@ namespace Slick.Runtime;
 public static class Repository
 {
     /// <summary>
-    /// The folder of <c>Slick.Notebooks.sln</c>, looked for upwards from the current folder and then from the program's; null where there
-    /// is none.
+    /// The folder that holds <c>Slick.Notebooks.sln</c>. It is searched upwards from the current folder and then from the program's folder.
+    /// Null where there is none.
     /// </summary>
     public static string? Root { get; } = Up(Environment.CurrentDirectory) ?? Up(AppContext.BaseDirectory);
 

@@ -2,13 +2,16 @@ using TorchSharp;
 
 namespace Slick.Runtime;
 
-/// <summary>Rows of tensors by their numbers.</summary>
+/// <summary>Takes slices of tensors by their numbers.</summary>
 internal static class Rows
 {
-    /// <summary>Slices of a dimension: <c>index_select</c>, and its like on the meta device, which has no such kernel.</summary>
+    /// <summary>
+    /// The slices of a dimension with the given numbers, as <c>index_select</c> gives them. The meta device has no such kernel, so there
+    /// another operation is used.
+    /// </summary>
     /// <param name="x">Any tensor.</param>
-    /// <param name="dimension">The dimension.</param>
-    /// <param name="indices">int64 [n].</param>
+    /// <param name="dimension">The dimension, from 0.</param>
+    /// <param name="indices">The numbers of the slices, int64 [n].</param>
     public static torch.Tensor Take(this torch.Tensor x, long dimension, torch.Tensor indices)
     {
         if (!x.is_meta) return x.index_select(dimension, indices);

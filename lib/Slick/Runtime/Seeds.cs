@@ -1,15 +1,21 @@
 namespace Slick.Runtime;
 
 /// <summary>
-/// Seeds of parts, derived so that drawing more in one part leaves the others as they are; and random numbers that are looked up
-/// by their place, so that they do not depend on who asks first, on which device or with how many threads.
+/// Derives the seeds of parts from one seed, so that drawing more numbers in one part leaves the other parts as they are. Also computes
+/// random numbers from their place in a sequence. Such numbers do not depend on who asks first, on the device or on the number of threads.
 /// </summary>
 public static class Seeds
 {
-    /// <summary>A seed for a numbered part (SplitMix64's finaliser, Steele et al. 2014).</summary>
+    /// <summary>The seed of a numbered part (SplitMix64's finaliser, Steele et al. 2014).</summary>
+    /// <param name="seed">The seed of the whole.</param>
+    /// <param name="part">The part's number.</param>
+    /// <returns>A number from 0 to 2^31 - 1.</returns>
     public static int Mix(int seed, int part) => (int)(Next((ulong)(uint)seed << 32 | (uint)part) & 0x7FFFFFFF);
 
-    /// <summary>A seed for a named part (FNV-1a of the name, then as above).</summary>
+    /// <summary>The seed of a named part. The name is hashed by FNV-1a, and the hash is the part's number.</summary>
+    /// <param name="seed">The seed of the whole.</param>
+    /// <param name="part">The part's name.</param>
+    /// <returns>A number from 0 to 2^31 - 1.</returns>
     public static int Mix(int seed, string part)
     {
         var hash = 2166136261u;
@@ -17,13 +23,13 @@ public static class Seeds
         return Mix(seed, (int)hash);
     }
 
-    /// <summary>What SplitMix64 adds to its state before each number.</summary>
+    /// <summary>The number that SplitMix64 adds to its state before each random number.</summary>
     internal const ulong Step = 0x9E3779B97F4A7C15UL;
 
     /// <summary>The two factors of SplitMix64's finaliser.</summary>
     internal const ulong Factor1 = 0xBF58476D1CE4E5B9UL, Factor2 = 0x94D049BB133111EBUL;
 
-    /// <summary>The number that SplitMix64 (Steele et al. 2014) gives from this state: its step and its finaliser.</summary>
+    /// <summary>The random number that SplitMix64 (Steele et al. 2014) gives from a state: its step, then its finaliser.</summary>
     internal static ulong Next(ulong state)
     {
         var z = unchecked(state + Step);
@@ -32,12 +38,17 @@ public static class Seeds
         return z ^ (z >> 31);
     }
 
-    /// <summary>The number at a place of SplitMix64's sequence, from 0, without those before it: numbers are looked up, not drawn
-    /// in turn.</summary>
+    /// <summary>The random number at a place of SplitMix64's sequence, computed without the numbers before it.</summary>
+    /// <param name="state">The state that the sequence begins with.</param>
+    /// <param name="place">The place, from 0.</param>
     internal static ulong At(ulong state, long place) => Next(unchecked(state + (ulong)place * Step));
 
-    /// <summary>The standard normal number at a place of a stream (Box and Muller 1958): two neighbours share two numbers of
-    /// <see cref="At"/>.</summary>
+    /// <summary>
+    /// The standard normal number at a place of a stream (Box and Muller 1958). The numbers at places 2 n and 2 n + 1 follow from the same
+    /// two random numbers of <see cref="At"/>.
+    /// </summary>
+    /// <param name="stream">The state that the stream begins with.</param>
+    /// <param name="place">The place, from 0.</param>
     internal static double Normal(ulong stream, long place)
     {
         const double Unit = 1.0 / (1L << 53);

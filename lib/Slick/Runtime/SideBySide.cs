@@ -3,21 +3,27 @@ using TorchSharp;
 namespace Slick.Runtime;
 
 /// <summary>
-/// Independent pieces of work on threads of their own, one torch thread each. At the lab's size that is faster than
-/// several torch threads on one piece, and a piece's bytes do not depend on how many cores there are.
+/// Does independent pieces of work on threads of their own, with one torch thread each. At the lab's size that is faster than several torch
+/// threads on one piece. The bytes of a piece's result do not depend on the number of cores.
 /// </summary>
 public static class SideBySide
 {
     private static readonly Lock Gate = new();
     private static int _running;
-    private static int _before; // torch's threads before the first of those that run
+    private static int _before; // torch's number of threads before the first of the calls that run now
 
-    /// <summary>How many pieces run at once: the number of cores.</summary>
+    /// <summary>How many pieces run at once by default: the number of cores.</summary>
     public static int Width => Environment.ProcessorCount;
 
-    /// <summary>Calls <paramref name="work"/> for 0 .. count - 1, at most <paramref name="width"/> (default: <see cref="Width"/>) at once.
-    /// Afterwards, however it ends, torch uses as many threads as before.</summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled; no new piece is begun.</exception>
+    /// <summary>
+    /// Calls <paramref name="work"/> for 0, 1, ..., <paramref name="count"/> - 1. Afterwards torch uses as many threads as before, also
+    /// where a piece failed.
+    /// </summary>
+    /// <param name="count">Number of pieces.</param>
+    /// <param name="work">Does the piece with the given number.</param>
+    /// <param name="cancellation">Stops the work: no new piece is begun, and those that run are waited for.</param>
+    /// <param name="width">How many pieces run at once, at most; null for <see cref="Width"/>.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static void For(int count, Action<int> work, CancellationToken cancellation = default, int? width = null)
     {
         NativeLibraries.Load();
@@ -57,8 +63,9 @@ public static class SideBySide
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
-    // torch's number of threads is each thread's own, but a new thread begins with the number that any thread set last. Pieces may
-    // run pieces side by side themselves, and two callers may be here at once: the last one out restores what the first one found.
+    // torch's number of threads is each thread's own, but a new thread begins with the number that any thread set last. A piece may run
+    // pieces side by side itself, and two callers may be here at once. So the last call to end restores the number that the first one
+    // found.
     private static void Enter()
     {
         lock (Gate)

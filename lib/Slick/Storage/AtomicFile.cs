@@ -2,13 +2,15 @@ using Slick.Models;
 
 namespace Slick.Storage;
 
-/// <summary>Files that are either whole or not there: written aside, flushed to the disk, then renamed.</summary>
+/// <summary>
+/// Writes files that are either whole or absent. A file is written under another name, flushed to the disk, and then renamed.
+/// </summary>
 public static class AtomicFile
 {
-    /// <summary>Writes a file, replacing one that is there.</summary>
-    /// <param name="path">The file; its folder is made where it is missing.</param>
+    /// <summary>Writes a file, and replaces it where it exists.</summary>
+    /// <param name="path">The file. Its folder is made where it is missing.</param>
     /// <param name="write">Writes the content.</param>
-    /// <exception cref="SlickException">The disk is full or the place cannot be written to; nothing is left behind.</exception>
+    /// <exception cref="SlickException">The disk is full, or the file cannot be written. Nothing is left behind.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         var aside = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp";
@@ -36,8 +38,9 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Looks whether a file can be written, before the work that it shall hold is done.</summary>
-    /// <exception cref="SlickException">It cannot.</exception>
+    /// <summary>Checks that a file can be written, before the work is done whose result it will hold.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SlickException">The file cannot be written.</exception>
     public static void EnsureWritable(string path)
     {
         if (Directory.Exists(path)) throw new SlickException($"{path}: this is a folder; name a file.");
@@ -55,12 +58,14 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Writes text as UTF-8 with line feeds.</summary>
-    /// <exception cref="SlickException">As for <see cref="Write"/>.</exception>
+    /// <summary>Writes text as UTF-8 with line feeds, and replaces the file where it exists.</summary>
+    /// <param name="path">The file. Its folder is made where it is missing.</param>
+    /// <param name="text">The text.</param>
+    /// <exception cref="SlickException">The disk is full, or the file cannot be written. Nothing is left behind.</exception>
     public static void WriteText(string path, string text) =>
         Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text.ReplaceLineEndings("\n"))));
 
-    // Windows refuses to replace a file that somebody reads just now.
+    // Windows refuses to replace a file that another program reads at that moment. So the move is tried again.
     private static void Replace(string aside, string path)
     {
         for (var attempt = 0; ; attempt++)

@@ -6,36 +6,37 @@ using Slick.Runtime;
 
 namespace Slick.Storage;
 
-/// <summary>How often a worker says that it is alive, and after which silence its work is free again.</summary>
+/// <summary>How often a worker shows that it is alive, and how long it may be silent before its work is free again.</summary>
 /// <param name="Beat">Time between two signs of life.</param>
-/// <param name="Silence">The silence after which a worker counts as dead: less than a minute, and many beats.</param>
+/// <param name="Silence">The silence after which a worker counts as dead. It is shorter than a minute and much longer than a beat.</param>
 internal sealed record LeaseTimes(TimeSpan Beat, TimeSpan Silence)
 {
     public static LeaseTimes Default { get; } = new(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(40));
 }
 
-/// <summary>Who works on something.</summary>
+/// <summary>The worker that works on something.</summary>
 /// <param name="Machine">The machine's name.</param>
-/// <param name="Process">The process.</param>
-/// <param name="Since">When the work was begun, UTC.</param>
+/// <param name="Process">The id of the worker's process.</param>
+/// <param name="Since">When the work was begun, in UTC.</param>
 public sealed record LeaseHolder(string Machine, int Process, DateTime Since);
 
 /// <summary>
-/// Who works on what in a store. A lease is a file that its owner rewrites every few seconds, so no lock of the file system is
-/// needed. Taking a piece of work makes the file of the next number (<c>name.1</c>, <c>name.2</c>, ...): the file system makes a
-/// file of one name once, so one worker alone wins. The highest number holds the work.
+/// The table of who works on what in a store. A lease is a file that its owner rewrites every few seconds, so no lock of the file system is
+/// needed. A worker takes a piece of work by making the file with the next number (<c>name.1</c>, <c>name.2</c>, ...). The file system
+/// makes a file of one name only once, so only one worker succeeds. The file with the highest number holds the work.
 /// </summary>
 internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
 {
-    // What was last read of a file, and when it last changed by this process's clock: clocks of machines are never compared.
+    // What was last read of each file, and when it last changed by this process's clock. Clocks of two machines are never compared.
     private readonly Dictionary<string, (string Content, long Changed)> seen = [];
     private readonly string machineId = machineId ?? ThisMachine;
 
     internal sealed record Content(string Machine, string MachineId, int Process, string Started, string Worker, DateTime Since, long Beat,
         bool Released);
 
-    /// <summary>Takes a piece of work, unless somebody alive has it.</summary>
-    /// <returns>The lease; null where somebody else has the work.</returns>
+    /// <summary>Takes a piece of work, unless a living worker has it.</summary>
+    /// <param name="name">The name of the work.</param>
+    /// <returns>The lease; null where another worker has the work.</returns>
     /// <exception cref="SlickException">The store cannot be written to.</exception>
     public Lease? TryTake(string name)
     {
@@ -53,7 +54,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
                 Write(file, mine);
             }
             catch (IOException) when (File.Exists(next)) { return null; /* another worker was first */ }
-            // A worker that was slow to see a newer file may have made a lower number just now: the highest holds.
+            // A worker that was slow to see a newer file may have made a file with a lower number just now. The highest number holds the
+            // work.
             if (Top(name) != top + 1) return null;
             for (var old = top; old > 0 && File.Exists(Path(name, old)); old--) Delete(Path(name, old));
             return new Lease(this, name, top + 1, mine, times);
@@ -65,7 +67,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
         }
     }
 
-    /// <summary>Who works on a piece of work now; null for nobody.</summary>
+    /// <summary>The worker that has a piece of work now; null for nobody.</summary>
     public LeaseHolder? Holder(string name)
     {
         var top = Top(name);
@@ -73,11 +75,11 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             ? new(content.Machine, content.Process, content.Since) : null;
     }
 
-    /// <summary>The pieces of work that somebody may be working on.</summary>
+    /// <summary>The names of the pieces of work that somebody may be working on.</summary>
     public IReadOnlyList<string> Names() => !Directory.Exists(folder) ? []
         : [.. Directory.GetFiles(folder).Select(System.IO.Path.GetFileNameWithoutExtension).OfType<string>().Distinct()];
 
-    /// <summary>The highest number of a piece of work's files; 0 for none.</summary>
+    /// <summary>The highest number among the files of a piece of work; 0 where it has no file.</summary>
     internal int Top(string name) => !Directory.Exists(folder) ? 0 : Directory.GetFiles(folder, name + ".*")
         .Select(f => int.TryParse(System.IO.Path.GetExtension(f).AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n
             : 0)
@@ -86,7 +88,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     internal string Path(string name, int number) =>
         System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{name}.{number}"));
 
-    /// <summary>Forgets a piece of work that is finished.</summary>
+    /// <summary>Deletes the files of a piece of work that is finished.</summary>
     internal void Remove(string name)
     {
         if (!Directory.Exists(folder)) return;
@@ -97,7 +99,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     {
         var content = Read(path, out var text);
         if (content is { Released: true }) return false;
-        // A process of this machine can be looked at; of others only their silence tells.
+        // Whether a process of this machine is alive can be looked up. Of processes of other machines only their silence tells.
         if (content is not null && content.MachineId == machineId && ProcessStart(content.Process) != content.Started) return false;
         lock (seen)
         {
@@ -109,7 +111,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
 
     internal static Content? Read(string path) => Read(path, out _);
 
-    // A file that is being written just now may be no whole text yet: its owner is alive.
+    // A file that is being written just now may hold an incomplete text. Its owner is alive.
     private static Content? Read(string path, out string text)
     {
         text = "";
@@ -125,7 +127,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
 
     internal static void Write(FileStream file, Content content)
     {
-        // One length always, so that a shorter text leaves no tail of a longer one.
+        // All contents have the same length, so that a shorter text leaves no end of a longer one behind.
         var bytes = Encoding.UTF8.GetBytes(JsonSerializer.Serialize(content).PadRight(512));
         file.Position = 0;
         file.Write(bytes);
@@ -139,14 +141,15 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             e is IOException or UnauthorizedAccessException) { /* read by somebody just now: it means nothing any more */ }
     }
 
-    // When a process was started, which tells it from a later one of the same number; empty where it does not run.
+    // When a process was started. This distinguishes it from a later process with the same id. Empty where no such process runs.
     private static string ProcessStart(int id)
     {
         try
         {
             if (OperatingSystem.IsLinux())
             {
-                // After the name in brackets: the state, and as the 20th field the start in ticks since the machine was started.
+                // After the name in brackets come the state and other fields. The 20th field is the start, in ticks since the machine was
+                // started.
                 var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));
                 var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
                 return fields[0] is "Z" or "X" ? "" : fields[19];
@@ -161,7 +164,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
         }
     }
 
-    // Two machines, or two containers of one machine, never have the same: else a number of a process would mean another process.
+    // No two machines, and no two containers of one machine, have the same id. Else a process id could mean the process of another machine.
     private static string ThisMachine { get; } = Machine();
 
     private static string Machine()
@@ -176,7 +179,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     }
 }
 
-/// <summary>A piece of work that this worker has, until it is disposed of.</summary>
+/// <summary>A piece of work that this worker has until the lease is disposed of.</summary>
 internal sealed class Lease : IDisposable
 {
     private readonly LeaseBoard board;
@@ -194,10 +197,13 @@ internal sealed class Lease : IDisposable
         timer = new Timer(_ => Beat(), null, times.Beat, times.Beat);
     }
 
-    /// <summary>Signalled when another worker took the work over: this one was silent for too long, as a suspended machine is.</summary>
+    /// <summary>
+    /// Signalled when another worker has taken the work, because this worker was silent for too long. A suspended machine is silent, for
+    /// example.
+    /// </summary>
     public CancellationToken Lost => lost.Token;
 
-    /// <summary>The work is finished: nobody needs to take it any more.</summary>
+    /// <summary>Says that the work is finished. No worker needs to take it any more.</summary>
     public void Complete()
     {
         lock (gate)
@@ -228,7 +234,7 @@ internal sealed class Lease : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* the next beat tries again */ }
     }
 
-    /// <summary>Gives the work back; what was done of it is in its scratch folder.</summary>
+    /// <summary>Gives the work back. What was done of it so far is in the work's scratch folder.</summary>
     public void Dispose()
     {
         lock (gate)

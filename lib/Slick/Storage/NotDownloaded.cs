@@ -5,20 +5,20 @@ using Slick.Runtime;
 namespace Slick.Storage;
 
 /// <summary>
-/// What often lies in the place of a file that was to be downloaded: a pointer of Git LFS, a web page, a server's answer or an
-/// empty file. Without this class the error would be one of the file's format.
+/// Recognises what is often found in place of a file that was to be downloaded: a pointer of Git LFS, a web page, a server's error message
+/// or an empty file. Without this check the error would be about the file's format.
 /// </summary>
 public static class NotDownloaded
 {
-    /// <summary>Whether a file's text is a pointer of Git LFS, which <c>git lfs pull</c> replaces by the file itself.</summary>
-    /// <param name="text">The text, or its first 64 characters.</param>
+    /// <summary>True where a file's text is a pointer of Git LFS, which <c>git lfs pull</c> replaces by the file itself.</summary>
+    /// <param name="text">The text, or at least its first 64 characters.</param>
     public static bool IsPointer(string text) =>
         text.StartsWith("version https://git-lfs", StringComparison.Ordinal)
         || text.StartsWith("version https://hawser", StringComparison.Ordinal);
 
-    /// <summary>Refuses a file that is empty, a pointer of Git LFS, a web page or a server's answer that there is no such file.</summary>
-    /// <param name="path">The file; one that is missing or cannot be read is for its reader to name.</param>
-    /// <exception cref="SlickException">It is one of those; the message says which, and what to do.</exception>
+    /// <summary>Refuses a file that is empty, a pointer of Git LFS, a web page or a server's error message.</summary>
+    /// <param name="path">The file. Where it is missing or cannot be read, nothing happens, and the caller's own error names it.</param>
+    /// <exception cref="SlickException">The file is one of these. The message says which, and what to do.</exception>
     internal static void Refuse(string path)
     {
         string begin;

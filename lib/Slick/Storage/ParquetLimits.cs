@@ -4,16 +4,16 @@ using System.Diagnostics.CodeAnalysis;
 namespace Slick.Storage;
 
 /// <summary>
-/// Looks through what a Parquet file says of itself before Parquet.Net reads the file: of damaged numbers Parquet.Net 6.1 makes arrays
-/// of gigabytes, and past the end of the footer it reads the byte 0xFF for ever. The footer and the headers of pages are structs in
-/// Thrift's compact protocol (apache/parquet-format, <c>parquet.thrift</c>); known here are the fields that <see cref="Tables"/> writes
-/// and their like, for required columns without nesting.
+/// Checks the numbers by which a Parquet file describes itself, before Parquet.Net reads the file. Where such numbers are damaged,
+/// Parquet.Net 6.1 makes arrays of gigabytes. Past the end of the footer it reads the byte 0xFF without end. The footer and the headers of
+/// pages are structs in Thrift's compact protocol (apache/parquet-format, <c>parquet.thrift</c>). This class knows the fields that
+/// <see cref="Tables"/> writes and similar ones, for required columns without nesting.
 /// </summary>
 internal sealed class ParquetLimits
 {
     private enum Kind { Bool, Byte, I16, I32, I64, Binary, List, Struct }
 
-    // A field's kind; of a list's elements, and the struct that it or they are.
+    // Kind: the kind of a field. Element: the kind of a list's elements. Struct: the fields of a struct, or of the structs in a list.
     private sealed record Field(Kind Kind, Kind Element = default, Dictionary<int, Field>? Struct = null);
 
     private static readonly Field Flag = new(Kind.Bool), Int = new(Kind.I32), Long = new(Kind.I64), Bytes = new(Kind.Binary);
@@ -62,18 +62,19 @@ internal sealed class ParquetLimits
 
     private static Field ListOf(Kind element, Dictionary<int, Field>? fields = null) => new(Kind.List, element, fields);
 
-    // A block of values may be that much longer than its bytes in the file: a column of one value is nearly nothing there.
+    // How many times longer a block of values may be than its bytes in the file. A column of one repeated value has very few bytes there.
     private const long MostCompressed = 100_000;
 
     private readonly byte[] file;
-    private readonly long end; // of the part that is looked at
+    private readonly long end; // of the part that is read
     private long at;
 
     private ParquetLimits(byte[] file, long begin, long end) => (this.file, at, this.end) = (file, begin, end);
 
-    /// <summary>Refuses a file whose numbers are not of one table that lies in the file.</summary>
-    /// <param name="file">The whole file.</param>
-    /// <exception cref="InvalidDataException">Says what is wrong; the caller names the file.</exception>
+    /// <summary>Refuses a file whose numbers do not describe one table that lies in the file.</summary>
+    /// <param name="file">The bytes of the whole file.</param>
+    /// <exception cref="InvalidDataException">The numbers are wrong. The message says which, and the caller adds the file's
+    /// name.</exception>
     public static void Check(byte[] file)
     {
         if (file.Length < 12 || !file.AsSpan(0, 4).SequenceEqual("PAR1"u8) || !file.AsSpan(file.Length - 4).SequenceEqual("PAR1"u8))
@@ -135,7 +136,7 @@ internal sealed class ParquetLimits
         return ((List<object>)value).Cast<Dictionary<int, object>>();
     }
 
-    // Numbers as long, texts as true, lists as List<object>, structs by the numbers of their fields.
+    // Reads a struct by the numbers of its fields: numbers as long, texts as true, lists as List<object>, structs as dictionaries.
     private Dictionary<int, object> Struct(Dictionary<int, Field> fields)
     {
         var values = new Dictionary<int, object>();
@@ -145,7 +146,7 @@ internal sealed class ParquetLimits
             id = header >> 4 is var step && step > 0 ? id + step : (int)Signed();
             var type = header & 15;
             if (!fields.TryGetValue(id, out var field) || !Fits(field.Kind, type)) Damaged($"a field {id} of type {type} is not known");
-            // A flag is its own type.
+            // The value of a flag is in its type and is not needed here.
             if (!values.TryAdd(id, field.Kind == Kind.Bool ? true : Value(field.Kind, field))) Damaged($"a field {id} stands twice");
         }
         return values;

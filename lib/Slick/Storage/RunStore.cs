@@ -4,53 +4,55 @@ using Slick.Runtime;
 
 namespace Slick.Storage;
 
-/// <summary>A stage's folder as <c>slick list</c> shows it.</summary>
-/// <param name="Stage">The stage; null where a version of the program made it that described stages in another way.</param>
+/// <summary>A stage's folder in a store, as <c>slick list</c> shows it.</summary>
+/// <param name="Stage">The stage; null where an older version of the program made the folder and described stages in another way.</param>
 /// <param name="Name">The folder's name without its state: <c>kind-key</c>.</param>
 /// <param name="Path">The folder.</param>
-/// <param name="State">complete, failed, working (somebody is at it), partial (nobody is), or older.</param>
-/// <param name="Holder">Who works on it; null for nobody.</param>
-/// <param name="Seconds">How long it took; NaN where it is not complete.</param>
-/// <param name="Bytes">Size of its files.</param>
-/// <param name="Finished">When it was completed or last worked on.</param>
+/// <param name="State">complete, failed, working (a worker has it), partial (begun, and no worker has it), or older.</param>
+/// <param name="Holder">The worker that has it; null for nobody.</param>
+/// <param name="Seconds">How long the work took, in seconds; NaN where it is not complete.</param>
+/// <param name="Bytes">Size of the folder's files, in bytes.</param>
+/// <param name="Finished">When the stage was completed or last worked on, in local time.</param>
 public sealed record StoredStage(Stage? Stage, string Name, string Path, string State, LeaseHolder? Holder, double Seconds, long Bytes,
     DateTime Finished);
 
 /// <summary>
-/// Results by the hash of what they follow from: one folder a stage, <c>stage.json</c> and the stage's files in it, <c>timing.json</c>
-/// beside them. A folder is written aside and renamed, so what is there is whole. Any number of processes, on any number of machines
-/// that see the folder, share its work (<see cref="LeaseBoard"/>).
+/// A store of results, named by the hash of what they follow from. Each stage has one folder, with the stage's files, <c>stage.json</c> and
+/// <c>timing.json</c>. A folder is written under another name and then renamed, so every finished folder is whole. Any number of processes
+/// share the work, on any number of machines that see the store's folder (<see cref="LeaseBoard"/>).
 /// </summary>
 public sealed class RunStore
 {
-    /// <summary>Raised when an older program could not read the store any more.</summary>
+    /// <summary>Version of the store's layout. It is raised when an older program could no longer read the store.</summary>
     public const int Format = 2;
 
     /// <summary>The store's folder.</summary>
     public string Folder { get; }
 
-    /// <summary>Who works on what.</summary>
+    /// <summary>The table of who works on what.</summary>
     internal LeaseBoard Leases { get; }
 
     private RunStore(string folder, LeaseTimes? times = null, string? machineId = null) =>
         (Folder, Leases) = (folder, new(Path.Combine(folder, "leases"), times ?? LeaseTimes.Default, machineId));
 
-    /// <summary>The folder that is meant: the one given, else the variable <c>SLICK_STORE</c>, else <c>.slick</c>; a relative path starts
-    /// at
-    /// the repository's root, or where there is none in the current folder.</summary>
+    /// <summary>
+    /// The path of a store's folder: the one given, else the one that the variable <c>SLICK_STORE</c> names, else <c>.slick</c>. A relative
+    /// path starts at the repository's root, or in the current folder where there is no repository.
+    /// </summary>
+    /// <param name="folder">The folder; null or empty for the default.</param>
     public static string Locate(string? folder = null)
     {
         if (string.IsNullOrEmpty(folder)) folder = Environment.GetEnvironmentVariable("SLICK_STORE");
-        // Notebooks run in a folder of their own: a relative path means the same everywhere.
+        // Notebooks run in a folder of their own. So a relative path starts at the repository's root, wherever the program runs.
         return Path.GetFullPath(string.IsNullOrEmpty(folder) ? ".slick" : folder, Repository.Root ?? Environment.CurrentDirectory);
     }
 
     /// <summary>Opens a store, and makes it where it does not exist.</summary>
-    /// <param name="folder">As for <see cref="Locate"/>.</param>
-    /// <exception cref="SlickException">The folder cannot be used, or a newer version made the store.</exception>
+    /// <param name="folder">The folder, as of <see cref="Locate"/>.</param>
+    /// <exception cref="SlickException">The folder cannot be used, or a newer version of the program made the store.</exception>
     public static RunStore Open(string? folder = null) => Open(folder, null, null);
 
-    /// <summary>The same with other times, or as if on another machine.</summary>
+    /// <summary>Opens a store with other times between signs of life, or as if on another machine, for tests.</summary>
     internal static RunStore Open(string? folder, LeaseTimes? times, string? machineId)
     {
         var store = new RunStore(Locate(folder), times, machineId);
@@ -61,15 +63,16 @@ public sealed class RunStore
                 $"{store.Folder}: the store cannot be made there ({e.Message.ReplaceLineEndings(" ")}); choose another folder with "
                 + $"--store.", e);
         }
-        // A store of an older version is gone on with: its stages have other names and are left as they are.
+        // A store of an older version is used as it is: its stages have other names and are left in place.
         if (!File.Exists(store.Description) || store.CheckFormat() < Format)
             AtomicFile.WriteText(store.Description, new JsonObject { ["format"] = Format }.ToJsonString() + "\n");
         store.Tidy();
         return store;
     }
 
-    /// <summary>Opens a store that must be there.</summary>
-    /// <exception cref="SlickException">There is no store, or a newer version made it.</exception>
+    /// <summary>Opens a store that must exist.</summary>
+    /// <param name="folder">The folder, as of <see cref="Locate"/>.</param>
+    /// <exception cref="SlickException">There is no store, or a newer version of the program made it.</exception>
     public static RunStore OpenExisting(string? folder = null)
     {
         var store = new RunStore(Locate(folder));
@@ -79,7 +82,7 @@ public sealed class RunStore
         return store;
     }
 
-    // Removes what workers that were killed left behind and nobody resumes.
+    // Removes the files that killed workers left behind and that no worker goes on from.
     private void Tidy()
     {
         foreach (var folder in Directory.GetDirectories(Folder, "partial-*"))
@@ -107,11 +110,12 @@ public sealed class RunStore
         return format.Value;
     }
 
-    /// <summary>Where a stage's result is, or will be.</summary>
+    /// <summary>The folder where a stage's result is, or will be.</summary>
+    /// <param name="stage">The stage.</param>
     public StageFolder Of(Stage stage) => new(this, stage);
 
     /// <summary>The folder of a finished stage by its name.</summary>
-    /// <param name="name"><c>kind-key</c>.</param>
+    /// <param name="name">The stage's name, <c>kind-key</c>.</param>
     /// <exception cref="SlickException">The store has no finished stage of that name.</exception>
     public StageFolder Finished(string name)
     {
@@ -120,8 +124,8 @@ public sealed class RunStore
         return Of(Stage.Parse(File.ReadAllText(file), file));
     }
 
-    /// <summary>Everything in the store, the oldest first.</summary>
-    /// <exception cref="SlickException">A stage's description is damaged.</exception>
+    /// <summary>All stages in the store, the oldest first.</summary>
+    /// <exception cref="SlickException">A stage's description or timing is damaged.</exception>
     public IReadOnlyList<StoredStage> List()
     {
         var found = new List<StoredStage>();
@@ -140,7 +144,7 @@ public sealed class RunStore
                 if (!older && !File.Exists(file)) continue;
                 var stage = older ? null : Stage.Parse(File.ReadAllText(file), file);
                 if (older) state = "older";
-                // A worker that finishes its stage just now leaves both folders for a moment.
+                // A worker that finishes its stage at this moment has both folders for a short time.
                 if (state == "partial" && Directory.Exists(Path.Combine(Folder, name))) continue;
                 var holder = state == "partial" ? Leases.Holder(name) : null;
                 var timing = Path.Combine(folder, StageFolder.TimingFile);

@@ -8,8 +8,8 @@ using Slick.Runtime;
 namespace Slick.Storage;
 
 /// <summary>
-/// A piece of work as data: what its result follows from, and nothing else. A stage can be printed, hashed, written to a file and
-/// read by another process. What does the work is found by <see cref="Kind"/>.
+/// A piece of work as data: exactly what its result follows from. A stage can be printed, hashed, written to a file and read by another
+/// process. The code that does the work is found by <see cref="Kind"/>.
 /// </summary>
 public sealed record Stage
 {
@@ -23,29 +23,31 @@ public sealed record Stage
 
     private readonly Lazy<string> key;
 
-    /// <summary>Which work it is: world, pretrain, label, finetune, ...; lower-case letters.</summary>
+    /// <summary>The kind of work: world, pretrain, label, finetune, ...; in lower-case letters.</summary>
     public string Kind { get; }
-    /// <summary>The kind's version: raised whenever the same options would give another result.</summary>
+    /// <summary>The version of the kind. It is raised whenever the same options would give another result.</summary>
     public int Version { get; }
-    /// <summary>What the stage is, in words, for lists; not part of the key.</summary>
+    /// <summary>What the stage does, in words, for lists. The title is not part of the key.</summary>
     public string Title { get; }
     /// <summary>
-    /// The options that differ from their defaults. An option that is added later, with the default "as before", changes no key.
+    /// The options that differ from their defaults. So an option that is added later, with a default that changes nothing, changes no key.
     /// </summary>
     public JsonObject Options { get; }
-    /// <summary>The seed.</summary>
+    /// <summary>The seed of the work.</summary>
     public int Seed { get; }
     /// <summary>
-    /// Names of what is read: stages of the store as <c>kind-key</c>, and sources outside of it, such as <c>checkpoint-hash</c>.
+    /// Names of what the work reads: stages of the store as <c>kind-key</c>, and sources outside the store, such as <c>checkpoint-hash</c>.
     /// </summary>
     public IReadOnlyList<string> Inputs { get; }
-    /// <summary>The kind of device that computes: cpu, cuda or server; empty where no model runs.</summary>
+    /// <summary>The kind of device that models run on: cpu, cuda or server; empty where no model runs.</summary>
     public string Device { get; }
-    /// <summary>The number format that models compute in: fp32, bf16 or served; empty where no model runs.</summary>
+    /// <summary>
+    /// The number format that models compute in: fp32, bf16, or served where a server decides; empty where no model runs.
+    /// </summary>
     public string NumberFormat { get; }
-    /// <summary>The hash of all that the result follows from: 16 hexadecimal digits.</summary>
+    /// <summary>The hash of all that the result follows from, as 16 hexadecimal digits.</summary>
     public string Key => key.Value;
-    /// <summary>The name of the stage's folder in a store: <c>kind-key</c>.</summary>
+    /// <summary>The name of the finished stage's folder in a store: <c>kind-key</c>.</summary>
     public string Name => $"{Kind}-{Key}";
 
     private Stage(string kind, int version, string title, JsonObject options, int seed, IReadOnlyList<string> inputs, string device,
@@ -56,20 +58,21 @@ public sealed record Stage
         key = new(() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Identity().ToJsonString())))[..16]);
     }
 
-    /// <summary>A stage whose options are a record.</summary>
-    /// <param name="kind">Which work it is.</param>
-    /// <param name="version">The kind's version.</param>
-    /// <param name="title">What it is, in words.</param>
-    /// <param name="options">A record of options that can be made without arguments; values that equal the defaults are left out.</param>
-    /// <param name="seed">The seed.</param>
-    /// <param name="inputs">Names of what is read.</param>
-    /// <param name="platform">On what models compute; null where none runs.</param>
+    /// <summary>Makes a stage from a record of options.</summary>
+    /// <param name="kind">The kind of work.</param>
+    /// <param name="version">The version of the kind.</param>
+    /// <param name="title">What the stage does, in words.</param>
+    /// <param name="options">A record of options that can be made without arguments. Values that equal the defaults are left out.</param>
+    /// <param name="seed">The seed of the work.</param>
+    /// <param name="inputs">Names of what the work reads.</param>
+    /// <param name="platform">The device and number format of models; null where no model runs.</param>
     internal static Stage Of(string kind, int version, string title, object options, int seed, IReadOnlyList<string> inputs,
         Platform? platform) =>
         new(kind, version, title, WithoutDefaults(options), seed, inputs, platform?.Device ?? "", platform?.NumberFormat ?? "");
 
-    /// <summary>The options as the record that they were made from; a value that was left out has its default.</summary>
-    /// <exception cref="SlickException">The options are of another version.</exception>
+    /// <summary>The options as the record that they were made from. A value that was left out has its default.</summary>
+    /// <typeparam name="T">The record's type.</typeparam>
+    /// <exception cref="SlickException">The options do not fit the record, as those of another version may not.</exception>
     internal T OptionsAs<T>() where T : class, new()
     {
         try
@@ -84,7 +87,7 @@ public sealed record Stage
         }
     }
 
-    /// <summary>The stage as text: what <see cref="Parse"/> reads.</summary>
+    /// <summary>The stage as text, which <see cref="Parse"/> reads.</summary>
     internal string ToJson()
     {
         var all = Identity();
@@ -92,10 +95,10 @@ public sealed record Stage
         return all.ToJsonString(Json) + "\n";
     }
 
-    /// <summary>Reads a stage.</summary>
-    /// <param name="json">What <see cref="ToJson"/> wrote.</param>
-    /// <param name="where">The file, for the message.</param>
-    /// <exception cref="SlickException">The text is no stage.</exception>
+    /// <summary>Reads a stage from text.</summary>
+    /// <param name="json">The text that <see cref="ToJson"/> wrote.</param>
+    /// <param name="where">The file, for an error's message.</param>
+    /// <exception cref="SlickException">The text does not describe a stage.</exception>
     internal static Stage Parse(string json, string where)
     {
         try
@@ -125,7 +128,7 @@ public sealed record Stage
         ["options"] = Options.DeepClone(),
     };
 
-    /// <summary>The values of a record that differ from those of a record made without arguments.</summary>
+    /// <summary>The values of a record that differ from those of a record of its type that is made without arguments.</summary>
     internal static JsonObject WithoutDefaults(object options)
     {
         var type = options.GetType();

@@ -6,18 +6,18 @@ using Slick.Runtime;
 
 namespace Slick.Storage;
 
-/// <summary>What became of a piece of work.</summary>
+/// <summary>What became of a piece of work that a worker tried to do.</summary>
 internal enum WorkOutcome
 {
-    /// <summary>It was done here; a failure that will repeat counts as done.</summary>
+    /// <summary>The work was done here. A failure that would repeat counts as done.</summary>
     Done,
-    /// <summary>There was nothing to do.</summary>
+    /// <summary>The work was done before, and there was nothing to do.</summary>
     DoneBefore,
-    /// <summary>Somebody else works on it.</summary>
+    /// <summary>Another worker has the work.</summary>
     Elsewhere,
 }
 
-/// <summary>A stage in a store: its finished folder, or the work that makes it.</summary>
+/// <summary>A stage in a store: the folder of its finished result, and the work that makes the result.</summary>
 public sealed class StageFolder
 {
     internal const string DescriptionFile = "stage.json";
@@ -29,27 +29,28 @@ public sealed class StageFolder
 
     /// <summary>The stage.</summary>
     public Stage Stage { get; }
-    /// <summary>The hash of all that its result follows from.</summary>
+    /// <summary>The hash of all that the stage's result follows from.</summary>
     public string Key => Stage.Key;
-    /// <summary>The folder of the finished stage.</summary>
+    /// <summary>The folder of the finished stage. It does not exist before the stage is finished.</summary>
     public string Folder => Path.Combine(store.Folder, Stage.Name);
-    /// <summary>True where the stage is finished: its files can be read.</summary>
+    /// <summary>True where the stage is finished, so that its files can be read.</summary>
     public bool IsComplete => Directory.Exists(Folder);
-    /// <summary>True where the stage's work failed, as it would again.</summary>
+    /// <summary>True where the stage's work has failed in a way that would repeat.</summary>
     public bool HasFailed => System.IO.File.Exists(FailureFile);
-    /// <summary>True where there is nothing to do: the stage is finished, or it failed.</summary>
+    /// <summary>True where there is nothing to do, because the stage is finished or has failed.</summary>
     public bool IsSettled => IsComplete || HasFailed;
-    /// <summary>Who works on the stage now; null for nobody.</summary>
+    /// <summary>The worker that has the stage now; null for nobody.</summary>
     public LeaseHolder? Holder => store.Leases.Holder(Stage.Name);
     private string FailedFolder => Path.Combine(store.Folder, $"failed-{Stage.Name}");
     private string FailureFile => Path.Combine(FailedFolder, "failure.json");
     private string ScratchFolder => Path.Combine(store.Folder, $"partial-{Stage.Name}");
 
-    /// <summary>A file of the finished stage.</summary>
+    /// <summary>The path of a file of the finished stage.</summary>
+    /// <param name="name">The file's name.</param>
     public string File(string name) => Path.Combine(Folder, name);
 
-    /// <summary>Why the stage failed.</summary>
-    /// <exception cref="SlickException">The file that says so is damaged.</exception>
+    /// <summary>The message of the error by which the stage failed.</summary>
+    /// <exception cref="SlickException">The file that holds the message is missing or damaged.</exception>
     public string Failure
     {
         get
@@ -62,14 +63,15 @@ public sealed class StageFolder
     }
 
     /// <summary>
-    /// Does the stage's work, unless it is settled or somebody else is at it. What <paramref name="work"/> leaves in its scratch
-    /// folder is there again when the work was stopped or killed and begins anew, here or elsewhere.
+    /// Does the stage's work, unless the stage is settled or another worker has it. Files that <paramref name="work"/> leaves in its
+    /// scratch folder are kept when the work is stopped or killed. They are there again when the work is begun again, here or elsewhere.
     /// </summary>
-    /// <param name="device">Where models are, for the record beside the result.</param>
-    /// <param name="work">Given the scratch folder and a token that stops it; returns what writes the result's files into a folder. A
-    /// <see cref="DivergedException"/> marks the stage as failed.</param>
+    /// <param name="device">The device of models, for the record beside the result.</param>
+    /// <param name="work">Does the work. It is given the scratch folder and a token that stops it, and returns a function that writes the
+    /// result's files into a folder. A <see cref="DivergedException"/> marks the stage as failed.</param>
     /// <param name="cancellation">Stops the work.</param>
-    /// <returns>Whether the work was done here, was done before, or belongs to somebody else: then nothing was written.</returns>
+    /// <returns>Whether the work was done here, was done before, or belongs to another worker. In the last two cases nothing was
+    /// written.</returns>
     /// <exception cref="SlickException">The store cannot be written to.</exception>
     internal WorkOutcome TryWork(string device, Func<string, CancellationToken, Action<string>> work, CancellationToken cancellation)
     {
@@ -91,7 +93,7 @@ public sealed class StageFolder
         }
         catch (DivergedException e)
         {
-            // The same options and seed would go wrong in the same way again.
+            // The same options and seed would fail in the same way again.
             AtomicFile.WriteText(Path.Combine(FailedFolder, DescriptionFile), Stage.ToJson());
             AtomicFile.WriteText(FailureFile, new JsonObject { ["message"] = e.Message }.ToJsonString() + "\n");
             Clear();
@@ -118,7 +120,8 @@ public sealed class StageFolder
 
     private void Publish(Action<string> write, double seconds, string device)
     {
-        // In the scratch folder, which goes when the stage is finished: what a killed process left here goes with it.
+        // The result is written in the scratch folder, which is deleted when the stage is finished. So files of a killed process are
+        // deleted too.
         var aside = Path.Combine(ScratchFolder, $"finished-{Guid.NewGuid():N}");
         try
         {
@@ -141,7 +144,7 @@ public sealed class StageFolder
                     break;
                 }
                 catch (IOException) when (IsComplete) { break; /* a worker that was taken for dead was first, with the same result */ }
-                // On Windows somebody may look into the new files just now.
+                // On Windows another program may read the new files at that moment. So the move is tried again.
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException && OperatingSystem.IsWindows() && attempt < 20)
                 {
                     Thread.Sleep(50);

@@ -2,17 +2,17 @@ using System.Text.RegularExpressions;
 
 namespace Slick.Storage;
 
-/// <summary>Files of a store of results: they are made again where they are missing. A user's own files are not.</summary>
+/// <summary>Distinguishes files of a store of results, which can be made again where they are missing, from a user's own files.</summary>
 internal static partial class StoredResult
 {
-    /// <summary>The file that makes a folder a store.</summary>
+    /// <summary>The name of the file that makes a folder a store.</summary>
     public const string Description = "store.json";
 
     /// <summary>
-    /// What to do about a damaged file, as the end of a sentence: a store's result is deleted with its folder, anything else is copied
-    /// anew.
+    /// What to do about a damaged file, as the end of a sentence. A result in a store is deleted with its folder. Any other file is copied
+    /// or made again.
     /// </summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The damaged file.</param>
     public static string Cure(string path)
     {
         for (var folder = Path.GetDirectoryName(Path.GetFullPath(path)); folder is not null; folder = Path.GetDirectoryName(folder))
@@ -22,7 +22,7 @@ internal static partial class StoredResult
         return "copy or make it again";
     }
 
-    // A stage's name and key, as the store names its folders.
+    // The name of a stage's folder in a store: kind and key, after the folder's state.
     [GeneratedRegex("^(partial-|failed-)?[a-z]+-[0-9a-f]{16}(\\.[0-9a-f]{32})?$")]
     private static partial Regex Stage();
 }

@@ -12,21 +12,25 @@ using Slick.Runtime;
 namespace Slick.Storage;
 
 /// <summary>
-/// Tables of records: one column a property, named as the property. In a file as Parquet, in a notebook as a
-/// <see cref="DataFrame"/>. A property that only follows from others is written and shown, and not read. Column types: text, int, double,
-/// bool; an enumeration is stored as the text of its name.
+/// Tables of records, with one column for each property, named as the property. In a file a table is Parquet, in a notebook a
+/// <see cref="DataFrame"/>. A property without a setter follows from others: it is written and shown, and not read. Column types: text,
+/// int, double, bool. An enumeration is stored as the text of its name.
 /// </summary>
 public static class Tables
 {
     private sealed record Column(string Name, Type Type, Func<object, object?> Get, Action<object, object?>? Set);
 
-    /// <summary>Writes a table; the same rows give the same bytes.</summary>
-    /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
+    /// <summary>Writes a table as Parquet. The same rows give the same bytes.</summary>
+    /// <typeparam name="T">The record of a row.</typeparam>
+    /// <param name="path">The file.</param>
+    /// <param name="rows">The rows.</param>
+    /// <exception cref="SlickException">The file cannot be written. Nothing is left behind.</exception>
+    /// <exception cref="NotSupportedException">A property's type is none of the column types.</exception>
     public static void Write<T>(string path, IReadOnlyList<T> rows) where T : class
     {
         var columns = Columns<T>();
         var fields = columns.Select(c => new DataField(c.Name, Stored(c.Type), isNullable: false)).ToArray();
-        // Into memory first: the library writes asynchronously, and a full disk is then one error in one place.
+        // The table is first written into memory, because the library writes asynchronously. So a full disk gives one error in one place.
         using var memory = new MemoryStream();
         Wait(async () =>
         {
@@ -46,7 +50,9 @@ public static class Tables
     }
 
     /// <summary>Reads a table that <see cref="Write"/> wrote.</summary>
-    /// <exception cref="SlickException">The file is missing, truncated, or lacks a column.</exception>
+    /// <typeparam name="T">The record of a row.</typeparam>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SlickException">The file is missing, damaged or truncated, or lacks a column.</exception>
     public static IReadOnlyList<T> Read<T>(string path) where T : class
     {
         NotDownloaded.Refuse(path);
@@ -83,7 +89,7 @@ public static class Tables
         }
         catch (Exception e) when (e is not SlickException and not OutOfMemoryException)
         {
-            // Whatever a damaged file makes the reader throw, it is the file that is at fault.
+            // A damaged file can make the reader throw anything. In each case the file is the cause.
             var what = e is FileNotFoundException or DirectoryNotFoundException ? "the file is missing"
                 : $"damaged or truncated ({e.Message.ReplaceLineEndings(" ")})";
             throw new SlickException($"{path}: not a readable table: {what}; {StoredResult.Cure(path)}.", e);
@@ -113,11 +119,14 @@ public static class Tables
     /// <summary>
     /// Writes a table as CSV (RFC 4180) for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.
     /// </summary>
-    /// <exception cref="SlickException">The file cannot be written; nothing is left behind.</exception>
+    /// <typeparam name="T">The record of a row.</typeparam>
+    /// <param name="path">The file.</param>
+    /// <param name="rows">The rows.</param>
+    /// <exception cref="SlickException">The file cannot be written. Nothing is left behind.</exception>
     public static void WriteCsv<T>(string path, IReadOnlyList<T> rows) where T : class
     {
         var columns = Columns<T>();
-        // An answer may hold whatever a model writes, and readers differ in what ends a line for them.
+        // An answer may hold any text that a model writes, and readers of CSV differ in which characters end a line.
         static string Field(object? value)
         {
             var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
@@ -132,7 +141,9 @@ public static class Tables
         });
     }
 
-    /// <summary>The table for a notebook: one column a property, in the record's order.</summary>
+    /// <summary>The table as a <see cref="DataFrame"/> for a notebook: one column for each property, in the record's order.</summary>
+    /// <typeparam name="T">The record of a row.</typeparam>
+    /// <param name="rows">The rows.</param>
     public static DataFrame ToDataFrame<T>(this IEnumerable<T> rows) where T : class
     {
         var all = rows as IReadOnlyList<T> ?? [.. rows];
@@ -166,7 +177,7 @@ public static class Tables
             row).Compile();
     }
 
-    // On a thread of the pool, so that a caller's synchronisation context cannot block it.
+    // The work runs on a thread of the pool, so that a caller's synchronisation context cannot block it.
     private static void Wait(Func<Task> work) => Task.Run(work).GetAwaiter().GetResult();
 
     private static T Wait<T>(Func<Task<T>> work) => Task.Run(work).GetAwaiter().GetResult();

@@ -3,32 +3,33 @@ using System.Text;
 
 namespace Slick.Text;
 
-/// <summary>A token that is cut out of the text before anything else looks at it.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Content">Its text.</param>
-/// <param name="SingleWord">Only where no character of a word (<see cref="TextPattern.OfRust"/>) stands beside it.</param>
-/// <param name="StripLeft">White space before it belongs to it.</param>
-/// <param name="StripRight">White space after it belongs to it.</param>
-/// <param name="Normalized">It is looked for in the normalised text.</param>
-/// <param name="Special">It does not stand for text (BOS, EOS).</param>
+/// <summary>A token that is cut out of a text before the text is split into pieces.</summary>
+/// <param name="Id">The token's id.</param>
+/// <param name="Content">The token's text.</param>
+/// <param name="SingleWord">True where the token is found only without a character of a word (<see cref="TextPattern.OfRust"/>) beside
+/// it.</param>
+/// <param name="StripLeft">True where white space before the token belongs to it.</param>
+/// <param name="StripRight">True where white space after the token belongs to it.</param>
+/// <param name="Normalized">True where the token is searched for in the normalised text.</param>
+/// <param name="Special">True where the token does not stand for text, as BOS and EOS do not.</param>
 internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool StripLeft, bool StripRight, bool Normalized, bool Special)
 {
     public static AddedToken Read(JsonPlace place) => new(place["id"].Id(), place["content"].Text(), place["single_word"].Flag(false),
         place["lstrip"].Flag(false), place["rstrip"].Flag(false), place["normalized"].Flag(true), place["special"].Flag(false));
 }
 
-/// <summary>Finds added tokens: at each place the longest, from left to right, none over another.</summary>
+/// <summary>Finds added tokens in a text, from left to right: at each place the longest one. Tokens do not overlap.</summary>
 internal sealed class AddedTokens
 {
     private static readonly TextPattern WordCharacter = TextPattern.OfRust("[WORD]");
 
-    private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // the longest first
+    private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst; // by first character, the longest first
     private readonly SearchValues<char> firsts;
     private readonly bool splitsSpecial;
 
-    /// <summary>A finder of tokens.</summary>
-    /// <param name="tokens">What each token's content looks like in the text that is searched.</param>
-    /// <param name="splitsSpecial">Special tokens are text like any other.</param>
+    /// <summary>Makes a finder of tokens.</summary>
+    /// <param name="tokens">The tokens, each with its content as it looks in the searched text.</param>
+    /// <param name="splitsSpecial">True where special tokens are treated as any other text.</param>
     public AddedTokens(IEnumerable<(string Content, AddedToken Token)> tokens, bool splitsSpecial)
     {
         this.splitsSpecial = splitsSpecial;
@@ -38,9 +39,12 @@ internal sealed class AddedTokens
     }
 
     /// <summary>
-    /// The tokens of a list, of two with one content the later. Hugging Face tokenizers numbers them itself, by the
-    /// vocabulary or else from its size on; a file that says otherwise is refused.
+    /// Reads a list of added tokens. Where two have the same content, the later one counts. Hugging Face tokenizers numbers added tokens
+    /// itself: by the vocabulary, or from the vocabulary's size on. A file with other ids is refused.
     /// </summary>
+    /// <param name="place">The list in tokenizer.json.</param>
+    /// <param name="vocabulary">The model's vocabulary.</param>
+    /// <exception cref="SlickException">A token has another id than Hugging Face tokenizers gives it.</exception>
     public static IReadOnlyCollection<AddedToken> Read(JsonPlace place, IReadOnlyDictionary<string, int> vocabulary)
     {
         var tokens = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
@@ -63,8 +67,8 @@ internal sealed class AddedTokens
     }
 
     /// <summary>
-    /// The parts of a text in order: between tokens (null) and tokens. As in Hugging Face tokenizers the search goes on
-    /// behind a token's content, in the white space that it strips too, and a token found there stands once more.
+    /// The parts of a text in order: text between tokens (with null), and tokens. As in Hugging Face tokenizers, the search goes on right
+    /// after a token's content, also in white space that the token strips. A token that is found there is given once more.
     /// </summary>
     public IEnumerable<(string Part, AddedToken? Token)> Split(string text)
     {

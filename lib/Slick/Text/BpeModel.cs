@@ -4,36 +4,37 @@ using System.Text;
 namespace Slick.Text;
 
 /// <summary>
-/// Byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909): a piece of text begins as one symbol a character, and
-/// the pair of neighbours that stands first in the list of merges is joined until none is left. Cost: n log n for n
-/// characters; pieces seen before are looked up. Safe for use by many threads.
+/// Byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909). A piece of text begins as one symbol for each character. Of all pairs of
+/// neighbours the one that comes first in the list of merges is joined, again and again, until no pair is in the list. Cost: n log n for n
+/// characters; pieces that were seen before are looked up. Many threads may use one model at once.
 /// </summary>
 internal sealed class BpeModel
 {
     private const int CachedPieces = 1 << 17;
     private const int LongestCachedPiece = 64;
-    // A piece beyond this is cut where no merge can reach across: words come again, whole texts do not.
+    // A longer piece is cut where no merge can reach across: words come again, whole texts do not.
     private const int LongestUncutPiece = 16;
 
     private readonly Dictionary<string, int> vocabulary;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
     private readonly Dictionary<long, (int Rank, int Id)> merges = [];
     private readonly int[] bytes = new int[256]; // ids of <0x00> to <0xFF>, -1 where one is missing
-    private readonly HashSet<int> neighbours = []; // two UTF-16 units that stand next to each other in something merged
+    private readonly HashSet<int> neighbours = []; // pairs of UTF-16 units that are neighbours in some merge
     private readonly bool byteFallback, fuseUnknown, wholePieces, mergesBytes;
-    private readonly bool unknownWaits; // behind another unknown or behind bytes
-    // a character that is not there is no wall: it is left out and its neighbours meet, or merges go on with the unknown token
+    private readonly bool unknownWaits; // an unknown token waits after another unknown or after bytes
+    // True where a piece must not be cut at a character that the vocabulary lacks. Either the character is left out and its neighbours
+    // meet, or the unknown token takes part in merges.
     private readonly bool opens;
     private readonly int unknown = -1;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private int cached;
 
-    /// <summary>Token to id.</summary>
+    /// <summary>The ids of the tokens.</summary>
     public IReadOnlyDictionary<string, int> Vocabulary => vocabulary;
 
     /// <summary>Reads the model.</summary>
-    /// <param name="model">Its place in tokenizer.json.</param>
-    /// <param name="readsBytes">Every piece is made of the characters of <see cref="ByteAlphabet"/>.</param>
+    /// <param name="model">The model's place in tokenizer.json.</param>
+    /// <param name="readsBytes">True where every piece consists of the characters of <see cref="ByteAlphabet"/>.</param>
     public BpeModel(JsonPlace model, bool readsBytes)
     {
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
@@ -69,7 +70,7 @@ internal sealed class BpeModel
             if (!vocabulary.TryGetValue(left, out var a) || !vocabulary.TryGetValue(right, out var b)
                 || !vocabulary.TryGetValue(left + right, out var joined))
                 throw merge.Wrong($"'{left}', '{right}' or what they make is not in the vocabulary");
-            merges[Key(a, b)] = (rank++, joined); // of two equal merges the later counts
+            merges[Key(a, b)] = (rank++, joined); // where two merges are equal, the later one counts
             neighbours.Add(left[^1] << 16 | right[0]);
             opens |= unknown >= 0 && (a == unknown || b == unknown);
             mergesBytes |= Array.IndexOf(bytes, a) >= 0 || Array.IndexOf(bytes, b) >= 0;
@@ -90,6 +91,8 @@ internal sealed class BpeModel
     private static long Key(int a, int b) => (long)a << 32 | (uint)b;
 
     /// <summary>Appends the ids of one piece.</summary>
+    /// <param name="piece">The piece.</param>
+    /// <param name="into">The list that the ids are appended to.</param>
     public void Encode(ReadOnlySpan<char> piece, List<int> into)
     {
         if (piece.Length <= LongestUncutPiece || wholePieces || mergesBytes)
@@ -140,7 +143,7 @@ internal sealed class BpeModel
             into.AddRange(symbols);
             return;
         }
-        // A list linked both ways; the queue holds pairs that may have changed since, which shows by their ids.
+        // The symbols are a list that is linked both ways. A pair in the queue may have changed since it was put there, which its ids show.
         int[] id = [.. symbols], next = new int[id.Length], previous = new int[id.Length];
         var queue = new PriorityQueue<(int Left, long Pair, int Id), (int Rank, int Left)>();
         void Offer(int left)
@@ -165,8 +168,8 @@ internal sealed class BpeModel
         for (var i = 0; i >= 0; i = next[i]) into.Add(id[i]);
     }
 
-    // One symbol a character; a character that the vocabulary lacks becomes its bytes, or the unknown token, which as in
-    // Hugging Face tokenizers waits for the next character that is no byte.
+    // One symbol for each character. A character that the vocabulary lacks becomes its bytes or the unknown token. As in Hugging Face
+    // tokenizers, the unknown token waits for the next character that does not become bytes.
     private List<int> Symbols(ReadOnlySpan<char> piece)
     {
         var symbols = new List<int>(piece.Length);

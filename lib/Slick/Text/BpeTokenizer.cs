@@ -1,8 +1,9 @@
 namespace Slick.Text;
 
 /// <summary>
-/// A tokenizer.json with byte-pair encoding: added tokens are cut out, the rest is normalised, split, and merged; BOS and
-/// EOS are added as the post-processor says. Safe for use by many threads.
+/// A tokenizer that a tokenizer.json with byte-pair encoding describes. Added tokens are cut out of a text first. The rest is normalised,
+/// split into pieces, and each piece is encoded by merges. BOS and EOS are added as the post-processor says. Many threads may use one
+/// tokenizer at once.
 /// </summary>
 internal sealed class BpeTokenizer : ITokenizer
 {
@@ -11,8 +12,8 @@ internal sealed class BpeTokenizer : ITokenizer
     private readonly PreTokenizer? preTokenizer;
     private readonly TokenDecoder decoder;
     private readonly AddedTokens? raw, normalized; // found before and after the normalizer
-    private readonly int[] before, after;          // ids around every text
-    private readonly string?[] tokens, texts;      // by id; what is decoded: of tokens that are looked for in the normalised text, that
+    private readonly int[] before, after;          // ids that are put before and after every text
+    private readonly string?[] tokens, texts;      // by id: the token, and the text that it is decoded to
     private readonly Lazy<bool[]> lineFeeds;
 
     public BpeTokenizer(JsonPlace json, TokenizerSettings settings)
@@ -25,11 +26,11 @@ internal sealed class BpeTokenizer : ITokenizer
         var found = settings.AddedTokens(AddedTokens.Read(json["added_tokens"], model.Vocabulary), model.Vocabulary);
         if (PreTokenizers.MarksBeginning(cuts))
         {
-            // Hugging Face tokenizers looks for the beginning in the text before it was normalised.
+            // Hugging Face tokenizers searches for the beginning in the text before normalisation.
             if (Normalizers.RemovesBeginning(json["normalizer"]))
                 throw json["normalizer"].Wrong(
                     "one that can take away what a text begins with is not supported with Metaspace and its prepend_scheme first");
-            // There all that a normalizer makes of the first character, or puts before it, stands at the beginning.
+            // There, everything that a normalizer makes of the first character, or puts before it, counts as the beginning.
             if (Normalizers.LengthensBeginning(json["normalizer"])
                 && (PreTokenizers.CutsBeforeItMarks(cuts) || found.Any(t => t.Normalized)))
                 throw json["normalizer"].Wrong(
@@ -82,7 +83,7 @@ internal sealed class BpeTokenizer : ITokenizer
         var ids = new List<int>(text.Length / 3 + 4);
         var pieces = new List<string>();
         ids.AddRange(before);
-        var first = true; // the text begins here
+        var first = true; // true for the part at the beginning of the text
         foreach (var (part, token) in raw?.Split(text) ?? (text.Length == 0 ? [] : [(text, null)]))
         {
             if (token is not null) ids.Add(token.Id);
@@ -93,7 +94,7 @@ internal sealed class BpeTokenizer : ITokenizer
         return [.. ids];
     }
 
-    // Unpaired surrogates have no UTF-8: they become U+FFFD before anything looks at them.
+    // Unpaired surrogates have no UTF-8. They become U+FFFD before the text is read.
     private static string WellFormed(string text) =>
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? string.Concat(text.EnumerateRunes().Select(r => r.ToString())) : text;
 

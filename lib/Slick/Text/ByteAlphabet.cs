@@ -3,8 +3,8 @@ using System.Text;
 namespace Slick.Text;
 
 /// <summary>
-/// GPT-2's way to write bytes as characters (Radford et al. 2019): printable ones of Latin-1 stand for themselves, the
-/// others, in order, for U+0100 and on.
+/// Writes bytes as characters, as GPT-2 does (Radford et al. 2019). A byte that is a printable character of Latin-1 is written as this
+/// character. The other bytes, in order, are written as U+0100 and the characters after it.
 /// </summary>
 internal static class ByteAlphabet
 {
@@ -20,10 +20,10 @@ internal static class ByteAlphabet
         return characters;
     }
 
-    /// <summary>The character of a byte.</summary>
+    /// <summary>The character that a byte is written as.</summary>
     public static char Of(byte value) => Characters[value];
 
-    /// <summary>The UTF-8 bytes of a text, one character each.</summary>
+    /// <summary>The UTF-8 bytes of a text, each written as one character.</summary>
     public static string FromText(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(text);
@@ -33,7 +33,7 @@ internal static class ByteAlphabet
         });
     }
 
-    /// <summary>The bytes that a token stands for; a token with other characters stands for its own UTF-8 bytes.</summary>
+    /// <summary>The bytes that a token is written for. A token with other characters stands for the UTF-8 bytes of its text.</summary>
     public static byte[] ToBytes(string token)
     {
         var bytes = new byte[token.Length];

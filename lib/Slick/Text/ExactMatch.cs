@@ -3,22 +3,27 @@ using System.Text;
 
 namespace Slick.Text;
 
-/// <summary>What is made equal before two answers are compared.</summary>
+/// <summary>How answers are made comparable before exact match compares them.</summary>
 public enum AnswerNormaliser
 {
-    /// <summary>Nothing: the strings must be the same (the paper names no normaliser).</summary>
+    /// <summary>Answers are compared as they are (the paper names no normaliser).</summary>
     None,
     /// <summary>
-    /// The rule of SQuAD's official evaluation (Rajpurkar et al. 2016): lower case, the 32 punctuation signs of ASCII
-    /// left out, the words a, an and the left out, one space between words.
+    /// The rule of SQuAD's official evaluation (Rajpurkar et al. 2016): lower case, without the 32 punctuation signs of ASCII, without the
+    /// words a, an and the, with one space between words.
     /// </summary>
     Squad,
 }
 
-/// <summary>Exact match (EM) of an answer with the gold answer.</summary>
+/// <summary>Exact match (EM) of an answer with the gold answer (paper, section 2 and appendix C).</summary>
 public static class ExactMatch
 {
-    /// <summary>True where they are equal; the answer ends at its first line feed, and outer white space of both does not count.</summary>
+    /// <summary>
+    /// True where an answer equals the gold answer. The answer ends at its first line feed. Outer white space of both is left out.
+    /// </summary>
+    /// <param name="answer">The model's answer.</param>
+    /// <param name="gold">The gold answer.</param>
+    /// <param name="normaliser">How both are made comparable.</param>
     public static bool IsCorrect(string answer, string gold, AnswerNormaliser normaliser = AnswerNormaliser.None)
     {
         var end = answer.IndexOf('\n');
@@ -29,15 +34,16 @@ public static class ExactMatch
     private static string Normalise(string text, AnswerNormaliser normaliser) => normaliser == AnswerNormaliser.None ? text.Trim()
         : Squad(text);
 
-    // In the official order. Words are those of Python's \b: letters, numbers and "_" (which is punctuation, and gone by then).
+    // The steps are in the official order. Words are those of Python's \b: letters, numbers and "_" (which is punctuation, and removed
+    // before).
     private static string Squad(string text)
     {
         var words = new List<string>();
-        var (word, kept) = (new StringBuilder(), new StringBuilder()); // of word characters; of all between white space
+        var (word, kept) = (new StringBuilder(), new StringBuilder()); // word: characters of a word; kept: all between white space
         void EndWord()
         {
             if (word.ToString() is not ("a" or "an" or "the")) kept.Append(word);
-            else EndKept(); // a space takes its place
+            else EndKept(); // a space takes the place of the article
             word.Clear();
         }
         void EndKept()
@@ -54,7 +60,7 @@ public static class ExactMatch
                 continue;
             }
             EndWord();
-            if (Rune.IsWhiteSpace(rune) || rune.Value is >= 0x1C and <= 0x1F) EndKept(); // Python's white space
+            if (Rune.IsWhiteSpace(rune) || rune.Value is >= 0x1C and <= 0x1F) EndKept(); // white space in Python
             else kept.Append(rune);
         }
         EndWord();
@@ -62,7 +68,7 @@ public static class ExactMatch
         return string.Join(' ', words);
     }
 
-    // Python's str.lower: Unicode's full mapping, with the small sigma that ends a word.
+    // Lower case as Python's str.lower makes it: Unicode's full mapping, with the final form of a sigma that ends a word.
     private static IEnumerable<Rune> Lower(string text)
     {
         Rune[] runes = [.. text.EnumerateRunes()];
@@ -79,7 +85,7 @@ public static class ExactMatch
         }
     }
 
-    // The first that is not case-ignorable has case (The Unicode Standard, section 3.13).
+    // True where the first character that is not case-ignorable has case (The Unicode Standard, section 3.13).
     private static bool IsCased(IEnumerable<Rune> runes)
     {
         foreach (var rune in runes)

@@ -1,31 +1,41 @@
 namespace Slick.Text;
 
-/// <summary>Text to token ids and back.</summary>
+/// <summary>A tokenizer: turns text into token ids, and token ids into text.</summary>
 public interface ITokenizer
 {
-    /// <summary>Number of ids.</summary>
+    /// <summary>Number of token ids, added tokens included.</summary>
     int VocabularySize { get; }
-    /// <summary>Id of the token that begins a text, where there is one.</summary>
+    /// <summary>Id of the token that begins a text (BOS); null where there is none.</summary>
     int? BosId { get; }
-    /// <summary>Id of the token that ends a text, where there is one.</summary>
+    /// <summary>Id of the token that ends a text (EOS); null where there is none.</summary>
     int? EosId { get; }
-    /// <summary>The token of a word that is not in the vocabulary; null where every text can be written.</summary>
+    /// <summary>Id of the token for a word that is not in the vocabulary; null where every text can be encoded.</summary>
     int? UnknownId => null;
-    /// <summary><see cref="VocabularySize"/> without added tokens: a text in which no added token stands has ids below it.</summary>
+    /// <summary>
+    /// <see cref="VocabularySize"/> without added tokens. The ids of a text without added tokens are smaller than this number.
+    /// </summary>
     int TextVocabularySize => VocabularySize;
 
-    /// <summary>The ids of a text, with the special tokens that the tokenizer adds (such as BOS) unless told otherwise.</summary>
+    /// <summary>Encodes a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="addSpecialTokens">False to leave out the special tokens that the tokenizer puts before and after a text, such as BOS
+    /// and EOS.</param>
+    /// <returns>The token ids, in order.</returns>
     int[] Encode(string text, bool addSpecialTokens = true);
 
     /// <summary>
-    /// The ids of a text that goes on: as <see cref="Encode"/> without the special tokens that the tokenizer puts behind a text (such as
-    /// EOS).
+    /// Encodes a text that a model shall continue: as <see cref="Encode"/>, without the special tokens that the tokenizer puts after a
+    /// text, such as EOS.
     /// </summary>
+    /// <param name="text">The text.</param>
+    /// <returns>The token ids, in order.</returns>
     int[] EncodePrompt(string text) => Encode(text);
 
-    /// <summary>The text of ids.</summary>
+    /// <summary>Decodes token ids into text.</summary>
+    /// <param name="ids">The token ids, in order.</param>
     string Decode(IReadOnlyList<int> ids);
 
-    /// <summary>True for a token whose text begins with a line feed: it ends an answer.</summary>
+    /// <summary>True for a token whose text begins with a line feed. Such a token ends an answer.</summary>
+    /// <param name="id">The token's id.</param>
     bool StartsWithLineFeed(int id);
 }

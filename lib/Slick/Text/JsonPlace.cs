@@ -5,13 +5,16 @@ using Slick.Storage;
 
 namespace Slick.Text;
 
-/// <summary>A value of a JSON file together with where it stands, so that what is wrong with it can be said.</summary>
+/// <summary>A value of a JSON file together with its place, so that an error can say where the value is.</summary>
 /// <param name="File">The file's path.</param>
-/// <param name="Key">Keys from the top, joined by points.</param>
+/// <param name="Key">The keys from the top of the file to the value, joined by dots.</param>
 /// <param name="Value">The value; undefined where the key is missing.</param>
 internal readonly record struct JsonPlace(string File, string Key, JsonElement Value)
 {
-    /// <summary>Parses a file, or says in one line why it cannot.</summary>
+    /// <summary>Parses a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="kind">What the file is, for an error's message.</param>
+    /// <exception cref="SlickException">The file is missing, cannot be read, or is no JSON in UTF-8.</exception>
     public static JsonDocument Open(string path, string kind)
     {
         NotDownloaded.Refuse(path);
@@ -28,11 +31,13 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         }
     }
 
-    /// <summary>The first line, from 1, that is not UTF-8; null where all are. JsonDocument looks at a text when asked for it.</summary>
+    /// <summary>
+    /// The first line, from 1, that is not UTF-8; null where all lines are. JsonDocument finds this only when a text is read.
+    /// </summary>
     internal static int? FirstWrongLine(ReadOnlySpan<byte> bytes)
     {
         if (Utf8.IsValid(bytes)) return null;
-        // A line feed is never part of a longer character, so each line can be looked at for itself.
+        // A line feed is never part of a longer character. So each line can be checked alone.
         var line = 1;
         for (int end; (end = bytes.IndexOf((byte)'\n')) >= 0 && Utf8.IsValid(bytes[..end]); line++) bytes = bytes[(end + 1)..];
         return line;
@@ -111,9 +116,11 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     }
 
     /// <summary>A token's id.</summary>
+    /// <exception cref="SlickException">The value is no whole number, or larger than any vocabulary.</exception>
     public int Id() => Number() is < MostIds and var id ? id : throw Wrong("no vocabulary is that large");
 
-    // Tables are made by id: a damaged number shall not fill the memory. The largest vocabularies have a million tokens.
+    // Bound on ids, because tables are made by id and a damaged number must not fill the memory. The largest vocabularies have a million
+    // tokens.
     private const int MostIds = 1 << 21;
 
     public SlickException Wrong(string why)
@@ -122,7 +129,7 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
         return new($"{File}: {(Key.Length == 0 ? "the whole" : Cut(Key))}{value}: {(IsNothing ? "it is missing; " : "")}{why}.");
     }
 
-    // A file may hold any text: a message shows its beginning.
+    // A file may hold any text. A message shows only its beginning.
     private static string Cut(string text) => text.Length <= LongestShown ? text : $"{text.AsSpan(0, LongestShown)}...";
 
     private const int LongestShown = 200;

@@ -2,15 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace Slick.Text;
 
-/// <summary>Regular expressions that a user or a file gives for names of parameters.</summary>
+/// <summary>Regular expressions for names of parameters, which a user or a file gives.</summary>
 internal static class NamePattern
 {
-    // A name has some dozen letters: an expression that takes longer than this goes back and forth without end.
+    // Longest time of a match. A name has some dozen letters, so an expression that takes longer backtracks without end.
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
-    /// <summary>What tells whether an expression describes a whole name (Python's <c>re.fullmatch</c>).</summary>
+    /// <summary>A test whether an expression matches a whole name (Python's <c>re.fullmatch</c>).</summary>
     /// <param name="pattern">The expression.</param>
-    /// <param name="wrong">Makes the error from what is wrong with the expression.</param>
+    /// <param name="wrong">Makes the error from the words that say what is wrong with the expression.</param>
     public static Predicate<string> Whole(string pattern, Func<string, Exception> wrong)
     {
         Regex expression;

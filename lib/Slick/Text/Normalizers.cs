@@ -2,13 +2,13 @@ using System.Text;
 
 namespace Slick.Text;
 
-/// <summary>Rewrites a text before it is split.</summary>
+/// <summary>Rewrites a text before it is split into pieces.</summary>
 internal delegate string Normalizer(string text);
 
-/// <summary>The normalizers of tokenizer.json.</summary>
+/// <summary>Reads the normalizers of tokenizer.json.</summary>
 internal static class Normalizers
 {
-    /// <summary>The one that a place describes, or null where there is none.</summary>
+    /// <summary>The normalizer that a place in tokenizer.json describes; null where it describes none.</summary>
     public static Normalizer? Read(JsonPlace place)
     {
         if (place.IsNothing) return null;
@@ -32,7 +32,7 @@ internal static class Normalizers
                 return text => text.Length == 0 ? text : before + text;
             case "Replace":
                 var (pattern, content) = (new TextPattern(place["pattern"]), place["content"].Text());
-                // What Hugging Face tokenizers puts before a text in this way stands there twice, or ends the process.
+                // With such a pattern Hugging Face tokenizers puts the content before a text twice, or ends the process.
                 if (pattern.MayTakeNothing) throw place["pattern"]
                     .Wrong("a pattern that may match a text of no length where a text begins is not supported");
                 return text => pattern.Replace(text, content);
@@ -46,7 +46,7 @@ internal static class Normalizers
         }
     }
 
-    /// <summary>True where one puts something before every text.</summary>
+    /// <summary>True where a normalizer puts something before every text.</summary>
     public static bool Prepends(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
     {
         "Sequence" => place["normalizers"].Items().Any(Prepends),
@@ -54,7 +54,7 @@ internal static class Normalizers
         _ => false,
     };
 
-    /// <summary>True where one can take away what a text begins with.</summary>
+    /// <summary>True where a normalizer can remove the beginning of a text.</summary>
     public static bool RemovesBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
     {
         "Sequence" => place["normalizers"].Items().Any(RemovesBeginning),
@@ -64,7 +64,7 @@ internal static class Normalizers
         _ => false,
     };
 
-    /// <summary>True where one can make several characters of the one that a text begins with, or put some before it.</summary>
+    /// <summary>True where a normalizer can make several characters of a text's first character, or can put some before it.</summary>
     public static bool LengthensBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
     {
         "Sequence" => place["normalizers"].Items().Any(LengthensBeginning),
@@ -73,7 +73,7 @@ internal static class Normalizers
         _ => true,
     };
 
-    // Character by character, without the rule for a final sigma.
+    // Each character is mapped alone, without the rule for a sigma at the end of a word.
     private static string Lowercase(string text)
     {
         var result = new StringBuilder(text.Length);

@@ -5,22 +5,22 @@ using System.Text.RegularExpressions;
 namespace Slick.Text;
 
 /// <summary>
-/// Translates a regular expression of Oniguruma (Ruby's syntax), which Hugging Face tokenizers use, to one of .NET that
-/// matches the same texts of characters up to U+FFFF. What it names beyond U+FFFF is left to the caller, who has a
-/// character up to U+FFFF stand for it. What the two read differently is rewritten where that is exact; all else is refused.
+/// Translates a regular expression of Oniguruma (Ruby's syntax), which Hugging Face tokenizers uses, into an expression of .NET that
+/// matches the same texts of characters up to U+FFFF. Where the expression names characters beyond U+FFFF, the caller says which characters
+/// up to U+FFFF stand for them. Where the two syntaxes differ, the expression is rewritten if that is exact. Everything else is refused.
 /// </summary>
 internal sealed class OnigurumaExpression
 {
-    /// <summary>Oniguruma's <c>\w</c> inside a class; by itself it has six numbers more.</summary>
+    /// <summary>Oniguruma's <c>\w</c> inside a class. Outside a class <c>\w</c> has six more numbers.</summary>
     internal const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
     private const string NumbersOfWordAlone = @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
-    /// <summary>Letters in circles and squares beyond U+FFFF, symbols that <c>\w</c> has in Oniguruma and in Rust.</summary>
+    /// <summary>Letters in circles and squares beyond U+FFFF: symbols that <c>\w</c> matches in Oniguruma and in Rust.</summary>
     internal static readonly IReadOnlyList<(int First, int Last)> WordBeyond = [(0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189)];
 
     private static readonly string[] Categories =
         "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
     private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
-    // With (?i: Oniguruma also takes one character for two (U+FB06 for st).
+    // With (?i: Oniguruma also matches one character with two (U+FB06 with st).
     private static readonly string[] Ligatures = ["ff", "fi", "fl", "ss", "st"];
     private static readonly Regex Interval =
         new(@"\G\{(?:(?<low>[0-9]+)(?<comma>,?)(?<high>[0-9]*)|(?<comma>,)(?<high>[0-9]+))\}", RegexOptions.CultureInvariant);
@@ -30,20 +30,21 @@ internal sealed class OnigurumaExpression
     private readonly Stack<(int Begin, bool Folds, bool Behind, bool Atomic, string Kind, bool Takes, bool AllTake)> groups = new();
     private readonly List<(int First, int Last)> named = [];
     private readonly Func<int, int, string> beyond;
-    private bool folds;  // inside (?i:
-    private bool behind; // inside (?<=, which .NET reads from right to left
-    private bool atomic; // something in this group keeps what it took
-    private bool takes;  // this alternative takes a character, or looks behind at one
-    private bool allTake = true; // so do those before it in this group
-    private char letter; // the last atom where it is one character
+    private bool folds;  // true inside (?i:
+    private bool behind; // true inside (?<=, which .NET reads from right to left
+    private bool atomic; // true where something in this group gives back nothing that it matched
+    private bool takes;  // true where this alternative matches a character, or looks behind at one
+    private bool allTake = true; // true where all earlier alternatives of this group do so too
+    private char letter; // the last atom, where it is one character
     private int at;
 
     private OnigurumaExpression(string pattern, Func<int, int, string> beyond) => (this.pattern, this.beyond) = (pattern, beyond);
 
-    /// <summary>The expression for <see cref="RegexOptions.Multiline"/>, and the characters that it names itself, as ranges.</summary>
+    /// <summary>Translates an expression.</summary>
     /// <param name="pattern">Oniguruma's expression.</param>
-    /// <param name="beyond">What stands in a class for the characters of a range beyond U+FFFF.</param>
-    /// <returns>The last: true where it may match nothing where a text begins.</returns>
+    /// <param name="beyond">Gives the characters that stand in a class for a range beyond U+FFFF.</param>
+    /// <returns>The expression for <see cref="RegexOptions.Multiline"/>; the characters that the pattern names itself, as ranges; and true
+    /// where the pattern may match nothing at the beginning of a text.</returns>
     /// <exception cref="ArgumentException">The expression is damaged, or something in it is not supported.</exception>
     public static (string Expression, IReadOnlyList<(int First, int Last)> Named, bool MayTakeNothing) Translate(string pattern, Func<int,
         int, string> beyond)
@@ -85,7 +86,7 @@ internal sealed class OnigurumaExpression
                 case '[':
                     Class();
                     break;
-                case '^': // not behind a line feed that ends the text
+                case '^': // matches at the beginning of a line, but not after a line feed that ends the text
                     result.Append(@"(?:\A|^(?!\z))");
                     at++;
                     taken = false;
@@ -129,7 +130,7 @@ internal sealed class OnigurumaExpression
     private void Open()
     {
         var outside = (Begin: result.Length, folds, behind, atomic, Kind: "", takes, allTake);
-        if (result.Length == 0 && Follows("(?i)")) // elsewhere it reaches over '|' in Oniguruma alone
+        if (result.Length == 0 && Follows("(?i)")) // elsewhere (?i) reaches over '|' in Oniguruma only
         {
             result.Append("(?i)");
             folds = true;
@@ -141,15 +142,15 @@ internal sealed class OnigurumaExpression
         if (group == "(?>" && behind) throw Refused("an atomic group behind '(?<'");
         behind |= group is "(?<=" or "(?<!";
         if (group is "(?i:" or "(?-i:") folds = group == "(?i:";
-        result.Append(group ?? "(?:"); // nothing refers to a group
+        result.Append(group ?? "(?:"); // groups have no number: nothing refers to a group
         at += group?.Length ?? 1;
         groups.Push(outside with { Kind = group ?? "(" });
         (takes, allTake) = (false, true);
         atomic = group == "(?>";
     }
 
-    // X?+ is (?>X?). An interval has no such form: X{1,3}+ is (?:X{1,3})+, and X{2}? is (?:X{2})?.
-    // True where what it follows is there at least once.
+    // X?+ becomes (?>X?). For intervals there is no such form: X{1,3}+ becomes (?:X{1,3})+, and X{2}? becomes (?:X{2})?.
+    // The result is true where the atom before the quantifier must match at least once.
     private bool Quantifier(int begin)
     {
         bool Takes(char character)
@@ -192,7 +193,7 @@ internal sealed class OnigurumaExpression
         if (folds && Ligatures.Contains($"{before}{character}".ToLowerInvariant()))
             throw Refused($"'{before}{character}' without regard to case");
         letter = character;
-        result.Append(folds && character is 's' or 'S' ? @"[s\u017F]" : Written(character)); // .NET does not know the long s
+        result.Append(folds && character is 's' or 'S' ? @"[s\u017F]" : Written(character)); // .NET does not match the long s here
     }
 
     private void Class()
@@ -204,7 +205,7 @@ internal sealed class OnigurumaExpression
         result.Append(']');
     }
 
-    // What stands in a class, and the bracket that ends it. The members of a class inside it are its members too.
+    // Reads the members of a class and the bracket that ends it. The members of a class inside the class are members of the outer one too.
     private void Members()
     {
         for (var begin = at; ; )
@@ -248,7 +249,7 @@ internal sealed class OnigurumaExpression
         if (folds && (first <= 's' && last >= 's' || first <= 'S' && last >= 'S')) result.Append(@"\u017F");
     }
 
-    // A character, or a set that can stand inside a class.
+    // The next character, or a set that may be written inside a class.
     private (int Character, string? Set) Next()
     {
         if (!Rune.TryGetRuneAt(pattern, at, out var rune)) throw Refused("half of a surrogate pair");
@@ -267,7 +268,7 @@ internal sealed class OnigurumaExpression
             case 'e': return ('\e', null);
             case 'x' or 'u':
                 var digits = pattern.AsSpan(at, Math.Min(character == 'x' ? 2 : 4, pattern.Length - at));
-                // Beyond \x7F it is a byte, not a character.
+                // Beyond \x7F this is a byte and not a character.
                 if (!ushort.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
                     || digits.Length < (character == 'x' ? 2 : 4)
                         || (character == 'x' && code > 0x7F)) throw Refused($"'\\{character}{digits}'");

@@ -1,15 +1,15 @@
 namespace Slick.Text;
 
-/// <summary>The post-processors of tokenizer.json, as far as they add ids around one text.</summary>
+/// <summary>Reads the post-processors of tokenizer.json, as far as they add ids before and after one text.</summary>
 internal static class PostProcessor
 {
-    /// <summary>Ids before and after a text.</summary>
+    /// <summary>The ids that are put before and after a text.</summary>
     public static (int[] Before, int[] After) Read(JsonPlace place)
     {
         if (place.IsNothing) return ([], []);
         switch (place["type"].Text())
         {
-            case "ByteLevel": // moves offsets only
+            case "ByteLevel": // changes offsets only
                 return ([], []);
             case "Sequence":
                 var (before, after) = (Array.Empty<int>(), Array.Empty<int>());

@@ -2,20 +2,20 @@ using System.Text;
 
 namespace Slick.Text;
 
-/// <summary>Cuts a piece of text into smaller ones, or rewrites it.</summary>
+/// <summary>Splits a piece of text into smaller pieces, or rewrites it.</summary>
 /// <param name="piece">The piece.</param>
-/// <param name="first">The text begins with it.</param>
-/// <param name="into">Takes the new pieces.</param>
-/// <returns>True where the first of them begins where the piece does.</returns>
+/// <param name="first">True for the piece at the beginning of the text.</param>
+/// <param name="into">The list that the new pieces are appended to.</param>
+/// <returns>True where the first new piece begins where the piece begins.</returns>
 internal delegate bool PreTokenizer(string piece, bool first, List<string> into);
 
-/// <summary>The pre-tokenizers of tokenizer.json.</summary>
+/// <summary>Reads the pre-tokenizers of tokenizer.json.</summary>
 internal static class PreTokenizers
 {
-    // GPT-2's expression (Radford et al. 2019), which ByteLevel uses unless told otherwise.
+    // GPT-2's expression (Radford et al. 2019). ByteLevel uses it unless use_regex is false.
     private const string ByteLevelWords = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-    /// <summary>The one that a place describes, or null where there is none.</summary>
+    /// <summary>The pre-tokenizer that a place in tokenizer.json describes; null where it describes none.</summary>
     public static PreTokenizer? Read(JsonPlace place)
     {
         if (place.IsNothing) return null;
@@ -45,7 +45,7 @@ internal static class PreTokenizers
         }
     }
 
-    /// <summary>True where one marks the piece that begins the text, and no other.</summary>
+    /// <summary>True where a pre-tokenizer marks the piece at the beginning of the text and no other piece.</summary>
     public static bool MarksBeginning(JsonPlace place) => !place.IsNothing && place["type"].Text() switch
     {
         "Sequence" => place["pretokenizers"].Items().Any(MarksBeginning),
@@ -53,13 +53,13 @@ internal static class PreTokenizers
         _ => false,
     };
 
-    /// <summary>True where something cuts the text before the one that marks the piece at its beginning.</summary>
+    /// <summary>True where another pre-tokenizer splits the text before the one that marks the piece at its beginning.</summary>
     public static bool CutsBeforeItMarks(JsonPlace place) => Flat(place).FindIndex(MarksBeginning) > 0;
 
-    /// <summary>True where every piece ends as bytes that are written as characters (<see cref="ByteAlphabet"/>).</summary>
+    /// <summary>True where every piece is at last written as bytes in the characters of <see cref="ByteAlphabet"/>.</summary>
     public static bool EndsInBytes(JsonPlace place) => Flat(place) is [.., var last] && last["type"].Text() == "ByteLevel";
 
-    /// <summary>True where one puts a space, or a sign for it, before a text.</summary>
+    /// <summary>True where a pre-tokenizer puts a space, or a sign for one, before a text.</summary>
     public static bool PrependsSpace(JsonPlace place) => Flat(place).Any(p => p["type"].Text() switch
     {
         "ByteLevel" => p["add_prefix_space"].Flag(true),
@@ -120,7 +120,7 @@ internal static class PreTokenizers
     private static PreTokenizer Split(TextPattern pattern, Behavior behavior, bool invert) =>
         (piece, first, into) => Cut(piece, pattern.Matches(piece), behavior, invert, into);
 
-    /// <summary>What becomes of the matches that a text is cut at.</summary>
+    /// <summary>How a text is split at its matches.</summary>
     private enum Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous }
 
     private static Behavior ReadBehavior(JsonPlace place) =>
@@ -128,10 +128,10 @@ internal static class PreTokenizers
             ? behavior
             : throw place.Wrong($"expected is one of {string.Join(", ", Enum.GetNames<Behavior>())}");
 
-    // True where the first piece begins where the text does.
+    // Splits a text at the matches. True where the first piece begins where the text begins.
     private static bool Cut(string text, IEnumerable<(int Begin, int End)> matches, Behavior behavior, bool invert, List<string> into)
     {
-        // The whole text as spans, those of the pattern marked.
+        // The whole text as spans. Marked: the spans of the pattern, or with invert those between them.
         var spans = new List<(int Begin, int End, bool Marked)>();
         var done = 0;
         foreach (var (begin, end) in matches)

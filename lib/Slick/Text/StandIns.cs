@@ -5,9 +5,9 @@ using System.Text;
 namespace Slick.Text;
 
 /// <summary>
-/// Characters up to U+FFFF that stand for those beyond it where an expression is matched: each is of the same category,
-/// and the expression does not name it. The characters of a range beyond U+FFFF that the expression names have stand-ins
-/// of their own, which then stand in the expression for the range, and for nothing else in a text.
+/// Chooses characters up to U+FFFF that stand for characters beyond U+FFFF while an expression is matched. A stand-in has the same category
+/// as the character that it stands for, and the expression does not name it. Where the expression names a range beyond U+FFFF, the
+/// characters of this range have stand-ins of their own. These stand for the range in the expression, and for nothing else in a text.
 /// </summary>
 internal sealed class StandIns
 {
@@ -16,13 +16,13 @@ internal sealed class StandIns
     private static readonly HashSet<UnicodeCategory> Beyond =
         [.. Enumerable.Range(0x10000, 0x100000).Select(c => Rune.GetUnicodeCategory(new Rune(c)))];
 
-    /// <summary>Those of an expression that names nothing.</summary>
+    /// <summary>The stand-ins for an expression that names no characters.</summary>
     public static StandIns Usual { get; } = new([]);
 
-    private readonly char[] usual; // by category, as far as one has characters beyond U+FFFF
-    // named, in order, none over another
+    private readonly char[] usual; // by category, for categories with characters beyond U+FFFF
+    // The named ranges in order. They do not overlap.
     private readonly List<(int First, int Last, Dictionary<UnicodeCategory, char> Stands)> ranges = [];
-    private readonly SearchValues<char> reserved; // stand-ins of named ranges
+    private readonly SearchValues<char> reserved; // the stand-ins of the named ranges
 
     /// <summary>Chooses the stand-ins.</summary>
     /// <param name="named">The characters that the expression names, as ranges.</param>
@@ -34,7 +34,7 @@ internal sealed class StandIns
         {
             bool IsFree(char c) => !taken.Contains(c) && !named.Any(n => n.First <= c && n.Last >= c);
             if (IsFree(Preferred[(int)category])) return Preferred[(int)category];
-            // The numbers and symbols that \w has in Oniguruma are left out.
+            // The symbols that Oniguruma's \w matches are left out.
             for (var c = '\u00C0'; c < '\uFFFF'; c++)
                 if (char.GetUnicodeCategory(c) == category && c is not (>= '\u24B6' and <= '\u24E9') && IsFree(c)) return c;
             throw new ArgumentException($"an expression that names every character of the category {category} is not supported");
@@ -63,16 +63,16 @@ internal sealed class StandIns
     /// <summary>True where the expression names characters beyond U+FFFF.</summary>
     public bool HasNamed => ranges.Count > 0;
 
-    /// <summary>What stands in a class of the expression for a range beyond U+FFFF that it names.</summary>
+    /// <summary>The stand-ins of a range beyond U+FFFF that the expression names, as text for a class of the expression.</summary>
     public string Of(int first, int last) =>
         string.Concat(ranges.Where(r => r.First >= first && r.Last <= last).SelectMany(r => r.Stands.Values)
             .Select(c => $"\\u{(int)c:X4}"));
 
-    /// <summary>True where a text has characters that others stand for.</summary>
+    /// <summary>True where some characters of a text must be replaced by stand-ins.</summary>
     public bool IsIn(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
         || (HasNamed && text.AsSpan().ContainsAny(reserved));
 
-    /// <summary>What stands for a character of a text: itself, where nothing does.</summary>
+    /// <summary>The stand-in of a character, or the character itself where it needs none.</summary>
     public char Of(Rune character)
     {
         if (character.IsBmp && !reserved.Contains((char)character.Value)) return (char)character.Value;

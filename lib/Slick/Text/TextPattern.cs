@@ -5,9 +5,9 @@ using System.Text.RegularExpressions;
 namespace Slick.Text;
 
 /// <summary>
-/// A pattern of tokenizer.json: a literal, or a regular expression as Oniguruma reads it. .NET's expressions look at
-/// UTF-16 units: a character beyond U+FFFF is first replaced by a single unit of its own category (<see cref="StandIns"/>),
-/// and the places found are translated back.
+/// A pattern of tokenizer.json: a literal, or a regular expression in Oniguruma's syntax. .NET's regular expressions look at UTF-16 units.
+/// So each character beyond U+FFFF is first replaced by one unit of the same category (<see cref="StandIns"/>), and the places of the
+/// matches are then translated back.
 /// </summary>
 internal sealed class TextPattern
 {
@@ -42,8 +42,9 @@ internal sealed class TextPattern
     private TextPattern(Regex regex, StandIns stands) => (this.regex, this.stands) = (regex, stands);
 
     /// <summary>
-    /// A pattern with Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) written as <c>WORD</c>, to stand in a class.
+    /// A pattern that means Rust's <c>\w</c> (Unicode Technical Standard 18, annex C) by <c>WORD</c>, which is written inside a class.
     /// </summary>
+    /// <param name="expression">The expression, in .NET's syntax apart from <c>WORD</c>.</param>
     public static TextPattern OfRust(string expression)
     {
         var stands = new StandIns(OnigurumaExpression.WordBeyond);
@@ -62,12 +63,12 @@ internal sealed class TextPattern
     private static Regex Compile(string expression) =>
         new(expression, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.Multiline);
 
-    /// <summary>True where the pattern matches somewhere.</summary>
+    /// <summary>True where the pattern matches somewhere in a text.</summary>
     public bool IsIn(string text) => Matches(text).Any();
 
     /// <summary>
-    /// Where the pattern matches, in order; matches do not overlap. One of no length is among them unless it stands where
-    /// the match before it ends.
+    /// The places where the pattern matches, in order. Matches do not overlap. A match of no length is left out where the match before it
+    /// ends at the same place.
     /// </summary>
     public IEnumerable<(int Begin, int End)> Matches(string text)
     {
@@ -98,7 +99,7 @@ internal sealed class TextPattern
         return found;
     }
 
-    /// <summary>The text with its matches replaced.</summary>
+    /// <summary>The text with each match replaced by <paramref name="content"/>.</summary>
     public string Replace(string text, string content)
     {
         StringBuilder? result = null;
@@ -111,7 +112,8 @@ internal sealed class TextPattern
         return result is null ? text : result.Append(text, done, text.Length - done).ToString();
     }
 
-    // One UTF-16 unit a character, and where each character begins in the original; no list where nothing changed.
+    // The text with one UTF-16 unit for each character, and the place in the original text where each character begins. The list is null
+    // where nothing changed.
     private (string Text, int[]? Starts) SingleUnits(string text)
     {
         if (!stands.IsIn(text)) return (text, null);

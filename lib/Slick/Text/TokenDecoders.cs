@@ -3,13 +3,13 @@ using System.Text;
 
 namespace Slick.Text;
 
-/// <summary>One step from tokens back to text.</summary>
+/// <summary>One step of decoding tokens into text.</summary>
 internal delegate List<string> TokenDecoder(List<string> tokens);
 
-/// <summary>The decoders of tokenizer.json.</summary>
+/// <summary>Reads the decoders of tokenizer.json.</summary>
 internal static class TokenDecoders
 {
-    /// <summary>The one that a place describes; where there is none, tokens are joined by spaces.</summary>
+    /// <summary>The decoder that a place in tokenizer.json describes. Where it describes none, tokens are joined by spaces.</summary>
     public static TokenDecoder Read(JsonPlace place)
     {
         if (place.IsNothing) return tokens => [string.Join(' ', tokens)];
@@ -47,7 +47,7 @@ internal static class TokenDecoders
         return token;
     }
 
-    // Runs of <0xNN> are UTF-8; where one is not valid, each of its bytes becomes U+FFFD.
+    // Neighbouring tokens <0xNN> are UTF-8. Where their bytes are not valid UTF-8, each byte becomes U+FFFD.
     private static List<string> ByteFallback(List<string> tokens)
     {
         var result = new List<string>();

@@ -1,14 +1,15 @@
 namespace Slick.Text;
 
 /// <summary>
-/// The reader of Hugging Face's <c>tokenizer.json</c>. Models known: <c>BPE</c> (GPT-2, Pythia, Llama, Mistral, Qwen, Gemma
-/// and their like) and <c>WordLevel</c> with the lab's splits. The files beside it are read as transformers reads them (BOS, EOS, added
+/// Reads Hugging Face's <c>tokenizer.json</c>. Two models are supported: <c>BPE</c> (GPT-2, Pythia, Llama, Mistral, Qwen, Gemma and similar
+/// ones) and <c>WordLevel</c> as the lab writes it. The files beside tokenizer.json are read as transformers reads them (BOS, EOS, added
 /// tokens, <c>add_prefix_space</c>).
 /// </summary>
 public static class TokenizerJson
 {
     /// <summary>Reads a tokenizer.</summary>
-    /// <exception cref="SlickException">The file is missing, damaged, or of a kind that is not supported; the message names the
+    /// <param name="path">The path of tokenizer.json.</param>
+    /// <exception cref="SlickException">The file is missing, damaged, or of a kind that is not supported. The message names the
     /// key.</exception>
     public static ITokenizer Read(string path)
     {
@@ -23,7 +24,7 @@ public static class TokenizerJson
         };
     }
 
-    // What WordLevelTokenizer.Save writes, and no more.
+    // Accepts exactly what WordLevelTokenizer.Save writes.
     private static WordLevelTokenizer WordLevel(JsonPlace top, TokenizerSettings settings)
     {
         foreach (var part in (string[])["normalizer", "decoder"])

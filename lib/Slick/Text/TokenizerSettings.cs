@@ -6,26 +6,26 @@ using System.Text.RegularExpressions;
 namespace Slick.Text;
 
 /// <summary>
-/// What the files beside a tokenizer.json say (tokenizer_config.json, special_tokens_map.json, added_tokens.json), read as
-/// the fast classes of transformers 4.45 to 5 read them. Nothing follows from what agrees with tokenizer.json; what would
-/// change ids is carried out as transformers does, or refused.
-/// <para><c>add_bos_token</c> or <c>add_eos_token</c>: as in transformers 5 (<c>update_post_processor</c>) either replaces
-/// all that the post-processor adds, and of the two one that is missing counts as false. transformers 4 takes a missing
-/// <c>add_bos_token</c> for true in some classes (Llama, Gemma): with <c>add_eos_token</c> alone the two differ.</para>
-/// <para><c>add_prefix_space</c> changes a pre-tokenizer ByteLevel that stands alone. Where the key is missing tokenizer.json
-/// counts (transformers 4.45 to 4.57 take it for false).</para>
-/// <para>Read elsewhere or without influence on ids: <c>clean_up_tokenization_spaces</c> (transformers 5 ignores it for BPE),
+/// The settings in the files beside a tokenizer.json (tokenizer_config.json, special_tokens_map.json, added_tokens.json), read as the
+/// fast classes of transformers 4.45 to 5 read them. A setting that agrees with tokenizer.json changes nothing. A setting that would change
+/// ids is carried out as transformers does, or refused.
+/// <para><c>add_bos_token</c> and <c>add_eos_token</c>: as in transformers 5 (<c>update_post_processor</c>), either one replaces everything
+/// that the post-processor adds, and where only one of the two is there, the other counts as false. In some classes (Llama, Gemma)
+/// transformers 4 takes a missing <c>add_bos_token</c> for true: with <c>add_eos_token</c> alone the two versions differ.</para>
+/// <para><c>add_prefix_space</c> changes a pre-tokenizer ByteLevel that is not part of a sequence. Where the key is missing, tokenizer.json
+/// counts (transformers 4.45 to 4.57 takes the key for false).</para>
+/// <para>Some keys are read elsewhere or have no influence on ids: <c>clean_up_tokenization_spaces</c> (transformers 5 ignores it for BPE),
 /// <c>legacy</c>, <c>do_lower_case</c> (no fast class of BPE reads either), truncation and padding (set anew at each call).</para>
 /// </summary>
 internal sealed partial class TokenizerSettings
 {
-    // The order in which transformers adds them.
+    // The keys of special tokens, in the order in which transformers adds the tokens.
     private static readonly string[] Named =
         ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "additional_special_tokens",
         "extra_special_tokens"];
 
-    // Classes that take tokenizer.json as it is. The others, which config.json chooses where none is named, may build their parts
-    // themselves.
+    // Classes that use tokenizer.json as it is. Other classes may build parts of the tokenizer themselves. Where no class is named,
+    // config.json chooses one.
     private static readonly string[] GenericClasses = ["PreTrainedTokenizerFast", "TokenizersBackend"];
 
     private readonly JsonPlace top;
@@ -43,20 +43,22 @@ internal sealed partial class TokenizerSettings
 
     /// <summary>The path of tokenizer_config.json.</summary>
     public string File => top.File;
-    /// <summary>The path of the file that a key is read from: special_tokens_map.json counts before tokenizer_config.json.</summary>
+    /// <summary>The path of the file that a key is read from. special_tokens_map.json counts before tokenizer_config.json.</summary>
+    /// <param name="key">The key.</param>
     public string FileOf(string key) => Place(key).File;
-    /// <summary>The token that begins a text; null where none is named.</summary>
+    /// <summary>The token that begins a text (BOS); null where none is named.</summary>
     public string? Bos { get; }
-    /// <summary>The token that ends one; null where none is named.</summary>
+    /// <summary>The token that ends a text (EOS); null where none is named.</summary>
     public string? Eos { get; }
-    /// <summary>Whether every text begins with <see cref="Bos"/>; null where the key is missing.</summary>
+    /// <summary>True where every text begins with <see cref="Bos"/>; null where the key is missing.</summary>
     public bool? AddBos { get; }
-    /// <summary>Whether every text ends with <see cref="Eos"/>; null where the key is missing.</summary>
+    /// <summary>True where every text ends with <see cref="Eos"/>; null where the key is missing.</summary>
     public bool? AddEos { get; }
-    /// <summary>True where special tokens in a text are text like any other.</summary>
+    /// <summary>True where special tokens in a text are treated as any other text.</summary>
     public bool SplitsSpecial { get; }
 
-    /// <summary>Reads the files in the folder of a tokenizer.json, as far as they are there.</summary>
+    /// <summary>Reads the files in the folder of a tokenizer.json. A file that is missing has no settings.</summary>
+    /// <param name="tokenizer">The path of tokenizer.json.</param>
     /// <exception cref="SlickException">A file is no JSON, or a key has a value of the wrong kind.</exception>
     public static TokenizerSettings Beside(string tokenizer)
     {
@@ -74,22 +76,23 @@ internal sealed partial class TokenizerSettings
         return new(config, both ? Read("special_tokens_map.json") : none, both ? Read("added_tokens.json") : none);
     }
 
-    // Null is a value here: the key is there, and false.
+    // Here null is a value: the key is there, and means false.
     private bool? IsThere(string key) => top[key].Value.ValueKind == JsonValueKind.Undefined ? null : top[key].Flag(false);
 
     private bool? Flag(string key) => top[key].IsNothing ? null : top[key].Flag(false);
 
-    /// <summary>The added tokens of a tokenizer.json with what the files beside it add or change.</summary>
-    /// <param name="own">Those of tokenizer.json.</param>
+    /// <summary>The added tokens of a tokenizer.json, with those that the files beside it add or change.</summary>
+    /// <param name="own">The added tokens of tokenizer.json.</param>
     /// <param name="vocabulary">The model's vocabulary.</param>
-    /// <exception cref="SlickException">A token would get another id than its file says, or BOS or EOS is not there.</exception>
+    /// <exception cref="SlickException">A token would get another id than its file says, or BOS or EOS is not in
+    /// tokenizer.json.</exception>
     public IReadOnlyCollection<AddedToken> AddedTokens(IReadOnlyCollection<AddedToken> own, IReadOnlyDictionary<string, int> vocabulary)
     {
         var tokens = own.ToDictionary(t => t.Content, StringComparer.Ordinal);
         var named = Named.SelectMany(key => Tokens(key).Select(token => (Key: key, Token: token))).ToList();
         var special = named.Select(n => n.Token.Content).ToHashSet(StringComparer.Ordinal);
 
-        // As tokenizers' add_tokens: a known token keeps its id and takes the new flags.
+        // As add_tokens of Hugging Face tokenizers: a known token keeps its id and takes the new flags.
         int Add(AddedToken token)
         {
             var id = tokens.TryGetValue(token.Content, out var known) ? known.Id
@@ -119,7 +122,7 @@ internal sealed partial class TokenizerSettings
         return tokens.Values;
     }
 
-    // Tokens with the ids that a file gives them.
+    // The tokens of the files beside tokenizer.json, with the ids that the files give them.
     private IEnumerable<(JsonPlace Place, AddedToken Token)> Claims(IReadOnlyCollection<AddedToken> own, HashSet<string> special)
     {
         foreach (var (id, place) in top["added_tokens_decoder"].IsNothing ? [] : top["added_tokens_decoder"].Properties())
@@ -160,7 +163,7 @@ internal sealed partial class TokenizerSettings
             place["normalized"].Flag(!special), special);
     }
 
-    /// <summary>The pre-tokenizer of a tokenizer.json with what tokenizer_config.json changes in it.</summary>
+    /// <summary>The pre-tokenizer of a tokenizer.json, with what tokenizer_config.json changes in it.</summary>
     /// <param name="json">The whole tokenizer.json.</param>
     /// <exception cref="SlickException">The two files contradict each other.</exception>
     public JsonPlace PreTokenizer(JsonPlace json)
@@ -188,7 +191,7 @@ internal sealed partial class TokenizerSettings
         return place;
     }
 
-    // What transformers 5 asks before it repairs an expression that conversions to tokenizer.json got wrong (_patch_mistral_regex).
+    // The conditions under which transformers 5 repairs an expression that was wrongly converted to tokenizer.json (_patch_mistral_regex).
     private static readonly string[] MistralTypes = ["mistral", "mistral3", "voxtral", "ministral", "pixtral"];
     private const int FewTokens = 100_000;
 
@@ -226,7 +229,7 @@ internal sealed partial class TokenizerSettings
         return place with { Value = JsonSerializer.SerializeToElement(changed) };
     }
 
-    // Tekken's expression (Mistral's tokenizer of 2024).
+    // The expression of Tekken (Mistral's tokenizer of 2024).
     private const string MistralsPattern =
         @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
             + @"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"

@@ -5,13 +5,13 @@ using Slick.Storage;
 namespace Slick.Text;
 
 /// <summary>
-/// Unicode's normalization forms (Unicode Standard Annex 15) as Hugging Face tokenizers has them: those of Unicode 9.0, in
-/// which a later character has neither a decomposition nor a combining class. .NET's own forms are newer and need ICU,
-/// which not every Linux has. The table is UnicodeForms.txt; its head says how it was made.
+/// Unicode's normalization forms (Unicode Standard Annex 15) as Hugging Face tokenizers has them. They are those of Unicode 9.0, in which a
+/// later character has neither a decomposition nor a combining class. .NET's own forms are newer and need ICU, which not every Linux has.
+/// The table is the file UnicodeForms.txt; its first lines say how it was made.
 /// </summary>
 internal static class UnicodeForms
 {
-    // Hangul syllables are computed (The Unicode Standard, section 3.12).
+    // Hangul syllables are computed and not in the table (The Unicode Standard, section 3.12).
     private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11A7, Vowels = 21, Tails = 28,
         Syllables = 19 * Vowels * Tails;
 
@@ -20,7 +20,7 @@ internal static class UnicodeForms
     private sealed record Tables(Dictionary<int, byte> Classes, Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible,
         Dictionary<(int, int), int> Pairs, HashSet<int> Marks);
 
-    /// <summary>The text in one of the four forms. Unpaired surrogates become U+FFFD.</summary>
+    /// <summary>The text in one of the four normalization forms. Unpaired surrogates become U+FFFD.</summary>
     /// <param name="text">Any text.</param>
     /// <param name="compatible">True for NFKC and NFKD.</param>
     /// <param name="compose">True for NFC and NFKC.</param>
@@ -37,8 +37,8 @@ internal static class UnicodeForms
         return result.ToString();
     }
 
-    /// <summary>The text without the marks that Unicode 9.0 has: general category M.</summary>
-    /// <param name="text">Any text; unpaired surrogates become U+FFFD.</param>
+    /// <summary>The text without the characters that are marks in Unicode 9.0 (general category M).</summary>
+    /// <param name="text">Any text. Unpaired surrogates become U+FFFD.</param>
     public static string WithoutMarks(string text)
     {
         if (Ascii.IsValid(text)) return text;
@@ -62,7 +62,7 @@ internal static class UnicodeForms
         else into.Add(character);
     }
 
-    // Marks that stand together are ordered by their class; those of one class keep their order.
+    // Marks that follow each other are ordered by their combining class. Marks of the same class keep their order.
     private static void Sort(List<int> characters, Tables data)
     {
         for (var i = 0; i < characters.Count; i++)
@@ -77,12 +77,12 @@ internal static class UnicodeForms
 
     private static void Compose(List<int> characters, Tables data)
     {
-        int starter = -1, kept = 0, last = -1; // the class of what was kept after the starter; -1 for nothing
+        int starter = -1, kept = 0, last = -1; // last: the class of what was kept after the starter; -1 for nothing
         for (var i = 0; i < characters.Count; i++)
         {
             var character = characters[i];
             var own = Class(character, data);
-            // Nothing between it and the starter, or only marks of lower classes.
+            // The two may be joined where nothing lies between them, or only marks of lower classes.
             if (starter >= 0 && last < own | last < 0 && Pair(characters[starter], character, data) is { } joined)
             {
                 characters[starter] = joined;

@@ -5,8 +5,8 @@ using Slick.Storage;
 namespace Slick.Text;
 
 /// <summary>
-/// The lab's tokenizer: one token a word, words separated by one space, a line feed a token of its own. Its file is an
-/// ordinary <c>tokenizer.json</c> (model <c>WordLevel</c>) that Hugging Face tokenizers reads with the same ids.
+/// The lab's tokenizer. Each word is one token, words are separated by one space, and a line feed is a token of its own. The tokenizer's
+/// file is an ordinary <c>tokenizer.json</c> (model <c>WordLevel</c>), which Hugging Face tokenizers reads with the same ids.
 /// </summary>
 public sealed class WordLevelTokenizer : ITokenizer
 {
@@ -14,7 +14,7 @@ public sealed class WordLevelTokenizer : ITokenizer
     private readonly Dictionary<string, int> ids;
     private readonly string[] words;
     private readonly int unknown;
-    private readonly AddedTokens special; // cut out of a text, also from the midst of a word
+    private readonly AddedTokens special; // found in a text also inside a word
 
     internal WordLevelTokenizer(Dictionary<string, int> ids, string unknownToken)
     {
@@ -27,11 +27,14 @@ public sealed class WordLevelTokenizer : ITokenizer
         EosId = ids.TryGetValue("</s>", out var eos) ? eos : null;
     }
 
-    /// <summary>One of the special tokens as <see cref="Save"/> writes it.</summary>
+    /// <summary>A special token with the flags that <see cref="Save"/> writes.</summary>
     internal static AddedToken AddedSpecial(string content, int id) =>
         new(id, content, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: true);
 
-    /// <summary>A tokenizer for the words of these documents, in alphabetical order after the special tokens.</summary>
+    /// <summary>
+    /// Makes a tokenizer for the words of some documents. The words follow the special tokens, ordered by their UTF-16 units.
+    /// </summary>
+    /// <param name="documents">The documents.</param>
     public static WordLevelTokenizer Train(IEnumerable<string> documents)
     {
         var seen = new SortedSet<string>(StringComparer.Ordinal) { "\n" };
@@ -67,7 +70,7 @@ public sealed class WordLevelTokenizer : ITokenizer
     /// <inheritdoc />
     public string Decode(IReadOnlyList<int> ids)
     {
-        // As Hugging Face tokenizers where a file names no decoder: a space between two tokens, also beside a line feed.
+        // Where a file names no decoder, Hugging Face tokenizers puts a space between every two tokens, also beside a line feed.
         var text = new StringBuilder();
         foreach (var id in ids) text.Append(text.Length > 0 ? " " : "").Append(words[id]);
         return text.ToString();
@@ -77,6 +80,8 @@ public sealed class WordLevelTokenizer : ITokenizer
     public bool StartsWithLineFeed(int id) => id >= 0 && id < words.Length && words[id].StartsWith('\n');
 
     /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c> into a folder.</summary>
+    /// <param name="folder">The folder. It is made where it is missing.</param>
+    /// <exception cref="SlickException">A file cannot be written.</exception>
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
