@@ -31,8 +31,7 @@ public static class Agreement
 
     /// <summary>
     /// The area under the ROC curve, from mean ranks: the probability that a true unit scores above a false one, where ties count half
-    /// (Mann and
-    /// Whitney 1947). NaN where only one of the two labels occurs.
+    /// (Mann and Whitney 1947). NaN where only one of the two labels occurs.
     /// </summary>
     /// <param name="labels">True for the units of the class that should have high scores, [n].</param>
     /// <param name="scores">Scores of the same units, [n].</param>

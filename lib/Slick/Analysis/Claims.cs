@@ -96,8 +96,7 @@ public static class Claims
     private static Claim Claim(string number, Func<StudyData, IReadOnlyList<ClaimPart>> parts) => new(RegisteredClaims.Of(number), parts);
 
     /// <summary>Tests every claim on a study. In the lab's studies, a claim that was registered after runs had been looked at is tested on
-    /// later
-    /// seeds only (<see cref="RegisteredClaim.FirstSeed"/>).</summary>
+    /// later seeds only (<see cref="RegisteredClaim.FirstSeed"/>).</summary>
     /// <param name="study">The study.</param>
     /// <returns>The results, in the order of <see cref="All"/>.</returns>
     public static IReadOnlyList<ClaimResult> Evaluate(StudyResult study)
@@ -161,8 +160,7 @@ public static class Claims
         $"{(run.Row.KnownExamples + run.Row.UnknownExamples).ToString(CultureInfo.InvariantCulture)} examples, one run";
 
     // The first epoch at which half of the examples are fitted; one past the last epoch where that never happens. Its bounds are the epochs
-    // at
-    // which the bounds of Wilson's intervals reach a half.
+    // at which the bounds of Wilson's intervals reach a half.
     private static Interval HalfFitted(StudyRun run, Func<Category, bool> category, double level)
     {
         var fitted = run.Epochs.Select(e => (e.Epoch, Share: run.Fitted(e.Epoch, category))).ToList();

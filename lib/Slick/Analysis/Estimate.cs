@@ -61,8 +61,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
 
     /// <summary>
     /// The difference of two independent numbers, from their intervals. The squared distances from each number to its bounds add up (Zou
-    /// and
-    /// Donner 2008; for shares Newcombe 1998).
+    /// and Donner 2008; for shares Newcombe 1998).
     /// </summary>
     /// <param name="first">Gives the first number's interval of a coverage.</param>
     /// <param name="second">Gives the second number's interval of a coverage.</param>
@@ -84,8 +83,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
 
     /// <summary>
     /// The weighted mean over the questions of one run, with a bootstrap interval. Each draw takes, with replacement, as many questions of
-    /// each
-    /// relation as were asked. The bounds are quantiles of the drawn means. The standard error is their standard deviation.
+    /// each relation as were asked. The bounds are quantiles of the drawn means. The standard error is their standard deviation.
     /// </summary>
     /// <param name="questions">The value of each question.</param>
     /// <param name="runs">What was averaged for each question, such as <c>one run</c> or <c>3 draws</c>.</param>
@@ -119,8 +117,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
 
     /// <summary>
     /// Of two estimates of one number, such as over questions and over draws, the one whose 95% interval is wider. An estimate without
-    /// bounds is
-    /// chosen only where the other has none either.
+    /// bounds is chosen only where the other has none either.
     /// </summary>
     public static Estimate Wider(Estimate first, Estimate second)
     {

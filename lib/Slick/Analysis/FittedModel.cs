@@ -17,14 +17,12 @@ public enum ModelForm
 /// <summary>
 /// The linear model of the paper's Table 1: accuracy = b0 + b_kn N_kn / |D| + b_unk N_unk / |D|, where N_kn and N_unk are the numbers of
 /// fitted Known and Unknown examples. A row is an epoch, from 1, of a run on D at which the set was asked. Only percentages that all
-/// clusters
-/// have are used. The paper fits one base model. Here each cluster (<see cref="StudyData"/>) is fitted apart, and the intervals are t over
-/// these fits. One fit to the rows of all clusters is given too. Base models start from different accuracies, and the R2 of that one fit
-/// counts these differences as unexplained.
+/// clusters have are used. The paper fits one base model. Here each cluster (<see cref="StudyData"/>) is fitted apart, and the intervals
+/// are t over these fits. One fit to the rows of all clusters is given too. Base models start from different accuracies, and the R2 of that
+/// one fit counts these differences as unexplained.
 /// </summary>
 /// <param name="Coefficients">b0, b_kn, b_unk, and that of the epoch where it is a regressor, as shares (not points). Each is the mean of
-/// the
-/// clusters' fits.</param>
+/// the clusters' fits.</param>
 /// <param name="R2">Mean of the clusters' R2.</param>
 /// <param name="Pooled">One fit to the rows of all clusters, with clustered standard errors.</param>
 /// <param name="Percents">The percentages of Unknown examples of the sets used.</param>

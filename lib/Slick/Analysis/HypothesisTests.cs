@@ -14,8 +14,8 @@ public static class HypothesisTests
 {
     /// <summary>
     /// Student's paired t-test of a - b, two-sided. The paper's Table 2 marks its results with * (p &lt; 0.05) and ** (p &lt; 0.01). Fewer
-    /// than
-    /// two pairs give NaN. Differences that are all 0 give t = 0 and p = 1. Differences that are all equal and not 0 give an infinite t.
+    /// than two pairs give NaN. Differences that are all 0 give t = 0 and p = 1. Differences that are all equal and not 0 give an infinite
+    /// t.
     /// </summary>
     /// <param name="a">Values, [n].</param>
     /// <param name="b">Values of the same units in the same order, [n].</param>
@@ -34,8 +34,7 @@ public static class HypothesisTests
 
     /// <summary>
     /// Holm's step-down correction (1979): the i-th smallest of m p-values times m - i + 1, at least the adjusted value before it, and at
-    /// most 1.
-    /// Rejecting what is at or below alpha keeps the probability of any false rejection at alpha or below.
+    /// most 1. Rejecting what is at or below alpha keeps the probability of any false rejection at alpha or below.
     /// </summary>
     /// <param name="p">p-values, [m].</param>
     /// <returns>Adjusted p-values in the given order, [m].</returns>
@@ -52,8 +51,7 @@ public static class HypothesisTests
 
     /// <summary>
     /// Benjamini and Hochberg's step-up correction (1995): the i-th smallest of m p-values times m / i, at most the adjusted value after
-    /// it.
-    /// Rejecting what is at or below alpha keeps the expected share of false rejections at alpha or below.
+    /// it. Rejecting what is at or below alpha keeps the expected share of false rejections at alpha or below.
     /// </summary>
     /// <param name="p">p-values, [m].</param>
     /// <returns>Adjusted p-values in the given order, [m].</returns>
@@ -70,8 +68,7 @@ public static class HypothesisTests
 
     /// <summary>
     /// McNemar's exact test (1947) of two models on the same questions. It looks at the b + c questions that only one model answers
-    /// rightly. The
-    /// two-sided p-value is twice the smaller tail of binomial(b + c, 1/2), at most 1. Without such questions p is 1.
+    /// rightly. The two-sided p-value is twice the smaller tail of binomial(b + c, 1/2), at most 1. Without such questions p is 1.
     /// </summary>
     /// <param name="b">Number of questions that only the first model answers rightly.</param>
     /// <param name="c">Number of questions that only the second model answers rightly.</param>
@@ -86,8 +83,7 @@ public static class HypothesisTests
 
     /// <summary>
     /// Two one-sided t-tests (Schuirmann 1987) that a mean lies within +-margin, with n - 1 degrees of freedom. The larger p is at most
-    /// 0.05
-    /// exactly when the 90% interval lies within the margin. Fewer than two values give NaN.
+    /// 0.05 exactly when the 90% interval lies within the margin. Fewer than two values give NaN.
     /// </summary>
     /// <param name="values">One value per independent unit (a difference per seed), [n].</param>
     /// <param name="margin">The largest difference that still counts as equal, above 0, in the unit of the values.</param>

@@ -9,8 +9,7 @@ public static class Intervals
 {
     /// <summary>
     /// Mean +- t(n-1) s / sqrt(n) (Student 1908). With one value for each seed this is the cluster interval over seeds: values within a
-    /// seed are
-    /// averaged before. Fewer than two values give NaN bounds. No values give a NaN estimate.
+    /// seed are averaged before. Fewer than two values give NaN bounds. No values give a NaN estimate.
     /// </summary>
     /// <param name="values">One value for each independent unit, [n].</param>
     /// <param name="level">Coverage, in (0, 1).</param>
@@ -28,8 +27,7 @@ public static class Intervals
 
     /// <summary>
     /// The score interval of a share (Wilson 1927): (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). The estimate is p =
-    /// successes /
-    /// trials. Trials count as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
+    /// successes / trials. Trials count as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
     /// </summary>
     /// <param name="successes">Successes, 0 to trials.</param>
     /// <param name="trials">Trials, n; 0 gives NaN throughout.</param>
@@ -66,8 +64,7 @@ public static class Intervals
 
     /// <summary>
     /// The equal-tailed interval of the posterior Beta(successes + 1/2, failures + 1/2) under Jeffreys' prior (Brown, Cai and DasGupta
-    /// 2001).
-    /// Their change at 0 and n successes is not made, so the bounds stay inside (0, 1).
+    /// 2001). Their change at 0 and n successes is not made, so the bounds stay inside (0, 1).
     /// </summary>
     /// <param name="successes">Successes, 0 to trials.</param>
     /// <param name="trials">Trials; 0 gives NaN throughout.</param>
@@ -85,9 +82,8 @@ public static class Intervals
 
     /// <summary>
     /// The mean of a - b with the percentile interval of its bootstrap (Efron 1979). Pairs are drawn with replacement. The bounds are
-    /// quantiles
-    /// of the drawn means (type 7 of Hyndman and Fan 1996). Use: test questions of an arm with one seed. Fewer than two pairs give NaN
-    /// bounds.
+    /// quantiles of the drawn means (type 7 of Hyndman and Fan 1996). Use: test questions of an arm with one seed. Fewer than two pairs
+    /// give NaN bounds.
     /// </summary>
     /// <param name="a">Values, [n].</param>
     /// <param name="b">Values of the same units in the same order, [n].</param>

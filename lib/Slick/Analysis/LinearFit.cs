@@ -24,14 +24,12 @@ public sealed record LinearFit
     public required double AdjustedR2 { get; init; }
     /// <summary>
     /// Standard errors that hold under unequal variances (HC3), [K]: each residual is divided by 1 - its leverage (MacKinnon and White
-    /// 1985). NaN
-    /// where one observation alone determines a coefficient (leverage 1).
+    /// 1985). NaN where one observation alone determines a coefficient (leverage 1).
     /// </summary>
     public required IReadOnlyList<double> StandardErrorsHc3 { get; init; }
     /// <summary>
     /// Standard errors that hold under any dependence within clusters (Liang and Zeger 1986), with the correction G/(G-1) (N-1)/(N-K), [K].
-    /// Empty
-    /// without clusters or with one cluster.
+    /// Empty without clusters or with one cluster.
     /// </summary>
     public required IReadOnlyList<double> StandardErrorsClustered { get; init; }
     /// <summary>Number of observations, N.</summary>

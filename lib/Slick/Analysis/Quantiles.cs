@@ -21,8 +21,7 @@ internal static class Quantiles
 
     /// <summary>
     /// The t with P(|T| &lt;= t) = level. Found by Newton's method from 0: the upper tail is convex and falls there, so the steps rise to
-    /// the
-    /// root and never pass it.
+    /// the root and never pass it.
     /// </summary>
     public static double CriticalT(double level, double degreesOfFreedom)
     {

@@ -18,8 +18,7 @@ public sealed record LackingSet(Arm Arm, int BaseSeed, string Reason);
 
 /// <summary>
 /// The tables of a study, by arm and cluster. Clusters vary independently of each other. A cluster is a base model where the study has
-/// several
-/// base models; else a cluster is a draw of D and its order.
+/// several base models; else a cluster is a draw of D and its order.
 /// </summary>
 /// <remarks>
 /// Intervals. With several base models they are t over the base models. With one base model of the lab they are t over draws, and with one
@@ -196,8 +195,7 @@ public sealed class StudyData
 
     /// <summary>
     /// The mean of a share over clusters, for a point of a figure, with its t interval over clusters. For one base model that we did not
-    /// make,
-    /// Wilson's interval over the questions of one run is computed too, and the wider of both is used.
+    /// make, Wilson's interval over the questions of one run is computed too, and the wider of both is used.
     /// </summary>
     /// <param name="shares">The shares, each with the run that it belongs to.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
@@ -215,8 +213,7 @@ public sealed class StudyData
     internal static IReadOnlyList<int> Percents { get; } = [0, 25, 50, 75, 100];
 
     /// <summary>The percentages that all clusters have, among the clusters that have any. With the same percentages all clusters estimate
-    /// the
-    /// same number.</summary>
+    /// the same number.</summary>
     /// <param name="has">Whether a cluster has a percentage: (cluster, percentage).</param>
     internal IReadOnlyList<int> Shared(Func<int, int, bool> has)
     {

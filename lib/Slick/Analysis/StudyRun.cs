@@ -62,8 +62,7 @@ public sealed class StudyRun
     public bool Converged => Stops is { } s && Fitted(s.Last).Value >= RunStops.FittedShare;
 
     /// <summary>The epoch of a stop. Null where the run has none: FIT of a run that never fits 99% of its set, CONVERGENCE of a run that
-    /// did not
-    /// converge.</summary>
+    /// did not converge.</summary>
     public int? EpochOf(Stop stop) => Stops is not { } s ? null : stop switch
     {
         Stop.Base => 0,

@@ -18,8 +18,7 @@ namespace Slick.Checks;
 /// <summary>
 /// Compares SliCK's results with an annotation that another program made with the same model. The annotation is a JSON file. It has the
 /// protocol and, for each relation, the exemplars of the prompts and the questions. For each question and prompt it has the greedy answer,
-/// the
-/// exact probability that a sample is right, and the number of right samples.
+/// the exact probability that a sample is right, and the number of right samples.
 /// </summary>
 public static class AnnotationCheck
 {
@@ -51,8 +50,7 @@ public static class AnnotationCheck
     /// <param name="path">The annotation: a JSON file.</param>
     /// <param name="folder">The model's folder.</param>
     /// <param name="compute">Device and number format. A greedy answer may differ where the two tokens' logits are nearly equal: within
-    /// 0.001 in
-    /// fp32, within 0.5 in other formats.</param>
+    /// 0.001 in fp32, within 0.5 in other formats.</param>
     /// <param name="relations">Relations to check; null for all of the file's.</param>
     /// <param name="progress">Told each relation.</param>
     /// <param name="cancellation">Stops between batches.</param>

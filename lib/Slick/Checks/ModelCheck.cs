@@ -13,21 +13,18 @@ namespace Slick.Checks;
 
 /// <summary>
 /// Compares a checkpoint with the golden files beside it (<c>golden.safetensors</c>, <c>golden.json</c>), which another program made with
-/// the
-/// same weights. What the files have is compared: logits, left-padded logits, greedy tokens, last-token logits and log-probabilities of
+/// the same weights. What the files have is compared: logits, left-padded logits, greedy tokens, last-token logits and log-probabilities of
 /// prompts, gradients, and the losses and weights of AdamW steps. The folder may hold a LoRA adapter. Then the base model with the adapter
-/// is
-/// compared, the steps are on the adapter alone, and the merged model is compared with the unmerged one.
+/// is compared, the steps are on the adapter alone, and the merged model is compared with the unmerged one.
 /// </summary>
 /// <remarks>
 /// Limits. In fp32 the largest difference is compared. In bf16 each rounding changes a number at random by up to 2^-8 of its value. After n
 /// roundings the root mean square of the difference is about sqrt(n) 2^-8 of that of the values. A logit is the result of n = 13 L + 3
 /// roundings: in each of the L layers two norms, the projections, rotation, attention weights, attention output, output projection,
-/// activation,
-/// gate and two sums; then the embedding, the last norm and the head. The limit is twice that, because layers enlarge the errors of their
-/// inputs. A gradient is the result of twice as many roundings. It also has the error of the probabilities with which it begins; this error
-/// is
-/// that of the logits, and it is not relative. <c>slick check model DIR --dtype bf16</c> prints every difference beside its limit.
+/// activation, gate and two sums; then the embedding, the last norm and the head. The limit is twice that, because layers enlarge the
+/// errors of their inputs. A gradient is the result of twice as many roundings. It also has the error of the probabilities with which it
+/// begins; this error is that of the logits, and it is not relative. <c>slick check model DIR --dtype bf16</c> prints every difference
+/// beside its limit.
 /// </remarks>
 public static class ModelCheck
 {
@@ -37,16 +34,14 @@ public static class ModelCheck
     private const double Unit = 1.0 / 256;
 
     /// <summary>Compares a folder. A folder with <c>config.v4.json</c> (the config as transformers 4 writes it) is compared once with each
-    /// of
-    /// its two configs.</summary>
+    /// of its two configs.</summary>
     /// <param name="folder">The checkpoint or the adapter, with its golden files.</param>
     /// <param name="compute">Device and number format.</param>
     /// <param name="steps">Number of AdamW steps on batches to make, at most those of the file.</param>
     /// <param name="progress">Told each part of the comparison.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <param name="baseFolder">Folder of an adapter's base model. Null for the folder that base_model_name_or_path in the adapter's
-    /// settings
-    /// names; it is looked up from the adapter's folder, then from the working folder.</param>
+    /// settings names; it is looked up from the adapter's folder, then from the working folder.</param>
     /// <returns>The compared numbers with their limits.</returns>
     /// <exception cref="SlickException">A file is missing or damaged, or an adapter's base model is not found.</exception>
     /// <exception cref="UsageException">A base model was named, but the folder holds no adapter.</exception>
@@ -303,8 +298,7 @@ public static class ModelCheck
         }
 
         // The limit of a loss: a mean of log-probabilities. In bf16 it is that of the difference of two logits, plus the part of the loss's
-        // decrease
-        // that the rounding of the weights can add or take away.
+        // decrease that the rounding of the weights can add or take away.
         private double LossLimit(double single, double moved, double descent) => reduced
             ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
 

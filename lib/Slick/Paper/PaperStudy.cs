@@ -15,8 +15,7 @@ public sealed record PaperFit(double B0, double Known, double Unknown, double R2
 public static class PaperStudy
 {
     /// <summary>Table 3: numbers of train questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
-    /// 12
-    /// relations in distribution, in the paper's order.</summary>
+    /// 12 relations in distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> Train { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P131"] = [553, 2529, 1493, 3071],
@@ -34,8 +33,7 @@ public static class PaperStudy
     };
 
     /// <summary>Table 4: numbers of test questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
-    /// 12
-    /// relations in distribution, in the paper's order.</summary>
+    /// 12 relations in distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> Test { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P131"] = [57, 362, 158, 388],
@@ -53,8 +51,7 @@ public static class PaperStudy
     };
 
     /// <summary>Table 5: numbers of test questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
-    /// 7
-    /// relations out of distribution, in the paper's order.</summary>
+    /// 7 relations out of distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> OodTest { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P127"] = [125, 383, 168, 314],

@@ -24,8 +24,7 @@ public static class FineTuning
 {
     /// <summary>
     /// Fine-tunes a model and asks it all evaluation questions before the first step and after every epoch. The same arguments give the
-    /// same
-    /// results, also when the run was interrupted and resumed.
+    /// same results, also when the run was interrupted and resumed.
     /// </summary>
     /// <param name="start">The base model's weights; they are not changed.</param>
     /// <param name="tokenizer">The base model's tokenizer.</param>
@@ -59,18 +58,15 @@ public static class FineTuning
 
     /// <summary>
     /// Fine-tunes a model and calls back at the end of every epoch. The callback can ask questions and keep parameters. The same run gives
-    /// the
-    /// same results, also when it was interrupted and resumed.
+    /// the same results, also when it was interrupted and resumed.
     /// </summary>
     /// <param name="run">The model, the examples and the options.</param>
     /// <param name="epochDone">Called before the first step (epoch 0) and after each epoch. A resumed run calls it for the earlier epochs
     /// again.</param>
     /// <param name="cancellation">Checked between steps and while questions are asked. With <see cref="FineTuningRun.Scratch"/> a
-    /// checkpoint is
-    /// written before the run ends.</param>
+    /// checkpoint is written before the run ends.</param>
     /// <exception cref="SlickException">An example cannot be encoded (<see cref="AnswerTokens.Encode"/>). Or the tokenizer has no token
-    /// that
-    /// ends an answer. Or the memory does not suffice (<see cref="TrainingForecast"/>).</exception>
+    /// that ends an answer. Or the memory does not suffice (<see cref="TrainingForecast"/>).</exception>
     /// <exception cref="UsageException">An option is out of its range, two options contradict each other, or a set of examples is
     /// empty.</exception>
     /// <exception cref="DivergedException">The loss of an epoch is not a number, or above twice the loss of guessing among all
@@ -129,8 +125,7 @@ public static class FineTuning
     internal static int Updates(int examples, int batchExamples) => SetPasses.Updates(examples, batchExamples);
 
     /// <summary>Adds the gradient of one batch to the parameters' gradient: the gradient of the objective's mean over the batch's tokens.
-    /// Also
-    /// adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1].</summary>
+    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1].</summary>
     internal static void Gradient(Decoder decoder, UploadedPass pass, Batch batch, IObjective objective, Func<int, Dropout> dropped,
         bool recompute, Tensor total)
     {

@@ -11,8 +11,7 @@ public sealed record FineTuningOptions
     [Range(1, 10_000)]
     public int Epochs { get; init; } = 50;
     /// <summary>Examples of a batch, at most. A pass is cut into the fewest batches that hold all examples. The sizes of these batches
-    /// differ by
-    /// at most one.</summary>
+    /// differ by at most one.</summary>
     [Range(1, 100_000)]
     public int BatchExamples { get; init; } = 32;
     /// <summary>Highest learning rate of AdamW in the run.</summary>
@@ -34,18 +33,15 @@ public sealed record FineTuningOptions
     public double ClipNorm { get; init; }
     /// <summary>
     /// Examples of one forward and backward pass, at most; 0 for the whole batch. A larger batch is cut into pieces whose gradients are
-    /// added
-    /// up. Smaller pieces need less memory.
+    /// added up. Smaller pieces need less memory.
     /// </summary>
     [Range(0, 100_000)]
     public int PieceExamples { get; init; }
     /// <summary>True for rows without padding. This saves work where prompts differ in length. The order of the examples stays the same.
-    /// The
-    /// gradient is the same up to rounding, but other units are dropped.</summary>
+    /// The gradient is the same up to rounding, but other units are dropped.</summary>
     public bool Ragged { get; init; }
     /// <summary>True to compute each block's activations a second time in the backward pass. This takes about a third more work and far
-    /// less
-    /// memory.</summary>
+    /// less memory.</summary>
     public bool Recompute { get; init; }
     /// <summary>Which parameters are trained (<see cref="ParameterPart"/>): all, without-embeddings, or a regular expression over their
     /// names. It must be all where <see cref="Lora"/> has a rank above 0: then the adapter alone is trained.</summary>

@@ -23,8 +23,7 @@ public sealed record FineTuningRun
     /// <summary>Seed of the order of the examples, of dropout, of a fresh LoRA adapter and of the replayed examples.</summary>
     public required int Seed { get; init; }
     /// <summary>Optimiser steps that count as one epoch; 0 for the steps of one pass over the set. Where the number is above those of one
-    /// pass,
-    /// the set is passed over several times: a small set then gets as many updates as a large one.</summary>
+    /// pass, the set is passed over several times: a small set then gets as many updates as a large one.</summary>
     public int EpochUpdates { get; init; }
     /// <summary>Folder for the checkpoint and for kept parameters. A later call resumes from the checkpoint. Null for no checkpoint; kept
     /// parameters then stay in memory.</summary>

@@ -9,8 +9,7 @@ namespace Slick.Training;
 internal interface IObjective
 {
     /// <summary>The objective of a piece of a batch, summed over the piece's scored tokens. (An optimiser step follows the mean over its
-    /// batch's
-    /// tokens.)</summary>
+    /// batch's tokens.)</summary>
     /// <param name="logits">Logits at the scored tokens, fp32 [scored, V].</param>
     /// <param name="piece">The piece.</param>
     /// <returns>Objective: the sum, []. Loss: the sum of -log p over the fine-tuning set's own answers, [], which an epoch
@@ -37,8 +36,7 @@ internal sealed class AnswerLoss : IObjective
 /// <summary>
 /// Another objective plus a multiple of the divergence of the model from the base model, KL(base, model) over the whole vocabulary at the
 /// same tokens. The divergence keeps probable what the base model would say (as in Li and Hoiem 2016, arXiv 1606.09282). Its gradient in
-/// the
-/// logits is weight (softmax(logits) - softmax(base logits)). It costs a forward pass of the base model and three tensors [scored, V].
+/// the logits is weight (softmax(logits) - softmax(base logits)). It costs a forward pass of the base model and three tensors [scored, V].
 /// </summary>
 /// <param name="objective">The other objective.</param>
 /// <param name="original">The base model.</param>

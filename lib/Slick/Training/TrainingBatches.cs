@@ -17,8 +17,7 @@ internal sealed record TaughtExample(int[] Prompt, int[] Taught)
 
     /// <summary>Encodes an example (<see cref="AnswerTokens"/>).</summary>
     /// <exception cref="SlickException">The example cannot be encoded (<see cref="AnswerTokens.Encode"/>), or the tokenizer has no token
-    /// that
-    /// ends an answer.</exception>
+    /// that ends an answer.</exception>
     public static TaughtExample Of(DecoderConfig config, ITokenizer tokenizer, Example example)
     {
         var tokens = AnswerTokens.Encode(config, tokenizer, example);
@@ -46,8 +45,7 @@ internal interface IBatchSource
 
 /// <summary>
 /// Passes over a set, each in its own random order. A pass is cut into the fewest batches that hold the set. The sizes of the batches
-/// differ
-/// by at most one.
+/// differ by at most one.
 /// </summary>
 /// <param name="examples">The set.</param>
 /// <param name="batchExamples">Examples of a batch, at most.</param>
@@ -161,8 +159,7 @@ internal sealed class UploadedPass : IDisposable
     /// <summary>Cuts batches into pieces and copies them to the device.</summary>
     /// <param name="batches">The rows of each step.</param>
     /// <param name="pieceRows">Rows of a piece, at most; 0 for the whole batch. A batch with more rows is sorted by length, so that the
-    /// rows of
-    /// a piece have similar lengths, and cut evenly.</param>
+    /// rows of a piece have similar lengths, and cut evenly.</param>
     /// <param name="ragged">True for rows without padding.</param>
     /// <param name="device">The device.</param>
     public UploadedPass(IReadOnlyList<BatchRows> batches, int pieceRows, bool ragged, Device device)

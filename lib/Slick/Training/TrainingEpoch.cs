@@ -7,9 +7,8 @@ namespace Slick.Training;
 
 /// <summary>
 /// The end of an epoch of fine-tuning, where questions can be asked and parameters kept. Epoch 0 is the model before any optimiser step.
-/// The
-/// answers are part of the run's checkpoint. After a resume the epochs before the checkpoint are reported again, and give the same answers
-/// without asking the model. So what the callback calls may depend only on the answers of this epoch and of those before it.
+/// The answers are part of the run's checkpoint. After a resume the epochs before the checkpoint are reported again, and give the same
+/// answers without asking the model. So what the callback calls may depend only on the answers of this epoch and of those before it.
 /// </summary>
 public sealed class TrainingEpoch
 {
@@ -49,8 +48,7 @@ public sealed class TrainingEpoch
     public void Keep(string name) => record.Keep(Epoch, name);
 
     /// <summary>Asks the model with kept parameters the questions of a set: for each, in the set's order, true where the greedy answer is
-    /// the
-    /// gold answer (exact match). The trained parameters come back afterwards.</summary>
+    /// the gold answer (exact match). The trained parameters come back afterwards.</summary>
     /// <param name="kept">The name given to <see cref="Keep"/>.</param>
     /// <param name="questions">The set's name in <see cref="FineTuningRun.Questions"/>.</param>
     /// <exception cref="ArgumentException">Nothing was kept under that name, or the run has no set of that name.</exception>

@@ -21,8 +21,7 @@ public sealed record TrainingForecast
     /// <summary>AdamW's fp32 copy of the trained parameters where these are bf16; else 0.</summary>
     public long Masters { get; init; }
     /// <summary>The activations that the forward pass keeps for the backward pass, and the intermediates of one block's backward pass, for
-    /// the
-    /// largest piece of a batch.</summary>
+    /// the largest piece of a batch.</summary>
     public long Activations { get; init; }
     /// <summary>The logits and the tensors that the loss makes of them, for the largest piece of a batch.</summary>
     public long Logits { get; init; }
@@ -33,8 +32,7 @@ public sealed record TrainingForecast
     /// training.</summary>
     public long Evaluation { get; init; }
     /// <summary>What the process takes on top: memory that the allocator keeps for later, and buffers of the matrix products. Measured: 60
-    /// to
-    /// 220 MB, whatever the size of the model.</summary>
+    /// to 220 MB, whatever the size of the model.</summary>
     public long Kept { get; init; }
     /// <summary>Optimiser steps of the run; 0 where no time was measured.</summary>
     public int Steps { get; init; }

@@ -25,8 +25,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
 
     /// <summary>
     /// Called before the first step (0) and at the end of each epoch (1, 2, ...). A resumed run calls it for the earlier epochs again
-    /// before any
-    /// step. The result false ends the run. May be null.
+    /// before any step. The result false ends the run. May be null.
     /// </summary>
     public Func<int, bool>? EpochDone { get; init; }
 
