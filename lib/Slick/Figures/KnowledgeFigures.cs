@@ -76,9 +76,8 @@ public static class KnowledgeFigures
 
     /// <summary>
     /// Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and
-    /// for D_Natural (numbers of the paper's Table 2).
+    /// D_Natural.
     /// </summary>
-    /// <param name="result">The study.</param>
     public static Figure LossByTrainedCategory(StudyResult result)
     {
         var data = new StudyData(result);
@@ -100,7 +99,7 @@ public static class KnowledgeFigures
         };
     }
 
-    // Shares, or differences of shares, at the positions 0, 1, ..., in percent.
+    // Shares or differences of shares at the places 0, 1, ..., in percent.
     private static Series Bars(string name, int color, IReadOnlyList<Interval> values) => new()
     {
         Name = name,

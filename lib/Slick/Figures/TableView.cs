@@ -124,7 +124,7 @@ public sealed record TableView
             + $"{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
-    // In a column that has a sentence, all cells wrap.
+    // All cells of a column with a sentence wrap.
     private bool IsLong(int column) => Rows.Any(row => row[column].Length > Sentence);
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => Numbers.Reads(row[column]))
