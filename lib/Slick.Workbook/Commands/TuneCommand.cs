@@ -9,10 +9,10 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick tune</c>: the learning rate of fine-tuning, by a rule that does not look at the findings.</summary>
+/// <summary><c>slick tune</c>: chooses the learning rate of fine-tuning by a rule that does not look at the findings.</summary>
 internal static class TuneCommand
 {
-    // Far from the seeds that are reported.
+    // Seeds that no preset reports.
     private const int FirstSeed = 1001;
 
     public static Command Create()
