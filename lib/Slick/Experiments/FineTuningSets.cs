@@ -13,8 +13,8 @@ public enum SizeRule
     SmallerOfKnownAndUnknown,
 }
 
-/// <summary>Fine-tuning sets (paper, section 4). All sets of a study have |D| examples and the same number from each relation, except those
-/// without Unknown examples (D_Known).</summary>
+/// <summary>Fine-tuning sets (paper, section 4). Except D_Known, every set takes |D| examples, with the same number from each relation as
+/// D. A set is smaller where a relation has too few facts of a category.</summary>
 public static class FineTuningSets
 {
     /// <summary>Draws the examples of an arm from the train split.</summary>

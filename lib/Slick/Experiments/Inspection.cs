@@ -19,7 +19,7 @@ public sealed record PromptAnswersRow
     public required string Greedy { get; init; }
     /// <summary>Whether the greedy answer is the gold answer.</summary>
     public required bool GreedyCorrect { get; init; }
-    /// <summary>The different answers drawn at T &gt; 0, each with its number of draws.</summary>
+    /// <summary>The most frequent answers drawn at T &gt; 0, at most four, each with its number of draws.</summary>
     public required string Sampled { get; init; }
     /// <summary>Share of the drawn answers that are right, 0 to 1.</summary>
     public required double SampledCorrect { get; init; }
@@ -38,9 +38,9 @@ public sealed record ExampleRow
     public required string Question { get; init; }
     /// <summary>The gold answer.</summary>
     public required string Gold { get; init; }
-    /// <summary>The most frequent greedy answers over all prompts, each with its number of prompts.</summary>
+    /// <summary>The most frequent greedy answers over all prompts, at most four, each with its number of prompts.</summary>
     public required string Greedy { get; init; }
-    /// <summary>The most frequent drawn answers over all prompts, each with its number of draws.</summary>
+    /// <summary>The most frequent drawn answers over all prompts, at most four, each with its number of draws.</summary>
     public required string Sampled { get; init; }
     /// <summary>Lab only: how often pre-training states the gold answer; -1 where that is not known.</summary>
     public int GoldExposures { get; init; } = -1;

@@ -42,7 +42,7 @@ public static class NamedOptions
         [.. Properties(type).SelectMany(p => IsValue(p.PropertyType) ? [Camel(p.Name)]
             : Names(p.PropertyType).Select(n => $"{Camel(p.Name)}.{n}"))];
 
-    /// <summary>All options by name, with their values as text. Reports show them, and <see cref="Set"/> takes them.</summary>
+    /// <summary>All options by name, with their values as text. Reports show them, and <c>Set</c> takes them.</summary>
     public static IReadOnlyList<(string Name, string Value)> Values(object options) =>
         [.. Properties(options.GetType()).SelectMany(p => IsValue(p.PropertyType)
             ? [(Camel(p.Name), Convert.ToString(p.GetValue(options), CultureInfo.InvariantCulture) ?? "")]

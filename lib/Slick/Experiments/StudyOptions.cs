@@ -120,8 +120,8 @@ public sealed record StudyOptions
         FineTuning = new() { Epochs = 40, BatchExamples = 16, LearningRate = 1e-5, Ragged = true },
     };
 
-    /// <summary>For a checkpoint of about a billion parameters on one GPU; takes about ten minutes on an H100 with <c>--dtype
-    /// bf16</c>.</summary>
+    /// <summary>For a checkpoint of about a billion parameters on one GPU; takes about ten minutes on an H100 with
+    /// <c>--dtype bf16</c>.</summary>
     public static StudyOptions RealGpu { get; } = RealQuick with
     {
         Questions = RealQuick.Questions with { Train = 450, Test = 400, Ood = 100, LargestPart = 100 },
