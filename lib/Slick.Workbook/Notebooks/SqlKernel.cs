@@ -37,9 +37,9 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 /// is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>.
 /// </summary>
 /// <remarks>
-/// The result is a <see cref="DataFrame"/>. C# gets it by <c>#!set --byref --name frame --value @sql:last</c>. After <c>#!sql --name
-/// rows</c> it is also <c>@sql:rows</c>. A value that another kernel sends (<c>#!set</c> in the SQL cell) is <c>$name</c> in the query. The
-/// store is that of the C# variable <c>store</c>, else that of <see cref="RunStore.Locate"/>.
+/// The result is a <see cref="DataFrame"/>. C# gets it by <c>#!set --byref --name frame --value @sql:last</c>. After
+/// <c>#!sql --name rows</c> it is also <c>@sql:rows</c>. A value that another kernel sends (<c>#!set</c> in the SQL cell) is
+/// <c>$name</c> in the query. The store is that of the C# variable <c>store</c>, else that of <see cref="RunStore.Locate"/>.
 /// </remarks>
 public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode>, IKernelCommandHandler<RequestValue>,
     IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>

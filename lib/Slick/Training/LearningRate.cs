@@ -3,7 +3,7 @@ namespace Slick.Training;
 /// <summary>The course of the learning rate over a run.</summary>
 public enum LearningRateShape
 {
-    /// <summary>The same at every step (paper, section 4).</summary>
+    /// <summary>The rate is the same at every step (paper, section 4).</summary>
     Constant,
     /// <summary>The rate falls in a straight line from its full value at the first step. It would reach zero at the step after the last
     /// one.</summary>
