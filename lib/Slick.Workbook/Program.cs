@@ -8,17 +8,19 @@ using Slick.Workbook.Commands;
 namespace Slick.Workbook;
 
 /// <summary>
-/// The program <c>slick</c>. It ends with 0; with 2 where the words of the command line are wrong; with 1 where a file,
-/// a folder, a device or a run is; with 130 where it was interrupted.
+/// The program <c>slick</c>. Its exit code is 0 on success, 2 where the command line is wrong, 1 where a file, a folder, a device or a run
+/// is wrong, and 130 where it was interrupted.
 /// </summary>
 public static class Program
 {
-    /// <summary>Runs the command that <paramref name="args"/> name.</summary>
+    /// <summary>Runs the command that the arguments name.</summary>
+    /// <param name="args">The arguments of the command line.</param>
+    /// <returns>The exit code.</returns>
     public static async Task<int> Main(string[] args)
     {
-        // Code pages of Windows have no letters for many answers.
+        // The code pages of Windows lack letters of many answers.
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
-        // A cell of a notebook may hold the console's streams when the end comes.
+        // A notebook's cell may have replaced the console's streams when the program ends.
         var errors = Console.Error;
         var root =
             new RootCommand(
@@ -36,7 +38,7 @@ public static class Program
             JupyterCommand.Create(),
             NotebookWorker.Create(),
         };
-        // A name that begins with @ is a name: no file of further words is read.
+        // An argument that begins with @ is an ordinary argument: no file of further arguments is read.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
@@ -65,7 +67,7 @@ public static class Program
             await errors.WriteLineAsync($"slick: {e.Message.ReplaceLineEndings(" ")}");
             return ExitCode(e);
         }
-#pragma warning disable CA1031 // the last line of defence
+#pragma warning disable CA1031 // the last handler: no exception leaves the program
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -76,7 +78,7 @@ public static class Program
         }
     }
 
-    /// <summary>The words that start this program: the program <c>slick</c>, or <c>dotnet</c> and its file.</summary>
+    /// <summary>The words that start this program: the program <c>slick</c>, or <c>dotnet</c> and the file slick.dll.</summary>
     internal static IReadOnlyList<string> Invocation
     {
         get
@@ -87,7 +89,7 @@ public static class Program
         }
     }
 
-    // One line: the first wrong word, what may have been meant, and where the words are listed.
+    // One line: the first wrong argument, what may have been meant, and how to get help.
     private static async Task<string> WhatIsWrong(ParseResult parsed)
     {
         var wrong = parsed.UnmatchedTokens.Count > 0 ? $"There is no command or option '{parsed.UnmatchedTokens[0]}'."
@@ -98,7 +100,7 @@ public static class Program
             (action.ShowHelp, action.ShowTypoCorrections) = (false, true);
             using var said = new StringWriter();
             await parsed.InvokeAsync(new InvocationConfiguration { Output = said, Error = TextWriter.Null });
-            // A sentence about the word, then a guess a line.
+            // The text is a sentence about the wrong argument, and then one suggestion on each line.
             guesses = string.Join(" or ", said.ToString()
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1)
                 .TakeWhile(line => !line.Contains(' ', StringComparison.Ordinal)));
@@ -106,7 +108,7 @@ public static class Program
         return $"{wrong}{(guesses.Length > 0 ? $" Did you mean {guesses}?" : "")} See {Path(parsed)} --help.";
     }
 
-    // The command that the words mean, as it is typed.
+    // The command that the command line names, as a user types it.
     private static string Path(ParseResult parsed)
     {
         var path = "slick";
@@ -115,7 +117,7 @@ public static class Program
         return path;
     }
 
-    // Kept apart so that starting up does not load the library.
+    // In methods of their own, so that starting up does not load the library.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int ExitCode(Exception e) => e is UsageException ? 2 : 1;
 

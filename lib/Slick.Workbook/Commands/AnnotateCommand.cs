@@ -12,7 +12,8 @@ using TorchSharp;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick annotate</c>: what any model knows of EntityQuestions, or of a user's own questions.</summary>
+/// <summary><c>slick annotate</c>: sorts the questions of EntityQuestions, or of a user's own file, by what a model knows
+/// (SliCK).</summary>
 internal sealed class AnnotateCommand
 {
     private readonly Option<string?> _model =
@@ -76,7 +77,7 @@ internal sealed class AnnotateCommand
         return command;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
         var (server, secret) = Server(parsed);
@@ -93,7 +94,7 @@ internal sealed class AnnotateCommand
             Normaliser = Named<AnswerNormaliser>("--normaliser", parsed.GetValue(_normaliser)!),
         };
         options.Check();
-        // Before hours of work, not after.
+        // Paths are checked before hours of work, not after them.
         var csv = parsed.GetValue(_csv) is { } file ? Path.GetFullPath(file) : null;
         var folder = parsed.GetValue(_publish) is { } publish ? Path.GetFullPath(publish) : null;
         if (csv is not null) AtomicFile.EnsureWritable(csv);
@@ -129,7 +130,7 @@ internal sealed class AnnotateCommand
     {
         Console.Out.WriteLine();
         Console.Out.Write(AnnotationTable.Make(result).Text());
-        // A server keeps its tokens to itself.
+        // A server does not tell its tokens, so these numbers exist for a local model only.
         if (result.Server.Length == 0) Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"In {result.MovedBoundaries:N0} of {(long)result.Labels.Count * result.Options.Sampling.Prompts:N0} prompts with a question "
                 + $"the tokenizer joins the answer with the end of the prompt or of the line (handled)."));
@@ -139,7 +140,7 @@ internal sealed class AnnotateCommand
         Console.Out.WriteLine($"CSV: {csv}");
     }
 
-    // The server that is meant; null for a local model.
+    // The server that the command line names; null for a local model.
     private (ServerOptions? Server, ServerSecret Secret) Server(ParseResult parsed)
     {
         bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };

@@ -9,7 +9,7 @@ using Slick.Text;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick check</c>: is what this program computes on a checkpoint what another program computed?</summary>
+/// <summary><c>slick check</c>: compares what this program computes on a checkpoint with what another program computed.</summary>
 internal static class CheckCommand
 {
     public static Command Create() =>

@@ -3,7 +3,7 @@ using Slick.Facts;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary>Which columns of a user's own file of questions hold what.</summary>
+/// <summary>The command-line options that name the columns of a user's own file of questions.</summary>
 internal sealed class ColumnArguments
 {
     private readonly Option<string?> _relation = Column("relation", "The column that holds a question's relation");
@@ -16,7 +16,7 @@ internal sealed class ColumnArguments
     private static Option<string?> Column(string name, string description) =>
         new($"--{name}-column") { HelpName = "name", Description = $"{description} (of a file; default: {name})." };
 
-    /// <summary>The options of a command.</summary>
+    /// <summary>All options that name a column.</summary>
     public IReadOnlyList<Option<string?>> All => [_relation, _question, _answer, _subject, _split];
 
     public void AddTo(Command command)
@@ -24,7 +24,7 @@ internal sealed class ColumnArguments
         foreach (var option in All) command.Add(option);
     }
 
-    /// <summary>The columns that the words name.</summary>
+    /// <summary>The column names that the command line gives.</summary>
     public QuestionColumns Columns(ParseResult parsed)
     {
         var usual = new QuestionColumns();

@@ -6,17 +6,17 @@ using Spectre.Console;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary>Progress on the console: bars with the time left on a terminal, now and then a line elsewhere.</summary>
+/// <summary>Progress on the console: bars with the time left on a terminal, else a line from time to time.</summary>
 internal static class ConsoleProgress
 {
     private const int NarrowestWidth = 40;
 
-    /// <summary>Runs <paramref name="work"/> with a report that fits standard output.</summary>
+    /// <summary>Runs <paramref name="work"/> with a progress report that fits standard output.</summary>
     public static T Run<T>(Func<IProgressReport, T> work)
     {
         if (Console.IsOutputRedirected)
             return work(new ProgressLines(Console.Out, TimeProvider.System));
-        // Some terminals say that they are 0 columns wide.
+        // Some terminals report a width of 0 columns.
         if (AnsiConsole.Profile.Width < NarrowestWidth)
             AnsiConsole.Profile.Width = 80;
         return AnsiConsole.Progress()
@@ -57,7 +57,7 @@ internal static class ConsoleProgress
     }
 }
 
-/// <summary>Progress as plain lines, at most one a stage each five seconds.</summary>
+/// <summary>Progress as plain lines: for each stage at most one line in five seconds.</summary>
 internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IProgressReport
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -83,7 +83,7 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider clock) : IPr
             if (!_stages.TryGetValue(stage, out var times))
                 _stages[stage] = times = (now, now, -1);
             var (start, last, first) = times;
-            // What a resumed stage had done before says nothing about its speed now.
+            // Work that a resumed stage had done before says nothing about its speed now.
             if (first < 0)
                 _stages[stage] = (start, last, first = total > 0 && done > 0.1 * total ? done : 0);
             if (clock.GetElapsedTime(last, now) < Pause)

@@ -5,13 +5,13 @@ using Slick.Workbook.Jupyter;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick jupyter</c>: the kernel of the notebooks, for VS Code and Jupyter.</summary>
+/// <summary><c>slick jupyter</c>: installs the kernel of the notebooks for VS Code and Jupyter.</summary>
 internal static class JupyterCommand
 {
     public static Command Create()
     {
         var command = new Command("jupyter", "Make the notebooks' kernel known to Jupyter and VS Code.") { Install() };
-        // Alone it is no mistake: it says what there is.
+        // The command without a subcommand shows its help; this is not an error.
         command.SetAction(parsed => new HelpAction().Invoke(parsed));
         return command;
     }

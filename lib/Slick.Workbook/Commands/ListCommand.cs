@@ -4,7 +4,7 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick list</c>: what the store holds, and who works on what.</summary>
+/// <summary><c>slick list</c>: shows the stages of the store, and which worker works on which.</summary>
 internal static class ListCommand
 {
     public static Command Create()
@@ -30,7 +30,7 @@ internal static class ListCommand
         return 0;
     }
 
-    /// <summary>Who works on a stage, as the end of a line.</summary>
+    /// <summary>The worker of a stage, as the end of a line; empty where there is none.</summary>
     internal static string By(LeaseHolder? holder) => holder is null ? ""
         : string.Create(CultureInfo.InvariantCulture,
             $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)");

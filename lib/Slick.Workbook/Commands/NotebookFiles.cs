@@ -1,11 +1,12 @@
 namespace Slick.Workbook.Commands;
 
-/// <summary>The notebooks that the words of a command line mean.</summary>
+/// <summary>Finds the notebooks that the arguments of a command line name.</summary>
 internal static class NotebookFiles
 {
-    /// <summary>Expands folders and patterns (<c>*</c> and <c>?</c> in the file name), which Windows shells leave to the program.</summary>
-    /// <returns>Full paths; those of one pattern in the order of their names.</returns>
-    /// <exception cref="SlickException">A word means no notebook.</exception>
+    /// <summary>Expands folders and patterns (<c>*</c> and <c>?</c> in the file name). Windows shells do not expand patterns.</summary>
+    /// <param name="words">Files, folders and patterns.</param>
+    /// <returns>Full paths. Those of one folder or pattern are in the order of their names.</returns>
+    /// <exception cref="SlickException">An argument names no notebook.</exception>
     public static IReadOnlyList<string> Expand(IEnumerable<string> words) => [.. words.SelectMany(Expand).Distinct(StringComparer.Ordinal)];
 
     private static string[] Expand(string word)

@@ -15,9 +15,9 @@ using Slick.Workbook.Notebooks;
 namespace Slick.Workbook.Commands;
 
 /// <summary>
-/// The processes that run the cells, as their parent sees them: one <see cref="NotebookWorker"/> a notebook. Threads, static
-/// fields and environment variables that a notebook leaves behind end with its process. The process of the next notebook
-/// starts while the current notebook runs.
+/// The parent's side of the processes that run the cells: one <see cref="NotebookWorker"/> for each notebook. Threads, static fields and
+/// environment variables that a notebook leaves behind end with its process. The process of the next notebook starts while the current
+/// notebook runs.
 /// </summary>
 internal sealed partial class NotebookProcess : IDisposable
 {
@@ -26,31 +26,32 @@ internal sealed partial class NotebookProcess : IDisposable
     private readonly IProgressReport _progress;
     private Worker? _next;
 
-    /// <summary>Starts the first process, so that it is ready when the notebooks are.</summary>
-    /// <param name="progress">Where the cells' long calls report to.</param>
+    /// <summary>Starts the first process, so that it is ready when the first notebook is.</summary>
+    /// <param name="progress">The progress report of the cells' long calls.</param>
     public NotebookProcess(IProgressReport progress)
     {
         _progress = progress;
         _next = new Worker();
     }
 
-    /// <summary>Runs a notebook's cells in a process of their own, and ends the process.</summary>
-    /// <param name="notebook">The notebook as its file has it.</param>
+    /// <summary>Runs the cells of a notebook in a process of their own, and ends the process.</summary>
+    /// <param name="notebook">The notebook as it is in its file.</param>
     /// <param name="parameters">New values of parameters by name.</param>
-    /// <param name="record">Made from both; filled with what the cells show, and with the reason where one stops.</param>
+    /// <param name="record">The record made from notebook and parameters. It is filled with the outputs, and with the reason where a cell
+    /// stops the notebook.</param>
     /// <param name="another">Whether another notebook is run after this one.</param>
     /// <param name="cellStarts">Called before each cell of code with its number, from 1, and the number of cells.</param>
-    /// <param name="cancel">Tells the cells to stop; a cell that does not is given up after a moment, with the process.</param>
-    /// <returns>A sentence where the process ended by itself behind the last cell, which is no failure; else null.</returns>
+    /// <param name="cancel">Tells the cells to stop. Cells that do not stop within three seconds are ended with their process.</param>
+    /// <returns>A sentence where the process ended by itself after the last cell, which is no failure; else null.</returns>
     /// <exception cref="OperationCanceledException">
-    /// The token was signalled; <paramref name="record"/> holds what was done before.
+    /// The token was signalled. <paramref name="record"/> has the outputs until then.
     /// </exception>
     public string? Run(Notebook notebook, IReadOnlyDictionary<string, string> parameters, NotebookRecord record, bool another,
         Action<int, int> cellStarts, CancellationToken cancel)
     {
         if (record.Failure is not null)
             return null;
-        // One that something ended while it waited is no notebook's fault.
+        // A process that was ended from outside while it waited is replaced. That is not the notebook's fault.
         if (_next is { HasEnded: true })
             Dispose();
         using var worker = _next ?? new Worker();
@@ -84,14 +85,14 @@ internal sealed partial class NotebookProcess : IDisposable
         return message is null ? Ended(worker, record) : null;
     }
 
-    /// <summary>Ends the process that waits for a notebook, if there is one.</summary>
+    /// <summary>Ends the process that waits for a notebook, where there is one.</summary>
     public void Dispose()
     {
         _next?.Dispose();
         _next = null;
     }
 
-    // The process is gone, and said nothing of the notebook's end.
+    // The process has ended without a message that the notebook is finished.
     private static string? Ended(Worker worker, NotebookRecord record)
     {
         var code = worker.ExitCode;
@@ -130,7 +131,7 @@ internal sealed partial class NotebookProcess : IDisposable
         return true;
     }
 
-    // What shells call codes above 128.
+    // The meaning of exit codes above 128 in shells.
     private static string Signal(int code) => OperatingSystem.IsWindows() ? "" : code switch
     {
         134 => ", aborted",
@@ -146,7 +147,7 @@ internal sealed partial class NotebookProcess : IDisposable
     {
         private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
 
-        // As deep as a message is written.
+        // The depth to which a message may be nested; messages are written with the same limit.
         private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000 };
 
         private readonly AnonymousPipeServerStream _toWorker = new(PipeDirection.Out, HandleInheritability.Inheritable);
@@ -155,7 +156,7 @@ internal sealed partial class NotebookProcess : IDisposable
         private readonly StreamWriter _writer;
         private readonly BlockingCollection<JsonObject> _messages = [];
         private readonly TextWriter _shown = Console.Error;
-        // Lines behind one that looks like a crash: the process's own, or those of a process that a cell started.
+        // A line that looks like a crash, and all lines after it. They are the worker's own, or those of a process that a cell started.
         private readonly List<string> _lastWords = [];
         private readonly Task _output, _errors;
 
@@ -172,7 +173,7 @@ internal sealed partial class NotebookProcess : IDisposable
             _fromWorker.DisposeLocalCopyOfClientHandle();
             _process.StandardInput.Close();
             _writer = new StreamWriter(_toWorker, new UTF8Encoding(false)) { AutoFlush = true };
-            // What native code and the processes that cells start write, past the kernel.
+            // Native code and the processes that cells start write past the kernel. Their text is copied here.
             var output = Console.Out;
             _output = Task.Run(() => Copy(_process.StandardOutput, output.WriteLine));
             _errors = Task.Run(() => Copy(_process.StandardError, line =>
@@ -186,7 +187,7 @@ internal sealed partial class NotebookProcess : IDisposable
             new Thread(Listen) { IsBackground = true, Name = "cells" }.Start();
         }
 
-        /// <summary>The process's exit code; it has ended.</summary>
+        /// <summary>The exit code of the process. Waits until the process has ended.</summary>
         public int ExitCode
         {
             get
@@ -199,15 +200,16 @@ internal sealed partial class NotebookProcess : IDisposable
         /// <summary>Whether the process has ended.</summary>
         public bool HasEnded => _process.HasExited;
 
-        /// <summary>Why the process's messages could not be read; null where they could.</summary>
+        /// <summary>Why the messages of the process could not be read; null where they could.</summary>
         public string? Fault { get; private set; }
 
-        /// <summary>What the runtime wrote when it crashed, a line each; nothing where the process ended without a crash.</summary>
+        /// <summary>The lines that the runtime wrote when it crashed; empty where the process ended without a crash.</summary>
         public string[] LastWords
         {
             get
             {
-                // What cells choose with Environment.Exit; what is held back is then of another process, and Dispose shows it.
+                // Cells can choose an exit code with Environment.Exit. Lines that are held back are then of another process, and Dispose
+                // shows them.
                 if (ExitCode is >= 0 and < 128)
                     return [];
                 _errors.Wait(Moment);
@@ -227,7 +229,7 @@ internal sealed partial class NotebookProcess : IDisposable
             catch (ObjectDisposedException) { /* it was ended */ }
         }
 
-        /// <summary>The next message; null where the process is gone and everything that it said is read.</summary>
+        /// <summary>Waits for the next message. Null where the process has ended and all its messages are read.</summary>
         public JsonObject? Read() => _messages.TryTake(out var message, Timeout.Infinite) ? message : null;
 
         public void EndAfter(TimeSpan grace) => Task.Delay(grace).ContinueWith(_ => Kill(), TaskScheduler.Default);
@@ -255,7 +257,7 @@ internal sealed partial class NotebookProcess : IDisposable
             catch (System.ComponentModel.Win32Exception) { /* it is ending */ }
         }
 
-        // A process that a cell started may hold the pipe's other end open: the end of the worker is the end of its messages.
+        // A process that a cell started may keep the other end of the pipe open. So the messages end when the worker's process ends.
         private void Listen()
         {
             try
@@ -276,7 +278,8 @@ internal sealed partial class NotebookProcess : IDisposable
             catch (Exception e) when (e is IOException or AggregateException or JsonException or InvalidOperationException
                 or NullReferenceException)
             {
-                // Either the process died in the middle of a line or was disposed of, or it lives and nobody listens any more.
+                // Either the process died in the middle of a line or was disposed of. Or it is alive, but its messages are not read any
+                // more.
                 if (!HasEndedSoon())
                 {
                     Fault = CodeError.OneLine(e.Message);
@@ -297,7 +300,7 @@ internal sealed partial class NotebookProcess : IDisposable
             while (reader.ReadLine() is { } line) write(line);
         }
 
-        // This program again: under the dotnet that runs it, also where another program (the tests) holds it.
+        // This program again, run by the same dotnet. This also works where another program (the tests) has loaded it.
         private static string Program(out string[] words)
         {
             var own = typeof(NotebookWorker).Assembly.Location;
@@ -305,7 +308,7 @@ internal sealed partial class NotebookProcess : IDisposable
             words = ["exec", own];
             if (File.Exists(dotnet) && own.Length > 0)
                 return dotnet;
-            // Published with a runtime of its own: there is only the program.
+            // A program that was published with its own runtime has no dotnet: the program itself is started.
             words = [];
             return Environment.ProcessPath
                 ?? throw new SlickException("the program's own file is not known, so no process for the cells can be started.");

@@ -13,12 +13,12 @@ using Slick.Workbook.Notebooks;
 namespace Slick.Workbook.Commands;
 
 /// <summary>
-/// The process that runs the cells of one notebook of <c>slick run</c>: a cell that ends its process ends no other notebook.
-/// A line of JSON each way: the notebook and the signal to stop come in, what the record of the notebook is told goes out.
+/// The process that runs the cells of one notebook for <c>slick run</c>. A cell that ends its process does not end other notebooks. Parent
+/// and process exchange lines of JSON. The notebook and the signal to stop come in; the changes of the notebook's record go out.
 /// </summary>
 internal static class NotebookWorker
 {
-    /// <summary>The command's name; no user types it.</summary>
+    /// <summary>The command's name. The program uses this command, users do not.</summary>
     public const string Name = "notebook-worker";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -43,8 +43,8 @@ internal static class NotebookWorker
         {
             lock (gate) writer.WriteLine(message.ToJsonString());
         }
-        // Such signals reach every process of a terminal or of a group; the parent decides what they mean. Where they end the
-        // parent, the end of its pipe ends this process.
+        // These signals reach every process of a terminal or of a group. The parent decides what they mean. If they end the parent, its
+        // pipe ends, and that ends this process.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using var terminate = OperatingSystem.IsWindows() ? null
@@ -71,7 +71,7 @@ internal static class NotebookWorker
                 }
             }
             catch (IOException) { /* the parent is gone */ }
-            // Whoever waits for these cells is gone, or wants no more of them.
+            // The parent has ended, or it does not want more of these cells.
             Process.GetCurrentProcess().Kill();
         }) { IsBackground = true, Name = "parent" }.Start();
         var notebook = given.Take();
@@ -83,7 +83,7 @@ internal static class NotebookWorker
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested) { /* the parent knows */ }
         Tell(new JsonObject { ["finished"] = true });
-        // The parent ends this process: native code that a thread of the notebook still runs would crash in an orderly end.
+        // The parent ends this process. In an orderly end, native code that still runs on a thread of the notebook would crash.
         Thread.Sleep(Timeout.Infinite);
         return 0;
     }
@@ -91,7 +91,7 @@ internal static class NotebookWorker
     private static CodeError Elsewhere(CodeError error) =>
         error with { Message = $"{error.Message} (on a thread of its own, where no cell can catch it)" };
 
-    // Progress as messages, a stage's at most ten times a second.
+    // Sends progress as messages, for each stage at most ten a second.
     private sealed class ToldProgress(Action<JsonObject> tell) : IProgressReport
     {
         private readonly Stopwatch _clock = Stopwatch.StartNew();

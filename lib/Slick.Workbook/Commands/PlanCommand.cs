@@ -6,7 +6,7 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick plan</c>: the stages of a study, before anything runs.</summary>
+/// <summary><c>slick plan</c>: shows the stages of a study before anything runs.</summary>
 internal static class PlanCommand
 {
     public static Command Create()
@@ -17,7 +17,7 @@ internal static class PlanCommand
         return command;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments)
     {
         var study = arguments.Study(parsed);

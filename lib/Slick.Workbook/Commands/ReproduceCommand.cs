@@ -12,7 +12,7 @@ using Spectre.Console;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick reproduce</c>: from a world to the paper's figures, tables and claims.</summary>
+/// <summary><c>slick reproduce</c>: runs a whole study and writes the paper's figures, tables and claims.</summary>
 internal static class ReproduceCommand
 {
     public static Command Create()
@@ -27,10 +27,10 @@ internal static class ReproduceCommand
         return command;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments, string? publish, CancellationToken cancel)
     {
-        // Before hours of work, not after.
+        // Paths are checked before hours of work, not after them.
         var study = arguments.Study(parsed, () =>
         {
             if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
@@ -39,7 +39,7 @@ internal static class ReproduceCommand
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress =>
             Study.Run(name, study.Options, seed, study.Store, study.Compute, progress, cancel, study.Source));
-        // One folder for one set of choices: settings are in its name by their hash.
+        // Each set of options has a folder of its own: the folder's name has the hash of the settings.
         var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
             ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + study.Source?.Model.Hash)))[..8] : "";
         var page = Path.Combine(study.Store.Folder, "reports",
@@ -72,7 +72,7 @@ internal static class ReproduceCommand
         if (StudyReport.Legend(claims) is { Length: > 0 } legend) Console.Out.WriteLine(legend.Trim());
         if (Console.IsOutputRedirected)
         {
-            // A line a claim, unwrapped, that ends in its verdict.
+            // Each claim is one line without breaks that ends in its verdict.
             foreach (var c in claims)
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: "

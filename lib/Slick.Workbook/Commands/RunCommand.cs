@@ -8,10 +8,10 @@ using Slick.Workbook.Notebooks;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick run</c>: notebooks from the command line.</summary>
+/// <summary><c>slick run</c>: runs notebooks from the command line.</summary>
 internal static class RunCommand
 {
-    // The process of the cells gets three seconds of it; pages are written after that.
+    // The time after Ctrl-C. The process of the cells takes three seconds of it. Then the pages are written.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(8);
 
     public static Command Create()
@@ -27,7 +27,7 @@ internal static class RunCommand
             foreach (var token in result.Tokens.Where(token => token.Value.IndexOf('=') < 1))
                 result.AddError($"--set takes name=value, not '{token.Value}'.");
         });
-        // Any number of words may follow, so a misspelt option would pass for a notebook.
+        // Any number of arguments may follow. Without this check a misspelt option would count as a notebook.
         notebooks.Validators.Add(result =>
         {
             foreach (var token in result.Tokens.Where(token => token.Value.StartsWith('-')))
@@ -59,7 +59,7 @@ internal static class RunCommand
         var pageOf = pages is null ? []
             : files.ToDictionary(file => file, file => Path.Combine(pages, Path.GetFileNameWithoutExtension(file) + ".html"));
         using var process = new NotebookProcess(progress);
-        // All of them before the first is run: a wrong word costs no time.
+        // All parameters are checked before the first notebook runs, so that a wrong one costs no time.
         var records = notebooks.Select(notebook => new NotebookRecord(notebook, values)).ToList();
         var failed = 0;
         foreach (var (i, (notebook, record)) in notebooks.Zip(records).Index())
@@ -74,7 +74,7 @@ internal static class RunCommand
             finally
             {
                 Status(notebook, 0, 0);
-                // Also what was done before an interrupt.
+                // The outputs are also shown where the run was interrupted.
                 if (pages is null)
                     Print(record.Notebook);
                 else
@@ -96,7 +96,7 @@ internal static class RunCommand
         return failed == 0 ? 0 : 1;
     }
 
-    // One line that is written over, on a terminal only.
+    // A status line that each call overwrites, on a terminal only.
     private static void Status(Notebook notebook, int cell, int cells)
     {
         if (Console.IsErrorRedirected)
@@ -104,7 +104,7 @@ internal static class RunCommand
         Console.Error.Write(Over(cells > 0 ? string.Create(CultureInfo.InvariantCulture, $"{notebook.Name}: cell {cell} of {cells}") : ""));
     }
 
-    // Blanks instead of a control sequence: not every console of Windows knows one.
+    // Blanks overwrite the old text. Some consoles of Windows know no control sequence for this.
     private static string Over(string text) => "\r" + (text.Length > 78 ? text[..78] : text).PadRight(78) + (text.Length == 0 ? "\r" : "");
 
     private static void Print(Notebook notebook)
@@ -116,7 +116,7 @@ internal static class RunCommand
         }
     }
 
-    // What a cell's call reports, on the status line of a terminal.
+    // Shows the progress of a cell's long calls on the status line of a terminal.
     private sealed class CellProgress(TextWriter errors) : IProgressReport
     {
         public void Stage(string name) => Show(name);

@@ -9,22 +9,22 @@ using TorchSharp;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary>A study as the words of a command line mean it.</summary>
-/// <param name="Name">Name of the preset, with the settings that differ from it, and of the model where there is one.</param>
-/// <param name="Options">All choices.</param>
+/// <summary>A study as a command line names it.</summary>
+/// <param name="Name">Name of the preset, with the settings that differ from it; and of the model where there is one.</param>
+/// <param name="Options">The study's options.</param>
 /// <param name="Seed">Seed of the first base model.</param>
-/// <param name="Store">The store.</param>
-/// <param name="Compute">Where models are.</param>
+/// <param name="Store">The store that keeps the results.</param>
+/// <param name="Compute">Device and number format of the models.</param>
 /// <param name="Source">A checkpoint and a dataset; null for the lab.</param>
 internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, RunStore Store, Compute Compute, CheckpointSource? Source)
 {
     /// <summary>The study's stages.</summary>
     public Plan Plan => StudyPlan.Of(Name, Options, Seed, Compute.Platform, Source);
-    /// <summary>How long they will take.</summary>
+    /// <summary>The forecast of the time that the stages will take.</summary>
     public Forecast Forecast => Forecast.Of(Options, Seed, Compute, Source);
 }
 
-/// <summary>The options that every command on studies has.</summary>
+/// <summary>The command-line options that all commands on studies have.</summary>
 internal sealed class StudyArguments
 {
     private readonly Option<string?> _preset = new("--preset") { HelpName = "name",
@@ -60,12 +60,13 @@ internal sealed class StudyArguments
 
     public Option<string> Device { get; } = DeviceOption();
 
-    /// <summary>What the words of the command line mean.</summary>
-    /// <param name="parsed">The words.</param>
-    /// <param name="before">Called when the words are checked, before anything is opened or measured; null for nothing.</param>
-    /// <exception cref="UsageException">An unknown preset or option, a value out of range, or words that contradict each other.</exception>
+    /// <summary>The study that the command line names. Reads the dataset, opens the store and chooses the device.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    /// <param name="before">Called after the command line is checked and before anything is opened or measured; null for nothing.</param>
+    /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
+    /// other.</exception>
     /// <exception cref="SlickException">The model, the dataset or the store cannot be read.</exception>
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     public GivenStudy Study(ParseResult parsed, Action? before = null)
     {
         var (name, options, seed) = Words(parsed);
@@ -91,8 +92,10 @@ internal sealed class StudyArguments
         };
     }
 
-    /// <summary>Preset, options and seed, with everything checked that the words alone tell.</summary>
-    /// <exception cref="UsageException">An unknown preset or option, a value out of range, or words that contradict each other.</exception>
+    /// <summary>Name, options and seed of the study. Checks everything that the command line alone decides.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
+    /// other.</exception>
     public (string Name, StudyOptions Options, int Seed) Words(ParseResult parsed)
     {
         var model = parsed.GetValue(_model);
@@ -124,10 +127,10 @@ internal sealed class StudyArguments
             && n is > 0 and < 10_000 ? n * unit : throw new UsageException($"--budget {text}: write minutes or hours, such as 90m or 3h.");
     }
 
-    /// <summary>The same study as words of a command line, with the store's whole path.</summary>
-    /// <param name="parsed">What was given.</param>
-    /// <param name="store">The store.</param>
-    /// <param name="device">Another device than was given; null for that one.</param>
+    /// <summary>The arguments of a command line that names the same study, with the full path of the store.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    /// <param name="store">The store's folder.</param>
+    /// <param name="device">Another device than the command line names; null for the same.</param>
     public IReadOnlyList<string> Again(ParseResult parsed, string store, string? device) =>
     [
         .. parsed.GetValue(_model) is { } model
@@ -141,6 +144,6 @@ internal sealed class StudyArguments
         "--device", device ?? parsed.GetValue(Device)!,
     ];
 
-    /// <summary>The folder that the command line names; a relative one starts at the current folder.</summary>
+    /// <summary>The full path of a folder that the command line names; null where it names none.</summary>
     public static string? Folder(string? store) => string.IsNullOrEmpty(store) ? null : Path.GetFullPath(store);
 }

@@ -9,7 +9,7 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick submit</c>: a job array of a batch system whose tasks are <c>slick work</c> on one shared store.</summary>
+/// <summary><c>slick submit</c>: submits a job array to a batch system. Its tasks are <c>slick work</c> on one shared store.</summary>
 internal sealed partial class SubmitCommand
 {
     private readonly Option<string> _engine = new("--engine") { DefaultValueFactory = _ => "slurm", HelpName = "slurm",
@@ -37,7 +37,7 @@ internal sealed partial class SubmitCommand
         return command;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private int Run(ParseResult parsed, StudyArguments arguments)
     {
         if (parsed.GetValue(_engine) is var engine && engine != "slurm")

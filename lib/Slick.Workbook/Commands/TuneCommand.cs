@@ -9,10 +9,10 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick tune</c>: the learning rate of fine-tuning, by a rule that does not look at the findings.</summary>
+/// <summary><c>slick tune</c>: chooses the learning rate of fine-tuning by a rule that does not look at the findings.</summary>
 internal static class TuneCommand
 {
-    // Far from the seeds that are reported.
+    // Seeds that no preset reports.
     private const int FirstSeed = 1001;
 
     public static Command Create()
@@ -52,7 +52,8 @@ internal static class TuneCommand
         Line($"Preset {name}, {seeds} base model(s) from seed {FirstSeed}, {options.FineTuning.Epochs} epochs.");
         foreach (var row in study.Source is null ? Fitness.Of(bases, options.Bases > 1 ? 0.10 : 0.05) : [])
             Line($"{(row.Met ? "yes" : "no "),-4} {row.Condition}: {row.Found}");
-        Line($"{"learning rate",14} {"best dev, D_Natural",20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
+        var dev = options.TestAtStops ? "dev at FIT, Natural" : "best dev, D_Natural";
+        Line($"{"learning rate",14} {dev,20} {"fitted, D_Natural",18} {"fitted, D 100%",15}  fits");
         foreach (var row in rows)
             Line($"{row.LearningRate,14:G3} {100 * row.DevAccuracy,19:F1}% {100 * row.NaturalFitted,17:F1}% ",
                 $"{100 * row.UnknownFitted,14:F1}%  {(double.IsNaN(row.DevAccuracy) ? "no, it diverged" : row.Fits ? "yes" : "no")}");

@@ -6,7 +6,7 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
 
-/// <summary><c>slick work</c>: does what a study lacks, taking turns with every other worker on the store.</summary>
+/// <summary><c>slick work</c>: does the stages of a study that the store lacks. Several workers on a store share the stages.</summary>
 internal static class WorkCommand
 {
     public static Command Create()
@@ -22,7 +22,7 @@ internal static class WorkCommand
         return command;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)] // starting up for --help does not load the library
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments, int workers, CancellationToken cancel)
     {
         if (workers is < 0 or > 1000) throw new UsageException(

@@ -7,9 +7,9 @@ using Microsoft.DotNet.Interactive.Formatting;
 namespace Slick.Workbook.Jupyter;
 
 /// <summary>
-/// One line of text below a running cell; each line that is written takes the place of the one before, and the end of the
-/// cell that of the last. A cell that is done within two seconds, such as one that reads a finished study, shows none;
-/// below a cell that failed stays how far it was.
+/// One line of text below a running cell. Each new line replaces the one before; at the end of the cell a last line replaces it. A cell
+/// that is done within two seconds, such as one that reads a finished study, shows no line. Below a cell that failed, the last progress
+/// stays.
 /// </summary>
 internal sealed class CellLine(KernelInvocationContext cell, TimeProvider clock) : TextWriter
 {
@@ -30,7 +30,7 @@ internal sealed class CellLine(KernelInvocationContext cell, TimeProvider clock)
         _shown = true;
     }
 
-    // What is published after a cell's failure reaches nobody.
+    // Text that is published after a cell has failed is not shown.
     protected override void Dispose(bool disposing)
     {
         if (disposing && _shown)

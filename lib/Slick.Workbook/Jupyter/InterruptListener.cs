@@ -7,22 +7,23 @@ using NetMQ.Sockets;
 namespace Slick.Workbook.Jupyter;
 
 /// <summary>
-/// Hears Jupyter's <c>interrupt_request</c> in the process of <c>dotnet-interactive jupyter</c>, which does not act on it
-/// (version 1.0.712001, <c>Shell.cs</c>). For every request, that one too, the tool publishes the status "busy" with
-/// the request's header as parent; the listener subscribes to the process's own iopub socket and waits for such a message.
+/// Detects Jupyter's <c>interrupt_request</c> in the process of <c>dotnet-interactive jupyter</c>. The tool (version 1.0.712001,
+/// <c>Shell.cs</c>) does not act on this request. But for every request, also for this one, it publishes the status "busy" with the
+/// request's header as parent. The listener subscribes to the iopub socket of its own process and waits for such a message.
 /// </summary>
 internal static class InterruptListener
 {
     private static readonly byte[] Delimiter = "<IDS|MSG>"u8.ToArray();
 
-    /// <summary>The connection file on the command line of <c>dotnet-interactive jupyter</c>; null in the tool's other modes.</summary>
+    /// <summary>The connection file on the command line of <c>dotnet-interactive jupyter</c>; null where the tool runs in another
+    /// mode.</summary>
     public static string? ConnectionFile(string[] words) =>
         words.Contains("jupyter")
             ? words.FirstOrDefault(w => w.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && File.Exists(w)) : null;
 
-    /// <summary>Calls <paramref name="interrupted"/> for each interrupt, on a thread that does not keep the process alive.</summary>
-    /// <param name="connectionFile">Jupyter's description of the kernel's sockets; they must be open.</param>
-    /// <param name="interrupted">The listener goes on where it throws.</param>
+    /// <summary>Calls <paramref name="interrupted"/> for each interrupt, on a background thread.</summary>
+    /// <param name="connectionFile">Jupyter's description of the kernel's sockets, which must be open.</param>
+    /// <param name="interrupted">The callback. Exceptions that it throws are ignored.</param>
     public static void Start(string connectionFile, Action interrupted)
     {
         using var connection = JsonDocument.Parse(File.ReadAllText(connectionFile));
@@ -35,7 +36,8 @@ internal static class InterruptListener
     }
 
     /// <summary>
-    /// True for a message that a kernel publishes on behalf of an <c>interrupt_request</c>, signed with the connection's key.
+    /// True for a message that a kernel publishes because of an <c>interrupt_request</c>. The message must be signed with the connection's
+    /// key.
     /// </summary>
     /// <param name="frames">Topics, delimiter, signature, header, parent's header, metadata, content.</param>
     /// <param name="key">The connection's key; empty where messages are not signed.</param>
@@ -45,7 +47,7 @@ internal static class InterruptListener
         while (at < frames.Count && !frames[at].AsSpan().SequenceEqual(Delimiter)) at++;
         if (frames.Count < at + 6) return false;
         var (signature, parent) = (frames[at + 1], frames[at + 3]);
-        // Nearly all messages are a cell's: a look at the text spares the signature of megabytes of figures.
+        // Nearly all messages belong to cells. Searching the text first avoids computing signatures of megabytes of figures.
         if (parent.AsSpan().IndexOf("interrupt_request"u8) < 0) return false;
         if (key.Length > 0)
         {
@@ -82,13 +84,13 @@ internal static class InterruptListener
                 }
                 catch (Exception)
                 {
-                    // Whatever a call does that is told to stop: an error on this thread would end the kernel.
+                    // A call that is told to stop may throw anything. An exception on this thread would end the kernel.
                 }
             }
         }
         catch (NetMQException)
         {
-            // The kernel ends.
+            // The kernel is ending.
         }
     }
 }

@@ -15,16 +15,16 @@ internal static partial class KernelSpec
 
     private const string Author = "slick jupyter install";
 
-    // Unescaped, so that a person can read it.
+    // Not escaped, so that people can read the file.
     private static readonly JsonSerializerOptions Layout
         = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The text of the file.</summary>
+    /// <summary>The text of the file <c>kernel.json</c>.</summary>
     /// <remarks>
-    /// <c>interrupt_mode</c> is message, since the tool ends at the signal that is the default (<see cref="NotebookKernel"/>).
-    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine; the range from 0 lets the system choose the port,
-    /// since two kernels that start at the same moment would both take the first free one of a range, and one would end.
-    /// The tool sends no telemetry.
+    /// <c>interrupt_mode</c> is message: the default is a signal, at which the tool ends (<see cref="NotebookKernel"/>).
+    /// <c>--http-local-only</c> keeps the tool's HTTP port to this machine. The port range begins at 0, so the system chooses the port.
+    /// With another range, two kernels that start at the same moment could take the same first free port, and one of them would end. The
+    /// tool sends no telemetry.
     /// </remarks>
     public static string Json(KernelTool tool, string name, Surroundings here)
     {
@@ -44,14 +44,14 @@ internal static partial class KernelSpec
         }.ToJsonString(Layout) + "\n";
     }
 
-    /// <summary>Writes the file into a folder of Jupyter data.</summary>
+    /// <summary>Writes the file <c>kernel.json</c> into a folder of Jupyter data.</summary>
     /// <param name="data">A folder such as <c>~/.local/share/jupyter</c>.</param>
     /// <param name="name">The kernel's name.</param>
     /// <param name="json">The file's text.</param>
-    /// <param name="force">Replaces a kernel that something else has written.</param>
-    /// <returns>The file.</returns>
-    /// <exception cref="UsageException">Jupyter does not take the name.</exception>
-    /// <exception cref="SlickException">A kernel of that name is there, written by something else.</exception>
+    /// <param name="force">True to replace a kernel that another program has written.</param>
+    /// <returns>Path of the file.</returns>
+    /// <exception cref="UsageException">Jupyter does not accept the name.</exception>
+    /// <exception cref="SlickException">There is a kernel of this name that another program has written.</exception>
     public static string Install(string data, string name, string json, bool force)
     {
         if (!Name().IsMatch(name))
@@ -79,7 +79,7 @@ internal static partial class KernelSpec
         }
     }
 
-    // Dots only would name the folder itself or one above.
+    // A name of dots alone would mean the folder itself or a folder above.
     [GeneratedRegex(@"\A(?!\.+\z)[A-Za-z0-9._-]+\z")]
     private static partial Regex Name();
 }

@@ -3,21 +3,21 @@ using System.Text.Json.Nodes;
 
 namespace Slick.Workbook.Jupyter;
 
-/// <summary>The tool <c>dotnet-interactive</c>, the kernel's program.</summary>
-/// <param name="Command">The words that start it from any folder.</param>
-/// <param name="Origin">Where it was found, for a sentence.</param>
+/// <summary>The tool <c>dotnet-interactive</c>: the program of the kernel.</summary>
+/// <param name="Command">The words of the command line that starts the tool from any folder.</param>
+/// <param name="Origin">Where the tool was found, for a message.</param>
 internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
 {
     private const string Package = "microsoft.dotnet-interactive",
         Library = "Microsoft.DotNet.Interactive.App.dll", Name = "dotnet-interactive";
 
     /// <summary>
-    /// Looks for the tool: in a tool manifest above the current folder, in the repository's, among the global tools, on
-    /// PATH. A manifest names one version, so it comes first.
+    /// Looks for the tool in this order: a tool manifest above the current folder, the repository's tool manifest, the global tools, PATH.
+    /// A manifest comes first because it names one version.
     /// </summary>
-    /// <param name="here">The machine.</param>
+    /// <param name="here">The machine's system, environment and folders.</param>
     /// <param name="repository">The checkout's folder; null where there is none.</param>
-    /// <exception cref="SlickException">The tool is nowhere; the message has the commands that bring it.</exception>
+    /// <exception cref="SlickException">The tool is not found. The message has the commands that install it.</exception>
     public static KernelTool Find(Surroundings here, string? repository)
     {
         var missing = "";
@@ -44,7 +44,7 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
             : $"It is not in {tools}, not on PATH, and no tool manifest names it: run \"dotnet tool install -g {Package}\"."));
     }
 
-    /// <summary>The tool at a path that was given.</summary>
+    /// <summary>The tool at a given path.</summary>
     /// <exception cref="SlickException">There is no such file.</exception>
     public static KernelTool At(string path, Surroundings here)
     {
@@ -82,7 +82,7 @@ internal sealed record KernelTool(IReadOnlyList<string> Command, string Origin)
         }
     }
 
-    // tools/net10.0/any: the newest, where a package has several.
+    // tools/net10.0/any: where a package has several of these folders, the newest counts.
     private static string? Restored(string package)
     {
         var tools = Path.Combine(package, "tools");

@@ -2,15 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Slick.Workbook.Jupyter;
 
-/// <summary>What differs from machine to machine: the system, the environment and the folders that count.</summary>
+/// <summary>The parts of a machine that matter here: the system, the environment and some folders.</summary>
 /// <param name="System">The operating system.</param>
-/// <param name="Variable">An environment variable; null where it is not set.</param>
-/// <param name="Home">The person's own folder.</param>
+/// <param name="Variable">Gives the value of an environment variable; null where it is not set.</param>
+/// <param name="Home">The user's home folder.</param>
 /// <param name="Current">The current folder.</param>
 /// <param name="DotnetRoot">The folder of the .NET that this program runs with.</param>
 internal sealed record Surroundings(OSPlatform System, Func<string, string?> Variable, string Home, string Current, string DotnetRoot)
 {
-    /// <summary>Those of this process.</summary>
+    /// <summary>The surroundings of this process.</summary>
     public static Surroundings Here { get; } = new(
         OperatingSystem.IsWindows() ? OSPlatform.Windows : OperatingSystem.IsMacOS() ? OSPlatform.OSX : OSPlatform.Linux,
         name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
@@ -19,14 +19,15 @@ internal sealed record Surroundings(OSPlatform System, Func<string, string?> Var
         // .../shared/Microsoft.NETCore.App/10.0.0/
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")).TrimEnd(Path.DirectorySeparatorChar));
 
-    /// <summary>The program <c>dotnet</c> in <see cref="DotnetRoot"/>; a program with a runtime of its own has none there.</summary>
+    /// <summary>Path of the program <c>dotnet</c> in <see cref="DotnetRoot"/>. A program that was published with its own runtime has no
+    /// such file there.</summary>
     public string Dotnet => Path.Combine(DotnetRoot, Program("dotnet"));
 
-    /// <summary>A program's file name on the system.</summary>
+    /// <summary>The file name of a program on this system.</summary>
     public string Program(string name) => System == OSPlatform.Windows ? name + ".exe" : name;
 
     /// <summary>
-    /// The folder that holds a person's own Jupyter data (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+    /// The folder of the user's own Jupyter data (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
     /// </summary>
     public string JupyterData =>
         Variable("JUPYTER_DATA_DIR")
@@ -34,7 +35,7 @@ internal sealed record Surroundings(OSPlatform System, Func<string, string?> Var
         : System == OSPlatform.OSX ? Path.Combine(Home, "Library", "Jupyter")
         : Path.Combine(Variable("XDG_DATA_HOME") ?? Path.Combine(Home, ".local", "share"), "jupyter"));
 
-    /// <summary>Whether the small program that starts a tool finds .NET by itself.</summary>
+    /// <summary>True where the small program that starts a tool finds .NET without being told its folder.</summary>
     public bool DotnetIsInADefaultPlace
     {
         get

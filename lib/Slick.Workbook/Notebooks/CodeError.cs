@@ -7,18 +7,18 @@ using Diagnostic = Microsoft.CodeAnalysis.Diagnostic;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>An error of a piece of code.</summary>
-/// <param name="Line">The line in the code, from 1; 0 where it is not known.</param>
-/// <param name="Kind">The exception's type, or the compiler's number such as CS0103; empty where the message says all.</param>
-/// <param name="Message">What went wrong, one line.</param>
-/// <param name="Trace">The calls that led there, the innermost first.</param>
+/// <summary>An error in a piece of code.</summary>
+/// <param name="Line">Line in the code, from 1; 0 where it is not known.</param>
+/// <param name="Kind">The exception's type, or the compiler's error number such as CS0103; empty where the message says everything.</param>
+/// <param name="Message">The error's message, on one line.</param>
+/// <param name="Trace">The calls that led to the error, the innermost first.</param>
 public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyList<string> Trace)
 {
-    /// <summary>An error whose message says all.</summary>
+    /// <summary>An error whose message says everything.</summary>
     internal CodeError(int line, string message) : this(line, "", message, []) { }
 
-    /// <summary>Describes an exception by its message and the innermost line of <paramref name="path"/> on its stack.</summary>
-    /// <param name="error">What was thrown, or what the kernel makes of errors of the compiler.</param>
+    /// <summary>The error that an exception describes. Its line is that of the innermost call in <paramref name="path"/>.</summary>
+    /// <param name="error">The exception that was thrown, or the one that the kernel makes of compiler errors.</param>
     /// <param name="path">The name under which the code was compiled.</param>
     internal static CodeError Of(Exception error, string path)
     {
@@ -50,7 +50,7 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
         return new CodeError(line, error is SlickException ? "" : error.GetType().Name, OneLine(error.Message), trace);
     }
 
-    /// <summary>A message without its line ends.</summary>
+    /// <summary>A message without line ends.</summary>
     internal static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim();
 
     private static CodeError OfCompiler(string message, List<Diagnostic> errors, string path)
@@ -61,7 +61,7 @@ public sealed record CodeError(int Line, string Kind, string Message, IReadOnlyL
         var place = first.Location.GetMappedLineSpan();
         var here = place.Path == path;
         var line = place.IsValid ? place.StartLinePosition.Line + 1 : 0;
-        // The compiler's own words speak of a shebang, which no cell has.
+        // The compiler's own message names a shebang, but a cell has none.
         message = first.Id == "CS9378"
             ? "a magic command (#!) stands at the beginning of its line; take the blanks or the code before it away"
             : OneLine(first.GetMessage(CultureInfo.InvariantCulture));

@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>C# code as HTML with its keywords, literals and comments marked.</summary>
+/// <summary>Writes C# code as HTML with keywords, literals and comments marked.</summary>
 internal static class CodeHtml
 {
     public static string Highlight(string code)

@@ -7,12 +7,14 @@ using System.Text.RegularExpressions;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// JSON whose texts hold half of a surrogate pair, such as <c>"\ud83d"</c>: RFC 8259 (section 8.2) allows it and Python writes it,
-/// System.Text.Json throws when it reads one and writes U+FFFD instead. Here each half stays what it is.
+/// Reads and writes JSON whose texts have half of a surrogate pair, such as <c>"\ud83d"</c>. RFC 8259 (section 8.2) allows such texts, and
+/// Python writes them. System.Text.Json throws when it reads one, and writes U+FFFD in its place. This class keeps each half as it is.
 /// </summary>
 internal static partial class HalfCharacters
 {
-    /// <summary>The place of the first half in a text, from a place on that is not inside a pair; -1 where there is none.</summary>
+    /// <summary>Index of the first half of a surrogate pair in a text, or -1.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="from">Index to begin at, which must not be inside a pair.</param>
     public static int IndexIn(string text, int from = 0)
     {
         var first = text.AsSpan(from).IndexOfAnyInRange('\ud800', '\udfff');
@@ -26,21 +28,21 @@ internal static partial class HalfCharacters
         return -1;
     }
 
-    /// <summary>Reads JSON; its texts and keys have the halves that the JSON has.</summary>
-    /// <exception cref="JsonException">It is not JSON.</exception>
+    /// <summary>Reads JSON. The texts and keys of the tree have the halves that the JSON has.</summary>
+    /// <exception cref="JsonException">The text is not JSON.</exception>
     public static JsonNode? Parse(string json, JsonDocumentOptions options)
     {
         if (!json.Contains("\\ud", StringComparison.OrdinalIgnoreCase))
             return JsonNode.Parse(json, null, options);
         var mark = Unused(c => json.Contains(c, StringComparison.Ordinal)
             || json.Contains($"\\u{(int)c:x4}", StringComparison.OrdinalIgnoreCase));
-        // A pair, or any other escape, is passed over as a whole; what is left is a half.
+        // The pattern matches a pair, or any other escape, as a whole. What remains is a half.
         var marked = Escape().Replace(json, escape => escape.Groups["half"].Success ? mark + escape.Groups["half"].Value : escape.Value);
         var root = JsonNode.Parse(marked, null, options);
         return marked.Contains(mark, StringComparison.Ordinal) ? WithTexts(root, text => Unmark(text, mark)) : root;
     }
 
-    /// <summary>Writes JSON that <see cref="Parse"/> reads as the same tree.</summary>
+    /// <summary>Writes a tree as JSON. <see cref="Parse"/> reads this JSON as the same tree.</summary>
     public static string ToJson(JsonNode root, JsonWriterOptions options)
     {
         var texts = Texts(root).ToList();
@@ -94,7 +96,7 @@ internal static partial class HalfCharacters
         _ => node?.DeepClone(),
     };
 
-    // One of the 11,172 Hangul syllables, which every encoder of JSON writes as they are.
+    // One of the 11,172 Hangul syllables. JSON encoders write them without an escape.
     private static char Unused(Func<char, bool> isUsed)
     {
         var mark = '\uac00';

@@ -7,16 +7,16 @@ using Microsoft.CodeAnalysis.Scripting;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// What cells compile against: every assembly that this program itself runs with. A <c>#r</c> that names one of them,
-/// wherever the path points, means the program's own copy, so that there is never a second one. So does a <c>#r "nuget: ..."</c>
-/// of a package that the program was built with; no other package is restored.
+/// The assemblies that cells compile against: every assembly that this program runs with. A <c>#r</c> that names one of them, with any
+/// path, means the program's own copy, so there is never a second copy. A <c>#r "nuget: ..."</c> of a package that the program was built
+/// with means that package. Other packages are not restored.
 /// </summary>
 internal sealed partial class HostReferences(string baseFolder) : MetadataReferenceResolver
 {
     private static readonly Lazy<Dictionary<string, PortableExecutableReference>> Loaded = new(() =>
         ((string?)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            // The runtime may list its core library twice; the first is the one it loads.
+            // The runtime may list its core library twice. It loads the first one.
             .DistinctBy(path => Path.GetFileNameWithoutExtension(path), StringComparer.OrdinalIgnoreCase)
             .ToDictionary(path => Path.GetFileNameWithoutExtension(path), path => MetadataReference.CreateFromFile(path),
                 StringComparer.OrdinalIgnoreCase));
@@ -40,7 +40,7 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
     private readonly ScriptMetadataResolver _files = ScriptMetadataResolver.Default.WithBaseDirectory(baseFolder);
     private readonly string _folder = baseFolder;
 
-    /// <summary>Why a package was refused since it was last asked; the compiler only says that a file is missing.</summary>
+    /// <summary>Why a package was refused since this was last set to null. The compiler only says that a file is missing.</summary>
     public string? Refusal { get; set; }
 
     public static IEnumerable<MetadataReference> All => Loaded.Value.Values;
@@ -59,9 +59,10 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
         return [];
     }
 
-    /// <summary>What a <c>#r</c> of a package amounts to; null where <paramref name="reference"/> is none.</summary>
-    /// <param name="reference">What stands between the quotation marks.</param>
-    /// <returns>A sentence why it is refused, or a sentence that another version is used, or neither.</returns>
+    /// <summary>The meaning of a <c>#r</c> that names a package; null where <paramref name="reference"/> names none.</summary>
+    /// <param name="reference">The text between the quotation marks.</param>
+    /// <returns>Refusal: a sentence why the package is refused. Note: a sentence that another version is used. Both are null where the
+    /// package is used as named.</returns>
     public static (string? Refusal, string? Note)? Package(string reference)
     {
         if (PackagePattern().Match(reference) is not { Success: true } match)
@@ -78,7 +79,7 @@ internal sealed partial class HostReferences(string baseFolder) : MetadataRefere
 
     public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(_folder);
 
-    // A path of the other platform's kind counts too: "..\lib\Slick.Core.dll" on Linux.
+    // Paths with the other platform's separator count too: "..\lib\Slick.Core.dll" on Linux.
     private static string SimpleName(string reference)
     {
         var file = reference[(reference.LastIndexOfAny(['/', '\\']) + 1)..];

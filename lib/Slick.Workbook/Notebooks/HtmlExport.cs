@@ -8,22 +8,22 @@ using Slick.Storage;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// A notebook as one HTML page that needs no network and no other file: pictures beside the notebook and in its
-/// attachments are in the page. What a page cannot hold is told in remarks.
+/// Writes a notebook as one HTML page that needs no network and no other file. The page has the pictures that lie beside the notebook and
+/// those in its attachments. Remarks say what the page cannot have.
 /// </summary>
 public static class HtmlExport
 {
-    /// <summary>Writes the page aside and renames it to <paramref name="path"/>.</summary>
-    /// <param name="notebook">A notebook with its outputs; relative paths in it start from its folder.</param>
-    /// <param name="path">The page.</param>
+    /// <summary>Writes the page of a notebook. The file is written as a whole or not at all.</summary>
+    /// <param name="notebook">A notebook with its outputs. Relative paths in it start from its folder.</param>
+    /// <param name="path">Path of the page.</param>
     /// <param name="pages">
-    /// The page of each notebook that is exported too, by the notebook's path: links between notebooks become links between
-    /// pages, and a link to any other notebook leads to its page where it stands beside this one, else to the notebook. Null:
-    /// every notebook has a page, and these stand to each other as the notebooks do.
+    /// The page of each notebook that is exported in the same run, by the notebook's path. Links to these notebooks become links to their
+    /// pages. A link to another notebook leads to its page where that page lies beside this one, else to the notebook. Null means that
+    /// every notebook has a page, and that the pages lie to each other as the notebooks do.
     /// </param>
     /// <returns>
-    /// Lines for the user, each with the notebook and the cell: pictures that are missing, on the network or too large (above
-    /// 10 MiB), links that lead nowhere, outputs that are not shown.
+    /// Lines for the user, each with the notebook and the cell: pictures that are missing, on the network or larger than 10 MiB; links that
+    /// lead nowhere; outputs that are not shown.
     /// </returns>
     /// <exception cref="SlickException">The page cannot be written.</exception>
     public static IReadOnlyList<string> Save(Notebook notebook, string path, IReadOnlyDictionary<string, string>? pages = null)
@@ -33,7 +33,8 @@ public static class HtmlExport
         return remarks;
     }
 
-    /// <summary>The page of a notebook with its outputs, to stand beside the notebook.</summary>
+    /// <summary>The HTML of a notebook's page. The page is meant to lie beside the notebook.</summary>
+    /// <param name="notebook">A notebook with its outputs.</param>
     public static string ToHtml(Notebook notebook) => ToPage(notebook, notebook.Path, null).Html;
 
     internal static (string Html, IReadOnlyList<string> Remarks) ToPage(

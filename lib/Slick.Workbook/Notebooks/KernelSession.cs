@@ -22,8 +22,8 @@ using Slick.Figures;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// Kernels of .NET Interactive for one notebook: C# with what a cell can use in VS Code (<c>display</c>, <c>HTML</c>,
-/// <c>#!set</c>, <c>#!who</c>), HTML, Markdown, SQL over the store, and stored values. Each cell sees what earlier ones declared.
+/// The kernels of .NET Interactive for one notebook: C# with what a cell can use in VS Code (<c>display</c>, <c>HTML</c>, <c>#!set</c>,
+/// <c>#!who</c>), HTML, Markdown, SQL over the store, and stored values. Each cell sees what earlier cells declared.
 /// </summary>
 internal sealed class KernelSession : IDisposable
 {
@@ -36,7 +36,8 @@ internal sealed class KernelSession : IDisposable
     private readonly ManualResetEventSlim _idle = new(true);
     private bool _askedForInput;
 
-    /// <summary>Starts without any variable; <c>#load</c> and <c>#r</c> start from <paramref name="folder"/>.</summary>
+    /// <summary>Starts kernels without variables.</summary>
+    /// <param name="folder">The folder from which <c>#load</c> and <c>#r</c> start.</param>
     public KernelSession(string folder)
     {
         (_references, _files) = (new HostReferences(folder), new LoadedFiles(folder));
@@ -49,7 +50,7 @@ internal sealed class KernelSession : IDisposable
         _root.Add(new KeyValueStoreKernel().UseWho());
         SqlKernel.AddTo(_root);
         _root.DefaultKernelName = _csharp.Name;
-        // A cell goes on in the background when its command is cancelled; only this tells when its code has ended.
+        // When its command is cancelled, a cell goes on in the background. This event tells when its code has ended.
         _root.AddMiddleware(async (command, context, next) =>
         {
             if (command is SubmitCode) _idle.Reset();
@@ -61,18 +62,19 @@ internal sealed class KernelSession : IDisposable
         });
         _root.RegisterCommandHandler<RequestInput>((command, context) => RefuseInput(command, context));
         _root.RegisterCommandHandler<RequestInputs>((command, context) => RefuseInput(command, context));
-        // The formatter of Plotly.NET's own package loads plotly.js from the network: ours, registered behind it, takes its place.
+        // The formatter of Plotly.NET's own package loads plotly.js from the network. Ours is registered after it and replaces it.
         ((IKernelExtension)new FormatterKernelExtension()).OnLoadAsync(_root).GetAwaiter().GetResult();
         NotebookFormatters.Register();
     }
 
-    /// <summary>Runs a cell; what it declared before an error stays declared.</summary>
+    /// <summary>Runs a cell. What the cell declared before an error stays declared.</summary>
     /// <param name="source">The cell's text.</param>
     /// <param name="kernel">The kernel that the cell starts in.</param>
-    /// <param name="path">The name of the cell in error messages, an absolute path.</param>
-    /// <param name="record">Takes in the outputs.</param>
-    /// <param name="cancel">Signalled, it also signals the kernel's own token; then this waits for the cell's code to end.</param>
-    /// <returns>Null where the cell ran to its end.</returns>
+    /// <param name="path">Name of the cell in error messages, an absolute path.</param>
+    /// <param name="record">Takes the outputs.</param>
+    /// <param name="cancel">When it is signalled, the kernel's own token is signalled too. Then this method waits until the cell's code has
+    /// ended.</param>
+    /// <returns>The error that stopped the cell; null where the cell ran to its end.</returns>
     /// <exception cref="OperationCanceledException">The token was signalled, and the cell stopped.</exception>
     public CodeError? Run(string source, string kernel, string path, NotebookRecord record, CancellationToken cancel)
     {
@@ -102,14 +104,14 @@ internal sealed class KernelSession : IDisposable
                 {
                     if (WithoutPackages(ref code, line, record) is { } refusal)
                         return refusal;
-                    // Blank lines in front: the compiler and stack traces then give the cell's lines.
+                    // Blank lines before the code make the compiler and stack traces give the cell's line numbers.
                     code = new string('\n', line - 1) + code;
                 }
                 if (string.IsNullOrWhiteSpace(code))
                     continue;
                 if (Send(new SubmitCode(code, kernel), isCSharp, path, cancel) is not { } error)
                     continue;
-                // SQL counts its lines from the first one behind the magic command that is not blank.
+                // SQL counts lines from the first non-blank line after the magic command.
                 if (error.Line > 0 && !isCSharp)
                     return error with { Line = error.Line + line - 1 + (part.Name.Length > 0 ? 1 + code.Split('\n').Skip(1)
                         .TakeWhile(string.IsNullOrWhiteSpace).Count() : 0) };
@@ -125,14 +127,14 @@ internal sealed class KernelSession : IDisposable
         return null;
     }
 
-    /// <summary>Ends the kernels and forgets the variables.</summary>
+    /// <summary>Ends the kernels and drops their variables.</summary>
     public void Dispose()
     {
         _root.Dispose();
         _idle.Dispose();
     }
 
-    // The magic commands that some kernel has, those of kernels that cells added included, and whether one takes the lines behind it.
+    // The magic commands of all kernels, also of kernels that cells added. The value says whether the lines after a command belong to it.
     private Dictionary<string, bool> Directives()
     {
         var directives = new Dictionary<string, bool>(StringComparer.Ordinal) { [Magic.Time] = false };
@@ -146,7 +148,7 @@ internal sealed class KernelSession : IDisposable
         (_askedForInput, _references.Refusal, _files.Refusal) = (false, null, null);
         UseOwnFiles(path);
         cancel.ThrowIfCancellationRequested();
-        // On a thread of the pool: the command takes the console of the thread that sends it.
+        // A thread of the pool, because the command takes over the console of the thread that sends it.
         var sent = Task.Run(() => _root.SendAsync(command), CancellationToken.None);
         try
         {
@@ -154,7 +156,7 @@ internal sealed class KernelSession : IDisposable
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            // The library's calls have the signal already. Code that looks at the kernel's token gets it now.
+            // The library's calls have the signal already. Code that checks the kernel's token gets it now.
             if (!sent.Wait(Grace, CancellationToken.None))
                 Task.Run(() => _root.SendAsync(new Cancel()), CancellationToken.None).Wait(CancellationToken.None);
             sent.Wait(CancellationToken.None);
@@ -175,7 +177,7 @@ internal sealed class KernelSession : IDisposable
         return _askedForInput ? error with { Kind = "", Message = StandardInput.NotAvailable } : error;
     }
 
-    // The parser's "(1,1): error DNI104: ...": the position is that of the command's own line.
+    // A message of the parser is "(1,1): error DNI104: ...". Its position is that in the command's own line.
     private static string Plain(string message)
     {
         var line = message.Split('\n')[0].Trim();
@@ -183,7 +185,7 @@ internal sealed class KernelSession : IDisposable
             && line.IndexOf(": ", at, StringComparison.Ordinal) is var colon and >= 0 ? line[(colon + 2)..] : CodeError.OneLine(message);
     }
 
-    // The kernel would look for packages in the current folder, and for files where it stands when a cell changes that.
+    // Otherwise the kernel would look for packages in the current folder, and for files in a folder that a cell may change.
     private void UseOwnFiles(string path)
     {
         CSharpOptions.Of(_csharp) = CSharpOptions.Of(_csharp).WithMetadataResolver(_references).WithSourceResolver(_files)
@@ -191,14 +193,14 @@ internal sealed class KernelSession : IDisposable
         CSharpOptions.WorkingDirectory(_csharp) = Directory.GetCurrentDirectory();
     }
 
-    // A package that the program holds needs no line: its assemblies are there for every cell.
+    // A line that names a package of this program is left out: the package's assemblies are available in every cell.
     private static CodeError? WithoutPackages(ref string code, int first, NotebookRecord record)
     {
         if (!code.Contains("nuget", StringComparison.OrdinalIgnoreCase))
             return null;
         var lines = code.Split('\n');
         var root = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetRoot(CancellationToken.None);
-        // Not from the lines: one may be part of a long string.
+        // The syntax tree is searched, not the lines: a line may be part of a long string.
         foreach (var directive in root.DescendantNodes(descendIntoTrivia: true).OfType<ReferenceDirectiveTriviaSyntax>())
         {
             if (HostReferences.Package(directive.File.ValueText) is not { } package)
@@ -224,7 +226,7 @@ internal sealed class KernelSession : IDisposable
     private static JsonObject Display(JsonObject data) => new() { ["data"] = data, ["metadata"] = new JsonObject(),
         ["output_type"] = "display_data" };
 
-    // What the kernels' events say, as outputs of nbformat.
+    // Turns the kernels' events into outputs of nbformat.
     private sealed class Listener(NotebookRecord record) : IObserver<KernelEvent>
     {
         public void OnNext(KernelEvent value)
@@ -263,7 +265,7 @@ internal sealed class KernelSession : IDisposable
             var data = new JsonObject();
             foreach (var form in shown.FormattedValues.DistinctBy(form => form.MimeType))
                 data[form.MimeType] = Form(form.MimeType, form.Value ?? "");
-            // A value whose only form is HTML would leave a terminal without a word.
+            // A value that has only an HTML form would show nothing on a terminal.
             if (!data.ContainsKey("text/plain") && shown.Value is not (null or IHtmlContent or FormattedValue))
                 data["text/plain"] = NotebookCell.Lines(shown.Value.ToDisplayString("text/plain"));
             return data;
@@ -278,7 +280,7 @@ internal sealed class KernelSession : IDisposable
         }
     }
 
-    // The kernel compiles without line numbers, and there is no public way to its options.
+    // The kernel compiles without line numbers. Its options are not public.
     private static class CSharpOptions
     {
         [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_scriptOptions")]

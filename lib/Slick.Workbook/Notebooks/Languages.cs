@@ -7,19 +7,19 @@ using Slick.Experiments;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// In which language each cell of a notebook is written: as the cell's metadata say, else as the notebook's, else C#.
-/// Their names differ by the program that wrote the file: Jupyter, .NET Interactive, VS Code's Polyglot Notebooks.
+/// Finds the language of each cell of a notebook: that of the cell's metadata, else that of the notebook, else C#. Names of languages
+/// differ by the program that wrote the file: Jupyter, .NET Interactive, VS Code's Polyglot Notebooks.
 /// </summary>
 internal static partial class Languages
 {
-    /// <summary>The kernel that runs C#.</summary>
+    /// <summary>Name of the kernel that runs C#.</summary>
     public const string CSharp = "csharp";
 
     private const string Prefix = "dotnet-interactive.";
 
     private const string Known = "it runs C#, HTML, Markdown, SQL and #!value";
 
-    // What slick run has a kernel for, under the names that files use.
+    // The kernels of slick run, by the names that files use.
     private static readonly Dictionary<string, string> Run = new(StringComparer.OrdinalIgnoreCase)
     {
         ["csharp"] = CSharp,
@@ -55,10 +55,10 @@ internal static partial class Languages
         ["shellscript"] = "Bash",
     };
 
-    /// <summary>The kernel of each cell, in the cells' order; that of prose means nothing.</summary>
+    /// <summary>The kernel of each cell, in the cells' order. The entry of a cell that is not code has no meaning.</summary>
     /// <param name="notebook">The notebook.</param>
     /// <param name="refused">
-    /// The index of the first cell that is in a language that is not run, and a sentence about it; null where there is none.
+    /// The index of the first cell in a language that slick run does not run, with the error; null where there is none.
     /// </param>
     public static string[] Of(Notebook notebook, out (int Cell, CodeError Error)? refused)
     {
@@ -76,7 +76,7 @@ internal static partial class Languages
             var name = own ?? whole ?? CSharp;
             if (Run.TryGetValue(name, out var kernel))
                 kernels[i] = kernel;
-            // A first line such as #!csharp or #!html chooses for itself.
+            // A first line such as #!csharp or #!html chooses the cell's language.
             else if (!Run.ContainsKey(Magic.NameIn(cell.Source.TrimStart().Split('\n')[0])?[2..] ?? ""))
                 refused ??= (i, new CodeError(0,
                     (own is null ? $"the notebook is in {Display(name)} ({source})" : $"the cell is in {Display(name)}")
@@ -86,10 +86,10 @@ internal static partial class Languages
         return kernels;
     }
 
-    /// <summary>A language's name for a reader.</summary>
+    /// <summary>The name of a language for messages.</summary>
     private static string Display(string name) => Others.GetValueOrDefault(name, name);
 
-    // Lines that change the language or the program inside a cell.
+    // Lines in a cell that change the language or belong to another program.
     private static CodeError? InCell(string source, string kernel, string all)
     {
         var lines = source.Split('\n');
@@ -105,8 +105,8 @@ internal static partial class Languages
         return kernel == CSharp ? OfIPython(source, lines, all) : null;
     }
 
-    // %%bash, %matplotlib inline, !pip install: what IPython takes for a command is for C# a syntax error in that very line. Only
-    // "!ls -l" is an expression for both: there the word decides, where the notebook has it nowhere else.
+    // %%bash, %matplotlib inline, !pip install: these commands of IPython are syntax errors of C# in the same line. Only "!ls -l" is an
+    // expression in both. It counts as a command where its first word is a program's name that the notebook uses nowhere else.
     private static CodeError? OfIPython(string source, string[] lines, string all)
     {
         if (!lines.Any(line => IPython().IsMatch(line)))
@@ -125,7 +125,7 @@ internal static partial class Languages
         return null;
     }
 
-    // Not a line of a comment or of a long string.
+    // False for a line of a comment or of a long string.
     private static bool IsCode(SyntaxTree tree, int line, Match match)
     {
         var at = tree.GetText().Lines[line].Start + match.Groups["command"].Index;
@@ -143,7 +143,7 @@ internal static partial class Languages
     {
         var metadata = notebook.Metadata;
         var kernel = Name(metadata, "kernelspec", "name");
-        // A kernel that nobody knows is in the language that it says.
+        // An unknown kernel is in the language that the file names for it.
         var named = kernel is not null && (Run.ContainsKey(kernel) || Others.ContainsKey(kernel)) ? kernel
             : Name(metadata, "kernelspec", "language") ?? Name(metadata, "language_info", "name") ?? kernel;
         var polyglot = (metadata?["polyglot_notebook"] as JsonObject)?["kernelInfo"] is JsonObject info
@@ -153,7 +153,7 @@ internal static partial class Languages
         return (named, kernel is null ? "language_info" : $"kernelspec {kernel}");
     }
 
-    // "polyglot-notebook" says only that each cell has a language of its own. Older files put "dotnet-interactive." in front.
+    // "polyglot-notebook" only says that each cell has its own language. Older files put "dotnet-interactive." before the name.
     private static string? Name(JsonNode? metadata, string group, string key) =>
         (metadata as JsonObject)?[group] is JsonObject values && Notebook.Text(values[key]) is { Length: > 0 } name
             && name is not "polyglot-notebook"

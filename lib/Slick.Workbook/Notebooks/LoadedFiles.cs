@@ -5,11 +5,12 @@ using Microsoft.CodeAnalysis;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// The files that <c>#load</c> names. The compiler would pass over a magic command in their first line as over a shebang.
+/// Reads the files that <c>#load</c> names. It refuses magic commands in them. (The compiler would skip a magic command in the first line
+/// like a shebang.)
 /// </summary>
 internal sealed class LoadedFiles(string folder) : SourceFileResolver(ImmutableArray<string>.Empty, folder)
 {
-    /// <summary>Why a file was refused; the compiler only says that it cannot be opened.</summary>
+    /// <summary>Why a file was refused. The compiler only says that the file cannot be opened.</summary>
     public string? Refusal { get; set; }
 
     public override Stream OpenRead(string resolvedPath)

@@ -5,7 +5,7 @@ using Microsoft.DotNet.Interactive.Formatting;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>Shows the text of a cell as Markdown: <c>#!markdown</c>.</summary>
+/// <summary>The kernel of <c>#!markdown</c>: shows the text of a cell as Markdown.</summary>
 internal sealed class MarkdownKernel : Kernel, IKernelCommandHandler<SubmitCode>
 {
     public MarkdownKernel() : base("markdown") => KernelInfo.LanguageName = "Markdown";

@@ -8,7 +8,7 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>A Jupyter notebook (nbformat 4). Every field of the file is kept, also those that this program does not know.</summary>
+/// <summary>A Jupyter notebook (nbformat 4). All fields of the file are kept, also fields that this program does not know.</summary>
 public sealed class Notebook
 {
     private static readonly JsonDocumentOptions Reading =
@@ -20,26 +20,27 @@ public sealed class Notebook
 
     private Notebook(string path, JsonObject root, List<NotebookCell> cells) => (Path, _root, Cells) = (path, root, cells);
 
-    /// <summary>The file, as a full path.</summary>
+    /// <summary>Full path of the file.</summary>
     public string Path { get; }
 
-    /// <summary>What the file says of itself: its kernel, its language.</summary>
+    /// <summary>The notebook's metadata, such as its kernel and its language.</summary>
     internal JsonObject? Metadata => _root["metadata"] as JsonObject;
 
-    /// <summary>The file's name without folder and ending.</summary>
+    /// <summary>The file's name without folder and extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(Path);
 
-    /// <summary>The folder that relative paths of the cells start from.</summary>
+    /// <summary>The notebook's folder. Relative paths in the cells start from it.</summary>
     public string Folder => System.IO.Path.GetDirectoryName(Path)!;
 
-    /// <summary>The cells in order.</summary>
+    /// <summary>The cells, in order.</summary>
     public List<NotebookCell> Cells { get; }
 
-    /// <summary>What is odd about the file and does no harm, a line each that names the file: ids that two cells share.</summary>
+    /// <summary>Oddities of the file that do no harm, such as ids that two cells share. Each is one line that names the file.</summary>
     public IReadOnlyList<string> Remarks { get; private init; } = [];
 
-    /// <summary>Reads a file of UTF-8 (or, with a byte order mark, UTF-16 or UTF-32).</summary>
-    /// <exception cref="SlickException">The file is missing, is not text, or is what <see cref="Parse"/> refuses.</exception>
+    /// <summary>Reads a notebook file in UTF-8 (or, with a byte order mark, UTF-16 or UTF-32).</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SlickException">The file is missing, is not text, or <see cref="Parse"/> refuses it.</exception>
     public static Notebook Load(string path)
     {
         path = System.IO.Path.GetFullPath(path);
@@ -62,10 +63,13 @@ public sealed class Notebook
         }
     }
 
-    /// <summary>Reads a notebook's text; <paramref name="path"/> says where it comes from.</summary>
-    /// <remarks>Half of a surrogate pair, which JSON can hold, is kept as it is everywhere but in a cell's source.</remarks>
+    /// <summary>Reads a notebook from its text.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="path">The file that the text comes from.</param>
+    /// <remarks>Half of a surrogate pair, which JSON can have, is kept as it is, except in a cell's source.</remarks>
     /// <exception cref="SlickException">
-    /// The text is not JSON, names a key twice, is not a notebook of nbformat 4, or half of a surrogate pair stands in a cell's source.
+    /// The text is not JSON, has a key twice in one object, is not a notebook of nbformat 4, or has half of a surrogate pair in a cell's
+    /// source.
     /// </exception>
     public static Notebook Parse(string json, string path)
     {
@@ -119,12 +123,13 @@ public sealed class Notebook
         return new Notebook(path, top, cells) { Remarks = [.. SharedIds(path, cells)] };
     }
 
-    /// <summary>A copy that can be changed without changing this notebook.</summary>
+    /// <summary>A copy of the notebook. Changes of the copy do not change this notebook.</summary>
     public Notebook Copy() =>
         new(Path, (JsonObject)_root.DeepClone(),
             [.. Cells.Select((cell, i) => new NotebookCell((JsonObject)cell.Json.DeepClone(), i + 1))]);
 
-    /// <summary>The notebook's text in Jupyter's own layout: one space of indentation, '\n', a last newline.</summary>
+    /// <summary>The notebook's text in Jupyter's own layout: one space of indentation, '\n' as line end, also after the last
+    /// line.</summary>
     public string ToJson()
     {
         var cells = new JsonArray();
@@ -134,7 +139,9 @@ public sealed class Notebook
         return HalfCharacters.ToJson(_root, Writing) + "\n";
     }
 
-    /// <summary>Writes the notebook aside and renames it to <paramref name="path"/>.</summary>
+    /// <summary>Writes the notebook to a file. The file is written as a whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SlickException">The file cannot be written.</exception>
     public void Save(string path) => AtomicFile.WriteText(path, ToJson());
 
     internal static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
@@ -154,7 +161,7 @@ public sealed class Notebook
 
     private static int LineAt(string json, int position) => 1 + json.AsSpan(0, position).Count('\n');
 
-    // Nothing here looks a cell up by its id, so this does no harm.
+    // Shared ids do no harm: this program does not look up cells by their ids.
     private static IEnumerable<string> SharedIds(string path, List<NotebookCell> cells) =>
         from cell in cells.Select((cell, i) => (cell.Id, Number: i + 1))
         group cell.Number by cell.Id into same
@@ -164,7 +171,7 @@ public sealed class Notebook
 
     private static int LineOfWrongByte(string path)
     {
-        // A line feed is never part of a longer character, so each line can be looked at for itself.
+        // A line feed is never part of a longer character. So each line can be checked alone.
         var bytes = File.ReadAllBytes(path).AsSpan();
         var line = 1;
         for (int end; (end = bytes.IndexOf((byte)'\n')) >= 0 && System.Text.Unicode.Utf8.IsValid(bytes[..end]); line++)
@@ -192,12 +199,12 @@ public sealed class Notebook
         }
         catch (JsonException)
         {
-            // The caller has the place of this error.
+            // The caller reports the place of this error.
         }
         return null;
     }
 
-    // The reader tells where an element of the list "cells" starts; a parsed tree no longer does.
+    // The reader knows where an element of the list "cells" starts. A parsed tree does not.
     private static int CellLine(string json, int index)
     {
         var bytes = Encoding.UTF8.GetBytes(json);

@@ -24,19 +24,19 @@ public sealed class NotebookCell
     /// <summary>A new cell of Markdown.</summary>
     public static NotebookCell Markdown(string id, string source) => Make("markdown", id, source, []);
 
-    /// <summary>The cell as it stands in the file.</summary>
+    /// <summary>The cell's JSON object, as it is in the file.</summary>
     public JsonObject Json { get; }
 
-    /// <summary>The cell's stable id, unique in its notebook.</summary>
+    /// <summary>The cell's id.</summary>
     public string Id => Notebook.Text(Json["id"])!;
 
-    /// <summary>code, markdown or raw.</summary>
+    /// <summary>The cell's type: code, markdown or raw.</summary>
     public string Type => Notebook.Text(Json["cell_type"])!;
 
     /// <summary>True for a cell that is run.</summary>
     public bool IsCode => Type == "code";
 
-    /// <summary>The cell's text with '\n' between its lines.</summary>
+    /// <summary>The cell's text, with '\n' between lines.</summary>
     public string Source
     {
         get => JoinedText(Json["source"]).Replace("\r\n", "\n", StringComparison.Ordinal);
@@ -47,10 +47,10 @@ public sealed class NotebookCell
     public IReadOnlyList<string> Tags =>
         Json["metadata"]?["tags"] is JsonArray tags ? [.. tags.Select(Notebook.Text).OfType<string>()] : [];
 
-    /// <summary>What the cell showed when it ran; empty for a cell of prose.</summary>
+    /// <summary>The outputs of the cell's last run, in nbformat's form; empty for a cell that is not code.</summary>
     public JsonArray Outputs => Json["outputs"] as JsonArray ?? [];
 
-    /// <summary>The place of the cell in the order of execution; null where it did not run.</summary>
+    /// <summary>Position of the cell in the order of execution, from 1; null where it did not run.</summary>
     public int? ExecutionCount
     {
         get => Json["execution_count"] is JsonValue value && value.TryGetValue<int>(out var count) ? count : null;
@@ -58,15 +58,15 @@ public sealed class NotebookCell
     }
 
     /// <summary>
-    /// What the cell showed as text, an element for each output that has text: for the terminal, so without colours and
-    /// other control characters (<see cref="TerminalText.Plain"/>).
+    /// The cell's outputs as text for a terminal, one element for each output that has text. Colours and other control characters are
+    /// removed (<see cref="TerminalText.Plain"/>).
     /// </summary>
     public IEnumerable<string> PlainOutputs() =>
         JoinedOutputs()
             .Select(output => TerminalText.Plain(JoinedText(output["text"] ?? (output["data"] as JsonObject)?["text/plain"])))
             .Where(text => text.Length > 0);
 
-    /// <summary>The outputs with neighbouring writes to one stream as one; what is no JSON object is left out.</summary>
+    /// <summary>The outputs, with neighbouring writes to one stream joined. Outputs that are no JSON object are left out.</summary>
     internal IReadOnlyList<JsonObject> JoinedOutputs()
     {
         var joined = new List<JsonObject>();
@@ -95,15 +95,15 @@ public sealed class NotebookCell
         }
     }
 
-    /// <summary>The text of a field that nbformat allows to be one string or a list of lines.</summary>
+    /// <summary>The text of a field. In nbformat such a field is one string or a list of lines.</summary>
     internal static string JoinedText(JsonNode? node) =>
         node is JsonArray lines ? string.Concat(lines.Select(Notebook.Text)) : Notebook.Text(node) ?? "";
 
-    /// <summary>A text whose halves of surrogate pairs are U+FFFD: what an encoder makes of them.</summary>
+    /// <summary>A text in which halves of surrogate pairs are replaced by U+FFFD, as an encoder does it.</summary>
     internal static string WellFormed(string text) =>
         HalfCharacters.IndexIn(text) < 0 ? text : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>The list of lines, each but the last with its '\n', that Jupyter writes for a text.</summary>
+    /// <summary>A text as the list of lines that Jupyter writes. Each line but the last has its '\n'.</summary>
     internal static JsonArray Lines(string text)
     {
         var lines = new JsonArray();

@@ -4,21 +4,21 @@ using System.Text.Json.Nodes;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>The cell that stopped a notebook.</summary>
+/// <summary>The failure that stopped a notebook.</summary>
 /// <param name="Notebook">The notebook's file name.</param>
-/// <param name="Cell">The cell, from 1, prose counted too.</param>
-/// <param name="Line">The line in the cell, from 1; 0 where it is not known.</param>
-/// <param name="Error">What went wrong.</param>
+/// <param name="Cell">Number of the cell in the file, from 1. Cells that are not code count too.</param>
+/// <param name="Line">Line in the cell, from 1; 0 where it is not known.</param>
+/// <param name="Error">The error in the cell.</param>
 public sealed record CellFailure(string Notebook, int Cell, int Line, CodeError Error)
 {
-    /// <summary>One line: notebook, cell, line, what went wrong.</summary>
+    /// <summary>One line of text: notebook, cell, line, error.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{Notebook}: cell {Cell}{(Line > 0 ? $", line {Line}" : "")}: {(Error.Kind.Length > 0 ? Error.Kind + ": " : "")}{Error.Message}");
 }
 
 /// <summary>
-/// A notebook while it runs: a copy of it that takes in outputs, as they come, in nbformat's form. Each change is also told
-/// as a small JSON object, from which another process makes the same record (<see cref="Apply"/>).
+/// A notebook while it runs: a copy of the notebook that takes the outputs as they come, in nbformat's form. Each change is also reported
+/// as a small JSON object. From these objects another process makes the same record (<see cref="Apply"/>).
 /// </summary>
 internal sealed class NotebookRecord
 {
@@ -28,8 +28,8 @@ internal sealed class NotebookRecord
     private readonly int _injected;
     private JsonObject? _stream;
 
-    /// <summary>Makes a copy without outputs, its parameters set.</summary>
-    /// <param name="notebook">Left as it is.</param>
+    /// <summary>Makes a copy of a notebook without outputs, with its parameters set.</summary>
+    /// <param name="notebook">The notebook; it is not changed.</param>
     /// <param name="parameters">New values of parameters by name; see <see cref="Parameters"/>.</param>
     /// <exception cref="UsageException">A parameter is not declared or does not take its value.</exception>
     public NotebookRecord(Notebook notebook, IReadOnlyDictionary<string, string> parameters)
@@ -47,30 +47,34 @@ internal sealed class NotebookRecord
             Fail(refusal.Cell, refusal.Error);
     }
 
-    /// <summary>Cells that did not run have no outputs and no execution count.</summary>
+    /// <summary>The copy of the notebook. Cells that did not run have no outputs and no execution count.</summary>
     public Notebook Notebook { get; }
 
     /// <summary>The kernel of each cell.</summary>
     public IReadOnlyList<string> Kernels { get; }
 
-    /// <summary>What stopped the notebook; set from the start where a cell is in a language that is not run.</summary>
+    /// <summary>The failure that stopped the notebook; null where nothing did. It is set from the start where slick run cannot run a cell's
+    /// language.</summary>
     public CellFailure? Failure { get; private set; }
 
-    /// <summary>The index of the cell that is running; null between cells.</summary>
+    /// <summary>Index of the cell that is running; null between cells.</summary>
     public int? Running { get; private set; }
 
-    /// <summary>Told each change, on the thread that makes it.</summary>
+    /// <summary>Called with each change, on the thread that makes the change.</summary>
     public Action<JsonObject>? Changed { get; set; }
 
-    /// <summary>The number of a cell in the file, from 1: without the cell of parameters that was added.</summary>
+    /// <summary>Number of a cell in the file, from 1. The added cell of parameters does not count.</summary>
+    /// <param name="cell">Index of the cell in this record.</param>
     public int Number(int cell) => cell >= _injected ? cell : cell + 1;
 
-    /// <summary>The name under which a cell is compiled, an absolute path in the notebook's folder.</summary>
+    /// <summary>The path under which a cell is compiled, in the notebook's folder.</summary>
     public string CellPath(int cell) =>
         Path.Combine(Notebook.Folder, string.Create(CultureInfo.InvariantCulture,
             $"{Path.GetFileName(Notebook.Path)}#cell-{Number(cell)}"));
 
-    /// <summary>A cell begins.</summary>
+    /// <summary>Records that a cell begins.</summary>
+    /// <param name="cell">Index of the cell.</param>
+    /// <param name="count">The cell's execution count.</param>
     public void Start(int cell, int count)
     {
         lock (_gate)
@@ -82,7 +86,7 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>The running cell writes to a stream; what is written to one stream without anything between is one output.</summary>
+    /// <summary>Records that the running cell writes to a stream. Successive writes to one stream are one output.</summary>
     /// <param name="name">stdout or stderr.</param>
     /// <param name="text">The text.</param>
     public void Write(string name, string text)
@@ -101,9 +105,9 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>The running cell has a result or shows something.</summary>
+    /// <summary>Records a result or a display of the running cell.</summary>
     /// <param name="output">An output of nbformat.</param>
-    /// <param name="display">The name by which <see cref="Update"/> finds it again; null: never.</param>
+    /// <param name="display">The name by which <see cref="Update"/> finds the output again; null for none.</param>
     public void Add(JsonObject output, string? display = null)
     {
         lock (_gate)
@@ -124,9 +128,11 @@ internal sealed class NotebookRecord
     }
 
     /// <summary>
-    /// What is shown under a name changes, wherever it is shown. A name that nothing is shown under is a display of its own:
-    /// .NET Interactive's <c>x.Display()</c> shows the value under one name and returns an object that updates another.
+    /// Changes everything that is displayed under a name. Where nothing is displayed under the name, a new display is added: .NET
+    /// Interactive's <c>x.Display()</c> shows the value under one name and returns an object that updates another.
     /// </summary>
+    /// <param name="display">The name.</param>
+    /// <param name="data">The new data, by MIME type.</param>
     public void Update(string display, JsonObject data)
     {
         lock (_gate)
@@ -142,7 +148,7 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>The running cell has ended without an error.</summary>
+    /// <summary>Records that the running cell has ended without an error.</summary>
     public void End()
     {
         lock (_gate)
@@ -153,7 +159,7 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>A cell stops the notebook.</summary>
+    /// <summary>Records the failure of a cell, which stops the notebook.</summary>
     public void Fail(int cell, CodeError error)
     {
         lock (_gate)
@@ -169,14 +175,14 @@ internal sealed class NotebookRecord
         }
     }
 
-    /// <summary>The run is given up: a cell that was under way says so.</summary>
+    /// <summary>Records that the run was interrupted. A cell that is running fails.</summary>
     public void Interrupt()
     {
         if (Running is { } cell)
             Fail(cell, new CodeError(0, "Interrupted", "the run was interrupted in this cell.", []));
     }
 
-    /// <summary>Repeats a change that another record told.</summary>
+    /// <summary>Repeats a change that another record reported.</summary>
     public void Apply(JsonObject change)
     {
         string Text(string name) => (string)change[name]!;
@@ -195,7 +201,7 @@ internal sealed class NotebookRecord
                 [.. change["trace"]!.AsArray().Select(line => (string)line!)]));
     }
 
-    // A stream is put together once, when something else follows.
+    // The text of a stream is set once, when another output follows.
     private void Close()
     {
         if (_stream is not null)

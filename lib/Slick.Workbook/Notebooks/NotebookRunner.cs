@@ -5,9 +5,9 @@ using Slick.Runtime;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>A notebook after its run.</summary>
-/// <param name="Notebook">A copy with the outputs; cells that did not run have none and no execution count.</param>
-/// <param name="Failure">Null where every cell ran.</param>
+/// <summary>The result of running a notebook.</summary>
+/// <param name="Notebook">A copy with the outputs. Cells that did not run have no outputs and no execution count.</param>
+/// <param name="Failure">The failure that stopped the notebook; null where every cell ran.</param>
 /// <param name="Elapsed">The time that the run took.</param>
 public sealed record NotebookRun(Notebook Notebook, CellFailure? Failure, TimeSpan Elapsed);
 
@@ -15,15 +15,16 @@ public sealed record NotebookRun(Notebook Notebook, CellFailure? Failure, TimeSp
 public static class NotebookRunner
 {
     /// <summary>
-    /// Runs all cells in order, the current folder being the notebook's, and stops at the first that fails. What cells
-    /// write to the console becomes their output; standard input is not available to them. Their long calls report to
-    /// <paramref name="progress"/> and stop with <paramref name="cancel"/> (<see cref="Host"/>).
+    /// Runs all cells in order and stops at the first that fails. The notebook's folder is the current folder meanwhile. Text that cells
+    /// write to the console becomes their output. Standard input is not available to cells. Their long calls report to
+    /// <paramref name="progress"/> and stop with
+    /// <paramref name="cancel"/> (<see cref="Host"/>).
     /// </summary>
-    /// <param name="notebook">Left as it is.</param>
+    /// <param name="notebook">The notebook; it is not changed.</param>
     /// <param name="parameters">New values of parameters by name; see <see cref="Parameters"/>.</param>
     /// <param name="cellStarts">Called before each cell of code with its number, from 1, and the number of cells.</param>
-    /// <param name="progress">Where the cells' long calls report to; null: nowhere.</param>
-    /// <param name="cancel">Looked at between cells, and by long calls; a cell that looks at neither is waited for.</param>
+    /// <param name="progress">The progress report of the cells' long calls; null for none.</param>
+    /// <param name="cancel">Checked between cells and by long calls. A running cell that makes no long call runs to its end first.</param>
     /// <exception cref="UsageException">A parameter is not declared or does not take its value.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static NotebookRun Run(Notebook notebook, IReadOnlyDictionary<string, string>? parameters = null, Action<int,
@@ -35,7 +36,8 @@ public static class NotebookRunner
         return new NotebookRun(record.Notebook, record.Failure, watch.Elapsed);
     }
 
-    /// <summary>Runs what <paramref name="record"/> holds and fills it; nothing is run where it says that a cell cannot be.</summary>
+    /// <summary>Runs the cells of <paramref name="record"/> and fills it with their outputs. Nothing is run where the record has a failure
+    /// from the start.</summary>
     internal static void Run(NotebookRecord record, Action<int, int>? cellStarts, IProgressReport? progress, CancellationToken cancel)
     {
         if (record.Failure is not null)
@@ -49,10 +51,11 @@ public static class NotebookRunner
         {
             (Host.Progress, Host.Cancellation) = (progress ?? Progress.None, cancel);
             Environment.CurrentDirectory = notebook.Folder;
-            // A page gets plotly.js from HtmlExport; in the notebook's file each figure has a static picture.
+            // HtmlExport puts plotly.js into a page. In the notebook's file each figure has a static picture.
             PlotlyRenderer.FirstFigureBringsPlotly = false;
             Console.SetIn(new StandardInput());
-            // On a thread of the pool: the kernel's own thread is made here, and is to belong to no caller's scheduler.
+            // A thread of the pool makes the kernels, because the thread on which the kernel is made must not belong to a caller's
+            // scheduler.
             using var session = Task.Run(() => new KernelSession(notebook.Folder), CancellationToken.None).GetAwaiter().GetResult();
             for (var i = 0; i < notebook.Cells.Count; i++)
             {

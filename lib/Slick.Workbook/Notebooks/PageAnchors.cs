@@ -4,21 +4,22 @@ using AngleSharp.Dom;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>A heading of a page's prose.</summary>
-/// <param name="Level">1 to 6.</param>
-/// <param name="Id">The anchor that leads there.</param>
-/// <param name="Text">The heading without marks.</param>
+/// <summary>A heading in the Markdown of a page.</summary>
+/// <param name="Level">Level of the heading, 1 to 6.</param>
+/// <param name="Id">The anchor of the heading.</param>
+/// <param name="Text">The heading as plain text.</param>
 internal sealed record PageHeading(int Level, string Id, string Text);
 
 /// <summary>
-/// The anchors of a page: each heading has the one that GitHub gives it and the one that Jupyter gives it, each link
-/// within the page leads to one of them.
+/// Makes the anchors of a page. Each heading has the anchor that GitHub gives it and the one that Jupyter gives it. Links within the page
+/// lead to one of these.
 /// </summary>
 internal static class PageAnchors
 {
-    /// <summary>Gives headings and sections their ids and mends links; returns the headings of the prose in order.</summary>
+    /// <summary>Gives headings and sections their ids and corrects links.</summary>
     /// <param name="main">Sections, one for each cell.</param>
-    /// <param name="remark">Told the cell, from 1, and which link leads nowhere.</param>
+    /// <param name="remark">Called with the number of the cell, from 1, and a sentence about a link that leads nowhere.</param>
+    /// <returns>The headings of the page's Markdown, in order.</returns>
     public static List<PageHeading> Apply(IElement main, Action<int, string> remark)
     {
         var sections = main.Children.ToList();
@@ -34,7 +35,7 @@ internal static class PageAnchors
             var text = heading.TextContent.Trim();
             var slug = Unique(Slug(text), slugs);
             slugs.Add(slug);
-            // An anchor that the author wrote has the name first.
+            // Where the author wrote an anchor, it keeps the name.
             if (heading.Id is not { Length: > 0 })
                 heading.Id = taken.Contains(slug) ? Unique(slug + "-heading", taken) : slug;
             else
@@ -42,7 +43,7 @@ internal static class PageAnchors
             taken.Add(heading.Id!);
             headings.Add(new PageHeading(heading.LocalName[1] - '0', heading.Id!, text));
         }
-        // What GitHub calls one heading, Jupyter may call another: GitHub's names are all given first.
+        // Jupyter's name of one heading may be GitHub's name of another. So all names of GitHub are given first.
         foreach (var (heading, element) in headings.Zip(elements))
             AddAnchor(element, heading.Text.Replace(' ', '-'), taken);
         for (var i = 0; i < sections.Count; i++)
@@ -58,7 +59,7 @@ internal static class PageAnchors
         return headings;
     }
 
-    /// <summary>An id that nothing has: the wished one, or with -1, -2 after it.</summary>
+    /// <summary>An id that is not taken: the wished one, or the wished one with -1, -2, ... after it.</summary>
     public static string Unique(string wished, IReadOnlySet<string> taken)
     {
         var id = wished;
@@ -67,7 +68,8 @@ internal static class PageAnchors
         return id;
     }
 
-    /// <summary>GitHub's name of a heading: lower case, '-' for a blank, letters, marks, digits, '-' and '_' alone.</summary>
+    /// <summary>GitHub's anchor of a heading: in lower case, with '-' for a blank; only letters, marks, digits, '-' and '_' are
+    /// kept.</summary>
     internal static string Slug(string text)
     {
         var slug = new StringBuilder(text.Length);
@@ -85,7 +87,7 @@ internal static class PageAnchors
 
     private static string SectionId(int cell) => string.Create(CultureInfo.InvariantCulture, $"cell-{cell}");
 
-    // Markdig counts footnotes from 1 in each cell.
+    // Markdig numbers footnotes from 1 in each cell. So their ids get the cell's number.
     private static void SeparateFootnotes(IElement section, int cell)
     {
         if (section.ClassName == "code")
@@ -98,7 +100,7 @@ internal static class PageAnchors
 
     private static void AddAnchor(IElement heading, string id, HashSet<string> taken)
     {
-        // An id has no blanks.
+        // An id must not have blanks.
         if (id.Length == 0 || id.Any(char.IsWhiteSpace) || !taken.Add(id))
             return;
         var anchor = heading.Owner!.CreateElement("span");

@@ -12,12 +12,12 @@ using Slick.Figures;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>The cells of a notebook as the HTML of one page.</summary>
+/// <summary>Writes the cells of a notebook as the HTML of one page.</summary>
 internal sealed class PageContent
 {
     private static readonly MarkdownPipeline Pipeline = MakePipeline();
 
-    // The first form that an output has is the one shown.
+    // An output is shown in the first of these forms that it has.
     private static readonly string[] Preferred =
     [
         "text/html", "image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp", "text/markdown", "text/plain", "text/latex",
@@ -32,7 +32,7 @@ internal sealed class PageContent
     private readonly IDocument _document = new HtmlParser().ParseDocument("<main></main>");
     private readonly PageFiles _files;
 
-    /// <summary>Makes the content of a page; see <see cref="HtmlExport.Save"/>.</summary>
+    /// <summary>Makes the content of a page. For the arguments see <see cref="HtmlExport.Save"/>.</summary>
     public PageContent(Notebook notebook, string page, IReadOnlyDictionary<string, string>? pages)
     {
         _notebook = notebook;
@@ -49,16 +49,17 @@ internal sealed class PageContent
         Html = main.InnerHtml;
     }
 
-    /// <summary>Sections, one for each cell.</summary>
+    /// <summary>The HTML of the page's sections, one for each cell.</summary>
     public string Html { get; }
 
-    /// <summary>The headings of the prose.</summary>
+    /// <summary>The headings of the page's Markdown, in order.</summary>
     public IReadOnlyList<PageHeading> Headings { get; }
 
-    /// <summary>An id for the list of contents that nothing in the page has.</summary>
+    /// <summary>An id for the list of contents. No other element of the page has this id.</summary>
     public string ContentsId { get; }
 
-    /// <summary>What the page does not hold, and links that lead nowhere; a line each with the notebook and the cell.</summary>
+    /// <summary>Remarks on what the page does not have and on links that lead nowhere. Each is one line with the notebook and the
+    /// cell.</summary>
     public IReadOnlyList<string> Remarks => _remarks;
 
     private void Remark(int cell, string what)
@@ -68,7 +69,8 @@ internal sealed class PageContent
             _remarks.Add(line);
     }
 
-    // What Jupyter's Markdown does not know stays text: attributes in braces would vanish, links to videos would ask the network.
+    // Extensions that Jupyter's Markdown does not have are switched off: attributes in braces would vanish, and links to videos would use
+    // the network.
     private static MarkdownPipeline MakePipeline()
     {
         var builder = new MarkdownPipelineBuilder().UseAdvancedExtensions();
@@ -94,7 +96,7 @@ internal sealed class PageContent
         }
     }
 
-    // Parsed for itself, as in Jupyter: a tag that is not closed ends with its cell or output.
+    // Each cell and output is parsed alone, as in Jupyter: a tag that is not closed ends with its cell or output.
     private void SetHtml(IElement element, string html, NotebookCell cell, int number)
     {
         element.InnerHtml = html;
@@ -159,7 +161,7 @@ internal sealed class PageContent
             .FirstOrDefault(form => data.ContainsKey(form) && TextOf(data[form]).Length > 0);
         if (mime is null)
         {
-            // An empty text is shown as what it is.
+            // An empty text has nothing to show. It is not reported as missing.
             if (!data.Any(form => Preferred.Contains(form.Key)))
             {
                 var forms = string.Join(", ", data.Select(form => NotebookCell.WellFormed(form.Key)));
@@ -171,7 +173,7 @@ internal sealed class PageContent
         switch (mime)
         {
             case "text/html":
-                // The page has plotly.js once; the reader of HTML need not see another 3.6 MB.
+                // The page has plotly.js once. Further copies of 3.6 MB are removed before the HTML is parsed.
                 SetHtml(Append(section, "div", "output"), PlotlyRenderer.WithoutLoaders(text), cell, number);
                 break;
             case "text/markdown":
@@ -186,7 +188,7 @@ internal sealed class PageContent
         }
     }
 
-    // As a picture of its own, as in JupyterLab: the ids and styles of two SVGs do not meet.
+    // Each picture is an image of its own, as in JupyterLab. So the ids and styles of two SVGs cannot collide.
     private void AppendPicture(IElement section, JsonObject output, string mime, string value, int number)
     {
         if (PageFiles.DataUrl(mime, value) is not { } url)
@@ -213,7 +215,7 @@ internal sealed class PageContent
 
     private void AppendText(IElement section, string css, string text) => Append(section, "pre", css).InnerHtml = TerminalText.Html(text);
 
-    // JSON stands in an output as itself, everything else as text.
+    // JSON is an object in an output; everything else is text.
     private static string TextOf(JsonNode? value) => value is JsonObject ? value.ToJsonString(Indented) : NotebookCell.JoinedText(value);
 
     private IElement Append(IElement parent, string name, string css)

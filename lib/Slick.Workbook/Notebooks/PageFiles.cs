@@ -9,20 +9,21 @@ using Slick.Storage;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// What a page's HTML names and does not hold: pictures become part of the page, links are made to lead somewhere from
-/// the page's folder, and a remark tells what the page still needs.
+/// Handles what a page's HTML refers to and does not have. Pictures become part of the page. Links are changed so that they lead somewhere
+/// from the page's folder. Remarks say what the page still needs.
 /// </summary>
-/// <param name="notebook">Relative paths start from its folder; other files are never read.</param>
-/// <param name="page">The page, as a full path.</param>
-/// <param name="pages">The page of each notebook that is exported too, by the notebook's full path; null: not known.</param>
-/// <param name="remark">Told the cell, from 1, and what is missing there.</param>
+/// <param name="notebook">The notebook. Relative paths start from its folder. Other files are not read.</param>
+/// <param name="page">Full path of the page.</param>
+/// <param name="pages">The page of each notebook that is exported in the same run, by the notebook's full path; null where that is not
+/// known.</param>
+/// <param name="remark">Called with the number of the cell, from 1, and a sentence about what is missing there.</param>
 internal sealed partial class PageFiles(
     Notebook notebook, string page, IReadOnlyDictionary<string, string>? pages, Action<int, string> remark)
 {
-    // A larger picture would make the page slow to open: it is linked to.
+    // A larger picture would make the page slow to open. So the page has a link to it instead.
     private const int LargestFile = 10 * 1024 * 1024;
 
-    // Attributes of elements that are asked for when the page opens, and that are not pictures.
+    // Attributes of elements that a browser loads when the page opens, except pictures.
     private static readonly (string Element, string Attribute)[] Asked =
         [("script", "src"), ("iframe", "src"), ("embed", "src"), ("object", "data"), ("link", "href"), ("track", "src")];
 
@@ -51,20 +52,20 @@ internal sealed partial class PageFiles(
         [".m4a"] = "audio/mp4",
     };
 
-    // Of several forms of one attachment the first of these is taken.
+    // Where an attachment has several forms, the first of these is taken.
     private static readonly string[] PreferredPictures = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"];
 
     private readonly string _folder = Path.GetDirectoryName(page)!;
 
-    /// <summary>Looks after everything that an element and its descendants name.</summary>
-    /// <param name="root">HTML of a cell.</param>
-    /// <param name="attachments">The cell's attachments, if it has any.</param>
-    /// <param name="cell">The cell, from 1.</param>
+    /// <summary>Handles everything that an element and its descendants refer to.</summary>
+    /// <param name="root">The HTML of a cell.</param>
+    /// <param name="attachments">The cell's attachments; null where it has none.</param>
+    /// <param name="cell">Number of the cell, from 1.</param>
     public void Adopt(IElement root, JsonObject? attachments, int cell)
     {
         foreach (var element in root.QuerySelectorAll("base, meta, title").Where(element => element is IHtmlElement).ToList())
             element.Remove();
-        // First the author's own links: a picture that the page cannot hold becomes one that is made for the page.
+        // The author's own links come first: later, a picture that the page cannot have becomes a link that is already right.
         foreach (var link in root.QuerySelectorAll("a[href], area[href]"))
             AdoptLink(link, attachments, cell);
         foreach (var image in root.QuerySelectorAll("img").ToList())
@@ -102,7 +103,7 @@ internal sealed partial class PageFiles(
             return;
         }
         var text = image.GetAttribute("alt") is { Length: > 0 } alt ? alt : url[(url.LastIndexOf('/') + 1)..];
-        // A link cannot stand inside a link.
+        // HTML allows no link inside a link.
         var linked = found.Link is not null && image.Closest("a") is null;
         var shown = linked ? "a link to it" : "its text";
         remark(cell, $"the picture {url} {found.Why}; the page shows {shown} instead{Offline(found)}.");
@@ -119,7 +120,7 @@ internal sealed partial class PageFiles(
     {
         if (element.GetAttribute(attribute)?.Trim() is not { Length: > 0 } url)
             return;
-        // A fragment names a part of the page itself.
+        // A fragment refers to a part of the page itself.
         if (url[0] == '#' || Scheme().Match(url).Value is "javascript:" or "about:" or "blob:")
             return;
         var found = Find(url, types, attachments);
@@ -129,7 +130,7 @@ internal sealed partial class PageFiles(
             element.SetAttribute(attribute, changed);
     }
 
-    // A file as a part of the page; or where it is, and why it is no part of the page.
+    // A file as part of the page. Else where it is, and why it cannot be part of the page.
     private Found Find(string url, Dictionary<string, string> types, JsonObject? attachments)
     {
         if (url.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
@@ -175,7 +176,7 @@ internal sealed partial class PageFiles(
                 return;
             }
             link.SetAttribute("href", attached);
-            // Browsers open no page from such a link, but save it.
+            // Browsers do not open such a link as a page, but they can save it.
             link.SetAttribute("download", name);
             return;
         }
@@ -192,7 +193,7 @@ internal sealed partial class PageFiles(
             remark(cell, $"the link {url} leads nowhere: there is no {file}.");
     }
 
-    // The pages of notebooks that stand side by side do so too, as far as nothing else is known.
+    // Where nothing else is known, pages lie to each other as their notebooks do.
     private string? PageOf(string other)
     {
         if (pages is not null && pages.TryGetValue(other, out var exported))
@@ -201,7 +202,7 @@ internal sealed partial class PageFiles(
         return pages is null || (Path.GetDirectoryName(other) == notebook.Folder && File.Exists(beside)) ? beside : null;
     }
 
-    // An existing file or folder that a URL names, from the notebook's folder. Browsers take '\' for '/'.
+    // The existing file or folder that a URL names, from the notebook's folder. Browsers treat '\' like '/'.
     private string? Local(string url)
     {
         var end = url.IndexOfAny(['?', '#']) is var found and >= 0 ? found : url.Length;
@@ -230,10 +231,10 @@ internal sealed partial class PageFiles(
         return mime is null ? null : DataUrl(mime, NotebookCell.JoinedText(forms![mime]));
     }
 
-    /// <summary>A value of a mime bundle as a URL; null where it should be base64 and is not.</summary>
+    /// <summary>A value of an output or attachment as a data URL; null where the value should be base64 and is not.</summary>
     internal static string? DataUrl(string mime, string value)
     {
-        // SVG is the one picture that is text.
+        // SVG is the only picture format that is text.
         if (value.TrimStart().StartsWith('<'))
         {
             if (mime == "image/svg+xml" && !SvgNamespace().IsMatch(value))
@@ -258,6 +259,7 @@ internal sealed partial class PageFiles(
     [GeneratedRegex("""(?:url\(\s*|@import\s+)["']?((?!data:|#)[^"')\s;]+)""", RegexOptions.IgnoreCase)]
     private static partial Regex StyleUrl();
 
-    // Url: what stands in the page, null where the page cannot hold it. Link: where it is, if that is known. Why: ends "the picture ...".
+    // Url: the URL in the page; null where the page cannot have the file. Link: where the file is; null where that is not known. Why:
+    // completes "the picture ...".
     private readonly record struct Found(string? Url, string? Link = null, string Why = "", bool IsRemote = false);
 }

@@ -1,6 +1,6 @@
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>The look of an exported page.</summary>
+/// <summary>The style sheet of an exported page.</summary>
 internal static class PageStyle
 {
     public const string Css = """

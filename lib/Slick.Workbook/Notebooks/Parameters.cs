@@ -6,13 +6,16 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// Values of a notebook's parameters given from outside. The cell tagged <c>parameters</c> declares variables with their
-/// defaults; the new values are assigned in a cell of their own after it, tagged <c>injected-parameters</c>, as papermill does.
+/// Sets a notebook's parameters from outside. The cell tagged <c>parameters</c> declares variables with their defaults. A cell after it,
+/// tagged <c>injected-parameters</c>, assigns the new values, as papermill does.
 /// </summary>
 public static class Parameters
 {
-    /// <summary>Adds the cell of assignments to <paramref name="notebook"/>.</summary>
-    /// <exception cref="UsageException">The notebook declares no such parameter, or its type does not take the value.</exception>
+    /// <summary>Adds the cell that assigns the new values.</summary>
+    /// <param name="notebook">The notebook, which is changed.</param>
+    /// <param name="values">The new values as text, by parameter name.</param>
+    /// <exception cref="UsageException">The notebook declares no such parameter, or the parameter's type does not accept the
+    /// value.</exception>
     public static void Inject(Notebook notebook, IReadOnlyDictionary<string, string> values)
     {
         if (values.Count == 0)
@@ -38,8 +41,9 @@ public static class Parameters
     }
 
     /// <summary>
-    /// The variables that a cell declares at its top level, and their C# types; the type of a <c>var</c> is its literal's.
+    /// The variables that a cell declares at its top level, with their C# types. The type of a <c>var</c> is that of its literal.
     /// </summary>
+    /// <param name="code">The cell's code.</param>
     public static IReadOnlyDictionary<string, string> Declared(string code)
     {
         var root = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(kind: SourceCodeKind.Script)).GetCompilationUnitRoot();

@@ -20,26 +20,26 @@ using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>An error of a query.</summary>
-/// <param name="message">One line, DuckDB's.</param>
-/// <param name="line">The line of the query, from 1; 0 where it is not known.</param>
+/// <summary>An error in a query.</summary>
+/// <param name="message">DuckDB's message, on one line.</param>
+/// <param name="line">Line in the query, from 1; 0 where it is not known.</param>
 internal sealed class SqlException(string message, int line) : SlickException(message)
 {
-    /// <summary>The line of the query, from 1; 0 where it is not known.</summary>
+    /// <summary>Line in the query, from 1; 0 where it is not known.</summary>
     public int Line => line;
 }
 
 /// <summary>
-/// SQL over the store: cells that begin with <c>#!sql</c>, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB
-/// reads the Parquet files where they lie. Views: <c>stages</c> (a row a stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (a row an
-/// epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c>, <c>exposures</c>. Each row says which <c>Preset</c> it belongs
-/// to. Runs, epochs, scores and answers are joined by <c>Run</c>, facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>. The
-/// column Right is a word of SQL and stands in quotation marks: <c>sum("Right")</c>.
+/// The kernel of <c>#!sql</c>: SQL over the store, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB reads the Parquet files
+/// in the store's folders. The views are <c>stages</c> (one row for each stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (one row for
+/// each epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c> and <c>exposures</c>. Each row has its <c>Preset</c>. The
+/// views runs, epochs, scores and answers are joined by <c>Run</c>; facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>. Right
+/// is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>.
 /// </summary>
 /// <remarks>
-/// The result is a <see cref="DataFrame"/>, also for C#: <c>#!set --byref --name frame --value @sql:last</c>; behind
-/// <c>#!sql --name rows</c> it is <c>@sql:rows</c> too. A value that another kernel sends (<c>#!set</c> in the SQL cell) is
-/// <c>$name</c> in the query. The store is that of the C# variable <c>store</c>, else <see cref="RunStore.Locate"/>'s.
+/// The result is a <see cref="DataFrame"/>. C# gets it by <c>#!set --byref --name frame --value @sql:last</c>. After
+/// <c>#!sql --name rows</c> it is also <c>@sql:rows</c>. A value that another kernel sends (<c>#!set</c> in the SQL cell) is
+/// <c>$name</c> in the query. The store is that of the C# variable <c>store</c>, else that of <see cref="RunStore.Locate"/>.
 /// </remarks>
 public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode>, IKernelCommandHandler<RequestValue>,
     IKernelCommandHandler<RequestValueInfos>, IKernelCommandHandler<SendValue>
@@ -48,7 +48,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
 
-    // View, file, the rows' record, and what tells the stages apart.
+    // View, file, kinds of stages that have the file, type of the rows, columns that identify a row's stage.
     private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
     [
         ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
@@ -67,7 +67,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     private IReadOnlyList<StoredRun>? _runs;
 
     /// <summary>Makes a kernel named <c>sql</c>.</summary>
-    /// <param name="store">The store's folder; null: that of the C# variable <c>store</c>, else the default.</param>
+    /// <param name="store">The store's folder; null for that of the C# variable <c>store</c>, else the default.</param>
     public SqlKernel(string? store = null) : base("sql")
     {
         (_store, KernelInfo.LanguageName) = (store, "SQL");
@@ -75,15 +75,15 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         RegisterForDisposal(_database);
     }
 
-    /// <summary>Adds a kernel <c>#!sql</c>, unless there is one.</summary>
-    /// <param name="root">A notebook's root kernel: <c>Kernel.Root</c> in a cell.</param>
+    /// <summary>Adds a kernel <c>#!sql</c> to a notebook, unless it has one.</summary>
+    /// <param name="root">The notebook's root kernel: <c>Kernel.Root</c> in a cell.</param>
     public static void AddTo(Kernel root)
     {
         if (root is CompositeKernel kernels && kernels.ChildKernels.All(k => k.Name != "sql"))
             kernels.Add(new SqlKernel().UseValueSharing().UseWho());
     }
 
-    /// <summary><c>#!sql</c>, with <c>--name</c> for the result.</summary>
+    /// <summary>The directive <c>#!sql</c>. Its parameter <c>--name</c> names the result.</summary>
     public override KernelSpecifierDirective KernelSpecifierDirective
     {
         get
@@ -163,15 +163,15 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     /// <summary>Runs statements, each of them once.</summary>
     /// <param name="sql">One or more statements.</param>
-    /// <param name="cancel">Interrupts the statement that runs.</param>
-    /// <returns>The last statement's table; null where it gives none.</returns>
+    /// <param name="cancel">Interrupts the statement that is running.</param>
+    /// <returns>The table of the last statement; null where it gives none.</returns>
     /// <exception cref="SlickException">A statement is wrong, or the store cannot be read.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     internal DataFrame? Run(string sql, CancellationToken cancel)
     {
         if (_database.State != System.Data.ConnectionState.Open)
             _database.Open();
-        // DuckDB forgets an interrupt when a statement begins: the interrupt is repeated until the last statement has ended.
+        // DuckDB forgets an interrupt when a statement begins. So the interrupt is repeated until the last statement has ended.
         using var ended = new ManualResetEvent(false);
         var interrupt = new Timer(_ => _database.NativeConnection.Interrupt());
         try
@@ -196,7 +196,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             catch (Exception e) when (query is not null && e is InvalidOperationException or ArgumentOutOfRangeException
                 && !cancel.IsCancellationRequested)
             {
-                // Times that .NET has no value for, such as infinity. Only a query runs again: nothing else may happen twice.
+                // .NET has no value for some times, such as infinity. Only a query is run again; other statements must not run twice.
                 return Table(Readable(last, WithoutTimes()) ?? last, cancel);
             }
         }
@@ -210,14 +210,14 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         }
         finally
         {
-            // An interrupt that is still on its way would meet the next cell's query.
+            // An interrupt that is still pending would stop the next cell's query.
             if (interrupt.Dispose(ended))
                 ended.WaitOne();
         }
     }
 
-    // All statements but the last, and the last without its semicolon and on its lines. DuckDB tells how many statements a text
-    // has and not where they end: each semicolon is tried, since it may stand in a text or a comment. A pivot counts as several.
+    // All statements but the last; and the last without its semicolon, on its own lines. DuckDB gives the number of statements of a text,
+    // but not where they end. So each semicolon is tried, since it may be in a string or a comment. A pivot counts as several statements.
     private (string Before, string Last) Split(string sql)
     {
         var all = Statements(sql);
@@ -239,7 +239,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         return (sql[..begin], new string('\n', sql.AsSpan(0, begin).Count('\n')) + sql[begin..end]);
     }
 
-    // How many statements a text has; -1 where the text is no SQL.
+    // The number of statements of a text; -1 where the text is no SQL.
     private int Statements(string sql)
     {
         var count = NativeMethods.ExtractStatements.DuckDBExtractStatements(_database.NativeConnection, sql, out var statements);
@@ -261,7 +261,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         return frame;
     }
 
-    // DuckDB says the place behind an empty line, with a picture of it.
+    // DuckDB gives the place of an error after an empty line, with a picture of it.
     private static SqlException Describe(string message, string sql)
     {
         if (string.IsNullOrWhiteSpace(EmptyOrComments().Replace(sql, "")))
@@ -280,8 +280,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         return command;
     }
 
-    // A data frame has columns of text, numbers, true or false, and times: DuckDB writes everything else as text. Where there is
-    // nothing else, the query stays as it is. Null: the statement is no query, which DuckDB could look at before it runs.
+    // A data frame has columns of text, numbers, booleans and times. DuckDB converts all other types to text. A query that has no other
+    // types is not changed. Null: the statement is no query, or DuckDB cannot describe it before it runs.
     private string? Readable(string query, Regex simple)
     {
         if (!Query().IsMatch(EmptyOrComments().Replace(query, "")))
@@ -318,7 +318,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         var names = new HashSet<string>(StringComparer.Ordinal);
         return new DataFrame(values.Select((column, i) =>
         {
-            // A data frame tells columns apart by their names.
+            // A data frame needs a different name for each column.
             var name = reader.GetName(i);
             for (var n = 2; !names.Add(name); n++) name = FormattableString.Invariant($"{reader.GetName(i)} {n}");
             return Column(name, column);
@@ -355,7 +355,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         };
     }
 
-    // The views say what lies in the store now: a cell before this one may have computed something.
+    // The views must show the present store: an earlier cell may have computed something.
     private void Refresh(string sql)
     {
         var folder = _store ?? ((RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault() is { } csharp
@@ -384,7 +384,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             }
             catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase))
             {
-                // A damaged file stops those who ask for its rows, each time that they ask: the next query makes the view anew.
+                // A damaged file is an error only for queries that use its view. The next query makes the view again.
                 isWhole = false;
             }
         }

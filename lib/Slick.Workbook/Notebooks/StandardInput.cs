@@ -2,14 +2,14 @@ using System.Diagnostics;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>The standard input of a cell that nobody watches: reading fails at once, whatever the program's own input is.</summary>
+/// <summary>Standard input of a cell. Reading fails at once, whatever the program's own standard input is.</summary>
 internal sealed class StandardInput : TextReader
 {
-    /// <summary>What a cell that asks for input is told.</summary>
+    /// <summary>The message for a cell that asks for input.</summary>
     public const string NotAvailable = "standard input is not available to slick run; "
         + "declare the value in the cell tagged \"parameters\" and set it with --set name=value.";
 
-    /// <summary>True where the console has no keys to give because its input is redirected.</summary>
+    /// <summary>True for the exception that the console throws when a cell asks for a key while standard input is redirected.</summary>
     public static bool IsAskedBy(Exception error) => error is InvalidOperationException
         && new StackTrace(error).GetFrames().Any(f => f.GetMethod() is { Name: nameof(Console.ReadKey) or "get_KeyAvailable" } method
             && method.DeclaringType?.Assembly == typeof(Console).Assembly);

@@ -3,10 +3,10 @@ using Spectre.Console;
 
 namespace Slick.Workbook.Notebooks;
 
-/// <summary>Colours and emphasis of a piece of terminal text, as the sequences SGR of ECMA-48 set them.</summary>
+/// <summary>Colours and emphasis of a piece of terminal text, as set by the SGR sequences of ECMA-48.</summary>
 internal readonly record struct TerminalStyle
 {
-    // The pages' backgrounds in PageStyle; a colour must be readable on both.
+    // The backgrounds of the pages in PageStyle. A colour must be readable on both.
     private static readonly Color LightPage = new(0xff, 0xff, 0xff), DarkPage = new(0x16, 0x18, 0x1c);
 
     private static readonly string[] Names = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
@@ -29,18 +29,18 @@ internal readonly record struct TerminalStyle
         Inverse = 32,
     }
 
-    /// <summary>Whether a blank in this style can be seen.</summary>
+    /// <summary>True where this style is visible on blanks.</summary>
     public bool ShowsOnBlanks => Ground is not null || (Emphasis & (Emphases.Inverse | Emphases.Underline | Emphases.Strike)) != 0;
 
-    // Null: the page's colours.
+    // Null for the page's own colours.
     private TerminalColor? Text { get; init; }
 
     private TerminalColor? Ground { get; init; }
 
     private Emphases Emphasis { get; init; }
 
-    /// <summary>The style after a sequence SGR; numbers that are not known change nothing.</summary>
-    /// <param name="parameters">Numbers between ';'; parts of one number between ':'.</param>
+    /// <summary>The style after an SGR sequence. Unknown numbers change nothing.</summary>
+    /// <param name="parameters">Numbers separated by ';'. Parts of one number are separated by ':'.</param>
     public TerminalStyle After(string parameters)
     {
         var style = this;
@@ -76,7 +76,8 @@ internal readonly record struct TerminalStyle
         return style;
     }
 
-    /// <summary>The attributes of a span in this style, with a leading blank; the text is readable on light and dark pages.</summary>
+    /// <summary>The attributes of an HTML span in this style, with a leading blank. The text is readable on light and on dark
+    /// pages.</summary>
     public string Attributes()
     {
         var classes = new List<string>();

@@ -6,19 +6,19 @@ using Spectre.Console.Rendering;
 namespace Slick.Workbook.Notebooks;
 
 /// <summary>
-/// What a terminal shows for a text with control characters: carriage returns and backspaces move the cursor, a later
-/// letter takes the place of an earlier one, escape sequences (ECMA-48) colour the text or move the cursor.
+/// Computes what a terminal shows for a text with control characters. Carriage returns and backspaces move the cursor. A later letter
+/// replaces an earlier one at the same place. Escape sequences (ECMA-48) colour the text or move the cursor.
 /// </summary>
 public static class TerminalText
 {
-    // A cursor that a sequence moves to the right goes no further: a damaged number must not fill the memory.
+    // Sequences move the cursor no further to the right than this. A damaged number must not fill the memory.
     private const int Furthest = 1000;
 
     /// <summary>
-    /// The text without colours and without any control character but '\n' and the tab; each line in its last state.
-    /// Halves of characters become U+FFFD.
+    /// The text as a terminal shows it in the end, without colours and without control characters other than '\n' and the tab. Halves of
+    /// surrogate pairs become U+FFFD.
     /// </summary>
-    /// <param name="text">What a program wrote; several writes of one stream must be joined first.</param>
+    /// <param name="text">Text that a program wrote. Several writes to one stream must be joined first.</param>
     public static string Plain(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -27,7 +27,7 @@ public static class TerminalText
     }
 
     /// <summary>
-    /// The text as <see cref="Plain"/> shows it, encoded for HTML; colours are spans with the classes of <see cref="PageStyle"/>.
+    /// The text of <see cref="Plain"/>, encoded for HTML. Colours are spans with the classes of <see cref="PageStyle"/>.
     /// </summary>
     internal static string Html(string text)
     {
@@ -39,7 +39,7 @@ public static class TerminalText
         && !text.AsSpan().ContainsAnyInRange('\v', '\u001f')
         && !text.AsSpan().ContainsAnyInRange('\u007f', '\u009f');
 
-    // A part of the text that takes one column; of a wide letter the second column is an empty cell.
+    // A part of the text that takes one column. The second column of a wide letter is an empty cell.
     private readonly record struct Cell(int Start, int Length, TerminalStyle Style)
     {
         public static Cell Blank { get; } = new(-1, 1, default);
@@ -51,7 +51,7 @@ public static class TerminalText
     {
         public List<Cell> Cells { get; } = [];
 
-        // From the first step of the cursor on, tabs are the blanks that a terminal shows.
+        // Once the cursor has moved within the line, its tabs are replaced by the blanks that a terminal shows.
         public bool WasWrittenOver { get; set; }
     }
 
@@ -95,7 +95,7 @@ public static class TerminalText
 
         private string Text(Cell cell) => Span(cell).ToString();
 
-        // Blanks at the end of a line that was written over are what is left of longer states.
+        // In a line that was written over, blanks at the end are rests of longer texts and are not shown.
         private int Shown(Row row)
         {
             var end = row.Cells.Count;
@@ -114,7 +114,7 @@ public static class TerminalText
                         _rows.Add(new Row());
                     return at + 1;
                 case '\r':
-                    // Before a line feed it is a line end of Windows.
+                    // Before a line feed it is part of a Windows line end.
                     if (at + 1 < _text.Length && _text[at + 1] != '\n')
                         MoveTo(0);
                     return at + 1;
@@ -146,7 +146,7 @@ public static class TerminalText
                 ? 1
                 : StringInfo.GetNextTextElementLength(_text.AsSpan(at));
             Rune.DecodeFromUtf16(_text.AsSpan(at), out var first, out _);
-            // A letter of two columns, or one that a selector makes a picture.
+            // A letter of two columns, or a letter with a variation selector that makes it a picture.
             var wide = first.Value >= 0x80
                 && (new Segment(first.ToString()).CellCount() > 1 || _text.AsSpan(at, length).Contains('\ufe0f'));
             Put(new Cell(at, length, _style), wide ? 2 : 1);
@@ -162,7 +162,7 @@ public static class TerminalText
             {
                 if (_column == cells.Count)
                     cells.Add(cell);
-                // Half of a wide letter is not shown.
+                // The rest of a wide letter that is partly overwritten is not shown.
                 if (cells[_column].IsSecondColumn && i == 0)
                     cells[_column - 1] = Cell.Blank;
                 if (_column + 1 < cells.Count && cells[_column + 1].IsSecondColumn)
@@ -195,7 +195,7 @@ public static class TerminalText
             _column = Math.Clamp(column + step, 0, Math.Max(row.Cells.Count, Furthest));
         }
 
-        // ESC, then [ and a sequence, ] or P, X, ^, _ and a string, or intermediate bytes and a last one.
+        // ESC is followed by [ and a sequence; by ], P, X, ^ or _ and a string; or by intermediate bytes and a last byte.
         private int Escape(int at)
         {
             if (at == _text.Length)
@@ -213,7 +213,7 @@ public static class TerminalText
             }
         }
 
-        // Up to BEL or ST; one that does not end is dropped to the end of its line.
+        // Up to BEL or ST. A string that does not end is dropped up to the end of its line.
         private int ControlString(int at)
         {
             for (; at < _text.Length; at++)
@@ -239,7 +239,7 @@ public static class TerminalText
                 at++;
             if (at == _text.Length || _text[at] is < '@' or > '~')
                 return at;
-            // Private sequences hide the cursor and the like.
+            // Private sequences, such as the one that hides the cursor, are ignored.
             if (at == end && !parameters.ContainsAny('<', '=', '>') && !parameters.Contains('?'))
                 Do(_text[at], parameters);
             return at + 1;
@@ -280,7 +280,7 @@ public static class TerminalText
         {
             MoveTo(toStart ? 0 : _column);
             _row = Math.Clamp(row, 0, _rows.Count - 1);
-            // The new line, too, is written over from now on.
+            // The new line also counts as written over from now on.
             MoveTo(_column);
         }
 

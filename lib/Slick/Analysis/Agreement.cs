@@ -3,15 +3,15 @@ using Slick.Experiments;
 
 namespace Slick.Analysis;
 
-/// <summary>How far two labellings, a score and a label, or two measurements agree.</summary>
+/// <summary>Measures of agreement: between two labellings, between a score and a label, between two measurements.</summary>
 public static class Agreement
 {
     /// <summary>
-    /// Cohen's kappa (1960): (p_o - p_e) / (1 - p_e), the agreement beyond what the two labellers' own shares give by chance.
-    /// NaN where both use one and the same label throughout, or there is nothing.
+    /// Cohen's kappa (Cohen 1960): (p_o - p_e) / (1 - p_e). p_o is the share of units with equal labels. p_e is the share that the two
+    /// labellers' own frequencies give by chance. NaN where both use one and the same label throughout, or there are no units.
     /// </summary>
-    /// <param name="a">Labels (any numbering), [n].</param>
-    /// <param name="b">Labels of the same units, [n].</param>
+    /// <param name="a">Labels as any integers, [n].</param>
+    /// <param name="b">Labels of the same units in the same order, [n].</param>
     /// <exception cref="ArgumentException">Lengths differ.</exception>
     public static double CohenKappa(IReadOnlyList<int> a, IReadOnlyList<int> b)
     {
@@ -19,7 +19,7 @@ public static class Agreement
         ArgumentNullException.ThrowIfNull(b);
         Check.SameLength(a.Count, b.Count, nameof(b));
         var shares = b.CountBy(label => label).ToDictionary();
-        // In whole numbers, so that "only chance" and "one label" come out exactly.
+        // Whole numbers make the results 0 (agreement by chance) and NaN (one label) exact.
         long same = 0, chance = 0, n = a.Count;
         for (var i = 0; i < a.Count; i++)
         {
@@ -30,11 +30,11 @@ public static class Agreement
     }
 
     /// <summary>
-    /// The area under the ROC curve: the chance that a true unit scores above a false one, ties counting half (Mann and
-    /// Whitney 1947), from mean ranks. NaN where only one of the two labels occurs.
+    /// The area under the ROC curve, from mean ranks: the probability that a true unit scores above a false one, where ties count half
+    /// (Mann and Whitney 1947). NaN where only one of the two labels occurs.
     /// </summary>
-    /// <param name="labels">True for the class that high scores should mark, [n].</param>
-    /// <param name="scores">Scores, [n].</param>
+    /// <param name="labels">True for the units of the class that should have high scores, [n].</param>
+    /// <param name="scores">Scores of the same units, [n].</param>
     /// <exception cref="ArgumentException">Lengths differ or a score is not finite.</exception>
     public static double Auc(IReadOnlyList<bool> labels, IReadOnlyList<double> scores)
     {
@@ -48,10 +48,11 @@ public static class Agreement
         return (sum - positives * (positives + 1) / 2) / (positives * negatives);
     }
 
-    /// <summary>Pearson's correlation and its two-sided p-value: t = r sqrt((n - 2) / (1 - r^2)) with n - 2 degrees of freedom.</summary>
+    /// <summary>Pearson's correlation r and its two-sided p-value from t = r sqrt((n - 2) / (1 - r^2)) with n - 2 degrees of
+    /// freedom.</summary>
     /// <param name="x">Values, [n].</param>
-    /// <param name="y">Values of the same units, [n].</param>
-    /// <returns>R is NaN where a list is constant or n &lt; 2, P also where n &lt; 3.</returns>
+    /// <param name="y">Values of the same units in the same order, [n].</param>
+    /// <returns>R is NaN where a list is constant or n &lt; 2. P is NaN in the same cases and where n &lt; 3.</returns>
     /// <exception cref="ArgumentException">Lengths differ or a value is not finite.</exception>
     public static (double R, double P) Pearson(IReadOnlyList<double> x, IReadOnlyList<double> y)
     {
@@ -62,11 +63,11 @@ public static class Agreement
     }
 
     /// <summary>
-    /// Spearman's rank correlation (1904): <see cref="Pearson"/> of the ranks, ties sharing their mean rank; p in the same way.
+    /// Spearman's rank correlation (1904): <see cref="Pearson"/> of the ranks, with its p-value. Ties share their mean rank.
     /// </summary>
     /// <param name="x">Values, [n].</param>
-    /// <param name="y">Values of the same units, [n].</param>
-    /// <returns>R is NaN where a list is constant or n &lt; 2, P also where n &lt; 3.</returns>
+    /// <param name="y">Values of the same units in the same order, [n].</param>
+    /// <returns>R is NaN where a list is constant or n &lt; 2. P is NaN in the same cases and where n &lt; 3.</returns>
     /// <exception cref="ArgumentException">Lengths differ or a value is not finite.</exception>
     public static (double R, double P) Spearman(IReadOnlyList<double> x, IReadOnlyList<double> y)
     {

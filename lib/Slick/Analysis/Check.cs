@@ -1,6 +1,6 @@
 namespace Slick.Analysis;
 
-/// <summary>Argument checks that every statistic here shares.</summary>
+/// <summary>Argument checks of the statistics in this folder.</summary>
 internal static class Check
 {
     public static void Finite(IReadOnlyList<double> values, string name)

@@ -5,66 +5,69 @@ using Slick.Paper;
 
 namespace Slick.Analysis;
 
-/// <summary>What a study says about a claim.</summary>
+/// <summary>The result of testing a claim on a study.</summary>
 public enum Verdict
 {
-    /// <summary>Every part's interval lies on the right side.</summary>
+    /// <summary>The interval of every part lies on the right side.</summary>
     Holds,
-    /// <summary>A part's interval, corrected for the number of parts (Bonferroni), lies wholly on the wrong side.</summary>
+    /// <summary>The interval of one part or more lies wholly on the wrong side, at a coverage corrected for the number of parts
+    /// (Bonferroni).</summary>
     Contradicted,
-    /// <summary>Neither.</summary>
+    /// <summary>The claim neither holds nor is contradicted.</summary>
     Undecided,
-    /// <summary>The study has no runs that could decide: a set lacks facts, or the claim does not count for these seeds.</summary>
+    /// <summary>The study has no runs that could decide: a set lacks facts or was not run, or the claim does not count for these
+    /// seeds.</summary>
     NotTested,
 }
 
-/// <summary>One statistic of a claim.</summary>
+/// <summary>One statistic of a claim, with its interval and its verdict.</summary>
 /// <param name="Statistic">What is estimated, with its unit.</param>
-/// <param name="Test">When it counts for the claim.</param>
+/// <param name="Test">The condition under which the part holds.</param>
 /// <param name="Value">The estimate with the interval that decides: 95% for a difference, 90% for an equality.</param>
-/// <param name="Method">What the interval is over.</param>
-/// <param name="Verdict">This part's verdict, uncorrected.</param>
-/// <param name="P">p-value of "does not hold": two-sided for a difference, of two one-sided tests for an equality.</param>
+/// <param name="Method">What the interval is over, such as <c>5 seeds</c>.</param>
+/// <param name="Verdict">This part's verdict, without correction for the number of parts.</param>
+/// <param name="P">p-value against the part: two-sided for a difference, the larger of two one-sided tests for an equality.</param>
 public sealed record ClaimPart(string Statistic, string Test, Interval Value, string Method, Verdict Verdict, double P)
 {
     /// <summary>Why the part does not hold; empty where it does.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>Whether the part's interval lies wholly on the wrong side, for one of so many parts.</summary>
+    /// <summary>Whether the part's interval lies wholly on the wrong side, for a claim with the given number of parts.</summary>
     internal Func<int, bool> IsContradicted { get; init; } = _ => false;
 
-    /// <summary>Statistic, estimate, interval and method.</summary>
+    /// <summary>Statistic, estimate, interval and method as one line of text.</summary>
     public string Numbers => $"{Statistic} {Number(Value.Estimate)} [{Number(Value.Low)}, {Number(Value.High)}] ({Method})";
 
     private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
 }
 
-/// <summary>A registered claim, and how it is computed.</summary>
+/// <summary>A registered claim and its computation.</summary>
 /// <param name="Registered">Number, sentence, the paper's numbers, threshold and date (notebooks/REGISTRATION.md).</param>
-/// <param name="Parts">The statistics that decide.</param>
+/// <param name="Parts">Computes the statistics that decide.</param>
 public sealed record Claim(RegisteredClaim Registered, Func<StudyData, IReadOnlyList<ClaimPart>> Parts)
 {
-    /// <summary>A statistic that is shown beside the claim and decides nothing; null where there is none.</summary>
+    /// <summary>Computes a statistic that is shown beside the claim and decides nothing; null where there is none.</summary>
     public Func<StudyData, ClaimPart>? Beside { get; init; }
 }
 
-/// <summary>A claim and this study's answer.</summary>
+/// <summary>A claim with its result on one study.</summary>
 /// <param name="Claim">The claim.</param>
-/// <param name="Parts">Its parts.</param>
-/// <param name="Beside">What is shown beside them and decides nothing, or null.</param>
-/// <param name="Verdict">Holds when all parts hold, contradicted when one is, not tested where a part is not.</param>
+/// <param name="Parts">The statistics that decide.</param>
+/// <param name="Beside">A statistic that is shown beside the parts and decides nothing; null where there is none.</param>
+/// <param name="Verdict">Holds where all parts hold. Not tested where a part is not tested. Contradicted where a part is contradicted. Else
+/// undecided.</param>
 /// <param name="Reason">Why the claim does not hold; empty where it does.</param>
-/// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over the claims that were tested, the
-/// paper's and ours apart; 1 for a claim that was not.</param>
+/// <param name="HolmP">The claim's p-value (the largest of its parts) with Holm's correction over the claims that were tested, where the
+/// paper's claims and ours are two families. 1 for a claim that was not tested.</param>
 public sealed record ClaimResult(Claim Claim, IReadOnlyList<ClaimPart> Parts, ClaimPart? Beside, Verdict Verdict, string Reason,
     double HolmP)
 {
-    /// <summary>The numbers on one line.</summary>
+    /// <summary>The numbers of all parts on one line.</summary>
     public string Numbers => string.Join("; ", Parts.Select(p => p.Numbers))
         + (Beside is null ? "" : $"; beside it, deciding nothing: {Beside.Numbers}");
 }
 
-/// <summary>The registered claims, computed. Accuracies are in points (0 to 100).</summary>
+/// <summary>Computes the registered claims. Accuracies are in points (0 to 100).</summary>
 public static class Claims
 {
     private static readonly Arm Half = new(ArmKind.Ratio, 50), Full = new(ArmKind.Ratio, 100), Natural = new(ArmKind.Natural);
@@ -92,9 +95,10 @@ public static class Claims
 
     private static Claim Claim(string number, Func<StudyData, IReadOnlyList<ClaimPart>> parts) => new(RegisteredClaims.Of(number), parts);
 
-    /// <summary>Tests every claim on a study. Of the lab, claims that were registered after runs had been looked at are tested on later
-    /// seeds only.</summary>
+    /// <summary>Tests every claim on a study. In the lab's studies, a claim that was registered after runs had been looked at is tested on
+    /// later seeds only (<see cref="RegisteredClaim.FirstSeed"/>).</summary>
     /// <param name="study">The study.</param>
+    /// <returns>The results, in the order of <see cref="All"/>.</returns>
     public static IReadOnlyList<ClaimResult> Evaluate(StudyResult study)
     {
         var data = new StudyData(study);
@@ -102,7 +106,7 @@ public static class Claims
         var found = All.Select(claim =>
         {
             var counted = later[claim.Registered.FirstSeed];
-            // Of seeds that do not count the numbers are shown, and nothing follows from them.
+            // The numbers of seeds that do not count are shown, but the verdict is "not tested".
             var counts = counted.Runs.Count > 0 || data.Runs.Count == 0;
             var parts = claim.Parts(counts ? counted : data);
             var (verdict, reason) = counts ? Decide(parts) : (Verdict.NotTested, string.Create(CultureInfo.InvariantCulture,
@@ -155,8 +159,8 @@ public static class Claims
     private static string Examples(StudyRun run) =>
         $"{(run.Row.KnownExamples + run.Row.UnknownExamples).ToString(CultureInfo.InvariantCulture)} examples, one run";
 
-    // The first epoch at which half of the examples are fitted, one past the last where it never comes. Its bounds are the epochs at
-    // which the bounds of Wilson's intervals reach a half.
+    // The first epoch at which half of the examples are fitted; one past the last epoch where that never happens. Its bounds are the epochs
+    // at which the bounds of Wilson's intervals reach a half.
     private static Interval HalfFitted(StudyRun run, Func<Category, bool> category, double level)
     {
         var fitted = run.Epochs.Select(e => (e.Epoch, Share: run.Fitted(e.Epoch, category))).ToList();
@@ -167,7 +171,7 @@ public static class Claims
         return new(First(b => b.Estimate), First(b => b.High), First(b => b.Low));
     }
 
-    // Claims 2, 2b and 7: least squares over the percentages, per 100% Unknown.
+    // Claims 2, 2b and 7: the least-squares slope over the percentages, per 100% Unknown.
     private static IReadOnlyList<ClaimPart> UnknownHarms(StudyData data, Stop stop, QuestionSet set)
     {
         ClaimPart Slope(string statistic, int sign, params (Stop Stop, double Weight)[] of)
@@ -191,7 +195,7 @@ public static class Claims
             Slope($"slope of the fall{until}{where}", 1, (Stop.EarlyStop, 1), (stop, -1))];
     }
 
-    // Arms of a kind that at least so many are needed of; those that are there do not lack anything.
+    // The arms of a kind that a statistic needs. Where enough of them were run: these. Else: those that were not run.
     private static IReadOnlyList<Arm> Percents(StudyData data, ArmKind kind, int needed)
     {
         var arms = StudyData.Percents.Select(p => new Arm(kind, p)).ToList();
@@ -217,7 +221,7 @@ public static class Claims
         return Difference(data, statistic + over, KnownOnly(data, other), stop, difference, -1, 100);
     }
 
-    // What a comparison of D with D_Known needs.
+    // The arms that a comparison of D with D_Known needs.
     private static IReadOnlyList<Arm> KnownOnly(StudyData data, ArmKind other)
     {
         var pairs = new[] { 25, 50, 75 }.Select(p => new[] { new Arm(ArmKind.Ratio, p), new Arm(other, p) })
@@ -225,11 +229,11 @@ public static class Claims
         return pairs.Count > 0 ? [.. pairs.SelectMany(p => p)] : [Half, new Arm(other, 50)];
     }
 
-    // Beside claim 3, since D_Known's fewer updates flatter it: D below D_Known trained for as many updates as D.
+    // Shown beside claim 3: D against D_Known trained for as many updates as D. (D_Known in claim 3 has fewer updates, which favours it.)
     private static ClaimPart SameUpdates(StudyData data) => BelowKnownOnly(data, ArmKind.KnownOnlySameUpdates, Stop.Convergence,
         "D - D_Known with D's updates, at CONVERGENCE");
 
-    // The mean over % Unknown of D's accuracy minus that of its Known examples alone; and which percentages, where some are missing.
+    // The mean over % Unknown of D's accuracy minus D_Known's; and, where some percentages are missing, which ones were used.
     private static (Estimate Difference, string Over) AgainstKnownOnly(StudyData data, ArmKind other, Stop stop)
     {
         bool Both(int c, int p) => data.Has(new(ArmKind.Ratio, p), stop, c) && data.Has(new(other, p), stop, c);
@@ -240,7 +244,7 @@ public static class Claims
             Over(x, [25, 50, 75]));
     }
 
-    // Runs that diverged or did not converge are missing: the number is then another one, and says so.
+    // Where runs diverged or did not converge, the number is a mean over fewer percentages. The text then names them.
     private static string Over(IReadOnlyList<int> found, IReadOnlyList<int> all) => found.Count == 0 || found.Count == all.Count ? ""
         : $" (over {string.Join(", ", found)}% Unknown)";
 
@@ -301,13 +305,13 @@ public static class Claims
         var known = all.Where(p => p.Estimate.Value95.HasBounds).OrderByDescending(p => p.Estimate.Value95.High).ToList();
         if (known.Count == 0)
             return [Missing(data, "highest accuracy on Unknown", [.. data.Arms.DefaultIfEmpty(Half)], Stop.EarlyStop)];
-        // One that lies wholly above contradicts the claim, however wide another is.
+        // An arm whose interval lies wholly above the limit contradicts the claim, even if another arm's interval is wider.
         var above = known.Where(p => 100 * p.Estimate.Value95.Low > Low).ToList();
         var (name, estimate) = above.Count > 0 ? above[0] : known[0];
         var value = Scale(estimate.Value95, 100);
         var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low && known.Count == all.Count ? Verdict.Holds
             : Verdict.Undecided;
-        // Of a run that is missing nothing is known: it may be the highest.
+        // A missing run may be the highest of all. So the claim cannot hold while a run is missing.
         var (counted, p) = known.Count == all.Count ? ($"{all.Count}", Math.Min(1, 2 * known.Max(k => k.Estimate.P(Low / 100, -1))))
             : ($"{known.Count} of {all.Count}", 1);
         var part = Part($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p,
@@ -323,14 +327,14 @@ public static class Claims
         const string Decaying = "half the loss after FIT of D - loss with the decaying rate";
         bool Has(Arm arm, int cluster) => data.Has(arm, Stop.Fit, cluster) && data.Has(arm, Stop.Convergence, cluster)
             && Thousands(data, arm, cluster) > 0;
-        // The loss of accuracy from FIT to CONVERGENCE, per 1,000 updates.
+        // The loss of accuracy from FIT to CONVERGENCE, per 1,000 optimiser steps.
         Term[] Rate(Arm arm, int cluster, double weight)
         {
             var per = weight / Thousands(data, arm, cluster);
             return [new(arm, Stop.Fit, per), new(arm, Stop.Convergence, -per)];
         }
         var constant = data.Arms.Where(a => a.Kind != ArmKind.RatioDecayingRate && data.Clusters.Any(c => Has(a, c))).ToList();
-        // Every cluster compares the same sets: one with more sets than another would have another mean.
+        // Every cluster compares the same sets: the mean of a cluster with more sets would be another number.
         var clusters = data.Clusters.Where(c => constant.Any(a => Has(a, c))).ToList();
         constant = [.. constant.Where(a => clusters.All(c => Has(a, c)))];
         var parts = new List<ClaimPart>();
@@ -354,7 +358,7 @@ public static class Claims
         return parts;
     }
 
-    // Updates from FIT to the end, in thousands: the mean over the draws that have both.
+    // Thousands of optimiser steps from FIT to the last epoch: the mean over the draws that have both.
     private static double Thousands(StudyData data, Arm arm, int cluster) => data.Of(arm)
         .Where(r => data.Cluster(r) == cluster && r.EpochOf(Stop.Fit) is not null && r.EpochOf(Stop.Convergence) is not null)
         .Select(r => (r.Updates(r.Stops!.Last) - r.Updates(r.Stops.Fit!.Value)) / 1000.0).DefaultIfEmpty(0).Average();
@@ -362,7 +366,8 @@ public static class Claims
     private static string Name(Arm arm) => arm == Full ? "Unknown"
         : arm.Kind is ArmKind.HighlyKnown or ArmKind.MaybeKnown or ArmKind.WeaklyKnown ? arm.Kind.ToString() : arm.ToString();
 
-    // A part without a number, and why: sets that lack facts or were not run are no test; runs that went wrong leave the claim open.
+    // A part without a number, and the reason. A set that lacks facts or was not run is no test. A run that failed leaves the claim
+    // undecided.
     private static ClaimPart Missing(StudyData data, string statistic, IReadOnlyList<Arm> needed, Stop stop,
         QuestionSet set = QuestionSet.Test)
     {

@@ -4,31 +4,31 @@ using Slick.Storage;
 namespace Slick.Analysis;
 
 /// <summary>
-/// The paper's test behind the stars of Tables 2 and 7: a subset of the test questions is split at random into 100 equal
-/// parts and the parts' accuracies are compared by <see cref="HypothesisTests.PairedT"/>. It sees one model's questions only,
-/// not the variation over seeds.
+/// The paper's test behind the stars of Tables 2 and 7. The questions of a test set are split at random into 100 equal parts. The parts'
+/// accuracies are compared by <see cref="HypothesisTests.PairedT"/>. The test sees the questions of one model only, not the variation over
+/// seeds.
 /// </summary>
 public static class EqualParts
 {
-    /// <summary>Accuracy of each of the random parts.</summary>
+    /// <summary>Splits questions at random into parts of equal size and gives the accuracy of each part.</summary>
     /// <param name="correct">Whether each question was answered rightly, [n].</param>
-    /// <param name="parts">How many parts (the paper: 100); n where there are fewer questions. Sizes differ by at most one.</param>
-    /// <param name="seed">Seed of the split: the same seed and n give the same split, whatever the answers.</param>
+    /// <param name="parts">Number of parts (the paper: 100), at most n. Sizes differ by at most one.</param>
+    /// <param name="seed">Seed of the split. The same seed and n give the same split, whatever the answers.</param>
     /// <returns>Shares in [0, 1], [min(parts, n)].</returns>
-    /// <exception cref="ArgumentOutOfRangeException">Parts is not above 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="parts"/> is not above 0.</exception>
     public static IReadOnlyList<double> MeansOfRandomParts(IReadOnlyList<bool> correct, int parts, int seed)
     {
         ArgumentNullException.ThrowIfNull(correct);
         return Means(correct, Split(correct.Count, parts, seed));
     }
 
-    /// <summary>Accuracies of two models on the same random parts, ready for <see cref="HypothesisTests.PairedT"/>.</summary>
+    /// <summary>Gives the accuracies of two models on the same random parts, for <see cref="HypothesisTests.PairedT"/>.</summary>
     /// <param name="a">Whether the first model answered each question rightly, [n].</param>
-    /// <param name="b">The same of the second model, questions in the same order, [n].</param>
-    /// <param name="parts">How many parts (the paper: 100); n where there are fewer questions.</param>
-    /// <param name="seed">Seed of the split.</param>
+    /// <param name="b">Whether the second model answered each question rightly, in the same order, [n].</param>
+    /// <param name="parts">Number of parts (the paper: 100), at most n. Sizes differ by at most one.</param>
+    /// <param name="seed">Seed of the split. The same seed and n give the same split, whatever the answers.</param>
     /// <returns>Shares in [0, 1], each [min(parts, n)].</returns>
-    /// <exception cref="ArgumentException">Lengths differ or parts is not above 0.</exception>
+    /// <exception cref="ArgumentException">Lengths differ, or <paramref name="parts"/> is not above 0.</exception>
     public static (IReadOnlyList<double> A, IReadOnlyList<double> B) MeansOfRandomParts(IReadOnlyList<bool> a, IReadOnlyList<bool> b,
         int parts, int seed)
     {

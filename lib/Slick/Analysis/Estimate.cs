@@ -4,18 +4,18 @@ using MathNet.Numerics.Statistics;
 
 namespace Slick.Analysis;
 
-/// <summary>What one test question says of a number that is a mean over questions.</summary>
-/// <param name="Stratum">The question's relation: a bootstrap draws within it.</param>
-/// <param name="Value">The question's part of the number.</param>
-/// <param name="Weight">How many questions this one stands for.</param>
+/// <summary>One test question's contribution to a number that is a weighted mean over questions.</summary>
+/// <param name="Stratum">The question's relation. A bootstrap draws within each relation.</param>
+/// <param name="Value">The question's value.</param>
+/// <param name="Weight">How many questions this question stands for.</param>
 public readonly record struct QuestionValue(string Stratum, double Value, double Weight = 1);
 
-/// <summary>A number with its uncertainty, and how that was found.</summary>
-/// <param name="Value">The estimate.</param>
-/// <param name="StandardError">Standard error of the estimate.</param>
-/// <param name="DegreesOfFreedom">Degrees of freedom of its t distribution.</param>
+/// <summary>A number with its uncertainty, and the method that found the uncertainty.</summary>
+/// <param name="Value">The number.</param>
+/// <param name="StandardError">Standard error of the number; NaN where it is not known.</param>
+/// <param name="DegreesOfFreedom">Degrees of freedom of the number's t distribution; infinite for a normal distribution.</param>
 /// <param name="Method">What the interval is over, such as <c>5 seeds</c> or <c>480 questions, one run</c>.</param>
-/// <param name="At">The interval of a coverage in (0, 1).</param>
+/// <param name="At">Gives the interval of a coverage in (0, 1).</param>
 public sealed record Estimate(double Value, double StandardError, double DegreesOfFreedom, string Method, Func<double, Interval> At)
 {
     private const int BootstrapSeed = 20_240_505;
@@ -24,10 +24,13 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
     /// <summary>The estimate with its 95% interval.</summary>
     public Interval Value95 { get; } = At(0.95);
 
-    /// <summary>The estimate with its 90% interval (two one-sided tests).</summary>
+    /// <summary>The estimate with its 90% interval, as two one-sided tests at 5% use it.</summary>
     public Interval Value90 { get; } = At(0.90);
 
-    /// <summary>t over clusters; without bounds for fewer than two.</summary>
+    /// <summary>The mean of one value for each cluster, with the t interval over clusters. Fewer than two clusters give no
+    /// bounds.</summary>
+    /// <param name="values">One value for each cluster, [n].</param>
+    /// <param name="unit">What the clusters are, such as <c>seeds</c>.</param>
     public static Estimate OverClusters(IReadOnlyList<double> values, string unit)
     {
         var n = values.Count;
@@ -36,31 +39,32 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
         return new(mean, error, n - 1, n == 1 ? $"one of the {unit}" : $"{n} {unit}", level => Intervals.MeanT(values, level));
     }
 
-    /// <summary>A share of questions in one run: Wilson's interval, which has a width where all are answered alike.</summary>
-    /// <param name="right">Questions that count.</param>
-    /// <param name="questions">Questions.</param>
+    /// <summary>A share of questions in one run, with Wilson's interval. This interval has a width also where all questions are answered
+    /// alike.</summary>
+    /// <param name="right">Number of questions that are answered rightly.</param>
+    /// <param name="questions">Number of questions.</param>
     public static Estimate OfShare(int right, int questions) =>
         new(right / (double)questions, double.NaN, double.PositiveInfinity, $"{questions} questions, one run",
             level => Intervals.Wilson(right, questions, level)) { Questions = questions };
 
     /// <summary>
-    /// The difference of two independent shares, such as of the Known and the Unknown examples of one run: Newcombe's (1998) interval
-    /// from Wilson's two. Without bounds where a share has no trials.
+    /// The difference of two independent shares, such as those of the Known and the Unknown examples of one run. The interval is Newcombe's
+    /// (1998), from the two Wilson intervals. No bounds where a share has no trials.
     /// </summary>
     /// <param name="right">Successes of the first share.</param>
-    /// <param name="of">Its trials.</param>
-    /// <param name="otherRight">Successes of the second.</param>
-    /// <param name="otherOf">Its trials.</param>
+    /// <param name="of">Trials of the first share.</param>
+    /// <param name="otherRight">Successes of the second share.</param>
+    /// <param name="otherOf">Trials of the second share.</param>
     /// <param name="method">What the interval is over.</param>
     public static Estimate OfShares(int right, int of, int otherRight, int otherOf, string method) =>
         Between(level => Intervals.Wilson(right, of, level), level => Intervals.Wilson(otherRight, otherOf, level), method);
 
     /// <summary>
-    /// The difference of two independent numbers from their intervals (Zou and Donner 2008; for shares Newcombe 1998): the squared
-    /// distances from each estimate to its bounds add up.
+    /// The difference of two independent numbers, from their intervals. The squared distances from each number to its bounds add up (Zou
+    /// and Donner 2008; for shares Newcombe 1998).
     /// </summary>
-    /// <param name="first">The first number's interval by coverage.</param>
-    /// <param name="second">The second's.</param>
+    /// <param name="first">Gives the first number's interval of a coverage.</param>
+    /// <param name="second">Gives the second number's interval of a coverage.</param>
     /// <param name="method">What the interval is over.</param>
     public static Estimate Between(Func<double, Interval> first, Func<double, Interval> second, string method)
     {
@@ -71,17 +75,17 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
             return new(d, d - Math.Sqrt(Square(a.Estimate - a.Low) + Square(b.High - b.Estimate)),
                 d + Math.Sqrt(Square(a.High - a.Estimate) + Square(b.Estimate - b.Low)));
         }
-        var at68 = At(Normal.CDF(0, 1, 1) - Normal.CDF(0, 1, -1)); // one standard error to each side
+        var at68 = At(Normal.CDF(0, 1, 1) - Normal.CDF(0, 1, -1)); // the coverage of one standard error to each side
         return new(at68.Estimate, (at68.High - at68.Low) / 2, double.PositiveInfinity, method, At);
     }
 
     private static double Square(double value) => value * value;
 
     /// <summary>
-    /// A bootstrap over the questions of one run, within relations: as many of each relation as were asked are drawn with replacement.
-    /// The bounds are the quantiles of the drawn weighted means, the error is their standard deviation.
+    /// The weighted mean over the questions of one run, with a bootstrap interval. Each draw takes, with replacement, as many questions of
+    /// each relation as were asked. The bounds are quantiles of the drawn means. The standard error is their standard deviation.
     /// </summary>
-    /// <param name="questions">What each question says.</param>
+    /// <param name="questions">The value of each question.</param>
     /// <param name="runs">What was averaged for each question, such as <c>one run</c> or <c>3 draws</c>.</param>
     public static Estimate OverQuestions(IReadOnlyList<QuestionValue> questions, string runs = "one run")
     {
@@ -112,8 +116,8 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
     }
 
     /// <summary>
-    /// Of two estimates of one number, such as over questions and over draws, the one whose 95% interval is wider; one without bounds
-    /// never decides.
+    /// Of two estimates of one number, such as over questions and over draws, the one whose 95% interval is wider. An estimate without
+    /// bounds is chosen only where the other has none either.
     /// </summary>
     public static Estimate Wider(Estimate first, Estimate second)
     {
@@ -121,12 +125,16 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
         return Width(second) > Width(first) ? second : first;
     }
 
-    // Of a share: its p-value is that of the score test, of which Wilson's interval is the inverse.
+    // Above 0 for a share. The p-value of a share is that of the score test, whose inverse is Wilson's interval.
     private int Questions { get; init; }
 
     /// <summary>
-    /// One-sided p-value against the hypothesis that the number is at most (sign +1) or at least (sign -1) <paramref name="bound"/>.
+    /// One-sided p-value against the hypothesis that the number is at most (<paramref name="sign"/> +1) or at least
+    /// (<paramref name="sign"/> -1)
+    /// <paramref name="bound"/>. 1 where the uncertainty is not known.
     /// </summary>
+    /// <param name="bound">The bound, in the unit of the number.</param>
+    /// <param name="sign">+1 or -1.</param>
     public double P(double bound, int sign)
     {
         if (Questions > 0) return Normal.CDF(0, 1, -sign * (Value - bound) / Math.Sqrt(bound * (1 - bound) / Questions));

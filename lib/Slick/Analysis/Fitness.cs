@@ -5,20 +5,20 @@ using Slick.Knowledge;
 
 namespace Slick.Analysis;
 
-/// <summary>One condition that a lab must meet before its results mean something.</summary>
-/// <param name="Condition">What is asked for.</param>
-/// <param name="Found">The worst base model's number.</param>
-/// <param name="Met">Whether every base model meets it.</param>
+/// <summary>One condition that the lab must meet before its results are published (ours).</summary>
+/// <param name="Condition">The condition.</param>
+/// <param name="Found">The number of the worst base model.</param>
+/// <param name="Met">Whether every base model meets the condition.</param>
 public sealed record FitnessRow(string Condition, string Found, bool Met);
 
-/// <summary>When a lab is fit to publish, judged by its worst base model.</summary>
+/// <summary>The conditions under which the lab is fit to measure with. Each condition looks at the worst base model.</summary>
 public static class Fitness
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
-    /// <summary>Judges base models by their labels of the relations in distribution, and by their exposures.</summary>
+    /// <summary>Checks base models: their labels of the relations in distribution, and how often each fact was stated to them.</summary>
     /// <param name="bases">The base models.</param>
-    /// <param name="smallestShare">What each category must have of the train facts: 0.10, for <c>quick</c> 0.05.</param>
+    /// <param name="smallestShare">Share of the train facts that each category must have at least: 0.10, for <c>quick</c> 0.05.</param>
     public static IReadOnlyList<FitnessRow> Of(IReadOnlyList<LabelledBase> bases, double smallestShare = 0.10)
     {
         var all = bases.Select(b =>

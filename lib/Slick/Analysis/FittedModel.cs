@@ -3,35 +3,36 @@ using Slick.Knowledge;
 
 namespace Slick.Analysis;
 
-/// <summary>Which epochs the linear model is fitted to, and with what beside the fitted examples.</summary>
+/// <summary>Which epochs the linear model of accuracy is fitted to, and which regressors it has.</summary>
 public enum ModelForm
 {
-    /// <summary>All epochs: Table 1 of the paper.</summary>
+    /// <summary>All epochs; regressors are the fitted Known and the fitted Unknown examples. This is Table 1 of the paper.</summary>
     AllEpochs,
-    /// <summary>The epochs up to FIT; all of a run that has none.</summary>
+    /// <summary>The epochs up to FIT, or all epochs of a run that has no FIT; the same two regressors (ours).</summary>
     UntilFit,
-    /// <summary>All epochs, with the share of the run's epochs that is done as a third regressor.</summary>
+    /// <summary>All epochs; a third regressor is the share of the run's epochs that is done (ours).</summary>
     WithEpoch,
 }
 
 /// <summary>
-/// Table 1: accuracy = b0 + b_kn N_kn / |D| + b_unk N_unk / |D|, N the fitted examples of each kind; one row for every epoch, from 1,
-/// of every D whose percentage all clusters have, where the test set was asked then. The paper fits one base model; here each cluster
-/// (<see cref="StudyData"/>) is fitted apart, and the intervals are t over these fits. One fit to the rows of all clusters stands beside
-/// it: base models start from different levels, which its R2 counts as unexplained.
+/// The linear model of the paper's Table 1: accuracy = b0 + b_kn N_kn / |D| + b_unk N_unk / |D|, where N_kn and N_unk are the numbers of
+/// fitted Known and Unknown examples. A row is an epoch, from 1, of a run on D at which the set was asked. Only percentages that all
+/// clusters have are used. The paper fits one base model. Here each cluster (<see cref="StudyData"/>) is fitted apart, and the intervals
+/// are t over these fits. One fit to the rows of all clusters is given too. Base models start from different accuracies, and the R2 of that
+/// one fit counts these differences as unexplained.
 /// </summary>
-/// <param name="Coefficients">b0, b_kn, b_unk, and that of the epoch where it is a regressor, as shares (not points): mean of the
-/// clusters' fits.</param>
-/// <param name="R2">R2: mean of the clusters' fits.</param>
-/// <param name="Pooled">One fit to all rows, with errors clustered.</param>
-/// <param name="Percents">% Unknown of the sets.</param>
+/// <param name="Coefficients">b0, b_kn, b_unk, and that of the epoch where it is a regressor, as shares (not points). Each is the mean of
+/// the clusters' fits.</param>
+/// <param name="R2">Mean of the clusters' R2.</param>
+/// <param name="Pooled">One fit to the rows of all clusters, with clustered standard errors.</param>
+/// <param name="Percents">The percentages of Unknown examples of the sets used.</param>
 public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate R2, LinearFit Pooled, IReadOnlyList<int> Percents)
 {
     private sealed record Row(int Cluster, double Known, double Unknown, double Epoch, double Accuracy);
 
-    /// <summary>Fits the model; null where no cluster has fitted anything that tells its coefficients.</summary>
+    /// <summary>Fits the model. Null where the rows of no cluster, or all rows together, determine the coefficients.</summary>
     /// <param name="data">The study.</param>
-    /// <param name="set">Test or Ood.</param>
+    /// <param name="set">The test questions: Test or Ood.</param>
     /// <param name="form">Which epochs and regressors.</param>
     public static FittedModel? Fit(StudyData data, QuestionSet set, ModelForm form = ModelForm.AllEpochs)
     {
@@ -46,7 +47,7 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
             }
             catch (SlickException)
             {
-                return null; // too few rows, or nothing was fitted: no coefficient to speak of
+                return null; // too few rows, or nothing was fitted: there are no coefficients
             }
         }
         var percents = data.Shared((cluster, percent) => data.Has(new(ArmKind.Ratio, percent), Stop.EarlyStop, cluster, set));

@@ -2,9 +2,9 @@ using MathNet.Numerics.Distributions;
 
 namespace Slick.Analysis;
 
-/// <summary>A paired t-test.</summary>
-/// <param name="T">The statistic: mean difference over its standard error.</param>
-/// <param name="DegreesOfFreedom">Pairs - 1.</param>
+/// <summary>The result of a paired t-test.</summary>
+/// <param name="T">The statistic: mean difference divided by its standard error.</param>
+/// <param name="DegreesOfFreedom">Number of pairs - 1.</param>
 /// <param name="P">Two-sided p-value.</param>
 /// <param name="MeanDifference">Mean of a - b with its 95% interval.</param>
 public readonly record struct PairedTResult(double T, double DegreesOfFreedom, double P, Interval MeanDifference);
@@ -13,8 +13,9 @@ public readonly record struct PairedTResult(double T, double DegreesOfFreedom, d
 public static class HypothesisTests
 {
     /// <summary>
-    /// Student's paired t-test of a - b, two-sided: what the paper's Table 2 marks with * (p &lt; 0.05) and ** (p &lt; 0.01).
-    /// Fewer than two pairs give NaN. Differences that are all 0 give t = 0 and p = 1; all equal and not 0, an infinite t.
+    /// Student's paired t-test of a - b, two-sided. The paper's Table 2 marks its results with * (p &lt; 0.05) and ** (p &lt; 0.01). Fewer
+    /// than two pairs give NaN. Differences that are all 0 give t = 0 and p = 1. Differences that are all equal and not 0 give an infinite
+    /// t.
     /// </summary>
     /// <param name="a">Values, [n].</param>
     /// <param name="b">Values of the same units in the same order, [n].</param>
@@ -32,8 +33,8 @@ public static class HypothesisTests
     }
 
     /// <summary>
-    /// Holm's step-down correction (1979): the i-th smallest of m p-values times m - i + 1, never below the one before, at
-    /// most 1. Rejecting what is at or below alpha keeps the chance of any false rejection at alpha.
+    /// Holm's step-down correction (1979): the i-th smallest of m p-values times m - i + 1, at least the adjusted value before it, and at
+    /// most 1. Rejecting what is at or below alpha keeps the probability of any false rejection at alpha or below.
     /// </summary>
     /// <param name="p">p-values, [m].</param>
     /// <returns>Adjusted p-values in the given order, [m].</returns>
@@ -49,8 +50,8 @@ public static class HypothesisTests
     }
 
     /// <summary>
-    /// Benjamini and Hochberg's step-up correction (1995): the i-th smallest of m p-values times m / i, never above the one
-    /// after. Rejecting what is at or below alpha keeps the expected share of false rejections at alpha.
+    /// Benjamini and Hochberg's step-up correction (1995): the i-th smallest of m p-values times m / i, at most the adjusted value after
+    /// it. Rejecting what is at or below alpha keeps the expected share of false rejections at alpha or below.
     /// </summary>
     /// <param name="p">p-values, [m].</param>
     /// <returns>Adjusted p-values in the given order, [m].</returns>
@@ -66,11 +67,11 @@ public static class HypothesisTests
     }
 
     /// <summary>
-    /// McNemar's exact test (1947): two-sided binomial(b + c, 1/2) p-value of the questions on which two models differ,
-    /// twice the smaller tail and at most 1. Without any such question p is 1.
+    /// McNemar's exact test (1947) of two models on the same questions. It looks at the b + c questions that only one model answers
+    /// rightly. The two-sided p-value is twice the smaller tail of binomial(b + c, 1/2), at most 1. Without such questions p is 1.
     /// </summary>
-    /// <param name="b">Questions that only the first answers rightly.</param>
-    /// <param name="c">Questions that only the second answers rightly.</param>
+    /// <param name="b">Number of questions that only the first model answers rightly.</param>
+    /// <param name="c">Number of questions that only the second model answers rightly.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count is negative.</exception>
     public static double McNemarExact(int b, int c)
     {
@@ -81,8 +82,8 @@ public static class HypothesisTests
     }
 
     /// <summary>
-    /// Two one-sided t-tests (Schuirmann 1987) that a mean lies within +-margin, n - 1 degrees of freedom. The larger p is at
-    /// most 0.05 exactly when the 90% interval lies within the margin. Fewer than two values give NaN.
+    /// Two one-sided t-tests (Schuirmann 1987) that a mean lies within +-margin, with n - 1 degrees of freedom. The larger p is at most
+    /// 0.05 exactly when the 90% interval lies within the margin. Fewer than two values give NaN.
     /// </summary>
     /// <param name="values">One value per independent unit (a difference per seed), [n].</param>
     /// <param name="margin">The largest difference that still counts as equal, above 0, in the unit of the values.</param>

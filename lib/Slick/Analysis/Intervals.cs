@@ -6,10 +6,10 @@ namespace Slick.Analysis;
 public static class Intervals
 {
     /// <summary>
-    /// Mean +- t(n-1) * s / sqrt(n) (Student 1908). With one value per seed this is the cluster interval over seeds: what
-    /// happens within a seed is averaged before. Fewer than two values give NaN bounds, none a NaN estimate.
+    /// Mean +- t(n-1) s / sqrt(n) (Student 1908). With one value for each seed this is the cluster interval over seeds: values within a
+    /// seed are averaged before. Fewer than two values give NaN bounds. No values give a NaN estimate.
     /// </summary>
-    /// <param name="values">One value per independent unit, [n].</param>
+    /// <param name="values">One value for each independent unit, [n].</param>
     /// <param name="level">Coverage, in (0, 1).</param>
     /// <exception cref="ArgumentException">A value is not finite or the level is outside (0, 1).</exception>
     public static Interval MeanT(IReadOnlyList<double> values, double level = 0.95)
@@ -24,13 +24,14 @@ public static class Intervals
     }
 
     /// <summary>
-    /// The score interval of a share (Wilson 1927): (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). The estimate is
-    /// successes / trials. Trials are taken as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
+    /// The score interval of a share (Wilson 1927): (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). The estimate is p =
+    /// successes / trials. Trials count as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
     /// </summary>
     /// <param name="successes">Successes, 0 to trials.</param>
-    /// <param name="trials">Trials; with none everything is NaN.</param>
+    /// <param name="trials">Trials, n; 0 gives NaN throughout.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
-    /// <exception cref="ArgumentOutOfRangeException">Counts or level make no sense.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A count is negative, successes are above trials, or the level is outside (0,
+    /// 1).</exception>
     public static Interval Wilson(int successes, int trials, double level = 0.95)
     {
         Check.Counts(successes, trials);
@@ -38,12 +39,14 @@ public static class Intervals
     }
 
     /// <summary>
-    /// The same for a share of weighted questions, whose effective number (sum w)^2 / sum w^2 (Kish 1965) need not be whole.
+    /// The score interval (Wilson 1927) of a share of weighted questions. The effective number of questions (sum w)^2 / sum w^2 (Kish 1965)
+    /// takes the place of the number of trials and need not be whole.
     /// </summary>
     /// <param name="share">The share, in [0, 1].</param>
-    /// <param name="trials">Effective number of trials; with none everything is NaN.</param>
+    /// <param name="trials">Effective number of trials; 0 gives NaN throughout.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
-    /// <exception cref="ArgumentOutOfRangeException">Share, trials or level make no sense.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The share is outside [0, 1], trials are negative, or the level is outside (0,
+    /// 1).</exception>
     public static Interval Wilson(double share, double trials, double level = 0.95)
     {
         Check.Level(level);
@@ -58,13 +61,14 @@ public static class Intervals
     }
 
     /// <summary>
-    /// The equal-tailed interval of the posterior Beta(successes + 1/2, failures + 1/2) under Jeffreys' prior (Brown, Cai and
-    /// DasGupta 2001, without their change at 0 and n successes, so that the bounds stay inside (0, 1)).
+    /// The equal-tailed interval of the posterior Beta(successes + 1/2, failures + 1/2) under Jeffreys' prior (Brown, Cai and DasGupta
+    /// 2001). Their change at 0 and n successes is not made, so the bounds stay inside (0, 1).
     /// </summary>
     /// <param name="successes">Successes, 0 to trials.</param>
-    /// <param name="trials">Trials; with none everything is NaN.</param>
+    /// <param name="trials">Trials; 0 gives NaN throughout.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
-    /// <exception cref="ArgumentOutOfRangeException">Counts or level make no sense.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A count is negative, successes are above trials, or the level is outside (0,
+    /// 1).</exception>
     public static Interval Jeffreys(int successes, int trials, double level = 0.95)
     {
         Check.Counts(successes, trials);
@@ -74,11 +78,11 @@ public static class Intervals
         return new((double)successes / trials, Quantiles.Beta(a, b, tail), 1 - Quantiles.Beta(b, a, tail));
     }
 
-    /// <summary>The mean and its standard error s / sqrt(n), s with n - 1; the error is NaN for one value.</summary>
+    /// <summary>The mean and its standard error s / sqrt(n), where s divides by n - 1. The error is NaN for one value.</summary>
     internal static (double Mean, double Error) MeanAndError(IReadOnlyList<double> values)
     {
         var mean = values.Average();
-        // Equal values have no spread, whatever the rounding of their mean.
+        // Equal values have no spread. The rounding of their mean must not give them one.
         if (values.All(v => v == values[0])) return (values[0], values.Count < 2 ? double.NaN : 0);
         return (mean, Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1) / values.Count));
     }

@@ -4,19 +4,20 @@ using MathNet.Numerics.LinearAlgebra.Factorization;
 namespace Slick.Analysis;
 
 /// <summary>
-/// Ordinary least squares with three kinds of standard errors: the paper's Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D|
-/// (Table 1), where rows of one seed are not independent: of one fit to all of them the clustered errors are the ones to trust.
+/// Ordinary least squares with three kinds of standard errors. It fits the paper's Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (Table
+/// 1). Rows of one seed are not independent there: in one fit to the rows of all seeds, the clustered errors are the right ones.
 /// </summary>
 public static class LinearModel
 {
-    // A column counts as a combination of the others when less than this share of its length is its own.
+    // A column counts as a linear combination of the columns before it where less than this share of its length is its own.
     private const double Dependent = 1e-12;
 
     /// <summary>Fits outcome = b0 + sum of b_j * predictor_j.</summary>
-    /// <param name="predictors">Columns, each [N]; the intercept is added before them; none gives the mean.</param>
+    /// <param name="predictors">The predictors, each [N]. An intercept is put before them. Without predictors the fit is the mean.</param>
     /// <param name="outcome">The outcome, [N].</param>
-    /// <param name="clusters">A number per row that is equal within a cluster (the seed), [N], or null.</param>
-    /// <exception cref="SlickException">Fewer rows than coefficients, or a predictor is constant or a combination of others.</exception>
+    /// <param name="clusters">A number for each row that is equal within a cluster (the seed), [N]; null for no clusters.</param>
+    /// <exception cref="SlickException">There are fewer rows than coefficients, or a predictor is constant or a combination of
+    /// others.</exception>
     /// <exception cref="ArgumentException">Lengths differ or a value is not finite.</exception>
     public static LinearFit Fit(IReadOnlyList<IReadOnlyList<double>> predictors, IReadOnlyList<double> outcome,
         IReadOnlyList<int>? clusters = null)
@@ -69,14 +70,14 @@ public static class LinearModel
     }
 
     /// <summary>
-    /// A coefficient with its interval: clustered errors and t with G - 1 degrees of freedom where the fit has two or more
-    /// clusters, else classical errors with N - K: with one cluster these say nothing about other seeds (see
-    /// <see cref="LinearFit.Clusters"/>). Few clusters make even the clustered intervals somewhat too short.
+    /// A coefficient with its interval. Where the fit has two or more clusters: clustered errors and t with G - 1 degrees of freedom. Else:
+    /// classical errors and t with N - K degrees of freedom; with one cluster these say nothing about other seeds (see
+    /// <see cref="LinearFit.Clusters"/>). With few clusters even the clustered intervals are somewhat too short.
     /// </summary>
     /// <param name="fit">The fitted model.</param>
-    /// <param name="index">0 is the intercept, 1 the first predictor.</param>
+    /// <param name="index">Index of the coefficient: 0 is the intercept, 1 the first predictor.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
-    /// <exception cref="ArgumentException">There is no such coefficient, or the level is outside (0, 1).</exception>
+    /// <exception cref="ArgumentException">The model has no such coefficient, or the level is outside (0, 1).</exception>
     public static Interval CoefficientInterval(LinearFit fit, int index, double level = 0.95)
     {
         ArgumentNullException.ThrowIfNull(fit);
@@ -92,11 +93,12 @@ public static class LinearModel
     }
 
     /// <summary>
-    /// The slope of the least-squares line of y on x. One slope per seed, then <see cref="Intervals.MeanT"/>, tests a trend.
+    /// The slope of the least-squares line of y on x. For a test of a trend, compute one slope for each seed and give them to
+    /// <see cref="Intervals.MeanT"/>.
     /// </summary>
     /// <param name="x">The predictor, [N].</param>
     /// <param name="y">The outcome, [N].</param>
-    /// <exception cref="SlickException">Fewer than two points, or x is constant.</exception>
+    /// <exception cref="SlickException">There are fewer than two points, or x is constant.</exception>
     /// <exception cref="ArgumentException">Lengths differ or a value is not finite.</exception>
     public static double Slope(IReadOnlyList<double> x, IReadOnlyList<double> y)
     {
@@ -119,7 +121,7 @@ public static class LinearModel
 
     private static double[] Hc3(Matrix<double> design, Matrix<double> q, Vector<double> residuals, Matrix<double> inverse)
     {
-        // Row i weighted by e_i / (1 - h_i); the leverage h_i is the squared length of row i of Q.
+        // Row i is weighted by e_i / (1 - h_i). The leverage h_i is the squared length of row i of Q.
         var weighted = design.Clone();
         for (var i = 0; i < design.RowCount; i++)
         {

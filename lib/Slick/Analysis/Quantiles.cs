@@ -3,15 +3,15 @@ using MathNet.Numerics.Distributions;
 namespace Slick.Analysis;
 
 /// <summary>
-/// Tail areas and their inverses, to full relative precision: MathNet's own inverses stop at an absolute 1e-12 (Beta)
-/// or search t within +-800 only, too little for small rates and for one or two degrees of freedom.
+/// Tail areas of distributions and their inverses, to full relative precision. MathNet's own inverses stop at an absolute error of 1e-12
+/// (Beta), or search t within +-800 only. That is too little for small rates and for one or two degrees of freedom.
 /// </summary>
 internal static class Quantiles
 {
     /// <summary>P(|T| >= |t|) for Student's t.</summary>
     public static double TwoSidedP(double t, double degreesOfFreedom) => 2 * LowerTail(-Math.Abs(t), degreesOfFreedom);
 
-    /// <summary>P(T &lt;= t) for Student's t; infinite t allowed, NaN stays NaN.</summary>
+    /// <summary>P(T &lt;= t) for Student's t. An infinite t is allowed. A NaN t, or no degrees of freedom, gives NaN.</summary>
     public static double LowerTail(double t, double degreesOfFreedom)
     {
         if (double.IsNaN(t) || !(degreesOfFreedom > 0)) return double.NaN;
@@ -20,8 +20,8 @@ internal static class Quantiles
     }
 
     /// <summary>
-    /// The t with P(|T| &lt;= t) = level. Newton's method from 0: the upper tail is convex and falls there, so the steps
-    /// rise to the root and never pass it.
+    /// The t with P(|T| &lt;= t) = level. Found by Newton's method from 0: the upper tail is convex and falls there, so the steps rise to
+    /// the root and never pass it.
     /// </summary>
     public static double CriticalT(double level, double degreesOfFreedom)
     {
@@ -36,7 +36,7 @@ internal static class Quantiles
         return t;
     }
 
-    /// <summary>The x with P(X &lt;= x) = p for a Beta(a, b) variable: MathNet's root, made sharper by Newton steps on ln x.</summary>
+    /// <summary>The x with P(X &lt;= x) = p for a Beta(a, b) variable. Newton steps on ln x make MathNet's root more precise.</summary>
     public static double Beta(double a, double b, double p)
     {
         var x = MathNet.Numerics.Distributions.Beta.InvCDF(a, b, p);

@@ -4,48 +4,51 @@ using Slick.Knowledge;
 
 namespace Slick.Analysis;
 
-/// <summary>The accuracy of an arm at a stop, times a weight: a part of a contrast.</summary>
+/// <summary>The accuracy of an arm at a stop, times a weight. A contrast is a sum of such terms.</summary>
+/// <param name="Arm">The arm.</param>
+/// <param name="Stop">The epoch at which the accuracy is taken.</param>
+/// <param name="Weight">The factor of the accuracy.</param>
 public sealed record Term(Arm Arm, Stop Stop, double Weight);
 
-/// <summary>A set of a base model that no run was done on.</summary>
-/// <param name="Arm">The kind of set.</param>
+/// <summary>A fine-tuning set of a base model for which there was no run.</summary>
+/// <param name="Arm">The arm of the set.</param>
 /// <param name="BaseSeed">Seed of the base model.</param>
-/// <param name="Reason">Why, such as that no fact belongs to it.</param>
+/// <param name="Reason">Why there was no run, such as that no fact belongs to the set.</param>
 public sealed record LackingSet(Arm Arm, int BaseSeed, string Reason);
 
 /// <summary>
-/// The tables of a study, by arm and cluster. A cluster is what varies independently: a base model where there are several, else a
-/// draw of D and its order.
+/// The tables of a study, by arm and cluster. Clusters vary independently of each other. A cluster is a base model where the study has
+/// several base models; else a cluster is a draw of D and its order.
 /// </summary>
 /// <remarks>
-/// Intervals. Several base models: t over them. One base model of the lab: t over draws; of one draw, a bootstrap over questions. One
-/// base model that we did not make: over questions and, where an arm was drawn more than once, over draws; the wider decides. Test
-/// questions of which only a part was asked are weighted: a question of a category stands for (labelled questions of that category) /
-/// (questions asked of it).
+/// Intervals. With several base models they are t over the base models. With one base model of the lab they are t over draws, and with one
+/// draw a bootstrap over questions. With one base model that we did not make they are over questions and, where an arm was drawn more than
+/// once, over draws; the wider of the two is used. Test questions of which only a part was asked are weighted: a question of a category
+/// stands for (labelled questions of that category) / (questions asked of that category).
 /// </remarks>
 public sealed class StudyData
 {
     private readonly Dictionary<Arm, List<StudyRun>> runs = [];
     private readonly StudyResult result;
-    // Relation and category of each question of a base model, and what set it is in.
+    // For each seed of a base model: relation, set and category of each test question, by fact id.
     private readonly Dictionary<int, Dictionary<int, (string Relation, QuestionSet Set, string Category)>> questions = [];
 
     /// <summary>All runs that have epochs.</summary>
     public IReadOnlyList<StudyRun> Runs { get; }
     /// <summary>True where the clusters are base models.</summary>
     public bool SeveralBases { get; }
-    /// <summary>True where we made the base models: with one of them, intervals are over draws of D alone.</summary>
+    /// <summary>True where we made the base models.</summary>
     public bool IsLab { get; }
-    /// <summary>The clusters, in order.</summary>
+    /// <summary>The clusters in ascending order: seeds of base models, or numbers of draws.</summary>
     public IReadOnlyList<int> Clusters { get; }
-    /// <summary>Runs that fit less than 99% of their set at the last epoch; they enter no verdict about CONVERGENCE.</summary>
+    /// <summary>Runs that fit less than 99% of their set at the last epoch. They take no part in verdicts about CONVERGENCE.</summary>
     public IReadOnlyList<StudyRun> NotConverged { get; }
-    /// <summary>Sets without facts.</summary>
+    /// <summary>Fine-tuning sets for which there was no run.</summary>
     public IReadOnlyList<LackingSet> Lacking { get; }
-    /// <summary>True where runs diverged: an arm that is missing may be one of them.</summary>
+    /// <summary>True where runs diverged. An arm without runs may be one of these.</summary>
     public bool HasFailures { get; }
 
-    /// <summary>Sorts the rows of a study.</summary>
+    /// <summary>Sorts the rows of a study by arm and cluster.</summary>
     /// <param name="result">The study.</param>
     public StudyData(StudyResult result)
     {
@@ -71,7 +74,7 @@ public sealed class StudyData
         NotConverged = [.. runs.Values.SelectMany(r => r).Where(r => !r.Converged)];
     }
 
-    /// <summary>The same study without the base models whose seed lies below.</summary>
+    /// <summary>The same study without the base models whose seed is below <paramref name="firstSeed"/>.</summary>
     /// <param name="firstSeed">The first seed that counts.</param>
     public StudyData From(int firstSeed)
     {
@@ -95,7 +98,7 @@ public sealed class StudyData
             trained.Contains(f.Relation) ? QuestionSet.Test : QuestionSet.Ood, categories.GetValueOrDefault(f.Id, "")));
     }
 
-    // Of a category all labelled test questions may be asked, or a part of them drawn at random.
+    // Of a category all labelled test questions may have been asked, or a part of them drawn at random.
     private Dictionary<(QuestionSet, string), double> Weights(int baseSeed, IEnumerable<ScoreRow> scores)
     {
         var weights = new Dictionary<(QuestionSet, string), double>();
@@ -107,38 +110,39 @@ public sealed class StudyData
         return weights;
     }
 
-    /// <summary>The cluster that a run belongs to.</summary>
+    /// <summary>The cluster of a run: the seed of its base model, or its draw.</summary>
     public int Cluster(StudyRun run) => SeveralBases ? run.Row.BaseSeed : run.Row.Draw;
 
-    /// <summary>The arms that were run.</summary>
+    /// <summary>The arms that have runs.</summary>
     public IReadOnlyList<Arm> Arms => [.. runs.Keys];
 
-    /// <summary>The runs of an arm.</summary>
+    /// <summary>The runs of an arm; empty where there are none.</summary>
     public IReadOnlyList<StudyRun> Of(Arm arm) => runs.GetValueOrDefault(arm, []);
 
-    /// <summary>True where a cluster has a run of the arm that may be looked at then.</summary>
+    /// <summary>True where a cluster has a run of the arm that has this stop and was asked questions of the set there.</summary>
     public bool Has(Arm arm, Stop stop, int cluster, QuestionSet set = QuestionSet.Test) => Of(arm, stop, cluster, set).Any();
 
     private IEnumerable<StudyRun> Of(Arm arm, Stop stop, int cluster, QuestionSet set) =>
         Of(arm).Where(r => Cluster(r) == cluster && r.EpochOf(stop) is { } epoch && r.Right(epoch, set).Of > 0);
 
-    /// <summary>A number of each cluster's runs of an arm (the mean over its draws).</summary>
+    /// <summary>The mean over clusters of a number of an arm's runs. Within a cluster the number is averaged over draws.</summary>
     /// <param name="arm">The arm.</param>
-    /// <param name="value">The number of a run; NaN to leave a run out.</param>
-    /// <param name="within">What one run alone says of the number; null where it says nothing of its uncertainty.</param>
+    /// <param name="value">Gives the number of a run; NaN leaves the run out.</param>
+    /// <param name="within">Gives the estimate of the number from one run alone; null where one run says nothing of its
+    /// uncertainty.</param>
     public Estimate OverRuns(Arm arm, Func<StudyRun, double> value, Func<StudyRun, Estimate>? within = null)
     {
         var of = Of(arm).Where(r => !double.IsNaN(value(r))).ToList();
         var over = Estimate.OverClusters([.. of.GroupBy(Cluster).OrderBy(g => g.Key).Select(g => g.Average(value))], Unit);
         if (SeveralBases || of.Count == 0 || within is null || IsLab && of.Count > 1) return over;
-        // The first draw stands for what the others say within themselves.
+        // Where there are several draws, the first one gives the uncertainty within a run.
         return Estimate.Wider(over, within(of[0]));
     }
 
-    /// <summary>A weighted sum of accuracies, with the interval that the class describes.</summary>
-    /// <param name="terms">The sum of a cluster; empty to leave the cluster out.</param>
-    /// <param name="category">Which questions count, by their category for the base model; null for all.</param>
-    /// <param name="set">Which test set.</param>
+    /// <summary>The mean over clusters of a weighted sum of accuracies, with the interval that <see cref="StudyData"/> describes.</summary>
+    /// <param name="terms">Gives the sum of a cluster; an empty list leaves the cluster out.</param>
+    /// <param name="category">Which questions count, by the category that the base model gives them; null for all questions.</param>
+    /// <param name="set">The test set.</param>
     public Estimate Contrast(Func<int, IReadOnlyList<Term>> terms, Func<Category, bool>? category = null,
         QuestionSet set = QuestionSet.Test)
     {
@@ -155,7 +159,7 @@ public sealed class StudyData
         return Estimate.Wider(over, OverQuestions(clusters, category, set) ?? over);
     }
 
-    // Of one base model: the sum question by question, averaged over the clusters, which are draws. Null where no answers were kept.
+    // For one base model: the sum of each question, averaged over the clusters, which are draws. Null where no answers were kept.
     private Estimate? OverQuestions(List<(int Cluster, IReadOnlyList<Term> Terms, double Value)> clusters,
         Func<Category, bool>? category, QuestionSet set)
     {
@@ -183,15 +187,15 @@ public sealed class StudyData
         var all = questions[only!.Row.BaseSeed];
         QuestionValue[] values = [.. sums.Select(s => new QuestionValue(all[s.Key].Relation, s.Value,
             only.Weight(set, all[s.Key].Category)))];
-        // One accuracy of one run is a share.
+        // A single accuracy of one run is a share of questions.
         return terms == 1 && clusters[0].Terms[0].Weight == 1 && values.All(v => v.Weight == 1)
             ? Estimate.OfShare(values.Count(v => v.Value > 0.5), values.Length)
             : Estimate.OverQuestions(values, clusters.Count == 1 ? "one run" : $"{clusters.Count} draws");
     }
 
     /// <summary>
-    /// The mean of a share over clusters, for a point of a figure: t over clusters; of one base model that we did not make also Wilson's
-    /// interval of the questions of one run, and the wider of both.
+    /// The mean of a share over clusters, for a point of a figure, with its t interval over clusters. For one base model that we did not
+    /// make, Wilson's interval over the questions of one run is computed too, and the wider of both is used.
     /// </summary>
     /// <param name="shares">The shares, each with the run that it belongs to.</param>
     /// <param name="level">Coverage, in (0, 1).</param>
@@ -205,17 +209,18 @@ public sealed class StudyData
         return over.HasBounds && over.High - over.Low > questions.High - questions.Low ? over : questions;
     }
 
-    /// <summary>% Unknown of the sets D.</summary>
+    /// <summary>The percentages of Unknown examples that the sets D have (paper, section 4).</summary>
     internal static IReadOnlyList<int> Percents { get; } = [0, 25, 50, 75, 100];
 
-    /// <summary>The percentages that every cluster has, of those clusters that have any: all then estimate the same number.</summary>
-    /// <param name="has">Whether a cluster has a percentage.</param>
+    /// <summary>The percentages that all clusters have, among the clusters that have any. With the same percentages all clusters estimate
+    /// the same number.</summary>
+    /// <param name="has">Whether a cluster has a percentage: (cluster, percentage).</param>
     internal IReadOnlyList<int> Shared(Func<int, int, bool> has)
     {
         var clusters = Clusters.Where(c => Percents.Any(p => has(c, p))).ToList();
         return [.. Percents.Where(p => clusters.Count > 0 && clusters.All(c => has(c, p)))];
     }
 
-    /// <summary>What the clusters are, in a word: seeds or draws.</summary>
+    /// <summary>What the clusters are: <c>seeds</c> or <c>draws</c>.</summary>
     public string Unit => SeveralBases ? "seeds" : "draws";
 }

@@ -16,27 +16,27 @@ using static TorchSharp.torch;
 namespace Slick.Checks;
 
 /// <summary>
-/// SliCK against an annotation that another program made on the same model: a JSON file with the protocol and, for each
-/// relation, the prompts' exemplars and the questions with their greedy answers, the exact probability of a right
-/// sample, and the number of right samples, a value a prompt.
+/// Compares SliCK's results with an annotation that another program made with the same model. The annotation is a JSON file. It has the
+/// protocol and, for each relation, the exemplars of the prompts and the questions. For each question and prompt it has the greedy answer,
+/// the exact probability that a sample is right, and the number of right samples.
 /// </summary>
 public static class AnnotationCheck
 {
-    /// <summary>Seed of our own samples.</summary>
+    /// <summary>Seed of the samples that we draw.</summary>
     private const int Seed = 1;
 
-    // A label of which the protocol's own chance says less than this is no luck of the draw.
+    // A label that the protocol gives with a probability below this is not explained by the chance of sampling.
     private const double Unlikely = 0.001;
 
     private const int FewestResiduals = 10;
 
-    /// <summary>What the check compared, and lines on what differs.</summary>
-    /// <param name="Comparisons">The numbers with their limits.</param>
-    /// <param name="Remarks">Greedy answers and categories that differ, one a line.</param>
-    /// <param name="Questions">Questions asked.</param>
+    /// <summary>The compared numbers, and lines about what differs.</summary>
+    /// <param name="Comparisons">The compared numbers with their limits.</param>
+    /// <param name="Remarks">Greedy answers and categories that differ, one line each.</param>
+    /// <param name="Questions">Number of questions asked.</param>
     public sealed record Report(IReadOnlyList<Comparison> Comparisons, IReadOnlyList<string> Remarks, int Questions);
 
-    /// <summary>A question with what the other program found, a value for each prompt.</summary>
+    /// <summary>A question with the other program's results. The lists have one entry for each prompt.</summary>
     /// <param name="Fact">Question and gold answer.</param>
     /// <param name="Greedy">The greedy answers.</param>
     /// <param name="P">The exact probabilities that one sample is right.</param>
@@ -46,14 +46,16 @@ public static class AnnotationCheck
 
     private sealed record Ours(PromptEstimate[] Exact, PromptEstimate[] Sampled);
 
-    /// <summary>Annotates the file's questions by both estimators and compares.</summary>
-    /// <param name="path">The annotation.</param>
+    /// <summary>Annotates the file's questions by both estimators and compares the results with the file's.</summary>
+    /// <param name="path">The annotation: a JSON file.</param>
     /// <param name="folder">The model's folder.</param>
-    /// <param name="compute">Device and number format; with less than fp32 a near tie is a difference of up to half a logit.</param>
+    /// <param name="compute">Device and number format. A greedy answer may differ where the two tokens' logits are nearly equal: within
+    /// 0.001 in fp32, within 0.5 in other formats.</param>
     /// <param name="relations">Relations to check; null for all of the file's.</param>
-    /// <param name="progress">Told the relations.</param>
+    /// <param name="progress">Told each relation.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="SlickException">A file is missing or damaged, or a relation is not in it.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static Report Run(string path, string folder, Compute compute, IReadOnlyCollection<string>? relations, IProgressReport progress,
         CancellationToken cancellation)
     {
@@ -143,13 +145,14 @@ public static class AnnotationCheck
             new(FormattableString.Invariant($"questions with a label of probability below {Unlikely}"), unlikely,
                 Math.Max(1, 0.02 * all.Count), FormattableString.Invariant($"of {all.Count}")),
         ];
-        // A relation of which the model knows next to nothing has no case to compare.
+        // Where the model knows almost nothing of the questions, there are too few cases to compare.
         if (residuals.Count < FewestResiduals)
             remarks.Add(FormattableString.Invariant($"{residuals.Count} cases with 0.02 < p < 0.98: too few to compare our samples with."));
         else
         {
             var (mean, deviation) = residuals.MeanStandardDeviation();
-            // Where a part of the file is checked, chance alone may be larger than the limits for all of it: three standard errors.
+            // Where only a part of the file is checked, chance alone may exceed the limits of the whole file. Then three standard errors
+            // are the limit.
             var error = 3 / Math.Sqrt(residuals.Count);
             comparisons.Add(new("standardised residuals of our samples against the file's p: mean", Math.Abs(mean), Math.Max(0.15, error),
                 FormattableString.Invariant($"{mean:F3}, {residuals.Count} cases with 0.02 < p < 0.98")));
@@ -159,14 +162,14 @@ public static class AnnotationCheck
         return new(comparisons, remarks, all.Count);
     }
 
-    /// <summary>A relation of the file.</summary>
-    /// <param name="Name">Its name in the file.</param>
+    /// <summary>One relation of the annotation.</summary>
+    /// <param name="Name">The relation's name in the file.</param>
     /// <param name="Prompts">The exemplars of each prompt.</param>
-    /// <param name="Questions">The questions with what the other program found.</param>
+    /// <param name="Questions">The questions with the other program's results.</param>
     internal sealed record RelationOf(string Name, Fact[][] Prompts, Reference[] Questions);
 
-    /// <summary>Reads and checks the whole file, before the model is loaded and asked.</summary>
-    /// <param name="path">The annotation.</param>
+    /// <summary>Reads and checks the whole file. This happens before the model is loaded.</summary>
+    /// <param name="path">The annotation: a JSON file.</param>
     /// <param name="relations">Relations to read; null for all of the file's.</param>
     /// <exception cref="SlickException">The file is missing or damaged, or a relation is not in it.</exception>
     internal static (SamplingOptions Options, IReadOnlyList<RelationOf> Relations) Read(string path, IReadOnlyCollection<string>? relations)
@@ -231,7 +234,7 @@ public static class AnnotationCheck
             Of("sampled_correct", p => p.Number()), category);
     }
 
-    // The logits of the first token in which two answers differ, and how far they are apart.
+    // The logits of the first token in which two answers differ, and the difference of these logits.
     private static (double Apart, string Text) Tie(Decoder decoder, ITokenizer tokenizer, Fact[] exemplars, Fact fact, string ours,
         string theirs)
     {

@@ -12,34 +12,40 @@ using static TorchSharp.torch;
 namespace Slick.Checks;
 
 /// <summary>
-/// A checkpoint against the golden files beside it (<c>golden.safetensors</c>, <c>golden.json</c>), made by another
-/// program on the same weights. Compared is what is there: logits, left-padded logits, greedy tokens, last-token logits and
-/// log-probabilities of prompts, gradients, and the losses and weights of AdamW steps. A folder may hold a LoRA adapter: then the base
-/// model with the adapter is compared, the steps are on the adapter alone, and the merged model is compared with the unmerged one.
-/// In fp32 the largest difference is looked at. In bf16 each rounding moves a number by up to 2^-8 of it, and at random: after n
-/// of them the root mean square of the difference is about sqrt(n) 2^-8 of the values' own. A logit has behind it n = 13 L + 3
-/// roundings (a layer's two norms, its projections, rotation, attention weights, mix, output, activation, gate and two sums; the
-/// embedding, the last norm and the head). The limit is twice that, for layers pass on what they are given enlarged. A gradient has
-/// twice as many roundings behind it, and the error of the probabilities it begins with, which is that of the logits, not relative.
-/// <c>slick check model DIR --dtype bf16</c> prints every difference beside its limit.
+/// Compares a checkpoint with the golden files beside it (<c>golden.safetensors</c>, <c>golden.json</c>), which another program made with
+/// the same weights. What the files have is compared: logits, left-padded logits, greedy tokens, last-token logits and log-probabilities of
+/// prompts, gradients, and the losses and weights of AdamW steps. The folder may hold a LoRA adapter. Then the base model with the adapter
+/// is compared, the steps are on the adapter alone, and the merged model is compared with the unmerged one.
 /// </summary>
+/// <remarks>
+/// Limits. In fp32 the largest difference is compared. In bf16 each rounding changes a number at random by up to 2^-8 of its value. After n
+/// roundings the root mean square of the difference is about sqrt(n) 2^-8 of that of the values. A logit is the result of n = 13 L + 3
+/// roundings: in each of the L layers two norms, the projections, rotation, attention weights, attention output, output projection,
+/// activation, gate and two sums; then the embedding, the last norm and the head. The limit is twice that, because layers enlarge the
+/// errors of their inputs. A gradient is the result of twice as many roundings. It also has the error of the probabilities with which it
+/// begins; this error is that of the logits, and it is not relative. <c>slick check model DIR --dtype bf16</c> prints every difference
+/// beside its limit.
+/// </remarks>
 public static class ModelCheck
 {
-    // In fp32: of the reference's largest value.
+    // fp32: the limit, relative to the reference's largest value.
     private const double Relative = 1e-4;
     // bf16 keeps 8 binary digits.
     private const double Unit = 1.0 / 256;
 
-    /// <summary>Compares a folder, once for each form of its config that is there.</summary>
+    /// <summary>Compares a folder. A folder with <c>config.v4.json</c> (the config as transformers 4 writes it) is compared once with each
+    /// of its two configs.</summary>
     /// <param name="folder">The checkpoint or the adapter, with its golden files.</param>
     /// <param name="compute">Device and number format.</param>
-    /// <param name="steps">AdamW steps on batches to make, at most those of the file.</param>
-    /// <param name="progress">Told what is compared.</param>
+    /// <param name="steps">Number of AdamW steps on batches to make, at most those of the file.</param>
+    /// <param name="progress">Told each part of the comparison.</param>
     /// <param name="cancellation">Stops between steps.</param>
-    /// <param name="baseFolder">An adapter's base model; null for the folder that base_model_name_or_path in its settings names, from the
-    /// adapter's folder or from the working folder.</param>
+    /// <param name="baseFolder">Folder of an adapter's base model. Null for the folder that base_model_name_or_path in the adapter's
+    /// settings names; it is looked up from the adapter's folder, then from the working folder.</param>
+    /// <returns>The compared numbers with their limits.</returns>
     /// <exception cref="SlickException">A file is missing or damaged, or an adapter's base model is not found.</exception>
-    /// <exception cref="UsageException">A base model was named, and the folder holds no adapter.</exception>
+    /// <exception cref="UsageException">A base model was named, but the folder holds no adapter.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static IReadOnlyList<Comparison> Run(string folder, Compute compute, int steps, IProgressReport progress,
         CancellationToken cancellation, string? baseFolder = null)
     {
@@ -51,16 +57,17 @@ public static class ModelCheck
         if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
             $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py model {folder}' makes it where "
             + "Python has PyTorch and transformers, and tests/data/README.md describes it.");
-        if (LoraAdapter.IsFolder(folder))
+        var results = new List<Comparison>();
+        var isAdapter = LoraAdapter.IsFolder(folder);
+        if (isAdapter)
         {
             var adapted = new Golden(folder, BaseOf(folder, baseFolder), "config.json", compute, progress);
             adapted.Run(steps, cancellation);
-            return adapted.Results;
+            results.AddRange(adapted.Results);
         }
-        if (baseFolder is not null)
+        else if (baseFolder is not null)
             throw new UsageException($"--base names an adapter's base model, and {folder} holds no adapter ({LoraConfig.FileName}).");
-        var results = new List<Comparison>();
-        foreach (var config in (string[])["config.json", "config.v4.json"])
+        foreach (var config in isAdapter ? [] : (string[])["config.json", "config.v4.json"])
         {
             if (config != "config.json" && !File.Exists(Path.Combine(folder, config))) continue;
             var check = new Golden(folder, folder, config, compute, progress);
@@ -82,7 +89,7 @@ public static class ModelCheck
                 + "--base.");
     }
 
-    // The model: where the weights are; the same folder but for an adapter.
+    // model is the folder of the weights: the same as folder, except for an adapter.
     private sealed class Golden(string folder, string model, string config, Compute compute, IProgressReport progress)
     {
         private LoraAdapter? adapter;
@@ -90,7 +97,8 @@ public static class ModelCheck
         private readonly bool reduced = compute.DType != ScalarType.Float32;
         private double layers;     // L
         private long vocabulary;
-        // in bf16: limit of a logit's error, root mean square; what all logits of a position share changes nothing
+        // bf16: limit of a logit's error, root mean square. An error that all logits of a position share is left out: it changes no
+        // probability.
         private double logitError;
 
         private readonly Safetensors file = Safetensors.Open(Path.Combine(folder, "golden.safetensors"));
@@ -133,7 +141,7 @@ public static class ModelCheck
 
         private Tensor Read(string name) => file.Read(name).to(compute.Device);
 
-        // Of tokens; labels may also be -100. A mask is 0 and 1.
+        // Token ids. Labels may also be -100. A mask has 0 and 1.
         private Tensor Ids(string name)
         {
             var ids = Read(name).to(ScalarType.Int64);
@@ -147,11 +155,11 @@ public static class ModelCheck
         private static double Real(JsonPlace place) => place.Value.ValueKind == JsonValueKind.Number ? place.Value.GetDouble()
             : throw place.Wrong("expected is a number");
 
-        // In bf16: of a logit, relative to all logits, and of a gradient.
+        // bf16: the limit of a logit, relative to all logits. Below: the limit of a gradient.
         private double LogitLimit => 2 * Math.Sqrt(13 * layers + 3) * Unit;
-        // of two gradients that have nothing in common: about 1.4
+        // Two gradients that have nothing in common differ by about 1.4.
         private double GradientLimit => Math.Min(0.5, Math.Sqrt(2) * LogitLimit + logitError);
-        private double NormLimit => GradientLimit * GradientLimit + Unit; // what is added at random is at right angles, nearly
+        private double NormLimit => GradientLimit * GradientLimit + Unit; // a random error is nearly at right angles to the gradient
 
         private void Logits(Decoder decoder)
         {
@@ -189,7 +197,7 @@ public static class ModelCheck
                 FormattableString.Invariant($"{expected.Length} tokens")));
         }
 
-        // Of merged fp32 weights: what the order of sums may change.
+        // Merged fp32 weights may change logits by the order of sums alone.
         private const double Merged = 1e-5;
 
         private void Adapted(Decoder decoder, LoraAdapter adapter)
@@ -212,13 +220,14 @@ public static class ModelCheck
             Results.Add(new("logits with B = 0 that are not the base model's", HostTransfer.Read<long>(differs)[0], 0));
         }
 
-        // In bf16 near ties go either way, and all that follows with them: how far each token of the reference is behind the largest logit.
+        // In bf16 a near tie may go either way, and all tokens after it change too. So the check measures how far each token of the
+        // reference is below the largest logit.
         private void Greedy(Decoder decoder, Tensor start, long[] expected)
         {
             var all = cat([start, tensor(expected, ScalarType.Int64).to(compute.Device).view(1, -1)], 1);
             var logits = Of(decoder, all.narrow(1, 0, all.size(1) - 1), null).narrow(1, start.size(1) - 1, expected.Length)[0]; // [n, V]
             var behind = logits.amax([-1L]) - logits.gather(1, all.narrow(1, start.size(1), expected.Length).view(-1, 1)).select(1, 0);
-            // Of the difference of two logits, four standard deviations.
+            // The limit is four standard deviations of the difference of two logits.
             Results.Add(new("greedy tokens: logit below the largest", HostTransfer.Read<float>(behind.max())[0],
                 4 * Math.Sqrt(2) * logitError, FormattableString.Invariant($"{expected.Length} tokens")));
         }
@@ -243,7 +252,8 @@ public static class ModelCheck
             }
         }
 
-        // Steps on one batch: gradients of the first, losses before each and after the last, weights at the end.
+        // Steps on one batch. Compared are the gradients of the first step, the losses before each step and after the last, and the weights
+        // at the end.
         private void Steps(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, int steps, CancellationToken cancellation)
         {
             double[] losses = [.. golden["losses_before_steps_1_2_3_and_after_3"].Items().Select(Real)];
@@ -273,31 +283,33 @@ public static class ModelCheck
             foreach (var name in file.Names.Where(n => n.StartsWith("after3.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
             {
                 var expected = Read(name);
-                // Rounded when it was loaded and after each step; a step is about the rate, and has the gradient's error.
+                // Weights are rounded when they are loaded and after each step. A step is about as large as the learning rate, with the
+                // gradient's error.
                 Near(name, expected, Now(decoder, name),
                     losses.Length * Unit + (losses.Length - 1) * rate * GradientLimit / Rms(expected));
             }
         }
 
-        // In bf16 weights are rounded after each step: how large that is, at most half a unit, beside the step, about the rate.
+        // In bf16 weights are rounded after each step. This is the size of that rounding (at most half a unit) relative to a step (about
+        // the learning rate).
         private double Moved(Decoder decoder, double rate)
         {
             using var noGrad = no_grad();
             return reduced ? Math.Min(1, Unit / 2 * Rms(adapter?.Flat ?? decoder.Weights.Flat) / rate) : 0;
         }
 
-        // Of a mean of log-probabilities; in bf16 that of two logits' difference, and the share of the descent that the weights' rounding
-        // can add or take.
+        // The limit of a loss: a mean of log-probabilities. In bf16 it is that of the difference of two logits, plus the part of the loss's
+        // decrease that the rounding of the weights can add or take away.
         private double LossLimit(double single, double moved, double descent) => reduced
             ? Math.Sqrt(2) * logitError + moved * Math.Abs(descent) : single;
 
         private ParameterSet Trained(Decoder decoder) => adapter?.Parameters ?? decoder.Weights.Parameters!;
 
-        // The tensor that a golden one is about, as it is now: a parameter, or a factor of the adapter.
+        // The present value of the tensor that a golden tensor belongs to: a parameter, or a factor of the adapter.
         private Tensor Now(Decoder decoder, string name) => adapter is null ? decoder.Weights[Parameter(decoder, name)]
             : adapter[name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]];
 
-        // The parameter that a golden tensor is about: what stands behind the first point of its name.
+        // The parameter that a golden tensor belongs to: the part of its name behind the first point.
         private string Parameter(Decoder decoder, string name)
         {
             var parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
@@ -306,7 +318,7 @@ public static class ModelCheck
                     $"{Path.Combine(folder, "golden.safetensors")}: '{name}': the model has no parameter of that name.");
         }
 
-        // A step on each batch in turn.
+        // One step on each batch in turn.
         private void Batches(Decoder decoder, AdamW optimizer, double rate, JsonPlace golden, int steps, CancellationToken cancellation)
         {
             double[] losses = [.. golden["losses_of_steps_1_to_8_and_batch0_after"].Items().Select(Real)];
@@ -319,13 +331,14 @@ public static class ModelCheck
                 progress.Report("AdamW steps", step, losses.Length, "");
                 using var scope = NewDisposeScope();
                 var batch = FormattableString.Invariant($"batch{step % batches}");
-                // Right padding: causal attention and the labels keep it out.
+                // Rows are padded on the right. Causal attention and the labels leave the padding out.
                 var loss = Loss(decoder, Ids($"{batch}.ids"), Ids($"{batch}.labels"));
                 var last = step == losses.Length - 1;
                 Value(last ? "loss after the last step" : FormattableString.Invariant($"loss of step {step + 1}"), losses[step], loss,
                     LossLimit(1e-3, moved, losses[step] - losses[0]));
                 if (last) break;
-                // In bf16 the weights stand elsewhere after the first step: where a step is less than half a unit, they move late.
+                // In bf16 the weights differ after the first step: a change below half a unit is lost. So only the first gradient is
+                // compared.
                 if (step < (reduced ? Math.Min(1, norms.Length) : norms.Length))
                     using (no_grad())
                         Value(FormattableString.Invariant($"norm of the gradient, step {step + 1}"), norms[step],
@@ -349,10 +362,10 @@ public static class ModelCheck
         private static double Rms(Tensor values) =>
             HostTransfer.Read<float>(values.to(ScalarType.Float32).pow(Scalars.Of(2L)).mean().sqrt())[0];
 
-        // Of logits around their mean at each position.
+        // Root mean square of the logits' distances from their mean at each position.
         private static double Spread(Tensor logits) => Rms(logits - logits.mean([-1L], keepdim: true));
 
-        // Limit: in bf16, relative; LogitLimit where it is left out.
+        // limit is for bf16, relative to the values; LogitLimit where it is null.
         private void Near(string what, Tensor expected, Tensor actual, double? limit = null)
         {
             if (!expected.shape.SequenceEqual(actual.shape))

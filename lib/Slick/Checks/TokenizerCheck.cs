@@ -5,14 +5,16 @@ using Slick.Text;
 
 namespace Slick.Checks;
 
-/// <summary>Compares a folder's tokenizer with encodings that Hugging Face tokenizers made.</summary>
+/// <summary>Compares a folder's tokenizer with encodings that Hugging Face's tokenizers library made.</summary>
 public static class TokenizerCheck
 {
     /// <summary>
-    /// Encodes and decodes every line of <c>golden.jsonl</c> beside <c>tokenizer.json</c>: <c>text</c>, <c>ids</c> with the
-    /// added tokens, <c>ids_plain</c> without, <c>decoded</c> of the latter.
+    /// Encodes and decodes every line of <c>golden.jsonl</c>, which lies beside <c>tokenizer.json</c>. A line is a JSON object:
+    /// <c>text</c>,
+    /// <c>ids</c> (with the added tokens), <c>ids_plain</c> (without them), <c>decoded</c> (the text of <c>ids_plain</c>).
     /// </summary>
-    /// <returns>Lines that differ, for each of the three; none may.</returns>
+    /// <param name="folder">The folder with both files.</param>
+    /// <returns>For ids, plain ids and decoded text: the number of lines that differ, with the limit 0.</returns>
     /// <exception cref="SlickException">A file is missing or damaged.</exception>
     public static IReadOnlyList<Comparison> Run(string folder)
     {

@@ -11,21 +11,21 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>What SliCK found about a model that we did not necessarily make.</summary>
-/// <param name="Model">The model's name: that of its folder.</param>
-/// <param name="Options">What was asked, and how.</param>
-/// <param name="NumberFormat">fp32 or bf16; served where a server computes.</param>
+/// <summary>SliCK's labels of a model, which need not be one of ours.</summary>
+/// <param name="Model">The model's name: the name of its folder, or the name that the server gives it.</param>
+/// <param name="Options">Which questions were asked, and how.</param>
+/// <param name="NumberFormat">fp32 or bf16; <c>served</c> where a server computes.</param>
 /// <param name="Labels">The labels, relation by relation.</param>
-/// <param name="MovedBoundaries">Prompts with a question whose answer the tokenizer joins with the end of the prompt or of the
-/// line.</param>
-/// <param name="Table">The labels' file: Parquet, in the store.</param>
+/// <param name="MovedBoundaries">How many prompted questions, over all prompts, have an answer that the tokenizer joins with the end of the
+/// prompt or with the end of the line.</param>
+/// <param name="Table">Path of the labels' Parquet file in the store; empty for the lab's model.</param>
 public sealed record AnnotationResult(string Model, AnnotationOptions Options, string NumberFormat, IReadOnlyList<LabelRow> Labels,
     int MovedBoundaries, string Table)
 {
-    /// <summary>Whose questions were asked; the paper's numbers are about EntityQuestions.</summary>
+    /// <summary>The source of the questions. The paper's numbers are about EntityQuestions.</summary>
     public string Source { get; init; } = EntityQuestions;
 
-    /// <summary>The server that was asked; empty for a model in this process.</summary>
+    /// <summary>URL of the server that was asked; empty for a model in this process.</summary>
     public string Server { get; init; } = "";
 
     internal const string EntityQuestions = "EntityQuestions";
@@ -33,13 +33,14 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
     internal const string Lab = "the lab's invented world";
 }
 
-/// <summary>SliCK on any model folder and EntityQuestions: a stage a relation, and one for the table of all.</summary>
+/// <summary>SliCK on a model folder or a server, with EntityQuestions or a question file. The work is one stage for each relation, and one
+/// for the table of all labels.</summary>
 public static class Annotation
 {
-    // Of the words of all questions: with more of them unknown, a tokenizer was made for another world.
+    // If a larger share than this of the questions' tokens is unknown, the tokenizer was made for another kind of text.
     private const double MostUnknown = 0.05;
 
-    /// <summary>One relation's work.</summary>
+    /// <summary>The work on one relation: its questions and its stage.</summary>
     internal sealed record Part(AskedQuestions Asked, Stage Stage)
     {
         public string Relation => Asked.Questions[0].Relation;
@@ -47,19 +48,22 @@ public static class Annotation
     }
 
     /// <summary>
-    /// Labels what the store lacks. Work that was interrupted goes on in the middle of a relation and ends with the same
-    /// bytes; a killed process repeats less than 30 seconds. Memory: the weights, a prompt's keys and values, and 1 GiB
-    /// for the batch under way, however many questions there are.
+    /// Labels the questions that the store has no labels of. Interrupted work goes on in the middle of a relation and ends with the same
+    /// bytes. A killed process repeats less than 30 seconds of work. Memory: the weights, a prompt's keys and values, and 1 GiB for the
+    /// current batch, however many questions there are.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
     /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
     /// <param name="options">Which questions, and how.</param>
-    /// <param name="store">Where the tables are kept.</param>
-    /// <param name="compute">Where the model is, and its number format.</param>
-    /// <param name="progress">Told the forecast and how far the relations are.</param>
+    /// <param name="store">The store that keeps the tables.</param>
+    /// <param name="compute">Device and number format of the model.</param>
+    /// <param name="progress">Told the forecast and how far each relation is.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    /// <exception cref="UsageException">There is no such relation, or it has no questions in the split.</exception>
-    /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
+    /// <exception cref="UsageException">An option is out of its range. Or there is no such relation, or it has no train questions because
+    /// it is out of distribution.</exception>
+    /// <exception cref="SlickException">The model or the dataset cannot be read, the two do not fit each other, or a relation has no
+    /// questions in the split.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static AnnotationResult Run(string model, string data, AnnotationOptions options, RunStore store, Compute compute,
         IProgressReport? progress = null, CancellationToken cancellation = default)
     {
@@ -78,18 +82,22 @@ public static class Annotation
     }
 
     /// <summary>
-    /// The same by a server, whose answers are drawn as the paper does (Sampled). Answers are kept question by question: work that was
+    /// Labels questions by a server, which draws answers as the paper does (Sampled). Answers are kept question by question. Work that was
     /// interrupted, or that a broken server ended, goes on in the middle of a relation.
     /// </summary>
     /// <param name="server">The server.</param>
-    /// <param name="secret">What proves to the server who asks.</param>
+    /// <param name="secret">The key that the server asks for.</param>
     /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
     /// <param name="options">Which questions, and how.</param>
-    /// <param name="store">Where the tables are kept; beside the labels lies <c>server.parquet</c> (<see cref="ServerRow"/>).</param>
-    /// <param name="progress">Told how far the relations are, and what the server does not take.</param>
-    /// <param name="cancellation">Gives up the requests under way.</param>
-    /// <exception cref="UsageException">There is no such relation, or the estimator is Exact, which needs a local model.</exception>
-    /// <exception cref="SlickException">The dataset cannot be read, or the server does not answer.</exception>
+    /// <param name="store">The store that keeps the tables. A file <c>server.parquet</c> lies beside the labels
+    /// (<see cref="ServerRow"/>).</param>
+    /// <param name="progress">Told how far each relation is, and which settings the server refuses.</param>
+    /// <param name="cancellation">Ends the requests that are waiting.</param>
+    /// <exception cref="UsageException">An option is out of its range, there is no such relation, or the estimator is Exact, which needs a
+    /// local model.</exception>
+    /// <exception cref="SlickException">The dataset cannot be read, a relation has no questions in the split, or the server does not
+    /// answer.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static AnnotationResult RunByServer(ServerOptions server, ServerSecret secret, string data, AnnotationOptions options,
         RunStore store, IProgressReport? progress = null, CancellationToken cancellation = default)
     {
@@ -110,7 +118,7 @@ public static class Annotation
 
     private static List<Part> Left(List<Part> parts, RunStore store) => [.. parts.Where(p => !store.Of(p.Stage).IsComplete)];
 
-    // Works on what is left, several relations at once where a width is given, and reads the table of all.
+    // Works on the stages that are left, several relations at once where a width is given. Then reads the table of all labels.
     private static AnnotationResult Work(string name, List<Part> parts, Sources sources, Dataset dataset, AnnotationOptions options,
         RunStore store, Compute compute, Platform platform, int? width, IProgressReport progress, CancellationToken cancellation)
     {
@@ -123,8 +131,8 @@ public static class Annotation
             parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table))) { Source = dataset.Name };
     }
 
-    // Says what is worth knowing before the work, and how long it will take. A model of the lab's size leaves cores idle: several
-    // relations are then worked on at once.
+    // Reports remarks on the model and a forecast before the work. A model of the lab's size leaves cores idle, so several relations are
+    // then worked on at once.
     private static (bool Small, int Width) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts, AnnotationOptions options,
         Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
@@ -141,7 +149,7 @@ public static class Annotation
         }
         var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
         var small = !compute.Platform.IsGpu && CheckpointSource.HasTheLabsSize(weights.Config);
-        // All of them together stay within the bound of one batch; what a batch is does not depend on the cores.
+        // All relations together stay within the memory of one batch. The batches do not depend on the number of cores.
         var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
             SideBySide.Width) : 1;
         void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation));
@@ -151,14 +159,15 @@ public static class Annotation
     }
 
     /// <summary>
-    /// For a notebook: <see cref="Run"/> on the train questions, and the model with its labels, to look at fact by fact
-    /// (<see cref="Inspection"/>). Where no model is named, the lab's stands in, with its own questions.
+    /// For a notebook: labels train questions by <see cref="Run"/>, and opens the model with its labels for <see cref="Inspection"/>. Where
+    /// no model is named, the lab's model and its own questions are used.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>; empty for the lab's model.</param>
     /// <param name="data">EntityQuestions in its official layout; not read for the lab's model.</param>
-    /// <param name="questions">Train questions of each of the 12 relations; the lab's model is labelled with all of its world's.</param>
-    /// <param name="preset">Which of the lab's models stands in.</param>
-    /// <param name="seed">Seed of the questions and the exemplars; of the lab's model.</param>
+    /// <param name="questions">Number of train questions of each of the 12 relations. The lab's model has labels of all questions of its
+    /// world, so the number is not used there.</param>
+    /// <param name="preset">The preset of the lab's model.</param>
+    /// <param name="seed">Seed of the questions and the exemplars; for the lab's model its own seed.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
@@ -180,16 +189,16 @@ public static class Annotation
         return (result, Known(result, Path.GetFullPath(model), Path.GetFullPath(data), compute));
     }
 
-    /// <summary>The model that was asked, with its labels, to look at fact by fact (<see cref="Inspection"/>).</summary>
-    /// <param name="result">What <see cref="Run"/> returned.</param>
+    /// <summary>Opens the model that was asked, with its labels, for <see cref="Inspection"/>.</summary>
+    /// <param name="result">The result of <see cref="Run"/>.</param>
     /// <param name="model">The model's folder.</param>
-    /// <param name="data">The dataset's folder.</param>
-    /// <param name="compute">Where the model is, and its number format.</param>
+    /// <param name="data">The dataset's folder, or the question file.</param>
+    /// <param name="compute">Device and number format of the model.</param>
     public static LabelledModel Known(AnnotationResult result, string model, string data, Compute compute) =>
         new(result.Model, StudyOptions.Quick with { Sampling = result.Options.Sampling, Normaliser = result.Options.Normaliser },
             BaseModel.OfCheckpoint(model, result.Options.Read(data), result.Options.Seed, compute), result.Labels);
 
-    // Each relation with its questions and the stage that their content, the model and the options make.
+    // Each relation with its questions and its stage. The stage's name follows from the questions, the model and the options.
     private static List<Part> Parts(string model, string source, Dataset dataset, AnnotationOptions options, Platform platform,
         IProgressReport progress)
     {

@@ -10,17 +10,19 @@ using Slick.Text;
 
 namespace Slick.Experiments;
 
-/// <summary>How long an annotation will take, from a few of its questions.</summary>
+/// <summary>Forecasts how long an annotation will take. A few of its questions are timed.</summary>
 internal static class AnnotationForecast
 {
-    /// <summary>A sentence.</summary>
-    /// <param name="parts">Relations that are not finished, at least one. What an interrupted run left of one is not looked at.</param>
+    /// <summary>The forecast as one sentence.</summary>
+    /// <param name="parts">The relations that are not finished, at least one. Work that an interrupted run left in a relation is not
+    /// subtracted.</param>
     /// <param name="weights">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="estimator">How P_Correct is found.</param>
-    /// <param name="options">What is asked.</param>
-    /// <param name="sideBySide">Relations that are worked on at once.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="estimator">The estimator of P_Correct.</param>
+    /// <param name="options">Which questions are asked, and how.</param>
+    /// <param name="sideBySide">Number of relations that are worked on at once.</param>
     /// <param name="cancellation">Stops between batches.</param>
+    /// <returns>The sentence.</returns>
     public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
         AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
@@ -35,21 +37,21 @@ internal static class AnnotationForecast
     }
 }
 
-/// <summary>How fast a model's questions are labelled: a prompt alone, and each token that a question adds to the shared ones.</summary>
+/// <summary>The measured speed of labelling: the time of a prompt alone, and the time of each token that a question adds to it.</summary>
 /// <param name="PromptSeconds">Seconds of a prompt with one question.</param>
-/// <param name="TokenSeconds">Seconds of a token.</param>
-/// <param name="Prompts">Prompts of each relation.</param>
+/// <param name="TokenSeconds">Seconds of each further token.</param>
+/// <param name="Prompts">Number of prompts of each relation.</param>
 /// <param name="Tokenizer">The tokenizer.</param>
 internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int Prompts, ITokenizer Tokenizer)
 {
-    // The operations of the questions that are timed, about those of a batch: four seconds at 100 GFLOP/s.
+    // Floating-point operations of the questions that are timed, about as many as a batch has: four seconds at 100 GFLOP/s.
     private const double Flop = 4e11;
 
     /// <summary>Seconds to label the questions of a relation.</summary>
     public double Seconds(AskedQuestions asked) =>
         Prompts * (PromptSeconds + TokenSeconds * asked.Questions.Sum(q => (double)Tokens(Tokenizer, q)));
 
-    /// <summary>Times a prompt alone, then with some questions of the middle length behind it.</summary>
+    /// <summary>Measures the speed. Times a prompt with one question, then with some questions of medium length.</summary>
     public static LabelSpeed Measure(AskedQuestions asked, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
         SamplingOptions sampling, int seed, long bytes, CancellationToken cancellation)
     {
@@ -60,7 +62,7 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
         var few = asked.Questions.OrderBy(q => q.Question.Length).Skip(asked.Questions.Count / 4)
             .Take((int)Math.Clamp(Flop / each, 2, 256)).ToList();
 
-        // The faster of two: the first pass of a process is slow, and so is one beside other work.
+        // The faster of two passes counts. The first pass of a process is slow, and so is a pass beside other work.
         double Seconds(IReadOnlyList<Fact> questions)
         {
             var fastest = double.PositiveInfinity;

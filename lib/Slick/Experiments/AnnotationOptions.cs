@@ -10,43 +10,45 @@ namespace Slick.Experiments;
 /// <summary>Which questions a model is asked, and how.</summary>
 public sealed record AnnotationOptions
 {
-    /// <summary>The relations by their names; empty for all in distribution, of EntityQuestions 12 (the paper's Tables 3 and 4).</summary>
+    /// <summary>The relations by their ids; empty for all relations in distribution. EntityQuestions has 12 of these (the paper's Tables 3
+    /// and 4).</summary>
     public IReadOnlyList<string> Relations { get; init; } = [];
-    /// <summary>The columns of a user's own question file; EntityQuestions has none.</summary>
+    /// <summary>The column names of a user's own question file. EntityQuestions does not use them.</summary>
     public QuestionColumns Columns { get; init; } = new();
     /// <summary>
-    /// The part of the dataset that is asked about. Exemplars always come from dev; with <see cref="Facts.Split.Dev"/> the
-    /// facts that are an exemplar of any of their relation's prompts are not asked about.
+    /// The part of the dataset that is asked. Exemplars always come from dev. With <see cref="Facts.Split.Dev"/>, facts that are exemplars
+    /// in any prompt of their relation are not asked.
     /// </summary>
     public Split Split { get; init; } = Split.Train;
     /// <summary>
-    /// Questions of a relation, drawn with the seed, fewer where there are fewer; null for all. A smaller number draws some of the larger
-    /// one's.
+    /// Number of questions of each relation, drawn with the seed; null for all. Where a relation has fewer, all are asked. A smaller number
+    /// draws a part of the questions that a larger number draws.
     /// </summary>
     public int? Questions { get; init; }
-    /// <summary>Seed of the questions, the exemplars and the draws.</summary>
+    /// <summary>Seed of the questions, the exemplars and the drawn answers.</summary>
     public int Seed { get; init; } = 1;
-    /// <summary>How P_Correct is found.</summary>
+    /// <summary>The estimator of P_Correct.</summary>
     public EstimatorKind Estimator { get; init; }
-    /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
+    /// <summary>How answers are normalised before a drawn answer is compared with the gold answer (Sampled only).</summary>
     public AnswerNormaliser Normaliser { get; init; }
-    /// <summary>SliCK's protocol.</summary>
+    /// <summary>SliCK's protocol: number of prompts, shots, samples, temperature, top-k.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
-    /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
+    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
-    /// <summary>Reads the questions that these options mean.</summary>
+    /// <summary>Reads the dataset or the question file.</summary>
     /// <param name="data">A folder of EntityQuestions, or a question file.</param>
-    /// <exception cref="SlickException">They cannot be read.</exception>
+    /// <exception cref="SlickException">The questions cannot be read.</exception>
     internal Dataset Read(string data) => QuestionSource.Read(data, Columns, Seed, Sampling.Shots, Sampling.Prompts);
 
-    /// <summary>What SliCK asks about a relation.</summary>
+    /// <summary>The options of the labels of one relation.</summary>
     internal LabelOptions Labelling(string relation) =>
         new() { Relation = relation, Split = Split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
 
-    /// <summary>Checks what the types cannot.</summary>
-    /// <exception cref="UsageException">A number out of range, or a normaliser that the estimator has no use for.</exception>
+    /// <summary>Checks the ranges of the options, and whether they fit each other.</summary>
+    /// <exception cref="UsageException">An option is out of its range, or a normaliser is set for an estimator that does not use
+    /// it.</exception>
     public void Check()
     {
         OptionRanges.Check(this);

@@ -1,35 +1,37 @@
 namespace Slick.Experiments;
 
-/// <summary>How a fine-tuning set is made (paper, section 4 and 5; equal updates and the decaying rate are ours).</summary>
+/// <summary>Kinds of fine-tuning sets (paper, sections 4 and 5). <see cref="KnownOnlySameUpdates"/> and <see cref="RatioDecayingRate"/> are
+/// ours.</summary>
 public enum ArmKind
 {
     /// <summary>D: X% Unknown and (100 - X)% Known examples of each relation.</summary>
     Ratio,
     /// <summary>D_Known: D without its Unknown examples.</summary>
     KnownOnly,
-    /// <summary>D_Known trained for as many updates as D.</summary>
+    /// <summary>D_Known, trained for as many optimiser steps as D. Ours.</summary>
     KnownOnlySameUpdates,
-    /// <summary>D_HighlyKnown: |D| examples of that category.</summary>
+    /// <summary>D_HighlyKnown: |D| HighlyKnown examples.</summary>
     HighlyKnown,
-    /// <summary>D_MaybeKnown.</summary>
+    /// <summary>D_MaybeKnown: |D| MaybeKnown examples.</summary>
     MaybeKnown,
-    /// <summary>D_WeaklyKnown.</summary>
+    /// <summary>D_WeaklyKnown: |D| WeaklyKnown examples.</summary>
     WeaklyKnown,
-    /// <summary>D_Natural: categories in their natural shares.</summary>
+    /// <summary>D_Natural: |D| examples, with the categories in their natural shares.</summary>
     Natural,
-    /// <summary>D, fine-tuned with a learning rate that decays to zero (claim 8).</summary>
+    /// <summary>D, fine-tuned with a learning rate that decays to zero (claim 8). Ours.</summary>
     RatioDecayingRate,
 }
 
-/// <summary>One kind of fine-tuning set; D at 100% Unknown is also the single-category set D_Unknown.</summary>
-/// <param name="Kind">How the set is made.</param>
-/// <param name="UnknownPercent">X, 0 to 100; -1 for the kinds that have no X.</param>
+/// <summary>A kind of fine-tuning set with its percentage. D with 100% Unknown is also the single-category set D_Unknown.</summary>
+/// <param name="Kind">The kind of set.</param>
+/// <param name="UnknownPercent">X of X% Unknown, 0 to 100; -1 for kinds that have no X.</param>
 public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
 {
-    /// <summary>D with 100% Unknown, which is also the single-category set of Unknown.</summary>
+    /// <summary>D with 100% Unknown, which is also the single-category set D_Unknown.</summary>
     public static Arm Unknown { get; } = new(ArmKind.Ratio, 100);
 
-    /// <summary>A name that never changes: seeds follow from it, and not from how the set is shown.</summary>
+    /// <summary>A name of the arm that never changes, such as <c>ratio-50</c>. Seeds follow from this name, not from the name that is
+    /// shown.</summary>
     public string Id => Kind switch
     {
         ArmKind.Ratio => $"ratio-{UnknownPercent}",

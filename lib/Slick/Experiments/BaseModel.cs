@@ -6,23 +6,23 @@ using Slick.Text;
 
 namespace Slick.Experiments;
 
-/// <summary>A model and the facts that it is asked about: the lab's, or a checkpoint and a dataset.</summary>
+/// <summary>A model and the facts that it is asked about: the lab's model with its world, or a checkpoint with a dataset.</summary>
 public sealed class BaseModel : IDisposable
 {
     private readonly Lazy<DecoderWeights> weights;
 
-    /// <summary>Seed of world and model; of a checkpoint, of its exemplars and draws.</summary>
+    /// <summary>Seed of the lab's world and model; for a checkpoint the seed of its exemplars and drawn answers.</summary>
     public int Seed { get; }
-    /// <summary>The model's folder: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>; transformers loads the lab's as
-    /// a <c>LlamaForCausalLM</c>.</summary>
+    /// <summary>The model's folder: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>. Hugging Face transformers loads
+    /// the lab's model as a <c>LlamaForCausalLM</c>.</summary>
     public string Folder { get; }
-    /// <summary>The facts.</summary>
+    /// <summary>The facts that the model is asked about.</summary>
     public Dataset Dataset { get; }
-    /// <summary>How often pre-training stated each fact of the lab; empty for a checkpoint.</summary>
+    /// <summary>How often pre-training stated each fact of the lab's world; empty for a checkpoint.</summary>
     public IReadOnlyList<ExposureRow> Exposures { get; private init; } = [];
-    /// <summary>The model's tokenizer; the lab's knows the words of the world.</summary>
+    /// <summary>The model's tokenizer. The tokenizer of the lab's model has the words of its world.</summary>
     public ITokenizer Tokenizer { get; }
-    /// <summary>The parameters, read when first asked for.</summary>
+    /// <summary>The parameters. They are read at the first use.</summary>
     public DecoderWeights Weights => weights.Value;
 
     private BaseModel(int seed, string folder, Dataset dataset, Compute compute)
@@ -32,11 +32,11 @@ public sealed class BaseModel : IDisposable
         weights = new(() => Checkpoint.Load(folder, compute.Device, trainable: false, compute.DType));
     }
 
-    /// <summary>A model that we did not make, with the questions that it is asked.</summary>
+    /// <summary>A model that we did not make, with the dataset that it is asked.</summary>
     internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
         new(seed, folder, dataset, compute);
 
-    /// <summary>The lab's model of finished stages.</summary>
+    /// <summary>The lab's model, from finished stages.</summary>
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
         new(stages.Seed, store.Of(stages.Model!).Folder, WorldStage.Read(store.Of(stages.World!)), compute)
         {
@@ -44,12 +44,14 @@ public sealed class BaseModel : IDisposable
         };
 
     /// <summary>Makes the world and pre-trains the model, unless the store has both.</summary>
-    /// <param name="options">The study's choices; world and pre-training matter here.</param>
+    /// <param name="options">The study's options; those of world and pre-training matter here.</param>
     /// <param name="seed">Seed of world and model.</param>
-    /// <param name="store">Where the result is kept.</param>
-    /// <param name="compute">Where the model is trained and loaded.</param>
+    /// <param name="store">The store that keeps world and model.</param>
+    /// <param name="compute">Device and number format of the model.</param>
     /// <param name="progress">Told how far pre-training is.</param>
-    /// <param name="cancellation">Stops between steps; at most 20 seconds of work are lost.</param>
+    /// <param name="cancellation">Stops between steps. At most 20 seconds of work are lost.</param>
+    /// <exception cref="DivergedException">Pre-training diverged.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static BaseModel Ensure(StudyOptions options, int seed, RunStore store, Compute compute, IProgressReport? progress = null,
         CancellationToken cancellation = default)
     {

@@ -1,14 +1,14 @@
 namespace Slick.Experiments;
 
-/// <summary>One epoch of one fine-tuning run. Table <c>epochs</c>.</summary>
+/// <summary>One epoch of one fine-tuning run. A row of the table <c>epochs</c>.</summary>
 public sealed record EpochRow
 {
     /// <summary>The run: <see cref="RunRow.Run"/>.</summary>
     public required string Run { get; init; }
-    /// <summary>0 is the base model before any update; 1 is the first epoch.</summary>
+    /// <summary>Number of the epoch; 0 is the base model before any optimiser step.</summary>
     public required int Epoch { get; init; }
-    /// <summary>Optimiser steps so far.</summary>
+    /// <summary>Optimiser steps until the end of the epoch.</summary>
     public required int Updates { get; init; }
-    /// <summary>Mean loss of the epoch's answers, nats a token; NaN at epoch 0.</summary>
+    /// <summary>Mean loss of the epoch's answer tokens, in nats for each token; NaN at epoch 0.</summary>
     public required double TrainLoss { get; init; }
 }

@@ -9,54 +9,56 @@ using Slick.Training;
 
 namespace Slick.Experiments;
 
-/// <summary>A fine-tuning run of a study: a set, drawn and ordered by the number of the draw.</summary>
-/// <param name="Arm">The kind of set.</param>
-/// <param name="Draw">Number of the draw of D and of its order, from 1.</param>
+/// <summary>A fine-tuning run of a study: a kind of set, and which draw of it.</summary>
+/// <param name="Arm">The arm: the kind of set.</param>
+/// <param name="Draw">Number of the draw of D and of the order of its examples, from 1.</param>
 public sealed record Run(Arm Arm, int Draw);
 
-/// <summary>What a fine-tuning run follows from, beside model, questions and labels. Each option has its meaning from
-/// <see cref="StudyOptions"/>.</summary>
+/// <summary>The options that a fine-tuning run's result follows from, besides model, questions and labels. Options with the name of one in
+/// <see cref="StudyOptions"/> mean the same.</summary>
 public sealed record RunOptions
 {
-    /// <summary>How the set is made.</summary>
+    /// <summary>The kind of set.</summary>
     public ArmKind Kind { get; init; }
-    /// <summary>X of D with X% Unknown; -1 for kinds that have none.</summary>
+    /// <summary>X of D with X% Unknown; -1 for kinds that have no X.</summary>
     public int UnknownPercent { get; init; } = -1;
-    /// <summary>Number of the draw of D and of its order, from 1.</summary>
+    /// <summary>Number of the draw of D and of the order of its examples, from 1.</summary>
     public int Draw { get; init; } = 1;
-    /// <summary>How large each relation's part of D is.</summary>
+    /// <summary>The rule for the size of each relation's part of D.</summary>
     public SizeRule Size { get; init; }
     /// <summary>Which questions are trained on and asked.</summary>
     public QuestionOptions Questions { get; init; } = new();
     /// <summary>The form in which questions are trained and asked.</summary>
     public QuestionForm Form { get; init; }
-    /// <summary>True to ask the test questions at the stops only.</summary>
+    /// <summary>True to ask the test questions at the stops only; false to ask them after every epoch.</summary>
     public bool TestAtStops { get; init; }
-    /// <summary>0, or the least epochs of runs whose length follows from the fit of D with 100% Unknown.</summary>
+    /// <summary>The least number of epochs where the run's length follows from the fit of D with 100% Unknown; 0 where it does
+    /// not.</summary>
     public int LeastEpochs { get; init; }
-    /// <summary>Shots of SliCK's prompts and their number: the exemplars are not asked as dev questions.</summary>
+    /// <summary>Number of SliCK's prompts and of their shots. Exemplars of these prompts are not asked as dev questions.</summary>
     public SamplingOptions Sampling { get; init; } = new();
-    /// <summary>Fine-tuning.</summary>
+    /// <summary>The settings of fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
-    /// <summary>The run.</summary>
+    /// <summary>The run that the options describe.</summary>
     internal Run Run => new(new(Kind, UnknownPercent), Draw);
 }
 
-/// <summary>Fine-tuning on a set of a study. A set without facts is a finished stage with no rows and a reason.</summary>
+/// <summary>The stage of a fine-tuning run. A run on a set without facts is a finished stage that has a reason and no rows.</summary>
 internal static class FineTuneStage
 {
     public static StageKind Kind { get; } = new("finetune", 4, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>
-    /// <param name="options">The study's choices.</param>
+    /// <param name="options">The study's options.</param>
     /// <param name="seed">Seed of the base model.</param>
-    /// <param name="model">The model, as stages name it.</param>
-    /// <param name="questions">The facts, as stages name them.</param>
-    /// <param name="labels">The table of labels.</param>
-    /// <param name="length">The run that says how long this one is; null where options say so, or where this run is the one.</param>
-    /// <param name="platform">On what the model computes.</param>
+    /// <param name="model">The name that stages give the model.</param>
+    /// <param name="questions">The name that stages give the facts.</param>
+    /// <param name="labels">The stage of the table of labels.</param>
+    /// <param name="length">The run that decides how many epochs this run has; null where the options decide, or where this run is that
+    /// one.</param>
+    /// <param name="platform">The kind of device and the number format.</param>
     public static Stage Of(Run run, StudyOptions options, int seed, string model, string questions, Stage labels, Stage? length,
         Platform platform) =>
         Kind.Stage(string.Create(CultureInfo.InvariantCulture, $"{run.Arm}, draw {run.Draw}, seed {seed}"), new RunOptions
@@ -69,13 +71,13 @@ internal static class FineTuneStage
             Form = options.Form,
             TestAtStops = options.TestAtStops,
             LeastEpochs = options.LeastEpochs,
-            // Without a choice of dev questions no exemplar is left out.
+            // Where dev questions are not chosen, exemplars are not left out, so the protocol does not matter.
             Sampling = options.Questions.Dev > 0 ? options.Sampling : new(),
             FineTuning = run.Arm.Kind == ArmKind.RatioDecayingRate
                 ? options.FineTuning with { Schedule = LearningRateShape.LinearDecay } : options.FineTuning,
         }, seed, platform, length is null ? [model, questions, labels.Name] : [model, questions, labels.Name, length.Name]);
 
-    /// <summary>The form's prompts.</summary>
+    /// <summary>The prompts of a form.</summary>
     public static PromptFormat Format(QuestionForm form) =>
         form == QuestionForm.Instruction ? PromptFormat.Instruction : PromptFormat.QuestionAnswer;
 
@@ -92,7 +94,7 @@ internal static class FineTuneStage
         if (set.Count == 0)
             return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
                 $"no train fact belongs to {run.Arm}")).Write;
-        // The run that says how long this one is: null where its set has no facts.
+        // The run that decides how many epochs this run has. Its last epoch is unknown where its set has no facts.
         var other = work.Stage.Inputs.Count > 3 ? RunTables.Read(store.Finished(work.Stage.Inputs[3]).Folder) : null;
         var last = other is null ? options.FineTuning.Epochs : other.Epochs.Select(e => e.Epoch).DefaultIfEmpty(options.LeastEpochs).Max();
         var model = work.Context.Model(work.Stage.Inputs[0]);
@@ -135,7 +137,7 @@ internal static class FineTuneStage
                 if (epoch.Epoch == 0) TestNow(0, epoch.Ask);
                 else if (isLast)
                 {
-                    // Each epoch once, also where it is two stops.
+                    // Each epoch is asked once, also where it is two stops.
                     if (stops!.EarlyStop != epoch.Epoch) TestNow(stops.EarlyStop, set => epoch.AskKept(Early, set));
                     if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop) TestNow(fit, set => epoch.AskKept(Fit, set));
                     TestNow(epoch.Epoch, epoch.Ask);
@@ -152,17 +154,18 @@ internal static class FineTuneStage
     }
 }
 
-/// <summary>The questions that a fine-tuned model is asked.</summary>
+/// <summary>The questions that a fine-tuned model is asked besides its own examples.</summary>
 /// <param name="Dev">Dev questions of the relations in distribution.</param>
-/// <param name="Test">Their test questions.</param>
+/// <param name="Test">Test questions of the relations in distribution.</param>
 /// <param name="Ood">Test questions of the relations out of distribution.</param>
 internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Test, IReadOnlyList<Fact> Ood)
 {
-    /// <summary>The questions of a run. Those of test and out of distribution are labelled.</summary>
+    /// <summary>The questions of a run. The test questions are those with a label.</summary>
     /// <param name="dataset">The facts.</param>
     /// <param name="labels">SliCK's labels.</param>
-    /// <param name="options">Which questions.</param>
-    /// <param name="seed">Seed of the base model: every run of a base model is asked the same.</param>
+    /// <param name="options">The run's options, which say which questions are asked.</param>
+    /// <param name="seed">Seed of the base model. All runs of a base model are asked the same questions.</param>
+    /// <exception cref="SlickException">There are no dev questions left.</exception>
     public static AskedSets Of(Dataset dataset, IReadOnlyList<LabelRow> labels, RunOptions options, int seed)
     {
         var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
@@ -183,7 +186,7 @@ internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Te
             ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
             : [.. trained.Order(StringComparer.Ordinal).SelectMany(r =>
                 CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)];
-        // EARLY_STOP follows from these.
+        // EARLY_STOP follows from the dev questions.
         if (dev.Count == 0)
             throw new SlickException("There are no dev questions that are not exemplars of SliCK's prompts; "
                 + "get more dev questions, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.");

@@ -4,25 +4,27 @@ using Slick.Runtime;
 
 namespace Slick.Experiments;
 
-/// <summary>How large a relation's part of D is.</summary>
+/// <summary>The rule for the size of a relation's part of D.</summary>
 public enum SizeRule
 {
-    /// <summary>The relation's smallest category (the paper).</summary>
+    /// <summary>The number of facts in the relation's smallest category (paper, section 4).</summary>
     SmallestCategory,
-    /// <summary>The smaller of its Known and its Unknown facts.</summary>
+    /// <summary>The smaller of the numbers of the relation's Known and Unknown facts. Ours.</summary>
     SmallerOfKnownAndUnknown,
 }
 
-/// <summary>Fine-tuning sets (paper, section 4): every variant keeps |D| and each relation's share of it.</summary>
+/// <summary>Fine-tuning sets (paper, section 4). Except D_Known, every set takes |D| examples, with the same number from each relation as
+/// D. A set is smaller where a relation has too few facts of a category.</summary>
 public static class FineTuningSets
 {
-    /// <summary>The examples of an arm, drawn from the train split.</summary>
-    /// <param name="arm">Which set.</param>
-    /// <param name="facts">All facts, by id.</param>
+    /// <summary>Draws the examples of an arm from the train split.</summary>
+    /// <param name="arm">The arm: the kind of set.</param>
+    /// <param name="facts">All facts; a fact's id is its index.</param>
     /// <param name="labels">SliCK's labels of the train facts.</param>
-    /// <param name="rule">How large each relation's part is.</param>
-    /// <param name="seed">Seed of the draw; D and D_Known of the same seed hold the same Known examples.</param>
-    /// <param name="questions">Bounds on a relation's part; null for none.</param>
+    /// <param name="rule">The rule for the size of each relation's part.</param>
+    /// <param name="seed">Seed of the draw. D and D_Known of the same seed have the same Known examples.</param>
+    /// <param name="questions">Limits of a relation's part; null for none.</param>
+    /// <returns>The examples, relation by relation.</returns>
     public static IReadOnlyList<Fact> Make(Arm arm, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, SizeRule rule, int seed,
         QuestionOptions? questions = null)
     {
@@ -55,16 +57,16 @@ public static class FineTuningSets
     }
 
     /// <summary>
-    /// As many of the questions, in their order, as leave no gold answer with more than its share of them. Where one answer is most of
-    /// what a model knows of a relation, what it knows is that answer.
+    /// Takes questions in their order, as many as possible, so that no gold answer makes up more than a given share of them. Where one
+    /// answer is most of what a model knows of a relation, the model may know that answer and not the facts.
     /// </summary>
     /// <param name="labels">Questions of one relation, in the order in which they are taken.</param>
-    /// <param name="share">The largest share of one answer; 1 for any.</param>
-    /// <param name="most">How many are taken at most.</param>
+    /// <param name="share">The largest share of one gold answer; 1 for no limit.</param>
+    /// <param name="most">The largest number of questions to take.</param>
     internal static List<LabelRow> WithoutCommonAnswers(IReadOnlyList<LabelRow> labels, double share, int most = int.MaxValue)
     {
         if (share >= 1) return [.. labels];
-        // The more there are, the more of one answer are allowed: the largest number that the answers allow.
+        // A larger number of questions allows more questions with one answer. This loop finds the largest number that the answers allow.
         var counts = labels.CountBy(l => l.Answer).Select(p => p.Value).ToList();
         for (var size = Math.Min(labels.Count, most); size > 0; size--)
         {
@@ -83,10 +85,10 @@ public static class FineTuningSets
     }
 
     /// <summary>
-    /// How many examples of each relation are Unknown: X% of it, rounded so that X% of the whole set is met (largest remainder;
-    /// of equal remainders the first relations').
+    /// The number of Unknown examples of each relation: X% of the relation's examples. Rounding is by largest remainder, so that X% of the
+    /// whole set is met. Of equal remainders, those of the first relations are rounded up.
     /// </summary>
-    /// <param name="sizes">Examples of each relation.</param>
+    /// <param name="sizes">Number of examples of each relation.</param>
     /// <param name="percent">X, 0 to 100.</param>
     internal static int[] UnknownExamples(IReadOnlyList<int> sizes, int percent)
     {

@@ -10,25 +10,26 @@ using TorchSharp;
 
 namespace Slick.Experiments;
 
-/// <summary>How long the stages of a study will take on this machine.</summary>
+/// <summary>Forecasts how long the stages of a study will take on this machine.</summary>
 public abstract class Forecast
 {
-    /// <summary>A forecast, which measures the machine when the first number is asked for.</summary>
-    /// <param name="options">The study's choices.</param>
+    /// <summary>Makes a forecast. The machine is measured when the first number is asked for.</summary>
+    /// <param name="options">The study's options.</param>
     /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="compute">Where models are.</param>
+    /// <param name="compute">Device and number format of the models.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     public static Forecast Of(StudyOptions options, int seed, Compute compute, CheckpointSource? source = null) =>
         source is null ? new LabForecast(options, compute) : new CheckpointForecast(options, seed, compute, source);
 
-    /// <summary>Seconds of a stage with all cores.</summary>
+    /// <summary>Seconds that a stage will take with all cores.</summary>
     /// <param name="stage">The stage.</param>
-    /// <param name="plan">The plan that it stands in.</param>
+    /// <param name="plan">The plan that has the stage.</param>
     public abstract double Seconds(Stage stage, Plan plan);
 
-    /// <summary>A sentence about what is left of a plan, or null where less than a minute of work is.</summary>
+    /// <summary>The forecast of the stages that are left of a plan, as one sentence; null where less than a minute of work is
+    /// left.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="store">What is complete there costs nothing.</param>
+    /// <param name="store">The store. Stages that are complete there take no time.</param>
     public string? Sentence(Plan plan, RunStore store)
     {
         var left = plan.Left(store);
@@ -41,7 +42,8 @@ public abstract class Forecast
     }
 }
 
-/// <summary>The lab's: from the tokens that a stage needs and a second of measuring this machine.</summary>
+/// <summary>The forecast for the lab: from the number of tokens that a stage needs, and from one second of measuring this
+/// machine.</summary>
 internal sealed class LabForecast(StudyOptions options, Compute compute) : Forecast
 {
     private readonly Lazy<double> tokensPerSecond = new(() => TrainingTokensPerSecond(options.PreTraining, compute.Device));
@@ -49,14 +51,14 @@ internal sealed class LabForecast(StudyOptions options, Compute compute) : Forec
     public override double Seconds(Stage stage, Plan plan) =>
         Tokens(stage, plan) is var tokens && tokens == 0 ? 0 : tokens / tokensPerSecond.Value;
 
-    // Tokens of training that take as long as the stage; a pass forward costs a third of a training step.
+    // Tokens of training that take as long as the stage. A forward pass takes a third of a training step.
     private static double Tokens(Stage stage, Plan plan)
     {
         Stage? Input(int i) => plan.Stages.FirstOrDefault(s => i < stage.Inputs.Count && s.Name == stage.Inputs[i]);
         if (stage.Kind == PreTrainStage.Kind.Name && Input(0) is { } world)
         {
             var w = world.OptionsAs<WorldOptions>();
-            // Statements are about 10 tokens, and their number is capped at 20 times its mean.
+            // A statement has about 10 tokens. The number of a fact's statements is at most 20 times the mean.
             return Facts(w, all: true) * (1 - w.NeverSeenShare) * w.MeanExposures * 10 * stage.OptionsAs<PreTrainingOptions>().Epochs;
         }
         if (stage.Kind == LabelStage.Kind.Name && Input(1) is { } of)
@@ -70,20 +72,20 @@ internal sealed class LabForecast(StudyOptions options, Compute compute) : Forec
         {
             var (epochs, w) = (stage.OptionsAs<RunOptions>().FineTuning.Epochs, asked.OptionsAs<WorldOptions>());
             var d = SyntheticWorld.Relations.Count(r => r.InDistribution) * w.TrainFacts * 0.1;
-            // Eight tokens of a question are its own.
+            // About eight tokens of a prompted question are not shared with other questions.
             return epochs * (d * 14 + (Facts(w, all: false) + d) * 8 / 3);
         }
         return 0;
     }
 
-    // Facts of a world: all of them, or those that are asked after an epoch.
+    // Number of facts of a world: all of them, or those that are asked after an epoch.
     private static double Facts(WorldOptions w, bool all) => SyntheticWorld.Relations.Sum(r => r.InDistribution
         ? w.DevFacts + w.TestFacts + (all ? w.TrainFacts : 0) : w.OodTestFacts + (all ? w.OodDevFacts : 0));
 
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)
     {
         var (clock, steps) = (Stopwatch.StartNew(), 0);
-        // A step counts when the device has done it.
+        // A step counts once the device has finished it.
         SideBySide.For(options.Shards, _ =>
         {
             using var weights = new DecoderWeights(options.Shape(700), device, trainable: true);
@@ -103,8 +105,9 @@ internal sealed class LabForecast(StudyOptions options, Compute compute) : Forec
 }
 
 /// <summary>
-/// A checkpoint's: a relation's labels from a few of its questions, a run from a few steps and questions. The sizes of sets follow from
-/// labels that are not there yet: D is taken to be as large as it may be, and a third of the test questions Known.
+/// The forecast for a checkpoint. A few questions are timed for the labels of a relation, a few steps and questions for a fine-tuning run.
+/// The sizes of the sets follow from labels, which do not exist yet. So D is assumed as large as it may be, and a third of the test
+/// questions Known.
 /// </summary>
 public sealed class CheckpointForecast : Forecast
 {
@@ -149,11 +152,11 @@ public sealed class CheckpointForecast : Forecast
         return stage.Kind == FineTuneStage.Kind.Name ? RunSeconds(stage.OptionsAs<RunOptions>(), LargestPart) : 0;
     }
 
-    /// <summary>The largest part of D of a relation with which a study stays within its time.</summary>
+    /// <summary>The largest part of D of each relation with which the study takes at most a given time.</summary>
     /// <param name="plan">The study's plan.</param>
-    /// <param name="store">What is complete there costs nothing.</param>
-    /// <param name="seconds">The time.</param>
-    /// <exception cref="SlickException">The labels alone take longer, or the smallest part does.</exception>
+    /// <param name="store">The store. Stages that are complete there take no time.</param>
+    /// <param name="seconds">The time, in seconds.</param>
+    /// <exception cref="SlickException">Even the smallest part takes longer than the time given.</exception>
     public int LargestPartWithin(Plan plan, RunStore store, double seconds)
     {
         var left = plan.Left(store);

@@ -10,50 +10,50 @@ using Slick.Text;
 
 namespace Slick.Experiments;
 
-/// <summary>What one prompt makes a model answer to one question.</summary>
+/// <summary>A model's answers to one question behind one prompt.</summary>
 public sealed record PromptAnswersRow
 {
     /// <summary>Number of the prompt, from 1.</summary>
     public required int Prompt { get; init; }
-    /// <summary>The answer at T = 0.</summary>
+    /// <summary>The greedy answer (T = 0).</summary>
     public required string Greedy { get; init; }
-    /// <summary>Whether it is the gold answer.</summary>
+    /// <summary>Whether the greedy answer is the gold answer.</summary>
     public required bool GreedyCorrect { get; init; }
-    /// <summary>The different answers drawn at T &gt; 0, each with how often.</summary>
+    /// <summary>The most frequent answers drawn at T &gt; 0, at most four, each with its number of draws.</summary>
     public required string Sampled { get; init; }
-    /// <summary>Share of the drawn answers that is right.</summary>
+    /// <summary>Share of the drawn answers that are right, 0 to 1.</summary>
     public required double SampledCorrect { get; init; }
-    /// <summary>The probability that one drawn answer is right (Exact).</summary>
+    /// <summary>The exact probability that one drawn answer is right, 0 to 1 (Exact).</summary>
     public required double Probability { get; init; }
 }
 
-/// <summary>A fact with its answers: a row of Figure 2.</summary>
+/// <summary>A fact with the model's answers: a row of the paper's Figure 2.</summary>
 public sealed record ExampleRow
 {
-    /// <summary>Its category.</summary>
+    /// <summary>The fact's category.</summary>
     public required Category Category { get; init; }
-    /// <summary>Its relation.</summary>
+    /// <summary>The fact's relation.</summary>
     public required string Relation { get; init; }
     /// <summary>The question.</summary>
     public required string Question { get; init; }
     /// <summary>The gold answer.</summary>
     public required string Gold { get; init; }
-    /// <summary>The greedy answers over all prompts, each with how often.</summary>
+    /// <summary>The most frequent greedy answers over all prompts, at most four, each with its number of prompts.</summary>
     public required string Greedy { get; init; }
-    /// <summary>The most frequent drawn answers over all prompts, each with how often.</summary>
+    /// <summary>The most frequent drawn answers over all prompts, at most four, each with its number of draws.</summary>
     public required string Sampled { get; init; }
-    /// <summary>Lab only: times that pre-training states the gold answer; -1 where it is not known.</summary>
+    /// <summary>Lab only: how often pre-training states the gold answer; -1 where that is not known.</summary>
     public int GoldExposures { get; init; } = -1;
-    /// <summary>Lab only: times that pre-training states the rival; -1 where it is not known.</summary>
+    /// <summary>Lab only: how often pre-training states the rival answer; -1 where that is not known.</summary>
     public int RivalExposures { get; init; } = -1;
 }
 
-/// <summary>SliCK fact by fact: the prompts, and the answers themselves.</summary>
+/// <summary>Shows SliCK fact by fact: the prompts and the model's answers.</summary>
 public static class Inspection
 {
     /// <summary>The text of a prompt, as the model sees it.</summary>
     /// <param name="labelled">A base model and its labels.</param>
-    /// <param name="factId">The question's fact.</param>
+    /// <param name="factId">Id of the question's fact.</param>
     /// <param name="prompt">Number of the prompt, from 1.</param>
     /// <exception cref="SlickException">There is no such fact or prompt.</exception>
     public static string PromptText(LabelledModel labelled, int factId, int prompt = 1)
@@ -65,9 +65,11 @@ public static class Inspection
         return new FewShotPrompt(PromptFormat.QuestionAnswer, prompts[prompt - 1]).Text(fact);
     }
 
-    /// <summary>What the model answers to one question, prompt by prompt: greedy, drawn, and how probable the gold answer is.</summary>
+    /// <summary>Asks the model one question behind each prompt: the greedy answer, drawn answers, and the probability of the gold
+    /// answer.</summary>
     /// <param name="labelled">A base model and its labels.</param>
-    /// <param name="factId">The question's fact.</param>
+    /// <param name="factId">Id of the question's fact.</param>
+    /// <exception cref="SlickException">There is no such fact.</exception>
     public static IReadOnlyList<PromptAnswersRow> Answers(LabelledModel labelled, int factId)
     {
         var fact = Fact(labelled, factId);
@@ -88,17 +90,17 @@ public static class Inspection
         })];
     }
 
-    /// <summary>Figure 2: facts of each category with their answers.</summary>
+    /// <summary>The paper's Figure 2: facts of each category with the model's answers.</summary>
     /// <param name="labelled">A base model and its labels.</param>
-    /// <param name="perCategory">Facts of each category, at most one of a relation.</param>
-    /// <param name="progress">Told the relations; null: <see cref="Host.Progress"/>.</param>
+    /// <param name="perCategory">Number of facts of each category, at most. Each is of another relation.</param>
+    /// <param name="progress">Told each relation; null for <see cref="Host.Progress"/>.</param>
     public static IReadOnlyList<ExampleRow> Examples(LabelledModel labelled, int perCategory = 3, IProgressReport? progress = null)
     {
         using var decoder = new Decoder(labelled.Model.Weights);
-        // Test questions where there are some; a model of somebody else's may have been asked those of train only.
+        // Test questions, where some have labels. A model that we did not make may have labels of train questions only.
         var test = labelled.Labels.Where(l => l.Split == Split.Test).ToList();
         var labels = test.Count > 0 ? test : labelled.Labels;
-        // Spread over the relations, as they come.
+        // The first fact of each relation, in the relations' order.
         var chosen = Enum.GetValues<Category>()
             .SelectMany(c => labels.Where(l => l.Category == c).GroupBy(l => l.Relation).Select(g => g.First()).Take(perCategory)).ToList();
         var answers = new Dictionary<int, List<DrawnAnswers>>();
@@ -132,7 +134,7 @@ public static class Inspection
     private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
         Annotator.Exemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, relation, labelled.Model.Seed);
 
-    // The answers to facts of one relation: [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
+    // The answers to facts of one relation, [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
     private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);

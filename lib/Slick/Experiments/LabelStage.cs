@@ -9,35 +9,35 @@ using Slick.Text;
 
 namespace Slick.Experiments;
 
-/// <summary>What SliCK asks a model about one relation.</summary>
+/// <summary>Options of SliCK's labels of one relation.</summary>
 public sealed record LabelOptions
 {
     /// <summary>The relation's id.</summary>
     public string Relation { get; init; } = "";
-    /// <summary>The part of the dataset that is asked about; exemplars always come from dev.</summary>
+    /// <summary>The part of the dataset that is asked. Exemplars always come from dev.</summary>
     public Split Split { get; init; }
-    /// <summary>How P_Correct is found.</summary>
+    /// <summary>The estimator of P_Correct.</summary>
     public EstimatorKind Estimator { get; init; }
-    /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
+    /// <summary>How answers are normalised before a drawn answer is compared with the gold answer (Sampled only).</summary>
     public AnswerNormaliser Normaliser { get; init; }
-    /// <summary>SliCK's protocol.</summary>
+    /// <summary>SliCK's protocol: number of prompts, shots, samples, temperature, top-k.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 }
 
 /// <summary>
-/// SliCK's labels of the questions of one relation and split: the one labelling, of the lab's models, checkpoints and servers alike. Work
-/// that was interrupted goes on in the middle of a relation and ends with the same bytes.
+/// The stage of SliCK's labels of one relation and split. The lab's models, checkpoints and servers all use this stage. Interrupted work
+/// goes on in the middle of a relation and ends with the same bytes.
 /// </summary>
 internal static class LabelStage
 {
     private const string LabelsFile = "labels.parquet", RelationFile = "relation.parquet";
 
-    /// <summary>Beside the labels of a server's model: how the server was asked (<see cref="ServerRow"/>).</summary>
+    /// <summary>File name of the settings of a server's answers (<see cref="ServerRow"/>). The file lies beside the labels.</summary>
     public const string ServerFile = "server.parquet";
 
     public static StageKind Kind { get; } = new("label", 1, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
 
-    // A finished estimate, as a killed process leaves it behind.
+    // A finished estimate in the scratch folder, from which a later process goes on.
     private sealed record EstimateRow
     {
         public required int Question { get; init; }
@@ -47,7 +47,7 @@ internal static class LabelStage
         public required bool MovedBoundary { get; init; }
     }
 
-    // Beside a relation's labels.
+    // A row of the file beside a relation's labels.
     private sealed record RelationRow
     {
         public required string Relation { get; init; }
@@ -55,24 +55,25 @@ internal static class LabelStage
     }
 
     /// <summary>The stage of one relation and split.</summary>
-    /// <param name="options">What is asked, and how.</param>
-    /// <param name="seed">Seed of the exemplars and the draws.</param>
-    /// <param name="model">The model, as stages name it.</param>
-    /// <param name="questions">The questions, as stages name them.</param>
-    /// <param name="platform">On what the model computes.</param>
-    /// <param name="of">Whose knowledge it is, in words.</param>
+    /// <param name="options">Which questions are asked, and how.</param>
+    /// <param name="seed">Seed of the exemplars and the drawn answers.</param>
+    /// <param name="model">The name that stages give the model.</param>
+    /// <param name="questions">The name that stages give the questions.</param>
+    /// <param name="platform">The kind of device and the number format.</param>
+    /// <param name="of">The model in words, for the title.</param>
     public static Stage Of(LabelOptions options, int seed, string model, string questions, Platform platform, string of) =>
         Kind.Stage(string.Create(CultureInfo.InvariantCulture,
             $"SliCK's labels of {of}: {options.Relation}, {options.Split.ToString().ToLowerInvariant()}, by {options.Estimator}, seed "
                 + $"{seed}"),
-            // Exact's closed form compares nothing.
+            // Exact compares no answers, so the normaliser must not change the stage's name.
             options.Estimator == EstimatorKind.Exact ? options with { Normaliser = AnswerNormaliser.None } : options,
             seed, platform, model, questions);
 
     /// <summary>The labels of a finished stage.</summary>
     public static IReadOnlyList<LabelRow> Read(StageFolder stage) => Tables.Read<LabelRow>(stage.File(LabelsFile));
 
-    /// <summary>Prompts of a finished stage whose answer the tokenizer joins with the end of the prompt or of the line.</summary>
+    /// <summary>Number of prompted questions of a finished stage whose answer the tokenizer joins with the end of the prompt or of the
+    /// line.</summary>
     public static int MovedBoundaries(StageFolder stage) =>
         Tables.Read<RelationRow>(stage.File(RelationFile)).Sum(r => r.MovedBoundaries);
 
@@ -120,7 +121,7 @@ internal static class LabelStage
                     if (checkpoints.IsDue || work.Cancellation.IsCancellationRequested) SaveAll();
                 }, work.Cancellation);
         }
-        // A server may have been paid for what it answered before it broke.
+        // The server's answers may have cost money. They are kept also when the server breaks.
         catch (Exception e) when (server is not null && e is SlickException or OperationCanceledException)
         {
             SaveAll();
@@ -155,10 +156,10 @@ internal static class LabelStage
             }]);
 }
 
-/// <summary>One table of the labels of several relations and splits, relation by relation.</summary>
+/// <summary>The stage that joins the labels of several relations and splits into one table, relation by relation.</summary>
 internal static class LabelTable
 {
-    /// <summary>A table has no options: its content follows from what it joins.</summary>
+    /// <summary>The options of a table: none, because its content follows from its inputs.</summary>
     internal sealed record Options;
 
     private const string LabelsFile = "labels.parquet";
@@ -167,8 +168,8 @@ internal static class LabelTable
 
     /// <summary>The stage of a table.</summary>
     /// <param name="labels">The label stages, in the table's order.</param>
-    /// <param name="seed">Their seed.</param>
-    /// <param name="of">Whose knowledge it is, in words.</param>
+    /// <param name="seed">The seed of the label stages.</param>
+    /// <param name="of">The model in words, for the title.</param>
     public static Stage Of(IReadOnlyList<Stage> labels, int seed, string of) =>
         Kind.Stage(string.Create(CultureInfo.InvariantCulture, $"SliCK's labels of {of}: table, seed {seed}"), new Options(), seed, null,
             [.. labels.Select(l => l.Name)]);
@@ -176,7 +177,7 @@ internal static class LabelTable
     /// <summary>The labels of a finished stage.</summary>
     public static IReadOnlyList<LabelRow> Read(StageFolder stage) => Tables.Read<LabelRow>(File(stage));
 
-    /// <summary>The table's file.</summary>
+    /// <summary>Path of the table's file.</summary>
     public static string File(StageFolder stage) => stage.File(LabelsFile);
 
     private static Action<string> Run(StageWork work) => folder =>

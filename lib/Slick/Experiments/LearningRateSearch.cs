@@ -5,35 +5,42 @@ using Slick.Training;
 
 namespace Slick.Experiments;
 
-/// <summary>One learning rate of the search; its numbers are NaN where a run diverged.</summary>
-/// <param name="LearningRate">The rate.</param>
-/// <param name="DevAccuracy">Best dev accuracy of D_Natural over the epochs, mean over seeds.</param>
-/// <param name="NaturalFitted">Share of D_Natural fitted at the last epoch, the lowest over seeds.</param>
-/// <param name="UnknownFitted">The same of D with 100% Unknown.</param>
-/// <param name="Fits">At least 99% of both is fitted.</param>
-/// <param name="NaturalEarlyStop">Test accuracy of D_Natural at EARLY_STOP, mean over seeds; shown, never chosen by.</param>
-/// <param name="NaturalLast">The same at the last epoch.</param>
-/// <param name="UnknownEarlyStop">Test accuracy of D with 100% Unknown at EARLY_STOP.</param>
-/// <param name="UnknownLast">The same at the last epoch.</param>
+/// <summary>The results of one learning rate of the search. They are NaN where a run diverged.</summary>
+/// <param name="LearningRate">The learning rate.</param>
+/// <param name="DevAccuracy">Dev accuracy of D_Natural at EARLY_STOP, mean over seeds. Where test questions are asked at the stops only, it
+/// is that at FIT (at EARLY_STOP for a run without FIT).</param>
+/// <param name="NaturalFitted">Share of D_Natural that is fitted at the last epoch, the lowest over seeds.</param>
+/// <param name="UnknownFitted">Share of D with 100% Unknown that is fitted at the last epoch, the lowest over seeds.</param>
+/// <param name="Fits">True where at least 99% of both sets is fitted.</param>
+/// <param name="NaturalEarlyStop">Test accuracy of D_Natural at EARLY_STOP, mean over seeds. The choice does not look at test
+/// accuracies.</param>
+/// <param name="NaturalLast">Test accuracy of D_Natural at the last epoch, mean over seeds.</param>
+/// <param name="UnknownEarlyStop">Test accuracy of D with 100% Unknown at EARLY_STOP, mean over seeds.</param>
+/// <param name="UnknownLast">Test accuracy of D with 100% Unknown at the last epoch, mean over seeds.</param>
 public sealed record LearningRateRow(double LearningRate, double DevAccuracy, double NaturalFitted, double UnknownFitted, bool Fits,
     double NaturalEarlyStop, double NaturalLast, double UnknownEarlyStop, double UnknownLast);
 
 /// <summary>
-/// The learning rate by a rule that does not look at the findings: the best dev accuracy of D_Natural among the rates that fit at least 99%
-/// of D_Natural and of D with 100% Unknown by the last epoch, on seeds that are not reported.
+/// Chooses the learning rate by a rule that does not look at the findings. Candidates are the rates that fit at least 99% of D_Natural and
+/// of D with 100% Unknown by the last epoch. The candidate with the best dev accuracy of D_Natural
+/// (<see cref="LearningRateRow.DevAccuracy"/>) is chosen. The search uses seeds that are not reported.
 /// </summary>
 public static class LearningRateSearch
 {
     /// <summary>Tries each rate on D_Natural and on D with 100% Unknown.</summary>
-    /// <param name="options">The study's choices; its learning rate is replaced.</param>
-    /// <param name="rates">The rates.</param>
-    /// <param name="seeds">Base models to search on.</param>
-    /// <param name="store">Where the runs are kept.</param>
-    /// <param name="compute">Where models are.</param>
+    /// <param name="options">The study's options. The learning rate is replaced.</param>
+    /// <param name="rates">The learning rates to try.</param>
+    /// <param name="seeds">Seeds of the base models to search on.</param>
+    /// <param name="store">The store that keeps the runs.</param>
+    /// <param name="compute">Device and number format of the models.</param>
     /// <param name="progress">Told how far each stage is.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
-    /// <returns>A row a rate, in the order given; the rate chosen, null where none fits; the base models.</returns>
+    /// <returns>Rows: one for each rate, in the order given. Chosen: the rate that the rule chooses, null where none fits. Bases: the base
+    /// models.</returns>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
+    /// <exception cref="SlickException">A fine-tuning set has no facts.</exception>
+    /// <exception cref="DivergedException">Pre-training of a base model diverged.</exception>
     public static (IReadOnlyList<LearningRateRow> Rows, double? Chosen, IReadOnlyList<LabelledBase> Bases) Run(
         StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds, RunStore store, Compute compute,
             IProgressReport progress, CancellationToken cancellation,
@@ -47,7 +54,7 @@ public static class LearningRateSearch
         StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
         var trials = seeds.SelectMany(seed =>
             rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform, source)))).ToList();
-        // World, model and labels are the same stages at every rate.
+        // World, model and labels are the same stages for every rate.
         Workers.Run(StudyPlan.Of("learning rates", [.. trials.Select(t => t.Stages)], compute.Platform, source), store, compute, progress,
             cancellation);
         foreach (var (rate, stages) in trials)
@@ -79,7 +86,8 @@ public static class LearningRateSearch
             double Fitted(ArmKind kind) => Of(kind).Min(t => Share(t, QuestionSet.Train, RunStops.Of(t.Scores)!.Last));
             double Early(ArmKind kind, QuestionSet set) => Of(kind).Average(t => Share(t, set, EarlyStop(t)));
             double Last(ArmKind kind) => Of(kind).Average(t => Share(t, QuestionSet.Test, RunStops.Of(t.Scores)!.Last));
-            // Where test is asked at the stops, EARLY_STOP does not tell the rates apart: the dev accuracy at FIT does.
+            // Where test is asked at the stops only, the dev accuracy at EARLY_STOP hardly differs between rates. The dev accuracy at FIT
+            // does.
             double Dev(RunTables of) => Share(of, QuestionSet.Dev, options.TestAtStops && RunStops.Of(of.Scores)!.Fit is { } fit ? fit
                 : EarlyStop(of));
             var (natural, unknown) = (Fitted(ArmKind.Natural), Fitted(ArmKind.Ratio));
@@ -91,9 +99,9 @@ public static class LearningRateSearch
     }
 
     /// <summary>
-    /// The rule: of the rates that fit, the one with the best dev accuracy, of equal ones the smallest; null where none fits.
+    /// The rule: among the rates that fit, the one with the best dev accuracy; among equal ones, the smallest. Null where none fits.
     /// </summary>
-    /// <param name="rows">The rates that were tried.</param>
+    /// <param name="rows">The results of the rates.</param>
     public static double? Choose(IReadOnlyList<LearningRateRow> rows) =>
         rows.Where(r => r.Fits).OrderByDescending(r => r.DevAccuracy).ThenBy(r => r.LearningRate).FirstOrDefault()?.LearningRate;
 }

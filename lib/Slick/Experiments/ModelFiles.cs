@@ -7,18 +7,18 @@ using Slick.Storage;
 
 namespace Slick.Experiments;
 
-/// <summary>The files that make a model's folder the model that it is.</summary>
+/// <summary>The files of a model's folder that decide what the model computes.</summary>
 internal static class ModelFiles
 {
     private static readonly string[] Settings =
         ["config.json", GenerationFile.Name, "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json"];
 
     /// <summary>
-    /// The hash of configs, tokenizer and weights: 32 hexadecimal digits. Where the folder lies and what else is in it does
-    /// not matter. Reads every byte, which loading would do as well.
+    /// The hash of config files, tokenizer and weights: 32 hexadecimal digits. It does not depend on where the folder is, nor on other
+    /// files in it. Every byte of these files is read.
     /// </summary>
-    /// <exception cref="SlickException">The folder is missing or a file cannot be read. A file that is missing is for its reader to
-    /// name.</exception>
+    /// <exception cref="SlickException">The folder is missing, or a file cannot be read. A missing config or tokenizer is no error here;
+    /// the code that reads it reports it.</exception>
     public static string Hash(string folder)
     {
         if (!Directory.Exists(folder)) throw new SlickException(

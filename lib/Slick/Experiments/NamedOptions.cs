@@ -7,15 +7,16 @@ using Slick.Runtime;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The options of a study by name, as on the command line: <c>world.trainFacts=200</c>,
-/// <c>fineTuning.learningRate=3e-5</c>, <c>estimator=sampled</c>. Names do not depend on the case of their letters.
+/// Sets options of a study by name, as on the command line: <c>world.trainFacts=200</c>, <c>fineTuning.learningRate=3e-5</c>,
+/// <c>estimator=sampled</c>. Upper and lower case are the same in names.
 /// </summary>
 public static class NamedOptions
 {
-    /// <summary>The options with one value changed.</summary>
-    /// <param name="options">A record of options, left as it is.</param>
-    /// <param name="setting">name=value.</param>
-    /// <exception cref="UsageException">No such name (the message says what was meant), or a value that it does not take.</exception>
+    /// <summary>Gives a copy of the options with one value changed.</summary>
+    /// <param name="options">A record of options; it is not changed.</param>
+    /// <param name="setting">The setting, as name=value.</param>
+    /// <exception cref="UsageException">There is no such option (the message suggests others), or the option does not take this
+    /// value.</exception>
     public static T Set<T>(T options, string setting) where T : class
     {
         ArgumentNullException.ThrowIfNull(setting);
@@ -26,7 +27,7 @@ public static class NamedOptions
         var match = known.FirstOrDefault(k => string.Equals(k, name, StringComparison.OrdinalIgnoreCase));
         if (match is null)
         {
-            // A guess with more than half of its letters wrong is no help: then all names.
+            // A suggestion with more than half of its letters wrong does not help. Without a better one the message lists all names.
             var near = known.Select(k => (Name: k, Distance: Math.Min(Distance(k, name), Distance(k[(k.LastIndexOf('.') + 1)..], name))))
                 .Where(k => k.Distance <= name.Length / 2).OrderBy(k => k.Distance).Select(k => k.Name).Take(3).ToList();
             throw new UsageException(
@@ -36,12 +37,12 @@ public static class NamedOptions
         return (T)With(options, match.Split('.'), match, value);
     }
 
-    /// <summary>The names of all options of a record, nested ones with a dot.</summary>
+    /// <summary>The names of all options of a record. Names of nested options have a dot.</summary>
     public static IReadOnlyList<string> Names(Type type) =>
         [.. Properties(type).SelectMany(p => IsValue(p.PropertyType) ? [Camel(p.Name)]
             : Names(p.PropertyType).Select(n => $"{Camel(p.Name)}.{n}"))];
 
-    /// <summary>Every name with its value as text: what a report shows and a later run may set.</summary>
+    /// <summary>All options by name, with their values as text. Reports show them, and <c>Set</c> takes them.</summary>
     public static IReadOnlyList<(string Name, string Value)> Values(object options) =>
         [.. Properties(options.GetType()).SelectMany(p => IsValue(p.PropertyType)
             ? [(Camel(p.Name), Convert.ToString(p.GetValue(options), CultureInfo.InvariantCulture) ?? "")]
@@ -88,7 +89,7 @@ public static class NamedOptions
 
     private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
 
-    // Levenshtein's distance, letters compared without their case.
+    // Levenshtein's distance. Upper and lower case are the same.
     private static int Distance(string a, string b)
     {
         var row = Enumerable.Range(0, b.Length + 1).ToArray();

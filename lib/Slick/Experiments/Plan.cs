@@ -4,23 +4,24 @@ using Slick.Storage;
 
 namespace Slick.Experiments;
 
-/// <summary>The stages of an experiment, known before anything runs; each stands behind what it reads.</summary>
-/// <param name="Name">What the experiment is, in words.</param>
-/// <param name="Stages">The stages.</param>
-/// <param name="OneAtATime">True for large models and on a GPU: a process works on one stage after the other, with all threads. Stages
-/// of the lab's size are worked on side by side, a thread each.</param>
+/// <summary>The stages of an experiment, known before anything runs. Each stage comes after the stages that it reads.</summary>
+/// <param name="Name">The experiment in words.</param>
+/// <param name="Stages">The stages, in order.</param>
+/// <param name="OneAtATime">True for large models and on a GPU: a process works on one stage at a time, with all threads. False for models
+/// of the lab's size: several stages are worked on side by side, with one thread each.</param>
 public sealed record Plan(string Name, IReadOnlyList<Stage> Stages, bool OneAtATime)
 {
-    /// <summary>What stages read that is outside of the store.</summary>
+    /// <summary>The inputs of the stages that are outside of the store.</summary>
     internal Sources Sources { get; init; } = new();
 
-    /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
+    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
     internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
-    /// <summary>True where the store has every stage, those that failed included: nothing is left to do.</summary>
+    /// <summary>True where no stage is left to do (<see cref="Left"/>).</summary>
     public bool IsComplete(RunStore store) => Left(store).Count == 0;
 
-    /// <summary>The stages that are left to do: neither finished nor failed, nor behind one that failed.</summary>
+    /// <summary>The stages that are left to do. Stages that are finished or have failed are not, nor stages that need a failed
+    /// one.</summary>
     public IReadOnlyList<Stage> Left(RunStore store)
     {
         var dead = new HashSet<string>(StringComparer.Ordinal);

@@ -9,8 +9,8 @@ using Slick.Training;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The lab's base model: a decoder that was pre-trained on a world's documents. The stage's folder is a model folder as Hugging Face
-/// lays it out: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>.
+/// The stage of the lab's base model: a decoder that is pre-trained on a world's documents. The stage's folder is a model folder in Hugging
+/// Face's layout: <c>config.json</c>, <c>model.safetensors</c>, <c>tokenizer.json</c>.
 /// </summary>
 internal static class PreTrainStage
 {

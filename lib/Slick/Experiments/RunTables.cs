@@ -6,16 +6,16 @@ using Slick.Training;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The epochs at which a run is looked at, from its scores. EARLY_STOP, the paper's: the first of the epochs 1, 2, ... with the
-/// highest dev accuracy. FIT, ours: the first of these with at least 99% of the set fitted. Epoch 0 is the base model and no
-/// candidate for either.
+/// The epochs at which a run is looked at, found from its scores. EARLY_STOP (the paper's) is the first of the epochs 1, 2, ... with the
+/// highest dev accuracy. FIT (ours) is the first of the epochs 1, 2, ... at which at least 99% of the fine-tuning set is fitted. Epoch 0,
+/// the base model, is a candidate for neither.
 /// </summary>
-/// <param name="EarlyStop">EARLY_STOP.</param>
-/// <param name="Fit">FIT; null where the run fits less than 99% of its set in every epoch.</param>
+/// <param name="EarlyStop">The epoch of EARLY_STOP.</param>
+/// <param name="Fit">The epoch of FIT; null where the run fits less than 99% of its set in every epoch.</param>
 /// <param name="Last">The last epoch.</param>
 public sealed record RunStops(int EarlyStop, int? Fit, int Last)
 {
-    /// <summary>The share of a set from which the set counts as fitted.</summary>
+    /// <summary>A set counts as fitted when at least this share of its examples is answered rightly.</summary>
     public const double FittedShare = 0.99;
 
     /// <summary>The stops of one run; null for a run without epochs.</summary>
@@ -31,26 +31,26 @@ public sealed record RunStops(int EarlyStop, int? Fit, int Last)
         return new(dev.MaxBy(e => e.Share).Epoch, fitted.Count > 0 ? fitted[0].Epoch : null, dev[^1].Epoch);
     }
 
-    /// <summary>The base model and the stops, each epoch once, in order.</summary>
+    /// <summary>Epoch 0 and the stops, in ascending order, each epoch once.</summary>
     public IReadOnlyList<int> Epochs => [.. new[] { 0, EarlyStop, Fit ?? Last, Last }.Distinct().Order()];
 }
 
 /// <summary>The tables of one fine-tuning run.</summary>
-/// <param name="Run">What was trained.</param>
-/// <param name="Epochs">A row an epoch.</param>
-/// <param name="Scores">A row an epoch, set and category.</param>
-/// <param name="Answers">A row a test question and stop.</param>
+/// <param name="Run">The run's row.</param>
+/// <param name="Epochs">One row for each epoch.</param>
+/// <param name="Scores">One row for each epoch, set and category.</param>
+/// <param name="Answers">One row for each test question and stop.</param>
 public sealed record RunTables(RunRow Run, IReadOnlyList<EpochRow> Epochs, IReadOnlyList<ScoreRow> Scores,
     IReadOnlyList<AnswerRow> Answers)
 {
-    /// <summary>A finished run of a set that no fact belongs to.</summary>
-    /// <param name="run">What was to be trained, with the reason why nothing was.</param>
+    /// <summary>The tables of a finished run on a set without facts.</summary>
+    /// <param name="run">The run's row, with the reason why nothing was trained.</param>
     /// <exception cref="ArgumentException">The run has no reason.</exception>
     public static RunTables Empty(RunRow run) => run.Reason.Length > 0 ? new(run, [], [], [])
         : throw new ArgumentException("A run without epochs says why.", nameof(run));
 
     /// <summary>Writes <c>runs.parquet</c>, <c>epochs.parquet</c>, <c>scores.parquet</c> and <c>answers.parquet</c>.</summary>
-    /// <param name="folder">Where to: the run's stage.</param>
+    /// <param name="folder">The folder of the run's stage.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public void Write(string folder)
     {
@@ -60,8 +60,8 @@ public sealed record RunTables(RunRow Run, IReadOnlyList<EpochRow> Epochs, IRead
         Tables.Write(Path.Combine(folder, "answers.parquet"), Answers);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    /// <param name="folder">The run's stage.</param>
+    /// <summary>Reads the tables that <see cref="Write"/> wrote.</summary>
+    /// <param name="folder">The folder of the run's stage.</param>
     /// <exception cref="SlickException">A table is missing or damaged.</exception>
     public static RunTables Read(string folder)
     {
@@ -74,9 +74,9 @@ public sealed record RunTables(RunRow Run, IReadOnlyList<EpochRow> Epochs, IRead
 }
 
 /// <summary>
-/// Makes a run's tables from what fine-tuning reports. Sets that every epoch asks come with each <see cref="EpochResult"/>; a set
-/// that is asked at the stops only is added for each of them (<see cref="Add(int, QuestionSet, IReadOnlyList{Fact},
-/// IReadOnlyList{bool}, IReadOnlyList{string})"/>).
+/// Makes a run's tables from the results of fine-tuning. Sets that every epoch asks come with each <see cref="EpochResult"/>. A set that is
+/// asked at the stops only is added at each stop
+/// (<see cref="Add(int, QuestionSet, IReadOnlyList{Fact}, IReadOnlyList{bool}, IReadOnlyList{string})"/>).
 /// </summary>
 public sealed class RunRecorder
 {
@@ -87,14 +87,15 @@ public sealed class RunRecorder
     private readonly List<(int Epoch, IReadOnlyList<Fact> Questions, IReadOnlyList<bool> Right, IReadOnlyList<string>? Texts)> tested = [];
     private readonly IReadOnlyList<(QuestionSet Set, IReadOnlyList<Fact> Questions)> asked;
 
-    /// <summary>Begins a run.</summary>
-    /// <param name="key">The run's key.</param>
-    /// <param name="arm">The kind of set.</param>
+    /// <summary>Begins the tables of a run.</summary>
+    /// <param name="key">The run's key (<see cref="RunRow.Run"/>).</param>
+    /// <param name="arm">The arm of the run.</param>
     /// <param name="baseSeed">Seed of the base model.</param>
     /// <param name="draw">Number of the draw, from 1.</param>
     /// <param name="examples">The fine-tuning set.</param>
-    /// <param name="asked">The sets that every epoch asks beside the examples: dev, and test sets that are small enough.</param>
-    /// <param name="labels">SliCK's labels; questions without one are counted under an empty category.</param>
+    /// <param name="asked">The sets that every epoch asks besides the examples: dev, and test sets unless they are asked at the stops
+    /// only.</param>
+    /// <param name="labels">SliCK's labels. Questions without a label are counted under an empty category.</param>
     public RunRecorder(string key, Arm arm, int baseSeed, int draw, IReadOnlyList<Fact> examples,
         IReadOnlyList<(QuestionSet Set, IReadOnlyList<Fact> Questions)> asked, IReadOnlyList<LabelRow> labels)
     {
@@ -104,17 +105,17 @@ public sealed class RunRecorder
         run = RowOf(key, arm, baseSeed, draw, examples, categories);
     }
 
-    /// <summary>What every epoch asks, in the order that <see cref="EpochResult.Correct"/> has.</summary>
+    /// <summary>The questions that every epoch asks, in the order of <see cref="EpochResult.Correct"/>.</summary>
     public IReadOnlyList<Fact> Questions { get; }
 
-    /// <summary>The run as a row.</summary>
-    /// <param name="key">The run's key.</param>
-    /// <param name="arm">The kind of set.</param>
+    /// <summary>Makes the row of a run.</summary>
+    /// <param name="key">The run's key (<see cref="RunRow.Run"/>).</param>
+    /// <param name="arm">The arm of the run.</param>
     /// <param name="baseSeed">Seed of the base model.</param>
     /// <param name="draw">Number of the draw, from 1.</param>
     /// <param name="examples">The fine-tuning set.</param>
-    /// <param name="categories">Category by fact id.</param>
-    /// <param name="reason">Why the run has no epochs; empty for one that has.</param>
+    /// <param name="categories">SliCK's category of each example, by fact id.</param>
+    /// <param name="reason">Why the run has no epochs; empty for a run that has epochs.</param>
     public static RunRow RowOf(string key, Arm arm, int baseSeed, int draw, IReadOnlyList<Fact> examples,
         IReadOnlyDictionary<int, Category> categories, string reason = "")
     {
@@ -126,9 +127,9 @@ public sealed class RunRecorder
         };
     }
 
-    /// <summary>Takes an epoch.</summary>
-    /// <param name="result">What fine-tuning reported, its answers to <see cref="Questions"/>.</param>
-    /// <exception cref="ArgumentException">There are more or fewer answers than questions.</exception>
+    /// <summary>Adds the result of an epoch.</summary>
+    /// <param name="result">The epoch's result, with the answers to <see cref="Questions"/>.</param>
+    /// <exception cref="ArgumentException">The numbers of answers and questions differ.</exception>
     public void Add(EpochResult result)
     {
         if (result.Correct.Count != Questions.Count)
@@ -142,12 +143,12 @@ public sealed class RunRecorder
         }
     }
 
-    /// <summary>Takes the answers to a set at one epoch, for sets that are asked at the stops only.</summary>
+    /// <summary>Adds the answers to a set at one epoch, for sets that are asked at the stops only.</summary>
     /// <param name="epoch">The epoch; 0 is the base model.</param>
-    /// <param name="set">Which set.</param>
+    /// <param name="set">The set.</param>
     /// <param name="questions">The questions that were asked.</param>
-    /// <param name="right">[questions] Exact match.</param>
-    /// <param name="texts">[questions] The greedy answers' texts; null where none were drawn.</param>
+    /// <param name="right">Whether each answer is the gold answer, in the order of the questions.</param>
+    /// <param name="texts">Texts of the greedy answers, in the order of the questions; null where none were drawn.</param>
     /// <exception cref="ArgumentException">The lists differ in length.</exception>
     public void Add(int epoch, QuestionSet set, IReadOnlyList<Fact> questions, IReadOnlyList<bool> right,
         IReadOnlyList<string>? texts = null)
@@ -166,10 +167,10 @@ public sealed class RunRecorder
 
     private Category? CategoryOf(Fact fact) => categories.TryGetValue(fact.Id, out var category) ? category : null;
 
-    /// <summary>The stops of the epochs taken so far; null before the first with dev scores.</summary>
+    /// <summary>The stops among the epochs added so far; null before epoch 1.</summary>
     public RunStops? Stops => RunStops.Of(scores);
 
-    /// <summary>The run's tables; of the answers those at the stops.</summary>
+    /// <summary>The run's tables. The table of answers has those at the stops only.</summary>
     public RunTables Tables()
     {
         var stops = (Stops?.Epochs ?? [0]).ToHashSet();

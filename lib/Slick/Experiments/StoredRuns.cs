@@ -3,37 +3,37 @@ using Slick.Storage;
 
 namespace Slick.Experiments;
 
-/// <summary>A stage of a store, as a row of a table.</summary>
+/// <summary>A stage of a store. A row of the table that <see cref="StoredRuns"/> gives.</summary>
 public sealed record StoredRun
 {
     /// <summary>The stage's key: 16 hexadecimal digits.</summary>
     public required string Key { get; init; }
     /// <summary>The stage's kind: world, pretrain, label, labels, finetune.</summary>
     public required string Stage { get; init; }
-    /// <summary>The preset that the stage belongs to; several are joined by a comma, empty where options differ from all.</summary>
+    /// <summary>The preset that the stage belongs to. Several are separated by a comma. Empty where the stage belongs to none.</summary>
     public required string Preset { get; init; }
     /// <summary>The fine-tuning set, such as <c>D 50%</c>; empty for other stages.</summary>
     public required string Arm { get; init; }
-    /// <summary>The seed.</summary>
+    /// <summary>The stage's seed.</summary>
     public required int Seed { get; init; }
-    /// <summary>Of a run the number of its draw; 0 for other stages.</summary>
+    /// <summary>Number of the draw of a fine-tuning run; 0 for other stages.</summary>
     public required int Draw { get; init; }
-    /// <summary>What the stage is, in words.</summary>
+    /// <summary>The stage in words.</summary>
     public required string Title { get; init; }
     /// <summary>complete, failed, working or partial.</summary>
     public required string State { get; init; }
-    /// <summary>How long it took; NaN where it is not complete.</summary>
+    /// <summary>Seconds that the stage took; NaN where it is not complete.</summary>
     public required double Seconds { get; init; }
-    /// <summary>The folder.</summary>
+    /// <summary>Path of the stage's folder.</summary>
     public required string Folder { get; init; }
 }
 
-/// <summary>What a store holds, a row a stage.</summary>
+/// <summary>Lists the stages of a store.</summary>
 public static class StoredRuns
 {
     /// <summary>Reads a store without changing it.</summary>
-    /// <param name="folder">As for <see cref="RunStore.Locate"/>.</param>
-    /// <returns>The oldest first; nothing where there is no store.</returns>
+    /// <param name="folder">The store's folder, as <see cref="RunStore.Locate"/> takes it.</param>
+    /// <returns>One row for each stage, the oldest first. Empty where there is no store.</returns>
     /// <exception cref="SlickException">A newer version made the store, or a stage's description is damaged.</exception>
     public static IReadOnlyList<StoredRun> Read(string? folder = null)
     {
@@ -58,7 +58,7 @@ public static class StoredRuns
 
     private static Run? RunOf(Stage stage) => stage.Kind == FineTuneStage.Kind.Name ? stage.OptionsAs<RunOptions>().Run : null;
 
-    // A name follows from options and seed, not the other way round: the names of all presets are made and compared.
+    // Options cannot be found from a stage's name. So the names of the stages of all presets are computed and compared.
     private static Dictionary<string, string> Presets(IEnumerable<int> seeds)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -8,21 +8,24 @@ using TorchSharp;
 namespace Slick.Experiments;
 
 /// <summary>
-/// The whole study, on synthetic worlds or on a checkpoint: base models, labels, fine-tuning; each stage is read from the store where it is
-/// there.
+/// The whole study, on the lab's synthetic worlds or on a checkpoint: base models, labels, fine-tuning. Stages that the store has are read,
+/// not computed.
 /// </summary>
 public static class Study
 {
-    /// <summary>Does what the store lacks and returns everything.</summary>
+    /// <summary>Computes the stages that the store lacks, and returns the whole study.</summary>
     /// <param name="preset">Name of the preset, for titles and notes.</param>
-    /// <param name="options">All choices.</param>
-    /// <param name="seed">Seed of the first base model; the others follow: seed + 1, ...</param>
-    /// <param name="store">Where results are kept.</param>
-    /// <param name="compute">Where models are.</param>
+    /// <param name="options">The study's options.</param>
+    /// <param name="seed">Seed of the first base model. The others have seed + 1, seed + 2, ...</param>
+    /// <param name="store">The store that keeps the results.</param>
+    /// <param name="compute">Device and number format of the models.</param>
     /// <param name="progress">Told how far the stages are.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
-    /// <exception cref="SlickException">D is empty.</exception>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="SlickException">D is empty, or a stage cannot be worked on.</exception>
+    /// <exception cref="DivergedException">Pre-training of a base model diverged.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static StudyResult Run(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
         IProgressReport? progress = null, CancellationToken cancellation = default, CheckpointSource? source = null)
     {
@@ -30,14 +33,15 @@ public static class Study
         return Read(preset, options, seed, store, compute, source);
     }
 
-    /// <summary>Reads a study whose every stage is finished or has failed.</summary>
+    /// <summary>Reads a study of which every stage has finished or failed.</summary>
     /// <param name="preset">Name of the preset, for titles and notes.</param>
-    /// <param name="options">All choices.</param>
+    /// <param name="options">The study's options.</param>
     /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="store">Where results are kept.</param>
-    /// <param name="compute">Where models are.</param>
+    /// <param name="store">The store that keeps the results.</param>
+    /// <param name="compute">Device and number format of the models.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
-    /// <exception cref="SlickException">D is empty, or a base model's pre-training failed.</exception>
+    /// <exception cref="SlickException">D is empty.</exception>
+    /// <exception cref="DivergedException">Pre-training of a base model diverged.</exception>
     public static StudyResult Read(string preset, StudyOptions options, int seed, RunStore store, Compute compute,
         CheckpointSource? source = null)
     {
@@ -63,7 +67,7 @@ public static class Study
         };
     }
 
-    /// <summary>A base model of finished stages and what it knows.</summary>
+    /// <summary>A base model with its labels, from finished stages.</summary>
     internal static LabelledBase Base(BaseStages stages, RunStore store, CheckpointSource? source)
     {
         var labels = LabelTable.Read(store.Of(stages.Table));
@@ -74,16 +78,16 @@ public static class Study
     }
 
     /// <summary>
-    /// A study for a notebook: the preset's results where the store has them, else <c>smoke</c>, computed now. Reports to
-    /// <see cref="Host.Progress"/>.
+    /// A study for a notebook. Where the store has the whole study of the preset, its results are read. Else the preset <c>smoke</c> is
+    /// computed. Progress goes to <see cref="Host.Progress"/>.
     /// </summary>
-    /// <param name="preset">smoke, quick or lab.</param>
+    /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
     /// <param name="seed">Seed of the first base model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
-    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>; empty for the preset as
-    /// it is.</param>
-    /// <exception cref="UsageException">There is no such preset or option.</exception>
+    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>. Empty for the unchanged
+    /// preset.</param>
+    /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
     public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
         var compute = Compute.Choose(device);
@@ -122,13 +126,15 @@ public static class Study
         return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation, source));
     }
 
-    /// <summary>The first base model of a study and its labels, chosen as by <see cref="Open"/>.</summary>
-    /// <param name="preset">smoke, quick or lab.</param>
+    /// <summary>A base model and its labels, for a notebook. Where the store has them for the preset, they are read. Else those of the
+    /// preset <c>smoke</c> are computed.</summary>
+    /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
     /// <param name="seed">Seed of the base model.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
-    /// <param name="set">Options by name, separated by spaces; empty for the preset as it is.</param>
-    /// <exception cref="UsageException">There is no such preset or option.</exception>
+    /// <param name="set">Options by name, separated by spaces. Empty for the unchanged preset.</param>
+    /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
+    /// <exception cref="DivergedException">Pre-training diverged.</exception>
     public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
         var compute = Compute.Choose(device);
@@ -159,14 +165,14 @@ public static class Study
         return ("smoke", StudyOptions.Smoke, store);
     }
 
-    /// <summary>True where the store has every stage of a study, those that failed included: nothing is left to do.</summary>
+    /// <summary>True where every stage of a study has finished or failed: nothing is left to do.</summary>
     public static bool IsComplete(StudyOptions options, int seed, RunStore store, Compute compute) =>
         StudyPlan.Of("", options, seed, compute.Platform).IsComplete(store);
 }
 
-/// <summary>A base model and what it knows.</summary>
+/// <summary>A base model with SliCK's labels.</summary>
 /// <param name="Preset">Name of the preset.</param>
-/// <param name="Options">All choices.</param>
-/// <param name="Model">World, tokenizer and model.</param>
-/// <param name="Labels">SliCK's labels of its train and test facts.</param>
+/// <param name="Options">The study's options.</param>
+/// <param name="Model">The model with its tokenizer and its facts.</param>
+/// <param name="Labels">SliCK's labels of the model's facts.</param>
 public sealed record LabelledModel(string Preset, StudyOptions Options, BaseModel Model, IReadOnlyList<LabelRow> Labels);

@@ -9,68 +9,70 @@ using Slick.Training;
 
 namespace Slick.Experiments;
 
-/// <summary>How P_Correct is found.</summary>
+/// <summary>The estimators of P_Correct.</summary>
 public enum EstimatorKind
 {
-    /// <summary>In closed form, by teacher forcing.</summary>
+    /// <summary>Ours: the exact probability of the gold answer, in closed form, by teacher forcing.</summary>
     Exact,
-    /// <summary>The paper's way: 16 samples and the greedy answer of each prompt.</summary>
+    /// <summary>The paper's (section 3): the greedy answer and 16 samples of each prompt.</summary>
     Sampled,
 }
 
-/// <summary>How a question is written for fine-tuning.</summary>
+/// <summary>The form in which a question is written for fine-tuning.</summary>
 public enum QuestionForm
 {
     /// <summary><c>Q: question</c>, <c>A: answer</c>.</summary>
     QuestionAnswer,
-    /// <summary>The paper's instruction before the question, the answer behind it.</summary>
+    /// <summary>The paper's instruction, then the question, then the answer.</summary>
     Instruction,
 }
 
 /// <summary>
-/// All choices of a study; a preset is one of these, and each value can be set by its name (<see cref="NamedOptions"/>).
+/// All options of a study. A preset is a record of this type. Each value can be set by its name (<see cref="NamedOptions"/>).
 /// </summary>
 public sealed record StudyOptions
 {
-    /// <summary>Base models, each with a world, prompts and labels of its own: the seeds of <c>lab</c>.</summary>
+    /// <summary>Number of base models. Each has its own seed, and with it its own world, prompts and labels.</summary>
     [Range(1, 1000)]
     public int Bases { get; init; } = 1;
     /// <summary>
-    /// Draws of D and of its order for D at 0, 50 and 100% Unknown and for D_Known at 50%; every other set is drawn once a base model.
+    /// Number of draws of D and of the order of its examples, for D at 0, 50 and 100% Unknown and for D_Known at 50%. Every other set is
+    /// drawn once for each base model.
     /// </summary>
     [Range(1, 1000)]
     public int Repeats { get; init; } = 1;
-    /// <summary>How P_Correct is found.</summary>
+    /// <summary>The estimator of P_Correct.</summary>
     public EstimatorKind Estimator { get; init; }
-    /// <summary>How large each relation's part of D is.</summary>
+    /// <summary>The rule for the size of each relation's part of D.</summary>
     public SizeRule Size { get; init; }
-    /// <summary>The synthetic world.</summary>
+    /// <summary>The synthetic world of the lab.</summary>
     public WorldOptions World { get; init; } = new();
-    /// <summary>The model and its pre-training.</summary>
+    /// <summary>Shape and pre-training of the lab's model.</summary>
     public PreTrainingOptions PreTraining { get; init; } = new();
-    /// <summary>SliCK's protocol.</summary>
+    /// <summary>SliCK's protocol: number of prompts, shots, samples, temperature, top-k.</summary>
     public SamplingOptions Sampling { get; init; } = new();
-    /// <summary>What is made equal before a drawn answer is compared with the gold answer (Sampled only).</summary>
+    /// <summary>How answers are normalised before a drawn answer is compared with the gold answer (Sampled only).</summary>
     public AnswerNormaliser Normaliser { get; init; }
     /// <summary>Which questions are labelled, trained on and asked.</summary>
     public QuestionOptions Questions { get; init; } = new();
     /// <summary>
-    /// The form in which questions are trained and asked after an epoch; SliCK's prompts always have question and answer.
+    /// The form in which questions are trained and asked after an epoch. SliCK's prompts always have the form of question and answer.
     /// </summary>
     public QuestionForm Form { get; init; }
-    /// <summary>The fine-tuning sets by their ids (<see cref="Arm.Id"/>) with commas between them; empty for all of the paper's.</summary>
+    /// <summary>Ids of the fine-tuning sets (<see cref="Arm.Id"/>), separated by commas; empty for all sets of
+    /// <see cref="Arms"/>.</summary>
     public string Sets { get; init; } = "";
-    /// <summary>True to ask the test questions of the base model, at EARLY_STOP, FIT and the end only: else each epoch asks all of them.
-    /// </summary>
+    /// <summary>True to ask the test questions at the stops only: the base model, EARLY_STOP, FIT and the last epoch. False to ask them
+    /// after every epoch.</summary>
     public bool TestAtStops { get; init; }
-    /// <summary>0 for <c>fineTuning.epochs</c> epochs. Else every run has as many as D with 100% Unknown needs to be fitted, twice, but at
-    /// least so many and at most <c>fineTuning.epochs</c>.</summary>
+    /// <summary>0 for <c>fineTuning.epochs</c> epochs in every run. Else every run has twice as many epochs as D with 100% Unknown needs
+    /// until FIT, but at least this number and at most <c>fineTuning.epochs</c>.</summary>
     [Range(0, 10_000)]
     public int LeastEpochs { get; init; }
-    /// <summary>Fine-tuning.</summary>
+    /// <summary>The settings of fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
-    /// <summary>Under half a minute: that every part works; its numbers mean nothing.</summary>
+    /// <summary>Takes less than half a minute. It shows that every part works. Its numbers have no meaning.</summary>
     public static StudyOptions Smoke { get; } = new()
     {
         Size = SizeRule.SmallerOfKnownAndUnknown,
@@ -82,26 +84,27 @@ public sealed record StudyOptions
         FineTuning = new() { Epochs = 8, LearningRate = 1e-3 },
     };
 
-    /// <summary>Minutes on two cores: one base model, so its intervals are over D and order only.</summary>
+    /// <summary>Takes minutes on two cores. It has one base model, so its intervals are over draws of D and order only.</summary>
     public static StudyOptions Quick { get; } = new()
     {
         Repeats = 3,
-        FineTuning = new() { LearningRate = 1e-4 }, // slick tune --preset quick
+        FineTuning = new() { LearningRate = 1e-4 }, // chosen by: slick tune --preset quick
         World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36,
             SameObjectPageShare = 0.93 },
     };
 
-    /// <summary>The published results: each seed redraws world, base model, prompts, labels, D and order.</summary>
+    /// <summary>The options of the published results. Each seed has its own world, base model, prompts, labels, D and order.</summary>
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,
-        FineTuning = new() { LearningRate = 5e-5 }, // slick tune --preset lab
+        FineTuning = new() { LearningRate = 5e-5 }, // chosen by: slick tune --preset lab
         World = new() { TrainFacts = 500, TestFacts = 160, RivalShare = 0.25, SameObjectPageShare = 0.75 },
     };
 
     /// <summary>
-    /// A checkpoint of a few hundred million parameters on two cores: about two hours. The learning rate is that of a prototype on the
-    /// cut Gemma 3 270M, chosen on other questions; <c>slick tune --preset real-quick --model ...</c> chooses it for another model.
+    /// For a checkpoint of a few hundred million parameters; takes about two hours on two cores. The learning rate was chosen with a
+    /// prototype on Gemma 3 270M with a cut vocabulary, on other questions. <c>slick tune --preset real-quick --model ...</c> chooses it
+    /// for another model.
     /// </summary>
     public static StudyOptions RealQuick { get; } = new()
     {
@@ -117,7 +120,8 @@ public sealed record StudyOptions
         FineTuning = new() { Epochs = 40, BatchExamples = 16, LearningRate = 1e-5, Ragged = true },
     };
 
-    /// <summary>A checkpoint of about a billion parameters on one GPU: ten minutes of an H100, with <c>--dtype bf16</c>.</summary>
+    /// <summary>For a checkpoint of about a billion parameters on one GPU; takes about ten minutes on an H100 with
+    /// <c>--dtype bf16</c>.</summary>
     public static StudyOptions RealGpu { get; } = RealQuick with
     {
         Questions = RealQuick.Questions with { Train = 450, Test = 400, Ood = 100, LargestPart = 100 },
@@ -126,7 +130,7 @@ public sealed record StudyOptions
         FineTuning = RealQuick.FineTuning with { Epochs = 60, BatchExamples = 128, PieceExamples = 32 },
     };
 
-    /// <summary>The presets by name; those whose name begins with real need a model.</summary>
+    /// <summary>The presets by name. A preset whose name begins with real needs a model.</summary>
     public static IReadOnlyDictionary<string, StudyOptions> Presets { get; } = new Dictionary<string, StudyOptions>
     {
         ["smoke"] = Smoke,
@@ -136,13 +140,13 @@ public sealed record StudyOptions
         ["real-gpu"] = RealGpu,
     };
 
-    /// <summary>A preset.</summary>
-    /// <exception cref="UsageException">There is none of that name.</exception>
+    /// <summary>The preset of a name.</summary>
+    /// <exception cref="UsageException">There is no preset of that name.</exception>
     public static StudyOptions Preset(string name) =>
         Presets.TryGetValue(name ?? "", out var options) ? options
             : throw new UsageException($"There is no preset '{name}'; it is one of {string.Join(", ", Presets.Keys)}.");
 
-    /// <summary>Checks each option's range, and what one option alone cannot tell.</summary>
+    /// <summary>Checks the range of each option, and whether the options fit each other.</summary>
     /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     public void Check()
     {
@@ -165,7 +169,7 @@ public sealed record StudyOptions
         if (LeastEpochs > FineTuning.Epochs)
             throw new UsageException(
                 $"leastEpochs = {LeastEpochs} is more than fineTuning.epochs = {FineTuning.Epochs}, the most that a run may have.");
-        // Four exemplars and a question: about 16 words each.
+        // A prompt has the exemplars and the question, with about 16 words each.
         if ((Sampling.Shots + 1) * 18 > 2 * PreTraining.ContextTokens) throw new UsageException(
             $"a prompt of sampling.shots = {Sampling.Shots} does not fit into twice preTraining.contextTokens = "
             + $"{PreTraining.ContextTokens} positions.");
@@ -173,19 +177,19 @@ public sealed record StudyOptions
 
     internal static void CheckNormaliser(EstimatorKind estimator, AnswerNormaliser normaliser)
     {
-        // Exact's closed form is the probability of one string.
+        // Exact computes the probability of one string, so it compares no answers.
         if (estimator == EstimatorKind.Exact && normaliser != AnswerNormaliser.None)
             throw new UsageException(
                 "normaliser compares drawn answers, and estimator=exact draws none; use estimator=sampled or normaliser=none.");
     }
 
-    /// <summary>What SliCK asks about a relation.</summary>
+    /// <summary>The options of the labels of one relation and split.</summary>
     internal LabelOptions Labelling(string relation, Split split) =>
         new() { Relation = relation, Split = split, Estimator = Estimator, Normaliser = Normaliser, Sampling = Sampling };
 
-    /// <summary>The sets that are fine-tuned on, and how often each is drawn.</summary>
-    /// <exception cref="UsageException">There is no set of a name in <see cref="Sets"/>, or D with 100% Unknown is missing, whose fit says
-    /// how long every run is.</exception>
+    /// <summary>The fine-tuning sets of the study, each with its number of draws.</summary>
+    /// <exception cref="UsageException"><see cref="Sets"/> names a set that does not exist. Or it lacks D with 100% Unknown although
+    /// <see cref="LeastEpochs"/> makes the length of every run follow from that set.</exception>
     public IReadOnlyList<(Arm Arm, int Draws)> Arms()
     {
         (Arm Arm, int Draws)[] all =

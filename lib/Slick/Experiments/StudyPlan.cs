@@ -5,19 +5,19 @@ using Slick.Storage;
 namespace Slick.Experiments;
 
 /// <summary>The stages of one base model of a study.</summary>
-/// <param name="Seed">Seed of world and model; of a checkpoint, of its questions, exemplars and draws.</param>
-/// <param name="World">The world; null for a checkpoint.</param>
-/// <param name="Model">Pre-training; null for a checkpoint.</param>
-/// <param name="Labels">SliCK, a stage a relation and split.</param>
-/// <param name="Table">The table of all labels.</param>
-/// <param name="Runs">Fine-tuning.</param>
+/// <param name="Seed">Seed of world and model; for a checkpoint the seed of its questions, exemplars and draws.</param>
+/// <param name="World">The stage of the world; null for a checkpoint.</param>
+/// <param name="Model">The stage of pre-training; null for a checkpoint.</param>
+/// <param name="Labels">The stages of SliCK's labels, one for each relation and split.</param>
+/// <param name="Table">The stage of the table of all labels.</param>
+/// <param name="Runs">The fine-tuning runs with their stages.</param>
 internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnlyList<Stage> Labels, Stage Table,
     IReadOnlyList<(Run Run, Stage Stage)> Runs)
 {
-    /// <summary>What the stages read that is outside of the store.</summary>
+    /// <summary>The inputs of the stages that are outside of the store.</summary>
     public Sources Sources { get; } = new();
 
-    /// <summary>Ends with the reason where the base model's pre-training failed: nothing behind it can be read.</summary>
+    /// <summary>Throws where the base model's pre-training failed. The stages that need the model cannot be read then.</summary>
     /// <param name="store">The store.</param>
     /// <exception cref="DivergedException">Pre-training diverged.</exception>
     public void ThrowIfFailed(RunStore store)
@@ -25,27 +25,27 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
         if (Model is not null && store.Of(Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
     }
 
-    /// <summary>All stages, each behind what it reads.</summary>
+    /// <summary>All stages. Each comes after the stages that it reads.</summary>
     public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage)];
 }
 
-/// <summary>From the options of a study to its stages.</summary>
+/// <summary>Makes the stages of a study from its options.</summary>
 public static class StudyPlan
 {
     /// <summary>The plan of a whole study.</summary>
     /// <param name="name">Name of the preset, with the settings that differ from it.</param>
-    /// <param name="options">All choices.</param>
-    /// <param name="seed">Seed of the first base model; the others follow: seed + 1, ...</param>
-    /// <param name="platform">On what models compute.</param>
+    /// <param name="options">The study's options.</param>
+    /// <param name="seed">Seed of the first base model. The others have seed + 1, seed + 2, ...</param>
+    /// <param name="platform">The kind of device and the number format.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
-    /// <exception cref="UsageException">An option is out of its range.</exception>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     public static Plan Of(string name, StudyOptions options, int seed, Platform platform, CheckpointSource? source = null)
     {
         options.Check();
         return Of(name, Bases(options, seed, platform, source), platform, source);
     }
 
-    /// <summary>The plan of some base models.</summary>
+    /// <summary>The plan of the stages of several base models. A stage that several of them have is in the plan once.</summary>
     internal static Plan Of(string name, IReadOnlyList<BaseStages> bases, Platform platform, CheckpointSource? source)
     {
         var plan = new Plan(name, [.. bases.SelectMany(b => b.All).DistinctBy(s => s.Name)], platform.IsGpu
@@ -54,11 +54,11 @@ public static class StudyPlan
         return plan;
     }
 
-    /// <summary>The stages of every base model.</summary>
+    /// <summary>The stages of each base model of a study.</summary>
     internal static IReadOnlyList<BaseStages> Bases(StudyOptions options, int seed, Platform platform, CheckpointSource? source = null) =>
         [.. Enumerable.Range(seed, source is null ? options.Bases : 1).Select(s => Base(options, s, Runs(options), platform, source))];
 
-    /// <summary>The stages of one base model, with these fine-tuning runs.</summary>
+    /// <summary>The stages of one base model with the given fine-tuning runs.</summary>
     internal static BaseStages Base(StudyOptions options, int seed, IReadOnlyList<Run> runs, Platform platform,
         CheckpointSource? source = null)
     {
@@ -85,7 +85,7 @@ public static class StudyPlan
                 labels.Add(LabelStage.Of(options.Labelling(relation.Id, split), seed, modelName, asked, platform, of));
             }
         var table = LabelTable.Of(labels, seed, of);
-        // D with 100% Unknown comes first where the length of the other runs follows from it.
+        // D with 100% Unknown comes first where the other runs' lengths follow from it.
         var stages = new List<(Run Run, Stage Stage)>();
         foreach (var run in runs)
             stages.Add((run, FineTuneStage.Of(run, options, seed, modelName, questions, table,

@@ -8,21 +8,22 @@ using Slick.Text;
 
 namespace Slick.Experiments;
 
-/// <summary>A model that stages read.</summary>
-/// <param name="Folder">Its folder, as Hugging Face lays it out.</param>
+/// <summary>A model that stages read, loaded.</summary>
+/// <param name="Folder">The model's folder, in Hugging Face's layout.</param>
 /// <param name="Weights">The parameters.</param>
 /// <param name="Tokenizer">The tokenizer.</param>
 internal sealed record OpenedModel(string Folder, DecoderWeights Weights, ITokenizer Tokenizer);
 
-/// <summary>Questions of one relation that a model is asked, and the facts that its exemplars are drawn from.</summary>
-/// <param name="Questions">What is asked.</param>
+/// <summary>The questions of one relation that a model is asked, and the facts from which its exemplars are drawn.</summary>
+/// <param name="Questions">The questions.</param>
 /// <param name="Dev">The relation's dev facts.</param>
 internal sealed record AskedQuestions(IReadOnlyList<Fact> Questions, IReadOnlyList<Fact> Dev);
 
-/// <summary>Opens what stages read, each thing once: models, facts, questions. Called from several threads at once.</summary>
+/// <summary>Opens the inputs of stages: models, facts, questions. Each is opened once. Several threads may use this object at
+/// once.</summary>
 /// <param name="store">The store whose stages are read.</param>
-/// <param name="compute">Where models are.</param>
-/// <param name="sources">What is outside of the store, by the name that stages call it.</param>
+/// <param name="compute">Device and number format of the models.</param>
+/// <param name="sources">The inputs that are outside of the store, by the names that stages give them.</param>
 internal sealed class WorkContext(RunStore store, Compute compute, Sources sources) : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<OpenedModel>> models = [];
@@ -30,13 +31,13 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
 
     /// <summary>The store.</summary>
     public RunStore Store => store;
-    /// <summary>Where models are.</summary>
+    /// <summary>Device and number format of the models.</summary>
     public Compute Compute => compute;
-    /// <summary>Bound on a batch's memory, in bytes: it changes how questions are batched, and no label but by rounding.</summary>
+    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
     public long Bytes { get; init; } = BatchLimits.DefaultBytes;
 
-    /// <summary>A model: a finished stage of pre-training, or a checkpoint.</summary>
-    /// <param name="name">As stages name it.</param>
+    /// <summary>The model of a name: that of a finished stage of pre-training, or a checkpoint.</summary>
+    /// <param name="name">The name that stages give the model.</param>
     public OpenedModel Model(string name) => models.GetOrAdd(name, _ => new(() =>
     {
         var folder = sources.Checkpoints.GetValueOrDefault(name) ?? store.Finished(name).Folder;
@@ -44,17 +45,17 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
         return new(folder, weights, tokenizer);
     })).Value;
 
-    /// <summary>A server that answers; null where the name is that of a model.</summary>
-    /// <param name="name">As stages name it.</param>
+    /// <summary>The server of a name; null where the name is that of a model in this process.</summary>
+    /// <param name="name">The name that stages give the server.</param>
     public CompletionServer? Server(string name) => sources.Servers.GetValueOrDefault(name);
 
-    /// <summary>Facts: those of a world that is a finished stage, or a dataset's.</summary>
-    /// <param name="name">As stages name it.</param>
+    /// <summary>The facts of a name: those of a world (a finished stage), or a dataset.</summary>
+    /// <param name="name">The name that stages give the facts.</param>
     public Dataset Dataset(string name) => datasets.GetOrAdd(name, _ => new(() =>
         sources.Datasets.GetValueOrDefault(name) ?? WorldStage.Read(store.Finished(name)))).Value;
 
-    /// <summary>The questions of one relation and split: a world's, or those that a dataset was asked for.</summary>
-    /// <param name="name">As stages name it.</param>
+    /// <summary>The questions of one relation and split: all of a world, or those that were drawn from a dataset.</summary>
+    /// <param name="name">The name that stages give the questions.</param>
     /// <param name="relation">The relation's id.</param>
     /// <param name="split">The part of the dataset.</param>
     public AskedQuestions Asked(string name, string relation, Split split)
@@ -71,19 +72,20 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     }
 }
 
-/// <summary>What stages read that is outside of a store, by the name that stages call it; the name holds the content's hash.</summary>
+/// <summary>The inputs of stages that are outside of a store, by the names that stages give them. A name has the hash of the
+/// content.</summary>
 internal sealed class Sources
 {
-    /// <summary>Folders of checkpoints.</summary>
+    /// <summary>Folders of checkpoints, by name.</summary>
     public Dictionary<string, string> Checkpoints { get; } = [];
-    /// <summary>Servers that answer; whoever opened them closes them.</summary>
+    /// <summary>Servers, by name. The code that opened a server closes it.</summary>
     public Dictionary<string, CompletionServer> Servers { get; } = [];
-    /// <summary>Datasets.</summary>
+    /// <summary>Datasets, by name.</summary>
     public Dictionary<string, Dataset> Datasets { get; } = [];
-    /// <summary>Questions of one relation.</summary>
+    /// <summary>Questions of one relation, by name.</summary>
     public Dictionary<string, AskedQuestions> Asked { get; } = [];
 
-    /// <summary>Takes another's sources; the same name is the same source.</summary>
+    /// <summary>Adds the checkpoints, datasets and questions of other sources. Equal names mean equal content.</summary>
     public void Add(Sources other)
     {
         foreach (var (name, folder) in other.Checkpoints) Checkpoints[name] = folder;

@@ -7,23 +7,24 @@ using Slick.Storage;
 namespace Slick.Experiments;
 
 /// <summary>
-/// Does a plan's work: takes one missing stage after another until nothing is left, taking turns with every other worker on the
-/// store. A stage that somebody else has is passed over and looked at again later.
+/// Does the work of a plan: takes one missing stage after another until none is left. Several workers can share a store, in one process or
+/// in several. A stage that another worker has is skipped and looked at again later.
 /// </summary>
 public static class Workers
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Works until each stage of the plan is finished or has failed, by this process or another.</summary>
+    /// <summary>Works until each stage of the plan has finished or failed, by this process or another.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="store">The store that the workers share.</param>
-    /// <param name="compute">Where models are.</param>
+    /// <param name="compute">Device and number format of the models.</param>
     /// <param name="progress">Told how far the work of this process is.</param>
-    /// <param name="cancellation">Stops between steps; what is done of a stage is kept.</param>
-    /// <param name="width">Stages that this process works on at once; by default as many as there are cores. Always one where
-    /// the plan says so (<see cref="Plan.OneAtATime"/>).</param>
-    /// <returns>How many stages this process did.</returns>
+    /// <param name="cancellation">Stops between steps. The work done on a stage is kept.</param>
+    /// <param name="width">Number of stages that this process works on at once; null for the number of cores. It is always one where
+    /// <see cref="Plan.OneAtATime"/> is true.</param>
+    /// <returns>Number of stages that this process did.</returns>
     /// <exception cref="SlickException">The store cannot be written to, or a stage cannot be worked on.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static int Run(Plan plan, RunStore store, Compute compute, IProgressReport? progress = null,
         CancellationToken cancellation = default, int? width = null)
     {
@@ -42,12 +43,12 @@ public static class Workers
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                // The first failure ends the others, which keep what they have; what they then throw is no news.
+                // The first failure cancels the other workers. They keep their work. The exceptions that they then throw are ignored.
                 Interlocked.CompareExchange(ref failure, e, null);
                 stop.Cancel();
             }
         }
-        // Threads of torch are what bytes depend on: one for a stage of the lab's size, however many stages are left.
+        // Results depend on the number of torch's threads. It is one for a stage of the lab's size, however many stages are left.
         if (plan.OneAtATime) Work(0);
         else SideBySide.For(slots, Work, CancellationToken.None, slots);
         cancellation.ThrowIfCancellationRequested();
@@ -58,7 +59,7 @@ public static class Workers
     private sealed class Crew(IReadOnlyList<Stage> stages, RunStore store, WorkContext context, GroupProgress progress, int slots,
         int threads)
     {
-        private readonly ConcurrentDictionary<string, bool> taken = []; // by this process
+        private readonly ConcurrentDictionary<string, bool> taken = []; // stages that a thread of this process has
         private readonly ConcurrentDictionary<string, bool> settled = [];
         private readonly ConcurrentDictionary<string, bool> dead = [];
         private int waits, done;
@@ -78,7 +79,7 @@ public static class Workers
                     if (!Ready(stage) || !taken.TryAdd(stage.Name, true)) continue;
                     try { worked = Do(stage, cancellation); }
                     finally { taken.TryRemove(stage.Name, out _); }
-                    if (worked) break; // what it made ready may stand before the next
+                    if (worked) break; // the finished stage may have made an earlier one ready
                 }
                 if (left == 0) return;
                 if (worked) continue;
@@ -99,7 +100,7 @@ public static class Workers
             return true;
         }
 
-        // Every input that is a stage of the plan is finished.
+        // True where every input that is a stage of the plan has finished.
         private bool Ready(Stage stage) => stages.Where(s => stage.Inputs.Contains(s.Name)).All(s => settled.ContainsKey(s.Name));
 
         private bool Do(Stage stage, CancellationToken cancellation)
@@ -117,7 +118,7 @@ public static class Workers
         }
     }
 
-    // Stages of one group are one line of progress: as many parts as stages.
+    // The stages of one group share one line of progress. Each stage is one part of it.
     private sealed class GroupProgress
     {
         private readonly IProgressReport progress;

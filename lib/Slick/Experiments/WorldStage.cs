@@ -3,7 +3,8 @@ using Slick.Storage;
 
 namespace Slick.Experiments;
 
-/// <summary>A synthetic world: the first stage of a lab's study. Its documents follow from options and seed and are not stored.</summary>
+/// <summary>The stage of a synthetic world, the first stage of a lab's study. The documents follow from options and seed and are not
+/// stored.</summary>
 internal static class WorldStage
 {
     public static StageKind Kind { get; } = new("world", 1, typeof(WorldOptions), _ => "", Run);
@@ -11,11 +12,11 @@ internal static class WorldStage
     /// <summary>The stage of a world.</summary>
     public static Stage Of(WorldOptions options, int seed) => Kind.Stage($"world, seed {seed}", options, seed, null);
 
-    /// <summary>The facts of a finished stage.</summary>
+    /// <summary>The facts of a finished world stage.</summary>
     public static Dataset Read(StageFolder stage) =>
         new(SyntheticWorld.Relations, Tables.Read<Fact>(stage.File("facts.parquet")));
 
-    /// <summary>How often pre-training states each fact of a finished stage.</summary>
+    /// <summary>How often pre-training states each fact of a finished world stage.</summary>
     public static IReadOnlyList<ExposureRow> ReadExposures(StageFolder stage) => Tables.Read<ExposureRow>(stage.File("exposures.parquet"));
 
     private static Action<string> Run(StageWork work)

@@ -7,18 +7,19 @@ using Slick.Storage;
 
 namespace Slick.Figures;
 
-/// <summary>What is published of a model's labels.</summary>
+/// <summary>A model's labels and examples, as they are published.</summary>
 /// <param name="Result">The labels, and how they were made.</param>
-/// <param name="Examples">Facts of each category with the model's answers (Figure 2).</param>
+/// <param name="Examples">Facts of each category with the model's answers (the paper's Figure 2).</param>
 /// <param name="Prompt">The first prompt of the first example, as the model sees it.</param>
 public sealed record PublishedAnnotation(AnnotationResult Result, IReadOnlyList<ExampleRow> Examples, string Prompt);
 
 /// <summary>
-/// Table 3 of a model as files: small enough to be kept beside the README, and read again by a notebook that has no model.
+/// Writes the paper's Table 3 for a model as files, and reads them. The files are small enough to lie beside the README. A notebook without
+/// the model can read them.
 /// </summary>
 public static class AnnotationReport
 {
-    // What the labels' table does not say.
+    // What the table of labels does not say.
     private sealed record About
     {
         public required string Model { get; init; }
@@ -27,7 +28,7 @@ public static class AnnotationReport
         public required int? Questions { get; init; }
         public required int Seed { get; init; }
         public required string Estimator { get; init; }
-        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // as files without it were always written
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // files without a normaliser keep their old bytes
         public string? Normaliser { get; init; }
         public required int MovedBoundaries { get; init; }
         public required string Prompt { get; init; }
@@ -35,7 +36,7 @@ public static class AnnotationReport
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
 
-    /// <summary>The tables that are published of a model: Table 3, and the same labels by gold answer.</summary>
+    /// <summary>The tables that are published for a model: Table 3, and the same labels by gold answer.</summary>
     /// <param name="result">The labels, and how they were made.</param>
     public static IReadOnlyList<TableView> TablesOf(AnnotationResult result) =>
         [AnnotationTable.Make(result), AnnotationTable.ByAnswer(result)];
@@ -44,9 +45,9 @@ public static class AnnotationReport
     /// Writes <c>labels.parquet</c>, <c>examples.parquet</c>, <c>annotation.json</c>, the tables as Markdown and the figure as SVG.
     /// </summary>
     /// <param name="result">The labels, and how they were made.</param>
-    /// <param name="known">The model with its labels; its answers to the examples are drawn now.</param>
-    /// <param name="folder">Where to.</param>
-    /// <param name="progress">Told how many examples are answered.</param>
+    /// <param name="known">The model with its labels. Its answers to the examples are drawn now.</param>
+    /// <param name="folder">The folder to write to.</param>
+    /// <param name="progress">Told how many examples the model has answered.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public static void Publish(AnnotationResult result, LabelledModel known, string folder, IProgressReport? progress = null)
     {
@@ -71,8 +72,9 @@ public static class AnnotationReport
         SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
     }
 
-    /// <summary>What <see cref="Publish"/> wrote.</summary>
-    /// <exception cref="SlickException">A file is missing or not what it should be.</exception>
+    /// <summary>Reads the files that <see cref="Publish"/> wrote.</summary>
+    /// <param name="folder">The folder with the files.</param>
+    /// <exception cref="SlickException">A file is missing, or it is not as <see cref="Publish"/> writes it.</exception>
     public static PublishedAnnotation Read(string folder)
     {
         var path = Path.Combine(folder, "annotation.json");

@@ -8,12 +8,13 @@ using Slick.Storage;
 
 namespace Slick.Figures;
 
-/// <summary>The paper's Tables 3 (train), 4 (test) and 5 (test, out of distribution) for a model of one's own.</summary>
+/// <summary>The paper's Tables 3 (train), 4 (test) and 5 (test, out of distribution) for any model.</summary>
 public static class AnnotationTable
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
-    /// <summary>The paper's counts of these questions by relation; of dev, and of a world that is invented, it gives none.</summary>
+    /// <summary>The paper's counts for these questions, by relation. Empty for dev questions and for questions that are not
+    /// EntityQuestions: the paper has no counts of these.</summary>
     internal static IReadOnlyDictionary<string, IReadOnlyList<int>> PaperCounts(AnnotationResult result) =>
         result.Source != AnnotationResult.EntityQuestions ? new Dictionary<string, IReadOnlyList<int>>() : result.Options.Split switch
         {
@@ -23,9 +24,10 @@ public static class AnnotationTable
         };
 
     /// <summary>
-    /// For each relation and for all, how many questions fall into each category, their shares, and the paper's shares of
-    /// PaLM 2-M beside them (of dev it gives none). Shares have Wilson intervals over questions.
+    /// The table of counts: for each relation, and for all relations together, how many questions are in each category, and their shares.
+    /// The paper's shares of PaLM 2-M stand beside them (there are none for dev). Shares have Wilson intervals over questions.
     /// </summary>
+    /// <param name="result">The labels, and how they were made.</param>
     public static TableView Make(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
@@ -67,17 +69,17 @@ public static class AnnotationTable
         };
     }
 
-    // EntityQuestions' template, as the lab's world has it too; empty for what is no relation.
+    // EntityQuestions' template of a relation; the lab's world has the same templates. Empty for the rows that are no relation.
     private static string Question(string relation) =>
         SyntheticWorld.Relations.FirstOrDefault(r => r.Id == relation)?.Template.Replace("[X]", "X", StringComparison.Ordinal)
             .Replace(" ?", "?", StringComparison.Ordinal).Replace(" '", "'", StringComparison.Ordinal) ?? "";
 
     /// <summary>
-    /// Which answers are known: the most frequent gold answers of each relation, and all others together. Where only the
-    /// frequent answers are known, a model may be guessing rather than knowing.
+    /// The table of labels by gold answer: the most frequent gold answers of each relation, and all others together. Where a model knows
+    /// the frequent answers only, it may guess and not know.
     /// </summary>
     /// <param name="result">The labels.</param>
-    /// <param name="perRelation">Answers of each relation.</param>
+    /// <param name="perRelation">Number of gold answers of each relation that have a row of their own.</param>
     public static TableView ByAnswer(AnnotationResult result, int perRelation = 3)
     {
         ArgumentNullException.ThrowIfNull(result);

@@ -1,12 +1,12 @@
 namespace Slick.Figures;
 
-/// <summary>Where values of an axis stand: themselves, or their logarithms to base 10; gaps are NaN.</summary>
-/// <param name="Log">Whether places are logarithms.</param>
+/// <summary>The range of an axis. A value's place on the axis is the value itself, or its logarithm to base 10. Gaps are NaN.</summary>
+/// <param name="Log">True where places are logarithms.</param>
 /// <param name="Min">The lowest place shown.</param>
 /// <param name="Max">The highest place shown.</param>
 internal sealed record AxisRange(bool Log, double Min, double Max)
 {
-    /// <summary>The horizontal range of a figure: all values, whole bars, all markers.</summary>
+    /// <summary>The horizontal range of a figure. It shows all values, whole bars and all markers.</summary>
     public static AxisRange Horizontal(Figure figure)
     {
         var bars = new BarPlaces(figure.Series);
@@ -14,7 +14,7 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
             margin: 0.03);
     }
 
-    /// <summary>The vertical range of a figure: all values and intervals, and 0 where there are bars.</summary>
+    /// <summary>The vertical range of a figure. It shows all values and intervals, and 0 where there are bars.</summary>
     public static AxisRange Vertical(Figure figure)
     {
         var bars = figure.Series.Any(s => s.Kind == SeriesKind.Bars);
@@ -23,7 +23,7 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
             fromZero: bars);
     }
 
-    /// <summary>The range that shows all values, with a margin (a share of the range) where the axis sets no end itself.</summary>
+    /// <summary>The range that shows all values. An end that the axis does not set has a margin, given as a share of the range.</summary>
     private static AxisRange Of(Axis axis, IEnumerable<double> values, double margin, bool fromZero = false)
     {
         var places = values.Select(v => Place(v, axis.LogScale)).Where(double.IsFinite).ToList();
@@ -39,13 +39,14 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
             : new AxisRange(axis.LogScale, min, min + 1);
     }
 
-    /// <summary>The place of a value.</summary>
+    /// <summary>The place of a value on the axis.</summary>
     public double Place(double value) => Place(value, Log);
 
-    /// <summary>Where a value stands between the left end (0) and the right end (1).</summary>
+    /// <summary>The position of a value between the left end (0) and the right end (1).</summary>
     public double Share(double value) => (Place(value) - Min) / (Max - Min);
 
-    /// <summary>Values with a tick on a logarithmic axis: the powers of ten, with 2 and 5 times them where there are few.</summary>
+    /// <summary>The values that have a tick on a logarithmic axis: the powers of ten; with 2 and 5 times these where they are
+    /// few.</summary>
     public IEnumerable<double> LogTicks()
     {
         double[] steps = Max - Min <= 3 ? [1, 2, 5] : [1];
@@ -64,7 +65,7 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
         !double.IsFinite(value) ? double.NaN : !log ? value : value > 0 ? Math.Log10(value) : double.NaN;
 }
 
-/// <summary>Bars of several series side by side, in units of the horizontal axis.</summary>
+/// <summary>The places of the bars of several series, side by side, in units of the horizontal axis.</summary>
 internal sealed class BarPlaces
 {
     private readonly List<int> _series;
@@ -80,7 +81,8 @@ internal sealed class BarPlaces
     /// <summary>The width of one bar.</summary>
     public double Width { get; }
 
-    /// <summary>How far the bars of a series stand from their place; 0 for a series without bars.</summary>
+    /// <summary>The distance of a series' bars from their position; 0 for a series without bars.</summary>
+    /// <param name="series">Index of the series.</param>
     public double Offset(int series) => _series.IndexOf(series) is >= 0 and var k ? (k - (_series.Count - 1) / 2.0) * Width : 0;
 
     /// <summary>The values that the horizontal axis must show for a series.</summary>

@@ -4,16 +4,16 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>A share of one run, at a place of a figure.</summary>
+/// <summary>A share of one run, with its horizontal position in a figure.</summary>
 /// <param name="Run">The run.</param>
-/// <param name="X">The place.</param>
+/// <param name="X">The horizontal position.</param>
 /// <param name="Share">The share.</param>
 internal readonly record struct RunPoint(StudyRun Run, double X, Share Share);
 
-/// <summary>Means over a study's clusters, as the lines of a figure.</summary>
+/// <summary>Lines of a figure: means over a study's clusters.</summary>
 internal static class Curves
 {
-    /// <summary>The mean of the shares at each x, in percent, with its 95% interval (<see cref="StudyData.Mean"/>).</summary>
+    /// <summary>A line: the mean of the shares at each x, in percent, with its 95% interval (<see cref="StudyData.Mean"/>).</summary>
     public static Series Line(StudyData data, string name, IEnumerable<RunPoint> points, int color, LineStyle style = LineStyle.Solid)
     {
         var means = points.Where(p => !double.IsNaN(p.Share.Value)).GroupBy(p => p.X).OrderBy(g => g.Key)
@@ -27,25 +27,25 @@ internal static class Curves
             Low = banded ? [.. means.Select(p => 100 * p.Value.Low)] : null,
             High = banded ? [.. means.Select(p => 100 * p.Value.High)] : null,
             Kind = means.Count > 12 ? SeriesKind.Line : SeriesKind.LineAndPoints,
-            // A point whose neighbours were run once stands alone: a bar shows there, a band would not.
+            // A point without a neighbour that has bounds is alone. An error bar shows its interval; a band would not.
             ErrorBars = means.Any(p => !p.Value.HasBounds),
             Color = color,
             Style = style,
         };
     }
 
-    /// <summary>The points of runs at a stop, by % Unknown.</summary>
+    /// <summary>The accuracies of runs at a stop, by % Unknown. Runs without this stop are left out.</summary>
     public static IEnumerable<RunPoint> AtStop(IEnumerable<StudyRun> runs, Stop stop, QuestionSet set) =>
         from run in runs
         let epoch = run.EpochOf(stop)
         where epoch is not null
         select new RunPoint(run, run.Row.UnknownPercent, run.Right(epoch.Value, set));
 
-    /// <summary>The points of runs after so many epochs, by % Unknown.</summary>
+    /// <summary>The accuracies of runs after an epoch, by % Unknown.</summary>
     public static IEnumerable<RunPoint> AtEpoch(IEnumerable<StudyRun> runs, int epoch, QuestionSet set) =>
         runs.Select(run => new RunPoint(run, run.Row.UnknownPercent, run.Right(epoch, set)));
 
-    /// <summary>The sentence under a figure: where its numbers come from and what its bands are.</summary>
+    /// <summary>The note under a figure: where its numbers come from, and what its bands are.</summary>
     public static string Note(StudyResult result, StudyData data, string more = "")
     {
         var over = data.SeveralBases ? "95% t intervals over seeds, where there are at least two"
@@ -58,7 +58,7 @@ internal static class Curves
         return $"{result.Source} Bars and bands: {over}.{missed}{(more.Length > 0 ? " " + more : "")}";
     }
 
-    /// <summary>The arms of runs that did not converge, each with how many of its runs.</summary>
+    /// <summary>The arms with runs that did not converge, each with the number of these runs, as text.</summary>
     public static string NotConverged(StudyData data) => string.Join("; ", data.NotConverged.GroupBy(r => r.Arm)
         .Select(g => data.Of(g.Key).Count == 1 ? g.Key.ToString()
             : FormattableString.Invariant($"{g.Key} ({g.Count()} of {data.Of(g.Key).Count} runs)")));

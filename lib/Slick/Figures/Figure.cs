@@ -3,16 +3,16 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>A chart as plain data, drawn by <see cref="PlotlyRenderer"/> on a screen and by <see cref="SvgRenderer"/> in a file.</summary>
+/// <summary>A chart as plain data. <see cref="PlotlyRenderer"/> draws it on a screen, <see cref="SvgRenderer"/> in a file.</summary>
 public sealed record Figure
 {
-    /// <summary>Short and unique in its page: <c>figure-3</c>.</summary>
+    /// <summary>Name of the figure, short and unique in its page, such as <c>figure-3a</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What is shown, as plain text.</summary>
+    /// <summary>Title of the figure, as plain text.</summary>
     public required string Title { get; init; }
 
-    /// <summary>One sentence under the figure: which preset and seeds, what a band means.</summary>
+    /// <summary>Note under the figure: which preset and seeds, what a band means.</summary>
     public string Note { get; init; } = "";
 
     /// <summary>The horizontal axis.</summary>
@@ -21,15 +21,15 @@ public sealed record Figure
     /// <summary>The vertical axis.</summary>
     public required Axis Y { get; init; }
 
-    /// <summary>Drawn and listed in this order.</summary>
+    /// <summary>The series, in the order in which they are drawn and listed.</summary>
     public IReadOnlyList<Series> Series { get; init; } = [];
 
     /// <summary>Vertical reference lines.</summary>
     public IReadOnlyList<Marker> Markers { get; init; } = [];
 
-    /// <summary>Looks whether the figure can be drawn; both renderers ask first.</summary>
-    /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is there, or an axis has no
-    /// room.</exception>
+    /// <summary>Checks that the figure can be drawn. Both renderers call this first.</summary>
+    /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is given, or an axis has an
+    /// empty range.</exception>
     public void Check()
     {
         foreach (var series in Series)
@@ -51,7 +51,7 @@ public sealed record Figure
         }
     }
 
-    /// <summary>Title, note and the extent of each series, one line each: for a console.</summary>
+    /// <summary>The figure as text for a console: title, note, and one line with the range of each series.</summary>
     public string Text()
     {
         var lines = new List<string> { Title };
@@ -67,20 +67,20 @@ public sealed record Figure
         return string.Join('\n', lines);
     }
 
-    /// <summary>What a screen reader says in place of the picture.</summary>
+    /// <summary>The text that a screen reader says instead of the picture.</summary>
     internal string Description => $"{Title}. {Y.Title} against {X.Title}. Series: {string.Join(", ", Series.Select(s => s.Name))}.";
 }
 
-/// <summary>An axis.</summary>
-/// <param name="Title">With the unit: "accuracy on the test questions (%)".</param>
-/// <param name="Min">The lowest value shown; null: as the data need.</param>
-/// <param name="Max">The highest value shown; null: as the data need.</param>
+/// <summary>An axis of a figure.</summary>
+/// <param name="Title">Title with the unit, such as "accuracy on the test questions (%)".</param>
+/// <param name="Min">The lowest value shown; null where the data decide.</param>
+/// <param name="Max">The highest value shown; null where the data decide.</param>
 /// <param name="Categories">Labels of the positions 0, 1, ...; null for an axis of numbers.</param>
-/// <param name="LogScale">Logarithmic, base 10; values of 0 and less are gaps.</param>
+/// <param name="LogScale">True for a logarithmic axis, base 10. Values of 0 and below are gaps then.</param>
 public sealed record Axis(string Title, double? Min = null, double? Max = null, IReadOnlyList<string>? Categories = null,
     bool LogScale = false);
 
 /// <summary>A vertical line across the figure.</summary>
-/// <param name="X">Where it stands.</param>
-/// <param name="Label">Written beside its upper end.</param>
+/// <param name="X">The horizontal position of the line.</param>
+/// <param name="Label">Text at the upper end of the line.</param>
 public sealed record Marker(double X, string Label);

@@ -3,20 +3,20 @@ using SkiaSharp;
 
 namespace Slick.Figures;
 
-/// <summary>The font that static pictures are measured with: always the same, whatever the machine has.</summary>
+/// <summary>The font with which static pictures are measured. It is the same on every machine.</summary>
 internal sealed class FigureFont : IFontResolver
 {
-    /// <summary>Its name in ScottPlot; no machine has a font of this name.</summary>
+    /// <summary>The font's name in ScottPlot. No machine has a font of this name.</summary>
     public const string Name = "Slick DejaVu Sans";
 
-    /// <summary>What a viewer is asked for; Verdana has nearly the same widths.</summary>
+    /// <summary>The font families that a viewer is asked for. Verdana has nearly the same widths as DejaVu Sans.</summary>
     public const string Families = "'DejaVu Sans', Verdana, sans-serif";
 
     private static readonly SKTypeface Regular = Load("DejaVuSans.ttf"), Bold = Load("DejaVuSans-Bold.ttf");
     private static readonly Lock Gate = new();
     private static bool _known;
 
-    /// <summary>Makes the font known to ScottPlot; the first call does the work.</summary>
+    /// <summary>Makes the font known to ScottPlot. Further calls change nothing.</summary>
     public static void Register()
     {
         lock (Gate)
@@ -34,7 +34,7 @@ internal sealed class FigureFont : IFontResolver
         return font.MeasureText(text);
     }
 
-    /// <summary>The lines of a text, broken between words so that each fits a width in pixels.</summary>
+    /// <summary>Breaks a text between words into lines that fit a width in pixels. A longer word is a line of its own.</summary>
     public static List<string> Wrap(string text, float size, float width, bool bold = false)
     {
         var lines = new List<string>();

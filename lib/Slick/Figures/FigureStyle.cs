@@ -1,6 +1,7 @@
 namespace Slick.Figures;
 
-/// <summary>The look of figures and tables in a page; texts take the page's colour, so that they show on light and dark.</summary>
+/// <summary>The style sheet of figures and tables in a page. Texts take the page's colour, so they can be read on light and on
+/// dark.</summary>
 internal static class FigureStyle
 {
     public const string Css = """

@@ -5,14 +5,15 @@ using Slick.Facts;
 
 namespace Slick.Figures;
 
-/// <summary>Figures of ours about what is known and lost.</summary>
+/// <summary>Figures of ours about what a model knows and what it loses.</summary>
 public static class KnowledgeFigures
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
-    /// <summary>Share of each category by how often pre-training stated the gold answer in one pass: the lab's ground truth.</summary>
+    /// <summary>The share of each category by how often pre-training stated the gold answer in one pass. Only the lab knows these
+    /// numbers.</summary>
     /// <param name="labels">SliCK's labels of one base model.</param>
-    /// <param name="exposures">How often its pre-training stated each fact.</param>
+    /// <param name="exposures">How often the base model's pre-training stated each fact.</param>
     /// <param name="source">Where the labels come from, for the note.</param>
     public static Figure CategoryByExposure(IReadOnlyList<LabelRow> labels, IReadOnlyList<ExposureRow> exposures, string source)
     {
@@ -36,9 +37,10 @@ public static class KnowledgeFigures
     }
 
     /// <summary>
-    /// Table 3 as a picture: the share of each relation's questions that a model knows at all, and well, beside the paper's PaLM 2-M.
+    /// Table 3 as a picture: for each relation, the share of questions that a model knows at all and the share that is HighlyKnown. The
+    /// shares of the paper's PaLM 2-M stand beside them.
     /// </summary>
-    /// <param name="result">The labels.</param>
+    /// <param name="result">The labels, and how they were made.</param>
     public static Figure KnownByRelation(AnnotationResult result)
     {
         ArgumentNullException.ThrowIfNull(result);

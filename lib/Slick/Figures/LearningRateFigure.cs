@@ -3,13 +3,14 @@ using Slick.Experiments;
 namespace Slick.Figures;
 
 /// <summary>
-/// How the findings change with the learning rate that <see cref="LearningRateSearch"/> tried; it is never chosen by them.
+/// A figure of how the findings change with the learning rates that <see cref="LearningRateSearch"/> tried. The rate is not chosen by the
+/// findings.
 /// </summary>
 public static class LearningRateFigure
 {
     /// <summary>Test accuracy of D_Natural and of D with 100% Unknown at EARLY_STOP and at the last epoch, by learning rate.</summary>
-    /// <param name="rows">The search's rows.</param>
-    /// <param name="note">Which preset and seeds.</param>
+    /// <param name="rows">The rows of the search.</param>
+    /// <param name="note">Note under the figure: which preset and seeds.</param>
     public static Figure Make(IReadOnlyList<LearningRateRow> rows, string note)
     {
         Series Line(string name, Func<LearningRateRow, double> value, int color, LineStyle style) =>

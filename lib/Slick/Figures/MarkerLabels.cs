@@ -2,16 +2,20 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>The places of markers' labels above the chart: labels that would touch stand in different rows.</summary>
+/// <summary>The places of the markers' labels above the chart. Labels that would touch are in different rows.</summary>
 internal static class MarkerLabels
 {
     public const int RowHeight = 18;
     private const double LetterWidth = 8.2;
 
-    /// <summary>A label and its row, 0 the lowest, with the part of it that stands on its line: "start", "middle" or "end".</summary>
+    /// <summary>A marker's label. Row 0 is the lowest. Anchor is the part of the label that is at the marker's line: "start", "middle" or
+    /// "end".</summary>
     public sealed record Label(Marker Marker, int Row, string Anchor);
 
-    /// <summary>Labels of the markers in sight, from left to right, in a chart about <paramref name="width"/> pixels wide.</summary>
+    /// <summary>The labels of the markers that are in the range, from left to right.</summary>
+    /// <param name="figure">The figure.</param>
+    /// <param name="range">The horizontal range.</param>
+    /// <param name="width">Width of the chart in pixels, approximately.</param>
     public static List<Label> Of(Figure figure, AxisRange range, double width)
     {
         var labels = new List<Label>();

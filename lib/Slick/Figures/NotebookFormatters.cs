@@ -5,14 +5,14 @@ using Microsoft.DotNet.Interactive.Formatting;
 namespace Slick.Figures;
 
 /// <summary>
-/// How a notebook shows figures, tables, charts of Plotly.NET and data frames, in every host that uses
+/// Formatters for notebooks: how figures, tables, charts of Plotly.NET and data frames are shown in every host that uses
 /// Microsoft.DotNet.Interactive.Formatting.
 /// </summary>
 public static class NotebookFormatters
 {
     private const int RowsShown = 20;
 
-    /// <summary>Makes the forms known to the host; calling it again changes nothing.</summary>
+    /// <summary>Registers the formatters with the host. Further calls change nothing.</summary>
     public static void Register()
     {
         Add<Figure>(PlotlyRenderer.NotebookHtml, figure => figure.Text());
@@ -21,7 +21,7 @@ public static class NotebookFormatters
         Add<Plotly.NET.GenericChart>(PlotlyRenderer.NotebookHtml, _ => "A chart of Plotly.NET");
     }
 
-    /// <summary>The first rows of a data frame, numbers made readable.</summary>
+    /// <summary>The first rows of a data frame as a table, with numbers in a readable form.</summary>
     internal static TableView Table(DataFrame frame)
     {
         var rows = (int)Math.Min(frame.Rows.Count, RowsShown);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Slick.Figures;
 
-/// <summary>A figure as the data, layout and configuration that plotly.js takes.</summary>
+/// <summary>Writes a figure as the data, layout and configuration of plotly.js.</summary>
 internal static class PlotlyJson
 {
     public const int Height = 480;
@@ -31,7 +31,7 @@ internal static class PlotlyJson
         ["toImageButtonOptions"] = new JsonObject { ["filename"] = id, ["scale"] = 2 },
     };
 
-    // Lines show all values at one place together; bars and points one value with its place.
+    // In a figure of lines, pointing shows all values at one position together. In other figures it shows one value with its position.
     private static bool IsOfLines(Figure figure) => figure.Series.All(s => s.Kind is SeriesKind.Line or SeriesKind.LineAndPoints);
 
     private static JsonObject Trace(Figure figure, int index)
@@ -81,7 +81,7 @@ internal static class PlotlyJson
         return trace;
     }
 
-    // A closed outline for each stretch without a gap: plotly.js fills across gaps otherwise.
+    // A closed outline for each stretch without a gap. Otherwise plotly.js would fill across gaps.
     private static JsonObject Band(Series series, int index)
     {
         var x = new List<double>();
@@ -152,7 +152,7 @@ internal static class PlotlyJson
             });
             texts.Add(new JsonObject
             {
-                // Shapes take the value itself on a logarithmic axis, annotations its logarithm.
+                // On a logarithmic axis, shapes take the value itself, annotations take its logarithm.
                 ["text"] = Plain(marker.Label), ["xref"] = "x", ["yref"] = "paper", ["x"] = range.Place(marker.X), ["y"] = 1,
                     ["yshift"] = row * MarkerLabels.RowHeight,
                 ["xanchor"] = anchor switch { "start" => "left", "end" => "right", _ => "center" }, ["yanchor"] = "bottom",
@@ -210,7 +210,7 @@ internal static class PlotlyJson
 
     private static string Group(int index) => index.ToString(CultureInfo.InvariantCulture);
 
-    // plotly.js reads a few tags in its texts; ours have none.
+    // plotly.js reads a few tags in its texts. Our texts have no tags, so they are escaped.
     private static string Plain(string text) =>
         text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
         .Replace(">", "&gt;", StringComparison.Ordinal);

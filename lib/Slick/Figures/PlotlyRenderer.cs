@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace Slick.Figures;
 
-/// <summary>Draws figures in a browser, with plotly.js and without a network.</summary>
+/// <summary>Draws figures in a browser with plotly.js. No network is needed.</summary>
 public static class PlotlyRenderer
 {
     private const string LoaderStart = "<script data-slick=\"plotly.js\">", LoaderEnd = "</script>\n";
@@ -13,7 +13,7 @@ public static class PlotlyRenderer
 
     private static readonly Lazy<string> Script = new(() =>
     {
-        // Not by name: a notebook kernel refuses Assembly.Load with a partial name.
+        // The assembly is not found by its name: a notebook kernel refuses Assembly.Load with a partial name.
         var assembly = typeof(Plotly.NET.GenericChart).Assembly;
         var name = assembly.GetManifestResourceNames().Single(n => n.EndsWith("plotly-2.28.0.min.js", StringComparison.Ordinal));
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
@@ -22,35 +22,38 @@ public static class PlotlyRenderer
     });
 
     /// <summary>
-    /// Whether the first figure of a session brings plotly.js along (3.6 MB), as a live notebook needs. A host that puts
-    /// it into its own pages says no. Where it is missing, a figure shows its static picture.
+    /// Whether the first figure of a session contains plotly.js (3.6 MB), as a live notebook needs it. A host that puts plotly.js into its
+    /// own pages sets this to false. Where plotly.js is missing, a figure shows its static picture.
     /// </summary>
     public static bool FirstFigureBringsPlotly { get; set; } = true;
 
-    /// <summary>plotly.js out of Plotly.NET, safe inside a script element.</summary>
+    /// <summary>The plotly.js of Plotly.NET, in a form that is safe inside a script element.</summary>
     public static string PlotlyScript() => Script.Value;
 
     /// <summary>
-    /// Title, chart and note as HTML for a page that has plotly.js or gets it within a minute; the same figure gives the same text.
+    /// Title, chart and note as HTML, for a page that has plotly.js or gets it within a minute. The same figure gives the same text.
     /// </summary>
-    /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
+    /// <param name="figure">The figure.</param>
+    /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
     public static string Html(Figure figure) => FigureStyle.Element + Body(figure, "");
 
     /// <summary>
-    /// As <see cref="Html"/>, with a static picture where no script runs, and with plotly.js in the first figure of a session
-    /// (<see cref="FirstFigureBringsPlotly"/>).
+    /// Title, chart and note as HTML for a notebook. It has a static picture for hosts that run no script. The first figure of a session
+    /// also has plotly.js (<see cref="FirstFigureBringsPlotly"/>).
     /// </summary>
-    /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
+    /// <param name="figure">The figure.</param>
+    /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
     public static string NotebookHtml(Figure figure)
     {
         figure.Check();
-        // Title and note stand around it.
+        // Title and note are in the HTML around the picture.
         var svg = SvgRenderer.Svg(figure with { Title = "", Note = "" });
         var picture = $"<img alt=\"\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(svg))}\">";
         return FigureStyle.Element + Body(figure, picture) + Loader();
     }
 
-    /// <summary>A page's HTML without the plotly.js that first figures brought along: for a page that has its own.</summary>
+    /// <summary>Removes the plotly.js of first figures from a page's HTML, for a page that has its own.</summary>
+    /// <param name="html">The page's HTML.</param>
     public static string WithoutLoaders(string html)
     {
         ArgumentNullException.ThrowIfNull(html);
@@ -71,7 +74,7 @@ public static class PlotlyRenderer
         return html.Append("</div>\n").ToString();
     }
 
-    /// <summary>A chart of Plotly.NET as HTML that asks no network.</summary>
+    /// <summary>A chart of Plotly.NET as HTML that needs no network.</summary>
     internal static string NotebookHtml(Plotly.NET.GenericChart chart)
     {
         var figure = JsonNode.Parse(Plotly.NET.GenericChart.toFigureJson(chart))!.AsObject();
@@ -80,7 +83,7 @@ public static class PlotlyRenderer
         return FigureStyle.Element + "<div class=\"slick-figure\">\n" + Plot("chart", "Chart", "", figure) + "</div>\n" + Loader();
     }
 
-    // The place is known by what is drawn there: no two charts share a name unless they are the same, whoever made the page.
+    // The chart's element is found by the hash of what is drawn there. So two elements share a name only where they show the same chart.
     private static string Plot(string id, string description, string picture, JsonObject chart)
     {
         var json = chart.ToJsonString();
@@ -107,11 +110,11 @@ public static class PlotlyRenderer
             """;
     }
 
-    // plotly.js would hand itself to a module loader that the front-end happens to have; the parameters hide that.
+    // plotly.js would register itself with a module loader if the front end has one. The parameters hide the module loader.
     private static string Loader()
     {
         if (!FirstFigureBringsPlotly || Volatile.Read(ref _loaderGiven) == 1) return "";
-        // The script is read before the loader counts as given: after a failure the next figure tries again.
+        // The script is read before the loader counts as given. So after a failure the next figure tries again.
         var script = PlotlyScript();
         return Interlocked.Exchange(ref _loaderGiven, 1) == 1 ? ""
             : LoaderStart + "if (!window.Plotly) (function (define, module, exports) {\n" + script + "\n}).call(window);" + LoaderEnd;

@@ -5,7 +5,7 @@ using Slick.Storage;
 
 namespace Slick.Figures;
 
-/// <summary>Figures, tables and text as one HTML page that needs no network and no other file.</summary>
+/// <summary>Writes figures, tables and text as one HTML page that needs no network and no other file.</summary>
 public static class ReportPage
 {
     private const string Css = """
@@ -21,11 +21,11 @@ public static class ReportPage
 
         """;
 
-    /// <summary>The page.</summary>
-    /// <param name="title">Plain text.</param>
+    /// <summary>The page as HTML.</summary>
+    /// <param name="title">Title of the page, as plain text.</param>
     /// <param name="introHtml">HTML under the title.</param>
     /// <param name="parts">Figures, tables and pieces of HTML (strings), in the order of the page.</param>
-    /// <exception cref="ArgumentException">A part is of another type, or cannot be shown.</exception>
+    /// <exception cref="ArgumentException">A part is of another type, or a figure or table cannot be shown.</exception>
     public static string Html(string title, string introHtml, IEnumerable<object> parts)
     {
         ArgumentNullException.ThrowIfNull(parts);
@@ -66,8 +66,12 @@ public static class ReportPage
             body.Append("<section id=\"").Append(WebUtility.HtmlEncode(id)).Append("\">\n").Append(html).Append("</section>\n");
     }
 
-    /// <summary>Writes <see cref="Html"/> to a file; never half of it.</summary>
-    /// <exception cref="ArgumentException">See <see cref="Html"/>.</exception>
+    /// <summary>Writes the page of <see cref="Html"/> to a file. The file is written as a whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="title">Title of the page, as plain text.</param>
+    /// <param name="introHtml">HTML under the title.</param>
+    /// <param name="parts">Figures, tables and pieces of HTML (strings), in the order of the page.</param>
+    /// <exception cref="ArgumentException">A part is of another type, or a figure or table cannot be shown.</exception>
     /// <exception cref="SlickException">The file cannot be written.</exception>
     public static void Save(string path, string title, string introHtml, IEnumerable<object> parts)
     {

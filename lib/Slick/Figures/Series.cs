@@ -1,34 +1,34 @@
 namespace Slick.Figures;
 
-/// <summary>Values that are drawn alike. NaN and infinities are gaps.</summary>
+/// <summary>Values of a figure that are drawn in the same way. NaN and infinities are gaps.</summary>
 public sealed record Series
 {
-    /// <summary>Its entry in the legend, as plain text.</summary>
+    /// <summary>The series' entry in the legend, as plain text.</summary>
     public required string Name { get; init; }
 
-    /// <summary>[points] Positions; 0, 1, ... on an axis with categories.</summary>
+    /// <summary>Horizontal positions, [points]; 0, 1, ... on an axis with categories.</summary>
     public required IReadOnlyList<double> X { get; init; }
 
-    /// <summary>[points] Values.</summary>
+    /// <summary>Values, [points].</summary>
     public required IReadOnlyList<double> Y { get; init; }
 
-    /// <summary>[points] The lower end of each value's interval; null without intervals.</summary>
+    /// <summary>The lower end of each value's interval, [points]; null without intervals.</summary>
     public IReadOnlyList<double>? Low { get; init; }
 
-    /// <summary>[points] The upper end of each value's interval.</summary>
+    /// <summary>The upper end of each value's interval, [points]; null without intervals.</summary>
     public IReadOnlyList<double>? High { get; init; }
 
     /// <summary>How the values are drawn.</summary>
     public SeriesKind Kind { get; init; } = SeriesKind.Line;
 
-    /// <summary>How a line is drawn.</summary>
+    /// <summary>The stroke of the line.</summary>
     public LineStyle Style { get; init; } = LineStyle.Solid;
 
-    /// <summary>Which of the eight colours, from 0: blue, vermilion, green, purple, orange, sky blue, yellow, grey.</summary>
+    /// <summary>Index of the colour, from 0: blue, vermilion, green, purple, orange, sky blue, yellow, grey.</summary>
     public int Color { get; init; }
 
     /// <summary>
-    /// Intervals as bars on each value rather than as a shaded band; always so where <see cref="Kind"/> is <see cref="SeriesKind.Bars"/>.
+    /// True to show intervals as a bar at each value, false to show them as a shaded band. <see cref="SeriesKind.Bars"/> always has bars.
     /// </summary>
     public bool ErrorBars { get; init; }
 
@@ -38,10 +38,10 @@ public sealed record Series
 
     internal bool HasPoints => Kind is SeriesKind.LineAndPoints or SeriesKind.Points;
 
-    /// <summary>Whether a value has a gap on both sides, so that a line alone would not show it.</summary>
+    /// <summary>True where a value has a gap on both sides. A line alone would not show such a value.</summary>
     internal bool IsAlone(int i) => IsKnown(i) && (i == 0 || !IsKnown(i - 1)) && (i == X.Count - 1 || !IsKnown(i + 1));
 
-    /// <summary>The stretches without a gap in which both ends of the interval are known: [start, end) in points.</summary>
+    /// <summary>The stretches without a gap in which both ends of the interval are finite, as [start, end) in points.</summary>
     internal IEnumerable<(int Start, int End)> BandStretches()
     {
         var start = 0;
@@ -74,7 +74,7 @@ public enum SeriesKind
     Bars,
 }
 
-/// <summary>How a line is drawn.</summary>
+/// <summary>The stroke of a line.</summary>
 public enum LineStyle
 {
     /// <summary>Unbroken.</summary>

@@ -4,7 +4,7 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>Axes and data of a figure, drawn by ScottPlot; <see cref="SvgRenderer"/> adds title, legend and note.</summary>
+/// <summary>Draws axes and data of a figure with ScottPlot. <see cref="SvgRenderer"/> adds title, legend and note.</summary>
 internal static class SvgChart
 {
     public const string Ink = "#1d2129", MarkerInk = "#5a6270";
@@ -12,12 +12,12 @@ internal static class SvgChart
     private static readonly MarkerShape[] Symbols =
         [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledDiamond, MarkerShape.FilledTriangleUp];
 
-    // Skia writes no dashes into an SVG: a line carries its style as an opacity that nobody sees, put right in the text.
+    // Skia writes no dashes into an SVG. So a line carries its style as an opacity that is nearly 1. The SVG's text is then corrected.
     public const string Dashed = "stroke-opacity=\"0.99607843\"", Dotted = "stroke-opacity=\"0.99215686\"";
 
     private static byte Alpha(LineStyle style) => (byte)(255 - (int)style);
 
-    /// <summary>The drawing, and where the labels of markers belong: above the pixel that stands with each.</summary>
+    /// <summary>The drawing as SVG, and the labels of the markers, each with the pixel above which it belongs.</summary>
     public static (string Svg, List<(MarkerLabels.Label Label, Pixel Place)> Labels) Draw(Figure figure, int width, int height)
     {
         using var plot = new Plot();
@@ -137,7 +137,7 @@ internal static class SvgChart
             TurnLabels(plot.Axes.Bottom, names.Max(name => FigureFont.Width(name, TickSize)), (width - 100f) / names.Count);
     }
 
-    // Labels that would touch their neighbours stand aslant, and upright where the first would leave the picture.
+    // Labels that would touch their neighbours are rotated by 30 degrees; by 90 degrees where the first label would leave the picture.
     private static void TurnLabels(IAxis axis, float widest, float spacing)
     {
         if (widest <= spacing - 8)

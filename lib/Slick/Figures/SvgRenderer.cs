@@ -10,18 +10,19 @@ using Slick.Storage;
 namespace Slick.Figures;
 
 /// <summary>
-/// Draws figures as SVG files without a browser, on white, for a README or a paper. The same figure gives the same bytes.
+/// Draws figures as SVG files without a browser, on a white background, for a README or a paper. The same figure gives the same bytes.
 /// </summary>
 public static partial class SvgRenderer
 {
     private const float TitleSize = 20, LegendSize = 15.5f, NoteSize = 13.5f, Pad = 14, Swatch = 34;
     private const int Shift = 8;
 
-    /// <summary>The picture as SVG text, its words as text.</summary>
-    /// <param name="figure">What is drawn.</param>
-    /// <param name="width">In pixels, at least 200.</param>
-    /// <param name="height">In pixels, with title, legend and note; at least 200.</param>
-    /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
+    /// <summary>The picture as SVG text. Words stay text in it.</summary>
+    /// <param name="figure">The figure.</param>
+    /// <param name="width">Width in pixels, at least 200.</param>
+    /// <param name="height">Height in pixels with title, legend and note, at least 200. The picture is higher where these leave the chart
+    /// less than 120 pixels.</param>
+    /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>), or a size is below 200.</exception>
     public static string Svg(Figure figure, int width = 900, int height = 560)
     {
         ArgumentNullException.ThrowIfNull(figure);
@@ -71,12 +72,15 @@ public static partial class SvgRenderer
         return svg.Append("</svg>\n").ToString();
     }
 
-    /// <summary>Writes <see cref="Svg"/> to a file; never half of it.</summary>
-    /// <exception cref="ArgumentException">See <see cref="Figure.Check"/>.</exception>
+    /// <summary>Writes the picture of <see cref="Svg"/> to a file. The file is written as a whole or not at all.</summary>
+    /// <param name="figure">The figure.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
     /// <exception cref="SlickException">The file cannot be written.</exception>
     public static void Save(Figure figure, string path) => AtomicFile.WriteText(path, Svg(figure));
 
-    /// <summary>ScottPlot's drawing without its head, names and texts made fit to stand in another picture.</summary>
+    /// <summary>ScottPlot's drawing without its root element. Its names and texts are changed so that it can be part of another
+    /// picture.</summary>
     private static string Chart(Figure figure, int width, int height)
     {
         var (svg, labels) = SvgChart.Draw(figure, width, height);
@@ -92,7 +96,8 @@ public static partial class SvgRenderer
         return chart.ToString();
     }
 
-    // Skia repeats the chart's outline for each line that it cuts off there, under names that it counts through the whole process.
+    // Skia repeats the chart's outline for each line that it clips. It numbers these outlines through the whole process. Here equal
+    // outlines are merged and named anew.
     private static string OneClip(string svg, string prefix)
     {
         var names = new Dictionary<string, string>();
@@ -107,7 +112,8 @@ public static partial class SvgRenderer
         return ClipUse().Replace(svg, match => $"url(#{names[match.Groups["name"].Value]})");
     }
 
-    // Skia gives each letter its place; with another font that would tear words apart. Words keep their middle or their end.
+    // Skia gives each letter a position. With another font that would tear words apart. So each word gets one position: its start, its
+    // middle or its end.
     private static string AsOneText(Match match)
     {
         var text = match.Groups["text"].Value;

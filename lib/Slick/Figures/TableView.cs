@@ -4,32 +4,32 @@ using System.Text;
 
 namespace Slick.Figures;
 
-/// <summary>A table whose cells are ready to show.</summary>
+/// <summary>A table whose cells are texts, ready to be shown.</summary>
 public sealed record TableView
 {
-    // A cell with more letters is a sentence.
+    // A cell with more letters than this counts as a sentence.
     private const int Sentence = 40;
 
-    /// <summary>Short and unique in its page: <c>table-2</c>.</summary>
+    /// <summary>Name of the table, short and unique in its page, such as <c>table-2</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What is shown, as plain text.</summary>
+    /// <summary>Title of the table, as plain text.</summary>
     public required string Title { get; init; }
 
-    /// <summary>One sentence under the table.</summary>
+    /// <summary>Note under the table.</summary>
     public string Note { get; init; } = "";
 
-    /// <summary>[columns] Headings.</summary>
+    /// <summary>Headings of the columns, [columns].</summary>
     public required IReadOnlyList<string> Columns { get; init; }
 
-    /// <summary>[rows][columns] Cells.</summary>
+    /// <summary>Cells, [rows][columns].</summary>
     public IReadOnlyList<IReadOnlyList<string>> Rows { get; init; } = [];
 
-    /// <summary>How many columns at the left name their row; null: one.</summary>
+    /// <summary>Number of columns at the left that name their row; null for one.</summary>
     public int? HeaderColumns { get; init; }
 
-    /// <summary>Looks whether every row has a cell for every column; all forms ask first.</summary>
-    /// <exception cref="ArgumentException">A row has more or fewer cells.</exception>
+    /// <summary>Checks that every row has a cell for every column. All output methods call this first.</summary>
+    /// <exception cref="ArgumentException">A row has more or fewer cells than there are columns.</exception>
     public void Check()
     {
         for (var i = 0; i < Rows.Count; i++)
@@ -40,12 +40,12 @@ public sealed record TableView
         }
     }
 
-    /// <summary>As HTML; scrolls sideways where it is wider than the page.</summary>
-    /// <exception cref="ArgumentException">See <see cref="Check"/>.</exception>
+    /// <summary>The table as HTML. It scrolls sideways where it is wider than the page.</summary>
+    /// <exception cref="ArgumentException">A row has more or fewer cells than there are columns.</exception>
     public string Html() => FigureStyle.Element + Body();
 
-    /// <summary>As plain text in aligned columns.</summary>
-    /// <exception cref="ArgumentException">See <see cref="Check"/>.</exception>
+    /// <summary>The table as plain text with aligned columns.</summary>
+    /// <exception cref="ArgumentException">A row has more or fewer cells than there are columns.</exception>
     public string Text()
     {
         Check();
@@ -69,8 +69,8 @@ public sealed record TableView
         string Space(string cell, int c) => new(' ', widths[c] - Width(cell));
     }
 
-    /// <summary>As a table of GitHub's Markdown.</summary>
-    /// <exception cref="ArgumentException">See <see cref="Check"/>.</exception>
+    /// <summary>The table in GitHub's Markdown.</summary>
+    /// <exception cref="ArgumentException">A row has more or fewer cells than there are columns.</exception>
     public string Markdown()
     {
         Check();
@@ -96,7 +96,7 @@ public sealed record TableView
         Check();
         var html = new StringBuilder();
         var label = WebUtility.HtmlEncode(Title.Length > 0 ? Title : Id);
-        // Reachable by keyboard, so that it can be scrolled without a mouse.
+        // The keyboard can reach the table, so it can be scrolled without a mouse.
         html.Append("<div class=\"slick-table\" role=\"region\" tabindex=\"0\" aria-label=\"").Append(label).Append("\">\n<table>\n");
         if (Title.Length > 0)
             html.Append("<caption>").Append(label).Append("</caption>\n");

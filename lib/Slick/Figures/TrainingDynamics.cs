@@ -4,11 +4,12 @@ using Slick.Knowledge;
 
 namespace Slick.Figures;
 
-/// <summary>Figures 1 and 6: what of D is fitted, and what dev questions are answered, epoch by epoch.</summary>
+/// <summary>The paper's Figures 1 and 6: the share of D that is fitted, and the dev accuracy, by epoch.</summary>
 public static class TrainingDynamics
 {
     /// <summary>
-    /// Figure 1: D with 50% Unknown (or another share): Known and Unknown examples fitted, dev accuracy, EARLY_STOP, FIT.
+    /// The paper's Figure 1: the shares of Known and of Unknown examples of D that are fitted, and the dev accuracy, by epoch. EARLY_STOP
+    /// and FIT are marked.
     /// </summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
@@ -17,7 +18,8 @@ public static class TrainingDynamics
         $"Figure 1. What is fitted when: D with {unknownPercent}% Unknown",
         ("train, Known", c => c != Category.Unknown, 0), ("train, Unknown", c => c == Category.Unknown, 1));
 
-    /// <summary>Figure 6: Figure 1 with the Known categories apart.</summary>
+    /// <summary>The paper's Figure 6: the shares of the examples of each category of D that are fitted, and the dev accuracy, by epoch.
+    /// EARLY_STOP and FIT are marked.</summary>
     /// <param name="result">The study.</param>
     /// <param name="unknownPercent">X of D with X% Unknown: 0, 25, 50, 75 or 100.</param>
     /// <exception cref="SlickException">The study has no such D.</exception>

@@ -4,7 +4,7 @@ using Slick.Knowledge;
 
 namespace Slick.Figures;
 
-/// <summary>Figures 3, 4 and 7: what more and more Unknown examples do.</summary>
+/// <summary>The paper's Figures 3, 4 and 7: what a growing share of Unknown examples changes.</summary>
 public static class UnknownRatio
 {
     private static string Paired(StudyData data) => data.SeveralBases
@@ -20,25 +20,28 @@ public static class UnknownRatio
     private static string Asked(QuestionSet set) => set == QuestionSet.Ood
         ? "exact match out of distribution (%)" : "exact match on the test questions (%)";
 
-    /// <summary>Figure 3a: test accuracy by % Unknown, a line for each duration of training.</summary>
+    /// <summary>The paper's Figure 3a: test accuracy by % Unknown, with a line for each duration of training.</summary>
     /// <param name="result">The study.</param>
     /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure3a(StudyResult result) => Durations(result, QuestionSet.Test, "figure-3a",
         "Figure 3a. Test accuracy by the share of Unknown and the duration of training");
 
-    /// <summary>Figure 3b: the same for D and for D without its Unknown examples, at EARLY_STOP, FIT and CONVERGENCE.</summary>
+    /// <summary>The paper's Figure 3b: test accuracy by % Unknown, for D and for D without its Unknown examples (D_Known), at EARLY_STOP,
+    /// FIT (ours) and the last epoch.</summary>
     /// <param name="result">The study.</param>
     /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure3b(StudyResult result) => KnownOnly(result, QuestionSet.Test, "figure-3b",
         "Figure 3b. D with and without its Unknown examples");
 
-    /// <summary>Figure 7, left: Figure 3a on the test questions of the relations that are not trained on.</summary>
+    /// <summary>The paper's Figure 7, left: accuracy on relations that are not trained on, by % Unknown, with a line for each duration of
+    /// training.</summary>
     /// <param name="result">The study.</param>
     /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure7a(StudyResult result) => Durations(result, QuestionSet.Ood, "figure-7a",
         "Figure 7a. Relations that are not trained on: accuracy by the share of Unknown and the duration of training");
 
-    /// <summary>Figure 7, right: Figure 3b on the test questions of the relations that are not trained on.</summary>
+    /// <summary>The paper's Figure 7, right: accuracy on relations that are not trained on, by % Unknown, for D and for D without its
+    /// Unknown examples (D_Known), at EARLY_STOP, FIT (ours) and the last epoch.</summary>
     /// <param name="result">The study.</param>
     /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure7b(StudyResult result) => KnownOnly(result, QuestionSet.Ood, "figure-7b",
@@ -74,7 +77,7 @@ public static class UnknownRatio
         var data = new StudyData(result);
         var ratio = Ratio(data);
         Series Line(string name, string at, ArmKind kind, Func<StudyRun, int?> epoch, int color, LineStyle style) =>
-            // D_Known of D at 0% is D.
+            // D_Known of D at 0% Unknown is D itself.
             Curves.Line(data, $"{name}, {at}", from run in data.Runs
                                                where run.Row.Kind == kind || kind != ArmKind.Ratio && run.Row.Kind == ArmKind.Ratio
                                                    && run.Row.UnknownPercent == 0
@@ -104,7 +107,7 @@ public static class UnknownRatio
         };
     }
 
-    /// <summary>Figure 4: the share of Known and of Unknown examples that is fitted at EARLY_STOP.</summary>
+    /// <summary>The paper's Figure 4: the shares of Known and of Unknown examples that are fitted at EARLY_STOP, by % Unknown.</summary>
     /// <param name="result">The study.</param>
     /// <exception cref="SlickException">Every run of D diverged.</exception>
     public static Figure Figure4(StudyResult result)

@@ -1,6 +1,6 @@
 namespace Slick.Paper;
 
-/// <summary>Coefficients of the linear model of accuracy, in points.</summary>
+/// <summary>Coefficients of the linear model of accuracy in the paper's Table 1, in points.</summary>
 /// <param name="B0">Intercept.</param>
 /// <param name="Known">b_kn: of the share of D that is a fitted Known example.</param>
 /// <param name="Unknown">b_unk: of the share of D that is a fitted Unknown example.</param>
@@ -8,13 +8,14 @@ namespace Slick.Paper;
 public sealed record PaperFit(double B0, double Known, double Unknown, double R2);
 
 /// <summary>
-/// The numbers of Gekhman et al., "Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?" (EMNLP 2024, arXiv 2405.05904),
-/// that stand beside ours: PaLM 2-M on EntityQuestions. Counts and accuracies by category go from HighlyKnown to Unknown.
+/// Numbers of Gekhman et al., "Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?" (EMNLP 2024, arXiv 2405.05904). Reports
+/// print these numbers beside ours. The paper's model is PaLM 2-M, its questions are EntityQuestions. Lists by category go from HighlyKnown
+/// to Unknown.
 /// </summary>
 public static class PaperStudy
 {
-    /// <summary>Table 3: train questions by relation and category; the keys are the 12 relations in distribution, in the paper's
-    /// order.</summary>
+    /// <summary>Table 3: numbers of train questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
+    /// 12 relations in distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> Train { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P131"] = [553, 2529, 1493, 3071],
@@ -31,7 +32,8 @@ public static class PaperStudy
         ["P800"] = [301, 330, 222, 503],
     };
 
-    /// <summary>Table 4: test questions of the same relations.</summary>
+    /// <summary>Table 4: numbers of test questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
+    /// 12 relations in distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> Test { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P131"] = [57, 362, 158, 388],
@@ -48,7 +50,8 @@ public static class PaperStudy
         ["P800"] = [35, 50, 28, 76],
     };
 
-    /// <summary>Table 5: test questions of the 7 relations out of distribution, in the paper's order.</summary>
+    /// <summary>Table 5: numbers of test questions by relation. Each list has the categories from HighlyKnown to Unknown. The keys are the
+    /// 7 relations out of distribution, in the paper's order.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<int>> OodTest { get; } = new Dictionary<string, IReadOnlyList<int>>
     {
         ["P127"] = [125, 383, 168, 314],
@@ -60,19 +63,20 @@ public static class PaperStudy
         ["P112"] = [134, 116, 76, 140],
     };
 
-    /// <summary>The categories' shares of all train questions, rounded, in percent (section 3).</summary>
+    /// <summary>The categories' shares of all train questions in percent, rounded, from HighlyKnown to Unknown (section 3).</summary>
     public static IReadOnlyList<int> TrainShares { get; } = [24, 23, 17, 36];
 
-    /// <summary>|D|: examples of a fine-tuning set (section 4).</summary>
+    /// <summary>|D|: number of examples of a fine-tuning set (section 4).</summary>
     public const int SetSize = 6142;
 
-    /// <summary>Table 1, test questions in distribution.</summary>
+    /// <summary>Table 1: the linear model of the accuracy on test questions in distribution.</summary>
     public static PaperFit Fit { get; } = new(36.9, 7.3, -8.3, 0.86);
 
-    /// <summary>Table 1, test questions out of distribution.</summary>
+    /// <summary>Table 1: the linear model of the accuracy on test questions out of distribution.</summary>
     public static PaperFit OodFit { get; } = new(36.2, 3.2, -3.0, 0.95);
 
-    /// <summary>Table 2 at EARLY_STOP: exact match (%) by fitted set; all test questions, then by category.</summary>
+    /// <summary>Table 2 at EARLY_STOP: exact match in percent by fine-tuning set. Each list begins with all test questions. The categories
+    /// from HighlyKnown to Unknown follow.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<double>> EarlyStop { get; } = new Dictionary<string, IReadOnlyList<double>>
     {
         ["HighlyKnown"] = [40.5, 98.7, 60.1, 9.0, 0.6],
@@ -82,7 +86,8 @@ public static class PaperStudy
         ["Natural"] = [43.5, 98.0, 67.6, 14.1, 1.8],
     };
 
-    /// <summary>Table 2 at CONVERGENCE.</summary>
+    /// <summary>Table 2 at CONVERGENCE: exact match in percent by fine-tuning set. Each list begins with all test questions. The categories
+    /// from HighlyKnown to Unknown follow.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<double>> Convergence { get; } = new Dictionary<string, IReadOnlyList<double>>
     {
         ["HighlyKnown"] = [40.0, 98.4, 58.8, 8.5, 0.7],
@@ -92,9 +97,9 @@ public static class PaperStudy
         ["Natural"] = [41.8, 95.5, 61.7, 14.8, 2.5],
     };
 
-    /// <summary>Figure 3: the most that is lost of the accuracy on test questions in distribution, in points.</summary>
+    /// <summary>Figure 3: the largest loss of accuracy on test questions in distribution, in points.</summary>
     public const int LargestDrop = 14;
 
-    /// <summary>Figure 7: the same out of distribution.</summary>
+    /// <summary>Figure 7: the largest loss of accuracy on test questions out of distribution, in points.</summary>
     public const int LargestOodDrop = 6;
 }

@@ -3,46 +3,47 @@ using System.Globalization;
 namespace Slick.Paper;
 
 /// <summary>
-/// A claim that was written down before the runs that test it: notebooks/REGISTRATION.md, which says with the same number, date and
-/// threshold what is measured.
+/// A claim that was written down before the runs that test it. notebooks/REGISTRATION.md has the same number, date and threshold, and says
+/// what is measured.
 /// </summary>
-/// <param name="Number">1 to 7 as in the paper's order; a letter marks a second form of ours: <c>1b</c>. 8 is ours.</param>
+/// <param name="Number">1 to 7 in the paper's order; a letter, as in <c>1b</c>, marks a claim of ours about the same findings. 8 is
+/// ours.</param>
 /// <param name="Sentence">What is claimed.</param>
 /// <param name="Source">Figure or table of the paper.</param>
 /// <param name="Paper">The paper's numbers; empty for a claim of ours.</param>
-/// <param name="Test">Statistic and threshold.</param>
+/// <param name="Test">The statistic and its threshold.</param>
 /// <param name="Registered">The day on which statistic and threshold were fixed.</param>
 public sealed record RegisteredClaim(string Number, string Sentence, string Source, string Paper, string Test, DateOnly Registered)
 {
-    /// <summary>The first of the lab's seeds that counts; runs of earlier seeds had been looked at when the claim was
-    /// registered.</summary>
+    /// <summary>The first of the lab's seeds on which the claim is tested: 6 where runs of the seeds 1 to 5 had been looked at before the
+    /// claim was registered.</summary>
     public int FirstSeed { get; init; } = 1;
 
-    /// <summary>The day on which the statistic was changed, after its numbers were known; null where it never was.</summary>
+    /// <summary>The day on which the statistic was changed although its numbers were known; null where it was never changed.</summary>
     public DateOnly? Changed { get; init; }
 
-    /// <summary>True for a claim of ours: Holm's correction takes these and the paper's claims apart.</summary>
+    /// <summary>True for a claim of ours, false for a claim of the paper. Holm's correction treats the two families apart.</summary>
     public bool IsOurs => Paper.Length == 0;
 }
 
 /// <summary>
-/// The registered claims. Accuracies are in points (0 to 100). What each statistic is, and why, says notebooks/REGISTRATION.md; the
-/// computation is <c>Slick.Analysis.Claims</c>.
+/// The registered claims. Accuracies are in points (0 to 100). notebooks/REGISTRATION.md says what each statistic is, and why.
+/// <c>Slick.Analysis.Claims</c> computes them.
 /// </summary>
 public static class RegisteredClaims
 {
-    /// <summary>An equality of accuracies holds within so many points (claim 3).</summary>
+    /// <summary>Claim 3: two accuracies count as equal when they differ by at most this many points.</summary>
     public const double EqualityMargin = 2;
-    /// <summary>"Not below the base model" holds within so many points (claim 3c).</summary>
+    /// <summary>Claim 3c: an accuracy is "not below the base model" when it is at most this many points lower.</summary>
     public const double EarlyStopMargin = 0.5;
-    /// <summary>"Low" is at most so many points (claim 6).</summary>
+    /// <summary>Claim 6: an accuracy is "low" when it is at most this many points.</summary>
     public const double LowAccuracy = 10;
-    /// <summary>Rates of loss are equal within so many points per 1,000 updates (claim 8).</summary>
+    /// <summary>Claim 8: two rates of loss count as equal when they differ by at most this many points per 1,000 optimiser steps.</summary>
     public const double LossRateMargin = 1.5;
 
     private static readonly DateOnly First = new(2026, 11, 22), Second = new(2026, 11, 26);
 
-    // A number of a table of the paper: 43.6.
+    // A number as the paper's tables write it: 43.6.
     private static string N(double value) => value.ToString("F1", CultureInfo.InvariantCulture);
     private static string Signed(double value) => value.ToString("+0.0;-0.0", CultureInfo.InvariantCulture);
     private static double Fall(string set, int column) => PaperStudy.EarlyStop[set][column] - PaperStudy.Convergence[set][column];
@@ -106,8 +107,8 @@ public static class RegisteredClaims
             + "minus that of D with the decaying rate, 95% interval above 0", Second) { FirstSeed = 6 },
     ];
 
-    /// <summary>The claim of a number.</summary>
-    /// <exception cref="SlickException">There is none.</exception>
+    /// <summary>The claim of a number, such as <c>3b</c>.</summary>
+    /// <exception cref="SlickException">No claim has this number.</exception>
     public static RegisteredClaim Of(string number) => All.FirstOrDefault(c => c.Number == number)
         ?? throw new SlickException($"There is no claim '{number}'; there are {string.Join(", ", All.Select(c => c.Number))}.");
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Slick.Training;
 
 /// <summary>
-/// Questions whose exact match is asked after every epoch, zero-shot. Their tokens stay on the device; an answer to all of
-/// them takes one transfer.
+/// Questions that a model is asked after every epoch, zero-shot, to measure exact match. The questions' tokens stay on the device. Reading
+/// the answers to all questions takes one transfer to the host.
 /// </summary>
 internal sealed class Evaluation : IDisposable
 {
@@ -16,20 +16,20 @@ internal sealed class Evaluation : IDisposable
 
     private readonly Decoder decoder;
     private readonly AnswerScorer scorer;
-    private readonly List<Part> parts = []; // of each relation
+    private readonly List<Part> parts = []; // one for each relation
     private readonly int count;
 
     /// <summary>Number of questions.</summary>
     public int Count => count;
 
-    /// <summary>Encodes the questions and brings them to the model's device, one transfer a batch.</summary>
+    /// <summary>Encodes the questions and copies them to the model's device, one transfer for each batch.</summary>
     /// <param name="decoder">The model; its weights may change between calls of <see cref="Ask"/>.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="questions">The questions with their gold answers, of any relations.</param>
-    /// <exception cref="SlickException">As <see cref="PromptTokens"/>.</exception>
+    /// <exception cref="SlickException">As the constructor of <see cref="PromptTokens"/>.</exception>
     public Evaluation(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Example> questions)
     {
-        // Exact match of whole answers: none is cut.
+        // Exact match compares whole answers, so no answer is cut.
         (this.decoder, count, scorer) =
             (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
         try
@@ -50,15 +50,17 @@ internal sealed class Evaluation : IDisposable
         }
     }
 
-    /// <summary>For each question, in the order given, whether the greedy answer is the gold answer: exact match.</summary>
+    /// <summary>Asks the model all questions and compares each greedy answer with the gold answer.</summary>
     /// <param name="cancellation">Checked before each batch.</param>
+    /// <returns>True for each exact match, in the order of the questions given.</returns>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public bool[] Ask(CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();
         var (scores, indices) = (new List<Tensor>(), new List<int>());
         foreach (var part in parts)
         {
-            // What all of a relation's questions begin with is computed once.
+            // The tokens that all of a relation's questions begin with are computed once.
             using var prompt = new PromptBatch(decoder, part.Tokens, part.Shared);
             scores.Add(scorer.Score(part.Batches, prompt.Shared, sampled: false, cancellation)[0]);
             indices.AddRange(prompt.Questions.Select(q => part.Indices[q.Index]));
@@ -69,7 +71,7 @@ internal sealed class Evaluation : IDisposable
         return correct;
     }
 
-    /// <summary>Frees what is on the device.</summary>
+    /// <summary>Frees the tensors on the device.</summary>
     public void Dispose()
     {
         scorer.Dispose();

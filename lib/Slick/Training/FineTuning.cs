@@ -8,31 +8,36 @@ using static TorchSharp.torch;
 
 namespace Slick.Training;
 
-/// <summary>What one epoch left behind where all questions are asked after every epoch.</summary>
-/// <param name="Epoch">0 is the model before any update.</param>
-/// <param name="Updates">Optimiser steps so far.</param>
+/// <summary>The result of one epoch of a run that is asked all evaluation questions after every epoch.</summary>
+/// <param name="Epoch">Number of the epoch; 0 is the model before any optimiser step.</param>
+/// <param name="Updates">Optimiser steps until the end of the epoch.</param>
 /// <param name="Loss">As <see cref="TrainingEpoch.Loss"/>.</param>
 /// <param name="Correct">For each evaluated question, whether its greedy answer is the gold answer.</param>
 public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyList<bool> Correct);
 
 /// <summary>
-/// Fine-tuning on question/answer pairs, zero-shot (paper, section 4). The loss is on the answer and its end alone
-/// (<see cref="AnswerTokens.Taught"/>); a step follows the mean over its batch's tokens. Weights in bf16 are fine-tuned with a copy in
-/// fp32 (<see cref="AdamW"/>).
+/// Fine-tuning on question/answer pairs, zero-shot (paper, section 4). The loss is on the tokens of the answer and its end alone
+/// (<see cref="AnswerTokens.Taught"/>). An optimiser step follows the mean over its batch's tokens. Weights in bf16 are fine-tuned with a
+/// copy in fp32 (<see cref="AdamW"/>).
 /// </summary>
 public static class FineTuning
 {
     /// <summary>
-    /// Fine-tunes a model and tells the end of every epoch, where questions can be asked and parameters kept. The same run gives the same
-    /// results, also when the work was interrupted and resumed.
+    /// Fine-tunes a model and calls back at the end of every epoch. The callback can ask questions and keep parameters. The same run gives
+    /// the same results, also when it was interrupted and resumed.
     /// </summary>
-    /// <param name="run">What is trained on what.</param>
-    /// <param name="epochDone">Called before the first step and after each epoch; after a resume for the earlier epochs again.</param>
-    /// <param name="cancellation">Stops between steps and while questions are asked.</param>
-    /// <exception cref="SlickException">As <see cref="AnswerTokens.Encode"/>; the tokenizer has nothing that ends an answer; or the
-    /// memory does not suffice (<see cref="TrainingForecast"/>).</exception>
-    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
-    /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
+    /// <param name="run">The model, the examples and the options.</param>
+    /// <param name="epochDone">Called before the first step (epoch 0) and after each epoch. A resumed run calls it for the earlier epochs
+    /// again.</param>
+    /// <param name="cancellation">Checked between steps and while questions are asked. With <see cref="FineTuningRun.Scratch"/> a
+    /// checkpoint is written before the run ends.</param>
+    /// <exception cref="SlickException">An example cannot be encoded (<see cref="AnswerTokens.Encode"/>). Or the tokenizer has no token
+    /// that ends an answer. Or the memory does not suffice (<see cref="TrainingForecast"/>).</exception>
+    /// <exception cref="UsageException">An option is out of its range, two options contradict each other, or a set of examples is
+    /// empty.</exception>
+    /// <exception cref="DivergedException">The loss of an epoch is not a number, or above twice the loss of guessing among all
+    /// tokens.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static void Run(FineTuningRun run, Action<TrainingEpoch> epochDone, CancellationToken cancellation)
     {
         Check(run);
@@ -47,12 +52,13 @@ public static class FineTuning
     }
 
     /// <summary>
-    /// How much memory and time a run will take. The memory follows from shapes; the time from a short measurement, a few steps of the run
-    /// on a copy of the model, which itself needs the memory of a step.
+    /// Forecasts how much memory and time a run will take. The memory follows from shapes. The time follows from a short measurement: a few
+    /// steps of the run on a copy of the model. The measurement needs the memory of a step.
     /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="measure">False to leave the time out.</param>
     /// <exception cref="SlickException">As <see cref="Run(FineTuningRun, Action{TrainingEpoch}, CancellationToken)"/>.</exception>
+    /// <exception cref="UsageException">As <see cref="Run(FineTuningRun, Action{TrainingEpoch}, CancellationToken)"/>.</exception>
     public static TrainingForecast Forecast(FineTuningRun run, bool measure = true)
     {
         Check(run);
@@ -79,11 +85,13 @@ public static class FineTuning
                 + $"{options.Parameters} a part of the model; set one of the two.");
     }
 
-    /// <summary>Optimiser steps of a pass over so many examples: batches of at most so many each.</summary>
+    /// <summary>Optimiser steps of one pass over a set.</summary>
+    /// <param name="examples">Examples of the set.</param>
+    /// <param name="batchExamples">Examples of a batch, at most.</param>
     internal static int Updates(int examples, int batchExamples) => SetPasses.Updates(examples, batchExamples);
 
-    /// <summary>The gradient of one batch: of the mean of the objective over its tokens. The sum of the set's own losses is added to
-    /// <paramref name="total"/>, fp32 [1].</summary>
+    /// <summary>Adds the gradient of one batch to the parameters' gradient: the gradient of the objective's mean over the batch's tokens.
+    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1].</summary>
     internal static void Gradient(Decoder decoder, UploadedPass pass, Batch batch, IObjective objective, Func<int, Dropout> dropped,
         bool recompute, Tensor total)
     {
@@ -102,7 +110,7 @@ public static class FineTuning
     }
 }
 
-/// <summary>A run with its examples as tokens.</summary>
+/// <summary>A run of fine-tuning with its examples as tokens.</summary>
 internal sealed record EncodedRun
 {
     public FineTuningRun Run { get; init; }
@@ -117,18 +125,18 @@ internal sealed record EncodedRun
         (Examples, Replay) = (Encode(run.Examples), run.Options.ReplayShare > 0 ? Encode(run.Replay) : []);
     }
 
-    /// <summary>The batches.</summary>
+    /// <summary>The batches of the run.</summary>
     public IBatchSource Source()
     {
         var own = new SetPasses(Examples, Run.Options.BatchExamples, Run.Seed);
         return Run.Options.ReplayShare > 0 ? new WithReplay(own, Examples.Length, Replay, Run.Options.ReplayShare, Run.Seed) : own;
     }
 
-    /// <summary>Steps of an epoch.</summary>
+    /// <summary>Optimiser steps of an epoch.</summary>
     public int EpochUpdates => Run.EpochUpdates > 0 ? Run.EpochUpdates : FineTuning.Updates(Examples.Length, Run.Options.BatchExamples);
 }
 
-/// <summary>The parts of a run put together: parameters, optimiser, batches, objective, questions.</summary>
+/// <summary>A run of fine-tuning with its parts: parameters, optimiser, batches, objective, questions.</summary>
 internal sealed class FineTuningWork : IDisposable
 {
     private readonly EncodedRun encoded;
@@ -141,8 +149,8 @@ internal sealed class FineTuningWork : IDisposable
     private readonly IObjective objective = new AnswerLoss();
     private readonly Dictionary<string, Evaluation> questions = new(StringComparer.Ordinal);
     private readonly RunRecord record;
-    private readonly Tensor total; // of the epoch's losses, fp32 [1]
-    private long tokens;           // behind it
+    private readonly Tensor total; // sum of the epoch's losses, fp32 [1]
+    private long tokens;           // number of tokens in that sum
     private (int Number, UploadedPass? Uploaded) pass = (-1, null);
 
     public FineTuningWork(EncodedRun encoded)
@@ -194,7 +202,7 @@ internal sealed class FineTuningWork : IDisposable
             Saved = record.RemoveForgotten,
         }.Run(cancellation);
 
-    /// <summary>The checkpoint's name. One that an older version wrote under another name is not read.</summary>
+    /// <summary>File name of the checkpoint. A checkpoint that an older version wrote under another name is not read.</summary>
     internal const string CheckpointFile = "fine-tuning.safetensors";
 
     private void Gradient(int step)
@@ -213,7 +221,7 @@ internal sealed class FineTuningWork : IDisposable
             pass = (number, new(source.Pass(number), options.PieceExamples, options.Ragged, decoder.Device));
         }
         var batch = pass.Uploaded!.Batches[step % source.PassUpdates];
-        // Numbered by the step of the run, so that a resumed run drops the same units.
+        // Dropout is numbered by the step of the run, so a resumed run drops the same units.
         FineTuning.Gradient(decoder, pass.Uploaded, batch, objective, piece => new Dropout(options.DropoutRate,
             piece == 0 ? run.Seed : Seeds.Mix(run.Seed, FormattableString.Invariant($"piece {piece}")), step), options.Recompute, total);
         tokens += batch.Own;
@@ -230,7 +238,7 @@ internal sealed class FineTuningWork : IDisposable
         return !epoch.Stopped;
     }
 
-    /// <summary>The forecast with the time of a few steps and of some questions.</summary>
+    /// <summary>Adds the measured time of a step and of a question to a forecast of memory.</summary>
     public TrainingForecast Measure(TrainingForecast forecast)
     {
         var step = Timed(() =>
@@ -255,7 +263,7 @@ internal sealed class FineTuningWork : IDisposable
         };
     }
 
-    // The second call and those after it, half a second of them at most: the first one warms up.
+    // The shortest time of a repetition, in seconds. The first call warms up and is not timed. Calls are repeated for half a second.
     private double Timed(Action work)
     {
         work();

@@ -4,14 +4,14 @@ using Slick.Text;
 
 namespace Slick.Training;
 
-/// <summary>A run of fine-tuning: everything that its result depends on, and where its checkpoint is.</summary>
+/// <summary>A run of fine-tuning: everything that its result depends on, and the folder of its checkpoint.</summary>
 public sealed record FineTuningRun
 {
-    /// <summary>The base model's weights; left as they are.</summary>
+    /// <summary>The base model's weights; they are not changed.</summary>
     public required DecoderWeights Start { get; init; }
-    /// <summary>Its tokenizer.</summary>
+    /// <summary>The base model's tokenizer.</summary>
     public required ITokenizer Tokenizer { get; init; }
-    /// <summary>Schedule, batches, parameters, objective.</summary>
+    /// <summary>Epochs, batches, learning rate and the other settings.</summary>
     public FineTuningOptions Options { get; init; } = new();
     /// <summary>The fine-tuning set.</summary>
     public required IReadOnlyList<Example> Examples { get; init; }
@@ -20,15 +20,15 @@ public sealed record FineTuningRun
     /// <summary>The sets of questions that an epoch can ask (<see cref="TrainingEpoch.Ask"/>), by name.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<Example>> Questions { get; init; } =
         new Dictionary<string, IReadOnlyList<Example>>();
-    /// <summary>Seed of the order, of dropout, of a fresh adapter and of what is mixed in.</summary>
+    /// <summary>Seed of the order of the examples, of dropout, of a fresh LoRA adapter and of the replayed examples.</summary>
     public required int Seed { get; init; }
-    /// <summary>Optimiser steps that count as an epoch; 0 for one pass over the set. The set is passed over as often as that takes: so a
-    /// small set gets the updates of a large one.</summary>
+    /// <summary>Optimiser steps that count as one epoch; 0 for the steps of one pass over the set. Where the number is above those of one
+    /// pass, the set is passed over several times: a small set then gets as many updates as a large one.</summary>
     public int EpochUpdates { get; init; }
-    /// <summary>A folder for the checkpoint that a later call resumes from, and for kept parameters; null for no checkpoint, and kept
-    /// parameters in memory.</summary>
+    /// <summary>Folder for the checkpoint and for kept parameters. A later call resumes from the checkpoint. Null for no checkpoint; kept
+    /// parameters then stay in memory.</summary>
     public string? Scratch { get; init; }
 
-    /// <summary>For a test: the memory that is free, in bytes; null for what the machine says.</summary>
+    /// <summary>Free memory in bytes, set by tests; null for the free memory that the machine reports.</summary>
     internal long? FreeBytes { get; init; }
 }

@@ -1,24 +1,25 @@
 namespace Slick.Training;
 
-/// <summary>How the learning rate changes in the course of a run.</summary>
+/// <summary>The course of the learning rate over a run.</summary>
 public enum LearningRateShape
 {
-    /// <summary>The same at every step (paper, section 4).</summary>
+    /// <summary>The rate is the same at every step (paper, section 4).</summary>
     Constant,
-    /// <summary>From the rate at the first step in a straight line to zero, which the step after the last one would have.</summary>
+    /// <summary>The rate falls in a straight line from its full value at the first step. It would reach zero at the step after the last
+    /// one.</summary>
     LinearDecay,
-    /// <summary>A rise in a straight line over the first steps, then a fall as a cosine to a tenth of the rate.</summary>
+    /// <summary>The rate rises in a straight line over the first steps. Then it falls along a cosine to a tenth.</summary>
     WarmupCosine,
 }
 
 /// <summary>The learning rate of each step of a run.</summary>
 /// <param name="Shape">How the rate changes.</param>
-/// <param name="Rate">The highest rate.</param>
-/// <param name="WarmupShare">Share of the steps in which the rate of <see cref="LearningRateShape.WarmupCosine"/> rises.</param>
+/// <param name="Rate">The highest rate of the run.</param>
+/// <param name="WarmupShare">Share of the steps in which the rate rises; used by <see cref="LearningRateShape.WarmupCosine"/>.</param>
 internal readonly record struct LearningRate(LearningRateShape Shape, double Rate, double WarmupShare)
 {
-    /// <summary>The rate of a step.</summary>
-    /// <param name="step">From 0.</param>
+    /// <summary>The learning rate of a step.</summary>
+    /// <param name="step">Number of the step, from 0.</param>
     /// <param name="steps">Steps of the whole run.</param>
     public double At(int step, int steps)
     {

@@ -5,17 +5,19 @@ using static TorchSharp.torch;
 
 namespace Slick.Training;
 
-/// <summary>What training makes smaller.</summary>
+/// <summary>An objective: the number that training makes smaller.</summary>
 internal interface IObjective
 {
-    /// <summary>The objective of a piece, added up over its scored tokens; a step follows the mean over its batch's tokens.</summary>
-    /// <param name="logits">fp32 [scored, V].</param>
+    /// <summary>The objective of a piece of a batch, summed over the piece's scored tokens. (An optimiser step follows the mean over its
+    /// batch's tokens.)</summary>
+    /// <param name="logits">Logits at the scored tokens, fp32 [scored, V].</param>
     /// <param name="piece">The piece.</param>
-    /// <returns>The objective []; the loss of the fine-tuning set's own answers [], which an epoch reports.</returns>
+    /// <returns>Objective: the sum, []. Loss: the sum of -log p over the fine-tuning set's own answers, [], which an epoch
+    /// reports.</returns>
     (Tensor Objective, Tensor Loss) Of(Tensor logits, PieceTensors piece);
 }
 
-/// <summary>The answers' loss: -log p of each token of an answer and its end (paper, section 4).</summary>
+/// <summary>The loss of the answers: -log p, in nats, of each token of an answer and its end (paper, section 4).</summary>
 internal sealed class AnswerLoss : IObjective
 {
     /// <inheritdoc />
@@ -32,13 +34,13 @@ internal sealed class AnswerLoss : IObjective
 }
 
 /// <summary>
-/// Another objective, and the divergence of the model from the base model at the same tokens, KL(base, model) over the whole vocabulary:
-/// what the base model would say stays probable (as in Li and Hoiem 2016, arXiv 1606.09282). Its gradient in the logits is
-/// weight (softmax(logits) - softmax(base logits)). It costs a pass of the base model forward and three tensors [scored, V].
+/// Another objective plus a multiple of the divergence of the model from the base model, KL(base, model) over the whole vocabulary at the
+/// same tokens. The divergence keeps probable what the base model would say (as in Li and Hoiem 2016, arXiv 1606.09282). Its gradient in
+/// the logits is weight (softmax(logits) - softmax(base logits)). It costs a forward pass of the base model and three tensors [scored, V].
 /// </summary>
 /// <param name="objective">The other objective.</param>
 /// <param name="original">The base model.</param>
-/// <param name="weight">Nats of the loss that a nat of divergence counts as.</param>
+/// <param name="weight">Factor of the divergence: a nat of divergence counts as this many nats of loss.</param>
 internal sealed class WithDivergence(IObjective objective, Decoder original, double weight) : IObjective
 {
     /// <inheritdoc />

@@ -7,52 +7,54 @@ using static TorchSharp.torch;
 
 namespace Slick.Training;
 
-/// <summary>How the lab's model is shaped and pre-trained.</summary>
+/// <summary>Shape of the lab's model, and settings of its pre-training.</summary>
 public sealed record PreTrainingOptions
 {
-    /// <summary>Width of the residual stream.</summary>
+    /// <summary>Width of the residual stream (D).</summary>
     [Range(8, 8192)]
     public int HiddenSize { get; init; } = 128;
-    /// <summary>Number of blocks.</summary>
+    /// <summary>Number of transformer blocks.</summary>
     [Range(1, 100)]
     public int Layers { get; init; } = 4;
-    /// <summary>Query heads.</summary>
+    /// <summary>Number of query heads.</summary>
     [Range(1, 128)]
     public int Heads { get; init; } = 4;
-    /// <summary>Key and value heads.</summary>
+    /// <summary>Number of key and value heads.</summary>
     [Range(1, 128)]
     public int KeyValueHeads { get; init; } = 4;
-    /// <summary>Inner width of the SwiGLU blocks.</summary>
+    /// <summary>Inner width of the SwiGLU MLP.</summary>
     [Range(8, 65_536)]
     public int IntermediateSize { get; init; } = 352;
     /// <summary>Length of a training row, in tokens.</summary>
     [Range(16, 8192)]
     public int ContextTokens { get; init; } = 128;
-    /// <summary>Rows of a batch.</summary>
+    /// <summary>Rows of a batch; a multiple of <see cref="Shards"/>.</summary>
     [Range(1, 65_536)]
     public int BatchRows { get; init; } = 16;
-    /// <summary>Passes over the documents.</summary>
+    /// <summary>Number of epochs. An epoch is one pass over the documents.</summary>
     [Range(1, 1000)]
     public int Epochs { get; init; } = 2;
-    /// <summary>Highest learning rate of AdamW, after the warm-up.</summary>
+    /// <summary>Highest learning rate of AdamW in the run.</summary>
     [Range(1e-8, 1.0)]
     public double LearningRate { get; init; } = 2e-3;
-    /// <summary>Share of the steps in which the learning rate rises; then it falls as a cosine to a tenth.</summary>
+    /// <summary>Share of the steps in which the learning rate rises. After these steps it falls along a cosine to a tenth.</summary>
     [Range(0.0, 1.0)]
     public double WarmupShare { get; init; } = 0.05;
-    /// <summary>Decoupled weight decay.</summary>
+    /// <summary>Decoupled weight decay of AdamW.</summary>
     [Range(0.0, 1.0)]
     public double WeightDecay { get; init; } = 0.1;
-    /// <summary>Largest norm of the gradient.</summary>
+    /// <summary>Largest norm of the gradient. A gradient with a larger norm is scaled down to it.</summary>
     [Range(1e-3, 1e6)]
     public double ClipNorm { get; init; } = 1;
     /// <summary>
-    /// Parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of cores.
+    /// Number of parts of a batch that are worked on side by side, one thread each. The result depends on this number, not on the number of
+    /// cores.
     /// </summary>
     [Range(1, 256)]
     public int Shards { get; init; } = 2;
 
-    /// <summary>The decoder's shape for a vocabulary of this size.</summary>
+    /// <summary>The shape of the decoder.</summary>
+    /// <param name="vocabularySize">Entries of the vocabulary.</param>
     public DecoderConfig Shape(int vocabularySize) => new()
     {
         VocabularySize = vocabularySize,
@@ -67,24 +69,28 @@ public sealed record PreTrainingOptions
 }
 
 /// <summary>
-/// Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine. An epoch is as many whole batches
-/// as its documents fill: what is left at its end, less than a batch and other documents in each epoch, is not read.
+/// Pre-training on packed documents: next-token prediction with AdamW, warm-up and cosine. An epoch has as many whole batches as its
+/// documents fill. The tokens behind the last whole batch of an epoch are not read. Each epoch has its documents in another order, so these
+/// are other tokens each time.
 /// </summary>
 public static class PreTraining
 {
-    /// <summary>Trains a fresh decoder. The same arguments give the same weights, also when the work was interrupted and resumed.</summary>
-    /// <param name="options">Shape and schedule.</param>
-    /// <param name="vocabularySize">Entries of the tokenizer.</param>
-    /// <param name="epoch">The token ids of all documents in the order of an epoch (0, 1, ...), packed one after the other.</param>
-    /// <param name="seed">Seed of the first weights.</param>
+    /// <summary>Trains a fresh decoder. The same arguments give the same weights, also when the run was interrupted and resumed.</summary>
+    /// <param name="options">Shape and settings.</param>
+    /// <param name="vocabularySize">Entries of the vocabulary.</param>
+    /// <param name="epoch">Gives the token ids of an epoch (0, 1, ...): all documents in that epoch's order, packed one after the
+    /// other.</param>
+    /// <param name="seed">Seed of the initial weights.</param>
     /// <param name="device">Where to train.</param>
     /// <param name="scratch">A folder for the checkpoint that a later call resumes from.</param>
     /// <param name="stage">The stage's name in progress reports.</param>
-    /// <param name="progress">Told tokens, tokens/s and loss.</param>
-    /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
-    /// <param name="threads">How many of the batch's parts are worked on at once; all by default. The result does not depend on it.</param>
+    /// <param name="progress">Told tokens, tokens per second and loss.</param>
+    /// <param name="cancellation">Checked between steps. A checkpoint is written before the run ends.</param>
+    /// <param name="threads">How many parts of the batch are worked on at once; null for all. The result does not depend on it.</param>
+    /// <exception cref="SlickException">The documents do not fill a batch, or the memory does not suffice.</exception>
     /// <exception cref="UsageException">An option is out of its range.</exception>
-    /// <exception cref="DivergedException">The loss is no number any more, or explodes.</exception>
+    /// <exception cref="DivergedException">The loss is not a number, or above twice the loss of guessing among all tokens.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
         string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null)
     {
@@ -174,10 +180,10 @@ public static class PreTraining
         }
     }
 
-    /// <summary>The checkpoint's name. One that an older version wrote under another name is not read.</summary>
+    /// <summary>File name of the checkpoint. A checkpoint that an older version wrote under another name is not read.</summary>
     internal const string CheckpointFile = "pre-training.safetensors";
 
-    // An epoch's token ids, int64 [tokens], once on the device: the steps take slices of it.
+    // An epoch's token ids on the device, int64 [tokens]. Each step takes a slice of this tensor.
     private static Tensor Upload(int[] tokens, Device device)
     {
         using var scope = NewDisposeScope();
@@ -189,7 +195,7 @@ public static class PreTraining
         using var scope = NewDisposeScope();
         var rows = options.BatchRows / options.Shards;
         var count = rows * options.ContextTokens;
-        // The rows and, after them, the token that follows each row's last.
+        // The tokens of the rows, and the one token that follows the last row.
         var ids = stream.narrow(0, offset + shard * count, count + 1);
         var (hidden, _) = decoder.Forward(ids.narrow(0, 0, count).view(rows, options.ContextTokens));
         var logits = decoder.Logits(hidden).view(count, decoder.Config.VocabularySize);

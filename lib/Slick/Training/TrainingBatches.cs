@@ -7,16 +7,17 @@ using static TorchSharp.torch;
 
 namespace Slick.Training;
 
-/// <summary>An example as a model learns it.</summary>
+/// <summary>An example as the tokens that training uses.</summary>
 /// <param name="Prompt">Tokens of the prompt.</param>
-/// <param name="Taught">Tokens of the target and its end: the loss is on these.</param>
+/// <param name="Taught">Tokens of the target and its end. The loss is on these tokens.</param>
 internal sealed record TaughtExample(int[] Prompt, int[] Taught)
 {
-    /// <summary>Tokens that a pass reads: a row's last token is a target and is never read.</summary>
+    /// <summary>Number of tokens that a forward pass reads. The last token of a row is a target only, so it is not read.</summary>
     public int Length => Prompt.Length + Taught.Length - 1;
 
     /// <summary>Encodes an example (<see cref="AnswerTokens"/>).</summary>
-    /// <exception cref="SlickException">As <see cref="AnswerTokens.Encode"/>; or the tokenizer has nothing that ends an answer.</exception>
+    /// <exception cref="SlickException">The example cannot be encoded (<see cref="AnswerTokens.Encode"/>), or the tokenizer has no token
+    /// that ends an answer.</exception>
     public static TaughtExample Of(DecoderConfig config, ITokenizer tokenizer, Example example)
     {
         var tokens = AnswerTokens.Encode(config, tokenizer, example);
@@ -26,23 +27,25 @@ internal sealed record TaughtExample(int[] Prompt, int[] Taught)
     }
 }
 
-/// <summary>The rows of one step.</summary>
-/// <param name="Rows">The examples; those of the fine-tuning set stand first.</param>
-/// <param name="Own">How many are of the fine-tuning set.</param>
+/// <summary>The examples of one optimiser step.</summary>
+/// <param name="Rows">The examples. Those of the fine-tuning set come first.</param>
+/// <param name="Own">How many of the examples are of the fine-tuning set.</param>
 internal readonly record struct BatchRows(IReadOnlyList<TaughtExample> Rows, int Own);
 
-/// <summary>The batches of a run, pass by pass: the same pass gives the same batches, whenever it is asked for.</summary>
+/// <summary>The batches of a run, pass by pass. The same pass always gives the same batches.</summary>
 internal interface IBatchSource
 {
-    /// <summary>Steps of a pass.</summary>
+    /// <summary>Optimiser steps of a pass.</summary>
     int PassUpdates { get; }
 
-    /// <summary>The batches of a pass, numbered from 0.</summary>
+    /// <summary>The batches of a pass.</summary>
+    /// <param name="pass">Number of the pass, from 0.</param>
     IReadOnlyList<BatchRows> Pass(int pass);
 }
 
 /// <summary>
-/// Passes over a set, each in an order of its own: cut into the fewest batches that hold it, whose sizes differ by at most one.
+/// Passes over a set, each in its own random order. A pass is cut into the fewest batches that hold the set. The sizes of the batches
+/// differ by at most one.
 /// </summary>
 /// <param name="examples">The set.</param>
 /// <param name="batchExamples">Examples of a batch, at most.</param>
@@ -58,10 +61,12 @@ internal sealed class SetPasses(IReadOnlyList<TaughtExample> examples, int batch
         return [.. EqualParts(order, PassUpdates).Select(rows => new BatchRows(rows, rows.Count))];
     }
 
-    /// <summary>Steps of a pass over so many examples: batches of at most so many each.</summary>
+    /// <summary>Optimiser steps of one pass over a set.</summary>
+    /// <param name="examples">Examples of the set.</param>
+    /// <param name="batchExamples">Examples of a batch, at most.</param>
     public static int Updates(int examples, int batchExamples) => (examples + batchExamples - 1) / batchExamples;
 
-    /// <summary>Parts of a list, in order, whose sizes differ by at most one.</summary>
+    /// <summary>Cuts a list, in order, into parts whose sizes differ by at most one.</summary>
     public static IEnumerable<ArraySegment<T>> EqualParts<T>(T[] all, int count)
     {
         for (var b = 0; b < count; b++)
@@ -73,14 +78,14 @@ internal sealed class SetPasses(IReadOnlyList<TaughtExample> examples, int batch
 }
 
 /// <summary>
-/// Batches of a source with other examples mixed in ("replay" or "rehearsal", Robins 1995): so many for each example of the source,
-/// spread evenly over the run. The others are passed over in orders of their own.
+/// Batches of a source with other examples mixed in ("replay" or "rehearsal", Robins 1995). A fixed number of others is added for each
+/// example of the source, spread evenly over the run. The others are passed over in random orders of their own.
 /// </summary>
-/// <param name="source">The batches.</param>
-/// <param name="examples">Examples of a pass of the source.</param>
+/// <param name="source">The source of the batches.</param>
+/// <param name="examples">Number of examples in a pass of the source.</param>
 /// <param name="others">The other examples.</param>
-/// <param name="share">Others for each example of the source.</param>
-/// <param name="seed">Seed of the orders.</param>
+/// <param name="share">Number of others for each example of the source.</param>
+/// <param name="seed">Seed of the others' orders.</param>
 internal sealed class WithReplay(IBatchSource source, int examples, TaughtExample[] others, double share, int seed) : IBatchSource
 {
     private readonly int seed = Seeds.Mix(seed, "replay");
@@ -91,7 +96,7 @@ internal sealed class WithReplay(IBatchSource source, int examples, TaughtExampl
     public IReadOnlyList<BatchRows> Pass(int pass)
     {
         var mixed = new List<BatchRows>();
-        var seen = (long)pass * examples; // examples of the source before the batch
+        var seen = (long)pass * examples; // examples of the source before this batch
         foreach (var (rows, own) in source.Pass(pass))
         {
             long first = (long)(seen * share), next = (long)((seen + rows.Count) * share);
@@ -114,34 +119,35 @@ internal sealed class WithReplay(IBatchSource source, int examples, TaughtExampl
     }
 }
 
-/// <summary>Rows of one forward and backward pass.</summary>
-/// <param name="Offset">Where the piece begins in the pass's tensor.</param>
-/// <param name="Rows">B.</param>
-/// <param name="Tokens">T: tokens of the longest row.</param>
-/// <param name="Ids">Tokens as they lie: B T where rows are padded, else N, their number without padding.</param>
-/// <param name="Scored">Tokens that have a loss.</param>
-/// <param name="Own">Those of them that belong to the fine-tuning set; they stand first.</param>
+/// <summary>The rows of one forward and backward pass: a batch, or a part of it.</summary>
+/// <param name="Offset">Index in the pass's tensor at which the piece begins.</param>
+/// <param name="Rows">B: number of rows.</param>
+/// <param name="Tokens">T: number of tokens of the longest row.</param>
+/// <param name="Ids">Number of token ids stored: B T where rows are padded, else N, the number of tokens without padding.</param>
+/// <param name="Scored">Number of tokens that have a loss.</param>
+/// <param name="Own">Number of the scored tokens that belong to the fine-tuning set. They come first.</param>
 internal readonly record struct Piece(long Offset, long Rows, long Tokens, long Ids, long Scored, long Own);
 
-/// <summary>One step's rows: one piece, or several whose gradients are added up.</summary>
+/// <summary>The rows of one optimiser step: one piece, or several whose gradients are added up.</summary>
 /// <param name="Pieces">The pieces.</param>
-/// <param name="Scored">Tokens that have a loss, in all pieces.</param>
-/// <param name="Own">Those of them that belong to the fine-tuning set.</param>
+/// <param name="Scored">Number of tokens that have a loss, in all pieces.</param>
+/// <param name="Own">Number of the scored tokens that belong to the fine-tuning set.</param>
 internal sealed record Batch(IReadOnlyList<Piece> Pieces, long Scored, long Own);
 
-/// <summary>A piece on the device.</summary>
-/// <param name="Ids">int64 [B, T], padded on the right, or [N].</param>
-/// <param name="Ragged">How the rows lie where they are not padded; else null.</param>
-/// <param name="Positions">int64 [scored]: the tokens behind which a target stands, among all tokens as they lie.</param>
-/// <param name="Targets">int64 [scored].</param>
-/// <param name="Own">As of <see cref="Piece"/>.</param>
+/// <summary>The tensors of a piece, on the device.</summary>
+/// <param name="Ids">Token ids, int64: [B, T], padded on the right, or [N] without padding.</param>
+/// <param name="Ragged">The layout of the rows where they are not padded; else null.</param>
+/// <param name="Positions">int64 [scored]: indices, among all stored tokens, of the tokens whose next token is a target.</param>
+/// <param name="Targets">The target tokens, int64 [scored].</param>
+/// <param name="Own">How many of the targets, at the beginning, belong to the fine-tuning set.</param>
 internal sealed record PieceTensors(Tensor Ids, RaggedRows? Ragged, Tensor Positions, Tensor Targets, long Own)
 {
-    /// <summary>The hidden states behind which a target stands, [scored, D], of those that <see cref="Decoder.Forward"/> gives.</summary>
+    /// <summary>The hidden states whose next token is a target, [scored, D].</summary>
+    /// <param name="hidden">The hidden states that <see cref="Decoder.Forward"/> gives for this piece.</param>
     public Tensor Scored(Tensor hidden) => Ragged is not null ? hidden : hidden.view(-1, hidden.size(-1)).Take(0, Positions);
 }
 
-/// <summary>All batches of a pass, brought to the device in one transfer.</summary>
+/// <summary>All batches of a pass, copied to the device in one transfer.</summary>
 internal sealed class UploadedPass : IDisposable
 {
     private readonly Tensor packed;
@@ -150,12 +156,12 @@ internal sealed class UploadedPass : IDisposable
     /// <summary>The batches, in order.</summary>
     public IReadOnlyList<Batch> Batches { get; }
 
-    /// <summary>Cuts batches into pieces and brings them to the device.</summary>
+    /// <summary>Cuts batches into pieces and copies them to the device.</summary>
     /// <param name="batches">The rows of each step.</param>
-    /// <param name="pieceRows">Rows of a piece, at most: a batch with more is put in order of length, so that rows of one piece are alike,
-    /// and cut evenly; 0 for the whole batch.</param>
+    /// <param name="pieceRows">Rows of a piece, at most; 0 for the whole batch. A batch with more rows is sorted by length, so that the
+    /// rows of a piece have similar lengths, and cut evenly.</param>
     /// <param name="ragged">True for rows without padding.</param>
-    /// <param name="device">Where to.</param>
+    /// <param name="device">The device.</param>
     public UploadedPass(IReadOnlyList<BatchRows> batches, int pieceRows, bool ragged, Device device)
     {
         this.ragged = ragged;
@@ -169,7 +175,7 @@ internal sealed class UploadedPass : IDisposable
         packed = tensor(host.ToArray(), ScalarType.Int64).to(device).DetachFromDisposeScope();
     }
 
-    /// <summary>The pieces of a batch.</summary>
+    /// <summary>Cuts a batch into pieces of at most <paramref name="pieceRows"/> rows; 0 leaves the batch whole.</summary>
     public static IEnumerable<BatchRows> Cut(BatchRows batch, int pieceRows)
     {
         if (pieceRows == 0 || batch.Rows.Count <= pieceRows) return [batch];
@@ -207,7 +213,7 @@ internal sealed class UploadedPass : IDisposable
         return new(offset, rows.Count, longest, ids, rows.Sum(r => r.Taught.Length), rows.Take(batch.Own).Sum(r => r.Taught.Length));
     }
 
-    /// <summary>Views of a piece.</summary>
+    /// <summary>The tensors of a piece, as views of the pass's tensor.</summary>
     public PieceTensors Take(Piece piece)
     {
         var at = piece.Offset;
@@ -223,6 +229,6 @@ internal sealed class UploadedPass : IDisposable
         return new(ids, new((int)piece.Rows, (int)piece.Tokens, places, real, positions), positions, Next(piece.Scored), piece.Own);
     }
 
-    /// <summary>Frees the rows.</summary>
+    /// <summary>Frees the pass's tensor.</summary>
     public void Dispose() => packed.Dispose();
 }

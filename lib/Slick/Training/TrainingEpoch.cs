@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace Slick.Training;
 
 /// <summary>
-/// The end of an epoch of fine-tuning (0: the model before any update), and what can be asked there. What was asked is part of the run's
-/// checkpoint: after a resume the epochs before the checkpoint are told again, and give the same answers without asking the model.
-/// So what is called here may depend on the answers of this epoch and of those before it, and on nothing else.
+/// The end of an epoch of fine-tuning, where questions can be asked and parameters kept. Epoch 0 is the model before any optimiser step.
+/// The answers are part of the run's checkpoint. After a resume the epochs before the checkpoint are reported again, and give the same
+/// answers without asking the model. So what the callback calls may depend only on the answers of this epoch and of those before it.
 /// </summary>
 public sealed class TrainingEpoch
 {
@@ -21,68 +21,75 @@ public sealed class TrainingEpoch
         (Epoch, Updates, Loss) = (epoch, updates, loss);
     }
 
-    /// <summary>0 is the model before any update.</summary>
+    /// <summary>Number of the epoch; 0 is the model before any optimiser step.</summary>
     public int Epoch { get; }
-    /// <summary>Optimiser steps so far.</summary>
+    /// <summary>Optimiser steps until the end of this epoch.</summary>
     public int Updates { get; }
-    /// <summary>Mean loss of the epoch's answer tokens, ends included, in nats, each as it was before the step that its batch led to;
-    /// NaN at epoch 0. Examples that were mixed in do not count.</summary>
+    /// <summary>Mean loss of the epoch's answer tokens, their ends included, in nats; NaN at epoch 0. Each batch's loss is that before the
+    /// batch's own step. Examples that were mixed in do not count.</summary>
     public double Loss { get; }
-    /// <summary>False where the epoch is told again after a resume: then the parameters are those of a later epoch.</summary>
+    /// <summary>False where the epoch is reported again after a resume. The parameters are then those of a later epoch.</summary>
     public bool IsLive => record.IsLive;
-    /// <summary>The model as it stands now, for questions of the caller's own; only where <see cref="IsLive"/>.</summary>
+    /// <summary>The model as it is at the end of this epoch, for the caller's own questions.</summary>
+    /// <exception cref="InvalidOperationException"><see cref="IsLive"/> is false.</exception>
     public Decoder Decoder => record.Decoder;
     internal bool Stopped { get; private set; }
 
-    /// <summary>For each question of a set, in the set's order, whether the greedy answer is the gold answer: exact match.</summary>
+    /// <summary>Asks the model the questions of a set: for each, in the set's order, true where the greedy answer is the gold answer (exact
+    /// match).</summary>
     /// <param name="questions">The set's name in <see cref="FineTuningRun.Questions"/>.</param>
     /// <exception cref="ArgumentException">The run has no set of that name.</exception>
+    /// <exception cref="OperationCanceledException">The run's token was signalled.</exception>
     public IReadOnlyList<bool> Ask(string questions) => record.Ask(Epoch, "", questions, cancellation);
 
-    /// <summary>Keeps the trained parameters as they are now under a name; those kept before under the name are forgotten.</summary>
+    /// <summary>Keeps a copy of the trained parameters under a name. A copy that was kept under this name before is forgotten.</summary>
     /// <param name="name">Letters, digits and hyphens, such as <c>early-stop</c>.</param>
-    /// <exception cref="ArgumentException">The name has other signs.</exception>
+    /// <exception cref="ArgumentException">The name is empty or has other characters.</exception>
     public void Keep(string name) => record.Keep(Epoch, name);
 
-    /// <summary>As <see cref="Ask"/>, of the model with the parameters that were kept under a name.</summary>
-    /// <param name="kept">The name.</param>
-    /// <param name="questions">The set's name.</param>
+    /// <summary>Asks the model with kept parameters the questions of a set: for each, in the set's order, true where the greedy answer is
+    /// the gold answer (exact match). The trained parameters come back afterwards.</summary>
+    /// <param name="kept">The name given to <see cref="Keep"/>.</param>
+    /// <param name="questions">The set's name in <see cref="FineTuningRun.Questions"/>.</param>
     /// <exception cref="ArgumentException">Nothing was kept under that name, or the run has no set of that name.</exception>
+    /// <exception cref="OperationCanceledException">The run's token was signalled.</exception>
     public IReadOnlyList<bool> AskKept(string kept, string questions) => record.Ask(Epoch, kept, questions, cancellation);
 
-    /// <summary>Brings kept parameters back for the time of a call, then those of now.</summary>
-    /// <param name="kept">The name.</param>
-    /// <param name="work">Is given the model with the kept parameters; not called where <see cref="IsLive"/> is false.</param>
+    /// <summary>Puts kept parameters into the model, calls <paramref name="work"/>, and then brings the trained parameters back.</summary>
+    /// <param name="kept">The name given to <see cref="Keep"/>.</param>
+    /// <param name="work">Gets the model with the kept parameters. It is not called where <see cref="IsLive"/> is false.</param>
     /// <exception cref="ArgumentException">Nothing was kept under that name.</exception>
     public void WithKept(string kept, Action<Decoder> work) => record.WithKept(kept, work);
 
     /// <summary>
-    /// Writes the model as it is now: the whole model as <see cref="Checkpoint.Save"/>, or the adapter alone
-    /// (<see cref="LoraAdapter.Save"/>). Nothing is written where <see cref="IsLive"/> is false.
+    /// Writes the model as it is now: the whole model (<see cref="Checkpoint.Save"/>), or the adapter alone
+    /// (<see cref="LoraAdapter.Save"/>)
+    /// where an adapter is trained. Nothing is written where <see cref="IsLive"/> is false.
     /// </summary>
-    /// <param name="folder">Where to.</param>
+    /// <param name="folder">The folder to write to.</param>
     public void Save(string folder) => record.SaveModel(folder);
 
-    /// <summary>Ends the run with this epoch.</summary>
+    /// <summary>Ends the run after this epoch.</summary>
     public void Stop() => Stopped = true;
 }
 
-/// <summary>What a run of fine-tuning remembers from epoch to epoch, in its checkpoint and beside it.</summary>
+/// <summary>What a run of fine-tuning keeps from epoch to epoch, in its checkpoint and in files beside it.</summary>
 internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAdapter? adapter, string? scratch,
     IReadOnlyDictionary<string, Evaluation> questions) : IDisposable
 {
     private readonly Dictionary<string, bool[]> answers = new(StringComparer.Ordinal);
     private readonly List<double> losses = [];
-    private readonly Dictionary<string, int> kept = new(StringComparer.Ordinal);        // the epoch of what is kept, by name
-    private readonly Dictionary<string, Tensor> held = new(StringComparer.Ordinal);     // the parameters where there is no folder
+    private readonly Dictionary<string, int> kept = new(StringComparer.Ordinal);        // name -> epoch whose parameters are kept
+    private readonly Dictionary<string, Tensor> held = new(StringComparer.Ordinal);     // name -> parameters, where there is no folder
 
-    private readonly HashSet<int> replayed = []; // epochs that had ended before the checkpoint
+    private readonly HashSet<int> replayed = []; // epochs that ended before the checkpoint
     private bool within;                         // an epoch has begun and not ended
 
     public bool IsLive { get; private set; } = true;
     public Decoder Decoder => IsLive ? decoder : throw new InvalidOperationException("The epoch is told again: ask where IsLive is true.");
 
-    /// <summary>The end of an epoch is told; its loss is asked for where it is not known from a checkpoint.</summary>
+    /// <summary>Begins the report of an epoch. Gives the epoch's loss: that of the checkpoint, else that of
+    /// <paramref name="loss"/>.</summary>
     public double Begin(int epoch, Func<double> loss)
     {
         (within, IsLive) = (true, !replayed.Contains(epoch));
@@ -90,7 +97,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         return losses[epoch];
     }
 
-    /// <summary>The end of an epoch was told.</summary>
+    /// <summary>Ends the report of an epoch.</summary>
     public void End() => within = false;
 
     public bool[] Ask(int epoch, string name, string set, CancellationToken cancellation)
@@ -98,7 +105,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         var asked = questions.TryGetValue(set, out var found) ? found
             : throw new ArgumentException($"The run has no questions '{set}'.", nameof(set));
         if (name.Length > 0 && !kept.ContainsKey(name)) throw NotKept(name);
-        // The epoch whose parameters answer says whose answers they are.
+        // The key has the epoch whose parameters answer, so kept parameters find the answers of their epoch.
         var key = FormattableString.Invariant($"{(name.Length > 0 ? kept[name] : epoch)}:{set}");
         if (answers.TryGetValue(key, out var known)) return known;
         if (name.Length == 0) return answers[key] = asked.Ask(cancellation);
@@ -145,14 +152,14 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
 
     private static ArgumentException NotKept(string name) => new($"Nothing was kept as '{name}'.", nameof(name));
 
-    // A file for each epoch: one of a later epoch than the checkpoint's does not replace what the checkpoint speaks of.
+    // Each epoch has a file of its own: parameters that are kept after the checkpoint do not replace a file that the checkpoint needs.
     private string PathOf(string name) =>
         Path.Combine(scratch!, FormattableString.Invariant($"kept-{name}-{kept[name]}.safetensors"));
 
-    /// <summary>Removes the files of parameters that no checkpoint speaks of any more.</summary>
+    /// <summary>Removes the files of kept parameters that the latest checkpoint does not need any more.</summary>
     public void RemoveForgotten()
     {
-        // Within an epoch what the epoch replaces is still needed: a resumed run tells the epoch from its beginning.
+        // Within the report of an epoch the replaced parameters are still needed: a resumed run reports this epoch from its beginning.
         if (scratch is null || within) return;
         var needed = kept.Keys.Select(PathOf).ToHashSet(StringComparer.Ordinal);
         foreach (var file in Directory.GetFiles(scratch, "kept-*.safetensors"))
@@ -166,7 +173,8 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         else Checkpoint.Save(folder, decoder.Weights);
     }
 
-    /// <summary>As tensors of a checkpoint; the bits of the losses' doubles, a type that Safetensors does not write.</summary>
+    /// <summary>The record as tensors of a checkpoint. Safetensors has no type for doubles here, so losses are written as the bits of their
+    /// doubles.</summary>
     public IEnumerable<(string Name, Tensor Values)> State()
     {
         yield return ("losses", tensor(losses.Select(BitConverter.DoubleToInt64Bits).ToArray(), ScalarType.Int64));
@@ -174,7 +182,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
             yield return ("answers:" + key, tensor(correct.Select(c => c ? 1f : 0f).ToArray(), ScalarType.Float32));
     }
 
-    /// <summary>Takes <see cref="State"/> back.</summary>
+    /// <summary>Takes over what <see cref="State"/> wrote to a checkpoint.</summary>
     public void Restore(Safetensors saved)
     {
         losses.AddRange(saved.Read("losses").data<long>().ToArray().Select(BitConverter.Int64BitsToDouble));

@@ -7,44 +7,47 @@ using TorchSharp;
 namespace Slick.Training;
 
 /// <summary>
-/// Memory and time of a run before it starts. All sizes are in bytes and stand beside the base model's own weights, which are there
-/// already. Letters as in <see cref="Decoder"/>; n tokens as they lie (B T where rows are padded, else N).
+/// The memory and time that a run will need, before it starts. Sizes are in bytes. They come on top of the base model's own weights, which
+/// are loaded already.
 /// </summary>
 public sealed record TrainingForecast
 {
-    /// <summary>The copy of the weights that is trained, or the adapter.</summary>
+    /// <summary>The copy of the weights that is trained, or the LoRA adapter.</summary>
     public long Weights { get; init; }
-    /// <summary>The gradient.</summary>
+    /// <summary>The gradient of the trained parameters.</summary>
     public long Gradients { get; init; }
-    /// <summary>AdamW's two moments, fp32.</summary>
+    /// <summary>The two moments of AdamW, fp32.</summary>
     public long Moments { get; init; }
-    /// <summary>AdamW's copy in fp32 of weights in a shorter format.</summary>
+    /// <summary>AdamW's fp32 copy of the trained parameters where these are bf16; else 0.</summary>
     public long Masters { get; init; }
-    /// <summary>What the pass forward keeps for the pass back, and what the pass back makes of one block, for the largest piece.</summary>
+    /// <summary>The activations that the forward pass keeps for the backward pass, and the intermediates of one block's backward pass, for
+    /// the largest piece of a batch.</summary>
     public long Activations { get; init; }
-    /// <summary>Logits and what the loss makes of them, for the largest piece.</summary>
+    /// <summary>The logits and the tensors that the loss makes of them, for the largest piece of a batch.</summary>
     public long Logits { get; init; }
-    /// <summary>What a step makes in passing beside the above: the gradient of the largest matrix, or AdamW's intermediates.</summary>
+    /// <summary>Short-lived tensors of a step that the other parts do not count: the gradient of the largest matrix, or AdamW's
+    /// intermediates.</summary>
     public long Passing { get; init; }
-    /// <summary>The largest batch of questions that an epoch asks, in place of activations and logits.</summary>
+    /// <summary>The largest batch of questions that an epoch asks. Questions are asked while there are no activations and logits of
+    /// training.</summary>
     public long Evaluation { get; init; }
-    /// <summary>What the process takes beside the above: memory that the allocator keeps for later, and buffers of the matrix
-    /// products. Measured: 60 to 220 MB, whatever the size of the model.</summary>
+    /// <summary>What the process takes on top: memory that the allocator keeps for later, and buffers of the matrix products. Measured: 60
+    /// to 220 MB, whatever the size of the model.</summary>
     public long Kept { get; init; }
-    /// <summary>Steps of the run; 0 where no time was measured.</summary>
+    /// <summary>Optimiser steps of the run; 0 where no time was measured.</summary>
     public int Steps { get; init; }
-    /// <summary>Seconds of a step, measured.</summary>
+    /// <summary>Seconds of an optimiser step, measured.</summary>
     public double SecondsPerStep { get; init; }
-    /// <summary>Seconds of a question that is asked, measured.</summary>
+    /// <summary>Seconds of asking one question, measured.</summary>
     public double SecondsPerQuestion { get; init; }
 
-    /// <summary>The most that is there at one time.</summary>
+    /// <summary>The largest amount of memory that is needed at one time.</summary>
     public long Bytes => Weights + Gradients + Moments + Masters + Math.Max(Activations + Logits, Evaluation) + Passing + Kept;
 
-    /// <summary>Seconds of the run's steps; questions come on top (<see cref="SecondsPerQuestion"/>).</summary>
+    /// <summary>Seconds of the run's optimiser steps. The time of questions is not included (<see cref="SecondsPerQuestion"/>).</summary>
     public double Seconds => Steps * SecondsPerStep;
 
-    /// <summary>The parts in one sentence, in MB of 10^6 bytes.</summary>
+    /// <summary>All parts in one line of text, in MB of 10^6 bytes.</summary>
     public override string ToString()
     {
         static string Megabytes(long bytes) => (bytes / 1e6).ToString("N0", CultureInfo.InvariantCulture);
@@ -56,9 +59,9 @@ public sealed record TrainingForecast
     }
 
     /// <summary>Refuses a run for which the memory does not suffice.</summary>
-    /// <param name="free">Bytes that are free; null where that is not known.</param>
-    /// <param name="options">The record of options that would make the run smaller.</param>
-    /// <exception cref="SlickException">It does not suffice; the message has the forecast.</exception>
+    /// <param name="free">Free memory in bytes; null where it is not known.</param>
+    /// <param name="options">The name of the options that can make the run smaller, for the message.</param>
+    /// <exception cref="SlickException">The memory does not suffice. The message has the forecast.</exception>
     internal void Demand(long? free, string options)
     {
         if (free is not { } bytes || Bytes <= bytes) return;
@@ -73,7 +76,7 @@ public sealed record TrainingForecast
         var (config, dtype) = (run.Start.Config, run.Start.Flat.dtype);
         long wide = dtype == torch.ScalarType.Float32 ? 4 : 2;
         var trained = Trained(run);
-        // The lengths of rows follow from the order: of three passes the largest piece.
+        // The order of the examples decides which rows share a piece. So the largest piece of three passes counts.
         var source = encoded.Source();
         var pieces = Enumerable.Range(0, 3).SelectMany(source.Pass).SelectMany(b => UploadedPass.Cut(b, options.PieceExamples))
             .Select(p => Shape.Of(p.Rows, options.Ragged)).ToList();
@@ -114,7 +117,7 @@ public sealed record TrainingForecast
 
     private const long AllocatorBytes = 110_000_000;
 
-    // A piece: B, T, n, scored tokens.
+    // A piece: B, T, the number of stored tokens, the number of scored tokens.
     private readonly record struct Shape(long Rows, long Tokens, long Lying, long Scored)
     {
         public static Shape Of(IReadOnlyList<TaughtExample> rows, bool ragged)
@@ -140,44 +143,46 @@ public sealed record TrainingForecast
         var names = part.IsAll ? null : part.Of(config);
         var trained = layout.Where(p => names?.Contains(p.Name) != false).Select(p => DecoderWeights.Product(p.Shape)).ToList();
         var all = layout.Sum(p => DecoderWeights.Product(p.Shape));
-        // A matrix that several names share has one gradient; a part that cuts through it has a little more than is counted here.
+        // A matrix that several names share has one gradient. A part that cuts through such a matrix needs a little more than is counted
+        // here.
         return new(all, trained.Sum(), trained.Sum(), trained.Max(), 0);
     }
 
-    // What autograd keeps of each block, and what the pass back holds of one block at a time.
+    // What autograd keeps of each block, and what the backward pass holds of one block at a time.
     private static long ActivationBytes(DecoderConfig config, long wide, Shape shape, FineTuningOptions options, long lora)
     {
         long d = config.HiddenSize, q = (long)config.Heads * config.HeadDim, kv = (long)config.KeyValueHeads * config.HeadDim,
             inner = config.IntermediateSize, layers = config.Layers, n = shape.Lying, places = shape.Rows * shape.Tokens;
         var family = config.Architecture;
-        // Of a norm: its input in fp32, the unit vector in fp32 and in the format, the output. (A layer norm keeps its input alone.)
+        // Of a norm: its input in fp32, the unit vector in fp32 and in the model's format, the output. A layer norm keeps its input alone.
         var norm = family.Norm == Norm.Layer ? wide * d : (wide == 4 ? 2 * 4 : 2 * 4 + 2 * wide) * d;
         var norms = (family.InputNorm is null ? 0 : 1) + (family.MlpNorm is null ? 0 : 1);
         var outputNorms = (family.AttentionOutNorm is null ? 0 : 1) + (family.MlpOutNorm is null ? 0 : 1);
         var perToken = norms * norm + outputNorms * (norm + wide * d)
             + wide * (2 * d                                           // the residual stream after attention and after the MLP
-                + q                                                   // the heads' mix
+                + q                                                   // the attention output
                 + (family.Gated ? 4 : 2) * inner)                     // gate and up, activated, multiplied
             + (family.QueryKeyNorm == QueryKeyNorm.None ? 0 : (wide * 2 + 4) * (q + kv) + wide * kv);
         // Queries, keys and values as the products of attention read them.
         var perPlace = wide * (q + 2 * kv);
         var scores = config.Heads * places * shape.Tokens;
         var shares = scores * (4 + (wide == 4 ? 0 : wide) + (config.AttentionSoftCap is null ? 0 : 4));
-        var adapters = lora * n * wide;                               // of all layers: the inputs of each B
+        var adapters = lora * n * wide;                               // the inputs of each B, in all layers
         var block = n * perToken + places * perPlace + shares;
         var dropped = options.DropoutRate > 0 ? 2 * layers * n * d * wide : 0;
-        // Back through one block: the gradients of the MLP's parts, or those of the scores; an adapter has its gradients beside them.
+        // Backward through one block: the gradients of the MLP's parts, or those of the scores. An adapter has gradients of its own beside
+        // them.
         var back = Math.Max(n * wide * (family.Gated ? 6 : 3) * inner, 3 * 4 * scores) * (lora > 0 ? 2 : 1) + 4 * n * d * wide;
         return options.Recompute ? (layers + 1) * n * d * wide + block + dropped + adapters / layers + back
             : layers * block + dropped + adapters + back;
     }
 
-    // Logits in the format and in fp32, their log-shares, and the gradients of both; with the base model's beside them.
+    // Logits in the model's format and in fp32, their log-probabilities, and the gradients of both. With the base model also its tensors.
     private static long LogitBytes(DecoderConfig config, long wide, long scored, bool withBase) =>
         scored * config.VocabularySize * (4 * 4 + (wide == 4 ? 0 : 2 * wide) + (config.FinalSoftCap is null ? 0 : 2 * 4)
             + (withBase ? 5 * 4 : 0));
 
-    // As many rows as AnswerScorer takes at a time, within its bound.
+    // As many rows as AnswerScorer takes at a time, within its limit.
     private static long EvaluationBytes(FineTuningRun run, DecoderConfig config, long wide)
     {
         var questions = run.Questions.Values.SelectMany(q => q).ToList();

@@ -6,43 +6,44 @@ using static TorchSharp.torch;
 namespace Slick.Training;
 
 /// <summary>
-/// The one loop of training: gradient, step, record of an epoch, checkpoint. Pre-training and fine-tuning give it what a step's gradient
-/// is and what an epoch records. A run that was stopped goes on from its checkpoint to the same bytes.
+/// The training loop: gradient, optimiser step, report of an epoch, checkpoint. Pre-training and fine-tuning both use it: they say what the
+/// gradient of a step is and what an epoch reports. A run that was stopped goes on from its checkpoint and ends with the same bytes.
 /// </summary>
-/// <param name="optimizer">Steps the parameters; its number of steps says how far the run is.</param>
-/// <param name="epochs">Epochs of the run.</param>
-/// <param name="epochSteps">Steps of an epoch.</param>
-/// <param name="rate">The learning rate.</param>
+/// <param name="optimizer">Steps the parameters. Its number of steps says how far the run is.</param>
+/// <param name="epochs">Number of epochs of the run.</param>
+/// <param name="epochSteps">Optimiser steps of an epoch.</param>
+/// <param name="rate">The learning rate of each step.</param>
 internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, LearningRate rate)
 {
-    private int recorded; // epochs whose end was told, the start of the run included
+    private int recorded; // number of epoch ends that were reported, epoch 0 included
 
-    /// <summary>Adds the gradient of a step, numbered from 0, to the parameters' gradient.</summary>
+    /// <summary>Adds the gradient of a step to the parameters' gradient. Gets the number of the step, from 0.</summary>
     public required Action<int> Gradient { get; init; }
 
-    /// <summary>Called after each step with its number; null for nobody.</summary>
+    /// <summary>Called after each step with the number of the step, from 0; may be null.</summary>
     public Action<int>? StepDone { get; init; }
 
     /// <summary>
-    /// Called before the first step (0) and at the end of each epoch (1, 2, ...); after a resume for the earlier epochs again, before any
-    /// step. False ends the run; null for nobody.
+    /// Called before the first step (0) and at the end of each epoch (1, 2, ...). A resumed run calls it for the earlier epochs again
+    /// before any step. The result false ends the run. May be null.
     /// </summary>
     public Func<int, bool>? EpochDone { get; init; }
 
-    /// <summary>The checkpoint's path; null to keep none.</summary>
+    /// <summary>Path of the checkpoint; null for no checkpoint.</summary>
     public string? File { get; init; }
 
-    /// <summary>What the checkpoint holds beside parameters, moments and the number of steps.</summary>
+    /// <summary>Further tensors of the checkpoint, besides parameters, moments and the number of steps.</summary>
     public Func<IEnumerable<(string Name, Tensor Values)>> State { get; init; } = () => [];
 
-    /// <summary>Takes <see cref="State"/> back from a checkpoint.</summary>
+    /// <summary>Takes the tensors of <see cref="State"/> back from a checkpoint.</summary>
     public Action<Safetensors> Restore { get; init; } = _ => { };
 
-    /// <summary>Called when a checkpoint has been written.</summary>
+    /// <summary>Called after a checkpoint was written.</summary>
     public Action Saved { get; init; } = () => { };
 
-    /// <summary>Runs to the end, from the checkpoint where there is one.</summary>
-    /// <param name="cancellation">Stops between steps and where <see cref="EpochDone"/> looks at it, with a checkpoint.</param>
+    /// <summary>Runs to the end. Where there is a checkpoint, the run begins there.</summary>
+    /// <param name="cancellation">Checked between steps; <see cref="EpochDone"/> may check it too. A checkpoint is written before the
+    /// exception leaves.</param>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public void Run(CancellationToken cancellation)
     {
