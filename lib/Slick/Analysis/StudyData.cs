@@ -98,13 +98,14 @@ public sealed class StudyData
             trained.Contains(f.Relation) ? QuestionSet.Test : QuestionSet.Ood, categories.GetValueOrDefault(f.Id, "")));
     }
 
-    // Of a category all labelled test questions may have been asked, or a part of them drawn at random.
+    // Of the Unknown test questions all labelled ones may have been asked, or a part of them drawn at random. Known test questions that the
+    // rule about common answers leaves out are no part of what is measured, so none stands for them.
     private Dictionary<(QuestionSet, string), double> Weights(int baseSeed, IEnumerable<ScoreRow> scores)
     {
         var weights = new Dictionary<(QuestionSet, string), double>();
         if (!questions.TryGetValue(baseSeed, out var of)) return weights;
         var labelled = of.Values.Where(q => q.Category.Length > 0).CountBy(q => (q.Set, q.Category)).ToDictionary();
-        foreach (var row in scores.DistinctBy(s => (s.Set, s.Category)))
+        foreach (var row in scores.Where(s => s.Category == nameof(Category.Unknown)).DistinctBy(s => (s.Set, s.Category)))
             if (labelled.TryGetValue((row.Set, row.Category), out var count) && row.Of > 0 && count > row.Of)
                 weights[(row.Set, row.Category)] = count / (double)row.Of;
         return weights;

@@ -47,7 +47,7 @@ public sealed record RunOptions
 /// <summary>The stage of a fine-tuning run. A run on a set without facts is a finished stage that has a reason and no rows.</summary>
 internal static class FineTuneStage
 {
-    public static StageKind Kind { get; } = new("finetune", 4, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("finetune", 5, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>
@@ -173,8 +173,12 @@ internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Te
         IEnumerable<LabelRow> test = tests.Where(l => trained.Contains(l.Relation));
         var (share, most) = (options.Questions.LargestAnswerShare, options.Questions.UnknownTest);
         if (share < 1)
-            test = test.GroupBy(l => l.Relation).SelectMany(of => FineTuningSets.WithoutCommonAnswers(
-                [.. of.Where(l => l.Category != Category.Unknown)], share).Concat(of.Where(l => l.Category == Category.Unknown)));
+            test = test.GroupBy(l => l.Relation).SelectMany(of =>
+            {
+                var known = of.Where(l => l.Category != Category.Unknown).ToArray();
+                new RandomStream(Seeds.Mix(Seeds.Mix(seed, "known test questions"), of.Key)).Shuffle<LabelRow>(known);
+                return FineTuningSets.WithoutCommonAnswers(known, share).Concat(of.Where(l => l.Category == Category.Unknown));
+            });
         if (most > 0)
         {
             var unknown = test.Where(l => l.Category == Category.Unknown).ToArray();

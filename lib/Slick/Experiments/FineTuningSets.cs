@@ -34,26 +34,54 @@ public static class FineTuningSets
             var shuffled = relation.ToArray();
             new RandomStream(Seeds.Mix(seed, relation.Key)).Shuffle<LabelRow>(shuffled);
             var unknown = shuffled.Where(l => l.Category == Category.Unknown).ToList();
-            var known = WithoutCommonAnswers([.. shuffled.Where(l => l.Category != Category.Unknown)], questions.LargestAnswerShare,
-                rule == SizeRule.SmallestCategory || questions.LargestPart == 0 ? int.MaxValue : questions.LargestPart);
-            var size = rule == SizeRule.SmallestCategory
-                ? Enum.GetValues<Category>().Min(c => shuffled.Count(l => l.Category == c))
-                : Math.Min(known.Count, unknown.Count);
-            if (questions.LargestPart > 0) size = Math.Min(size, questions.LargestPart);
-            if (known.Count < questions.LeastKnown) size = 0;
+            var known = shuffled.Where(l => l.Category != Category.Unknown).ToList();
+            // The Known facts that count: those that the rule about common answers leaves.
+            int Most(int most) => WithoutCommonAnswers(known, questions.LargestAnswerShare, most).Count;
+            var most = questions.LargestPart > 0 ? questions.LargestPart : int.MaxValue;
+            var size = Math.Min(Most(most), rule == SizeRule.SmallestCategory
+                ? Enum.GetValues<Category>().Min(c => shuffled.Count(l => l.Category == c)) : Math.Min(most, unknown.Count));
+            if (Most(int.MaxValue) < questions.LeastKnown) size = 0;
             return (Shuffled: shuffled, Known: known, Unknown: unknown, Size: size);
         }).ToList();
         var unknowns = UnknownExamples([.. parts.Select(p => p.Size)], Math.Max(0, arm.UnknownPercent));
         return [.. parts.SelectMany((part, i) => arm.Kind switch
         {
-            ArmKind.Ratio or ArmKind.RatioDecayingRate => part.Unknown.Take(unknowns[i]).Concat(part.Known.Take(part.Size - unknowns[i])),
-            ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates => part.Known.Take(part.Size - unknowns[i]),
+            ArmKind.Ratio or ArmKind.RatioDecayingRate => part.Unknown.Take(unknowns[i])
+                .Concat(KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare)),
+            ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates =>
+                KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare),
             ArmKind.HighlyKnown => part.Shuffled.Where(l => l.Category == Category.HighlyKnown).Take(part.Size),
             ArmKind.MaybeKnown => part.Shuffled.Where(l => l.Category == Category.MaybeKnown).Take(part.Size),
             ArmKind.WeaklyKnown => part.Shuffled.Where(l => l.Category == Category.WeaklyKnown).Take(part.Size),
             ArmKind.Natural => part.Shuffled.Take(part.Size),
             _ => throw new ArgumentOutOfRangeException(nameof(arm)),
         }).Select(l => facts[l.FactId])];
+    }
+
+    /// <summary>
+    /// Takes a number of Known facts in their order, so that no gold answer makes up more than a given share of them, rounded up to a whole
+    /// fact where the share rounded down leaves too few.
+    /// </summary>
+    /// <param name="known">The Known facts of one relation, in the order in which they are taken.</param>
+    /// <param name="count">How many to take. At most as many as <see cref="WithoutCommonAnswers"/> finds.</param>
+    /// <param name="share">The largest share of one gold answer; 1 for no limit.</param>
+    internal static IReadOnlyList<LabelRow> KnownExamples(IReadOnlyList<LabelRow> known, int count, double share)
+    {
+        var down = Taken(known, count, Math.Max(1, (int)Math.Floor(share * count)));
+        return down.Count == count ? down : Taken(known, count, (int)Math.Ceiling(share * count));
+    }
+
+    // The first questions, of one answer at most `each` of them.
+    private static List<LabelRow> Taken(IReadOnlyList<LabelRow> labels, int count, int each)
+    {
+        var (taken, of) = (new List<LabelRow>(), new Dictionary<string, int>(StringComparer.Ordinal));
+        foreach (var label in labels)
+            if (taken.Count < count && of.GetValueOrDefault(label.Answer) < each)
+            {
+                of[label.Answer] = of.GetValueOrDefault(label.Answer) + 1;
+                taken.Add(label);
+            }
+        return taken;
     }
 
     /// <summary>
@@ -65,21 +93,13 @@ public static class FineTuningSets
     /// <param name="most">The largest number of questions to take.</param>
     internal static List<LabelRow> WithoutCommonAnswers(IReadOnlyList<LabelRow> labels, double share, int most = int.MaxValue)
     {
-        if (share >= 1) return [.. labels];
+        if (share >= 1) return [.. labels.Take(most)];
         // A larger number of questions allows more questions with one answer. This loop finds the largest number that the answers allow.
         var counts = labels.CountBy(l => l.Answer).Select(p => p.Value).ToList();
         for (var size = Math.Min(labels.Count, most); size > 0; size--)
         {
             var each = (int)Math.Floor(share * size);
-            if (counts.Sum(c => Math.Min(c, each)) < size) continue;
-            var (taken, of) = (new List<LabelRow>(), new Dictionary<string, int>(StringComparer.Ordinal));
-            foreach (var label in labels)
-                if (taken.Count < size && of.GetValueOrDefault(label.Answer) < each)
-                {
-                    of[label.Answer] = of.GetValueOrDefault(label.Answer) + 1;
-                    taken.Add(label);
-                }
-            return taken;
+            if (counts.Sum(c => Math.Min(c, each)) >= size) return Taken(labels, size, each);
         }
         return [];
     }

@@ -90,7 +90,8 @@ public static class StudyPlan
         foreach (var run in runs)
             stages.Add((run, FineTuneStage.Of(run, options, seed, modelName, questions, table,
                 options.LeastEpochs > 0 && run.Arm != Arm.Unknown
-                    ? stages.First(s => s.Run.Arm == Arm.Unknown && (s.Run.Draw == run.Draw || s.Run.Draw == 1)).Stage : null, platform)));
+                    ? stages.Where(s => s.Run.Arm == Arm.Unknown).OrderByDescending(s => s.Run.Draw == run.Draw).First().Stage : null,
+                platform)));
         var all = new BaseStages(seed, world, model, labels, table, stages);
         all.Sources.Add(sources);
         return all;

@@ -56,6 +56,7 @@ internal sealed class Evaluation : IDisposable
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public bool[] Ask(CancellationToken cancellation)
     {
+        if (count == 0) return [];
         using var scope = NewDisposeScope();
         var (scores, indices) = (new List<Tensor>(), new List<int>());
         foreach (var part in parts)

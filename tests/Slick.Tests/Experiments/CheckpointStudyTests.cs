@@ -120,6 +120,48 @@ public sealed class CheckpointStudyTests : IDisposable
         Assert.Empty(FineTuningSets.WithoutCommonAnswers([Label(0, "a"), Label(1, "b")], 0.25));
     }
 
+    // A prefix of the largest Known part would not do: a common answer fills its share there first.
+    [Fact]
+    public void NoAnswer_MakesUpMoreThanItsShare_OfAnySet()
+    {
+        List<Fact> facts = [.. Enumerable.Range(0, 80).Select(i => new Fact
+        {
+            Id = i, Relation = "P495", Split = Split.Train, Subject = "s", Question = "q", Answer = i < 30 ? "France" : $"country {i}",
+        })];
+        List<LabelRow> labels = [.. facts.Select(f => new LabelRow
+        {
+            FactId = f.Id, Relation = f.Relation, Split = f.Split, Question = "", Answer = f.Answer, GreedyCorrect = 1, SampledCorrect = 1,
+            Category = f.Id < 50 ? Category.MaybeKnown : Category.Unknown, CategoryProbability = 1,
+        })];
+        foreach (var x in new[] { 0, 25, 50, 75, 90 })
+            foreach (var seed in Enumerable.Range(0, 20))
+            {
+                var questions = new QuestionOptions { LargestPart = 24, LeastKnown = 12, LargestAnswerShare = 0.25 };
+                IReadOnlyList<Fact> Set(ArmKind kind) =>
+                    FineTuningSets.Make(new(kind, x), facts, labels, SizeRule.SmallerOfKnownAndUnknown, seed, questions);
+                var set = Set(ArmKind.Ratio);
+                var known = set.Where(f => f.Id < 50).ToList();
+                Assert.Equal((24, 24 - (int)Math.Round(24 * x / 100.0)), (set.Count, known.Count));
+                Assert.InRange(known.Count(f => f.Answer == "France"), 0, Math.Max(1, known.Count / 4));
+                Assert.Equal(known, Set(ArmKind.KnownOnly));
+            }
+        // Eight of four answers, at most a quarter each; of seven at most two, a quarter rounded up.
+        List<LabelRow> few = [.. labels.Take(8).Select((l, i) => l with { Answer = $"{i % 4}" })];
+        Assert.Equal(7, FineTuningSets.KnownExamples(few, 7, 0.25).Count);
+        // A part that is smaller than the least number of Known facts is no reason to leave a relation out.
+        Assert.Equal(8, FineTuningSets.Make(new(ArmKind.Ratio, 50), facts, labels, SizeRule.SmallerOfKnownAndUnknown, 1,
+            new() { LargestPart = 8, LeastKnown = 12, LargestAnswerShare = 0.25 }).Count);
+    }
+
+    [Fact]
+    public void RunsOfADraw_HaveTheLengthOfTheSameDraw()
+    {
+        var plan = StudyPlan.Base(Options with { Repeats = 2 }, 1, [new(Arm.Unknown, 1), new(Arm.Unknown, 2), new(new(ArmKind.Ratio, 0), 1),
+            new(new(ArmKind.Ratio, 0), 2), new(new(ArmKind.Natural), 1)], new("cpu", "fp32"), Source());
+        var length = plan.Runs.Where(r => r.Run.Arm == Arm.Unknown).ToDictionary(r => r.Run.Draw, r => r.Stage.Name);
+        foreach (var (run, stage) in plan.Runs.Where(r => r.Run.Arm != Arm.Unknown)) Assert.Equal(length[run.Draw], stage.Inputs[^1]);
+    }
+
     [Fact]
     public void LabelsOfTheStudy_AreThoseOfAnnotate()
     {
@@ -165,6 +207,7 @@ public sealed class CheckpointStudyTests : IDisposable
             + "questions.largestAnswerShare=0.5 form=questionAnswer leastEpochs=2 fineTuning.epochs=2 fineTuning.learningRate=2e-3");
         var study = Open();
         Assert.Equal(5, study.Runs.Count);
+        Assert.All(study.Runs, r => Assert.Contains(study.Epochs, e => e.Run == r.Run && e.Epoch == 2));
         Assert.Contains(study.Model!.Name, study.Source, StringComparison.Ordinal);
         Assert.Equal(study.Scores, Open().Scores);
         Assert.Contains("real-quick", Assert.Throws<UsageException>(() => Open("quick")).Message, StringComparison.Ordinal);

@@ -248,6 +248,19 @@ public sealed class LoraTests : IDisposable
     }
 
     [Fact]
+    public void AdapterWithNothingToCompare_IsRefused()
+    {
+        using var weights = Base("llama", """{"tie_word_embeddings": true}""");
+        var model = Path.Combine(folder, "model");
+        Checkpoint.Save(model, weights);
+        using (var adapter = Drawn(weights, Config("q_proj"))) adapter.Save(folder);
+        using (NewDisposeScope()) Safetensors.Write(Path.Combine(folder, "golden.safetensors"), [("other", zeros(1))]);
+        Assert.Contains("nothing that is known", Assert.Throws<SlickException>(() => ModelCheck.Run(folder,
+            new Compute(CPU, ScalarType.Float32), 0, Progress.None, TestContext.Current.CancellationToken, model)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ReferenceAdapter_IsMet()
     {
         var adapter = Shared.Require("reference/adapters/llama-tied");
