@@ -10,7 +10,6 @@ internal static class SmokeStudy
     private static readonly Lazy<(string Folder, StudyResult Result)> Once = new(() =>
     {
         var folder = Scratch.Folder("smoke");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return (folder, Study.Run("smoke", StudyOptions.Smoke, 1, RunStore.Open(folder), Compute.Choose("cpu")));
     });
 

@@ -254,6 +254,7 @@ public sealed class LoraTests : IDisposable
         var model = Path.Combine(folder, "model");
         Checkpoint.Save(model, weights);
         using (var adapter = Drawn(weights, Config("q_proj"))) adapter.Save(folder);
+        File.WriteAllText(Path.Combine(folder, "golden.json"), "{}");
         using (NewDisposeScope()) Safetensors.Write(Path.Combine(folder, "golden.safetensors"), [("other", zeros(1))]);
         Assert.Contains("nothing that is known", Assert.Throws<SlickException>(() => ModelCheck.Run(folder,
             new Compute(CPU, ScalarType.Float32), 0, Progress.None, TestContext.Current.CancellationToken, model)).Message,
