@@ -32,7 +32,8 @@ public static class FineTuning
     /// <param name="cancellation">Checked between steps and while questions are asked. With <see cref="FineTuningRun.Scratch"/> a
     /// checkpoint is written before the run ends.</param>
     /// <exception cref="SlickException">An example cannot be encoded (<see cref="AnswerTokens.Encode"/>). Or the tokenizer has no token
-    /// that ends an answer. Or the memory does not suffice (<see cref="TrainingForecast"/>).</exception>
+    /// that ends an answer. Or the memory does not suffice (<see cref="TrainingForecast"/>). Or the checkpoint in
+    /// <see cref="FineTuningRun.Scratch"/> is that of another run.</exception>
     /// <exception cref="UsageException">An option is out of its range, two options contradict each other, or a set of examples is
     /// empty.</exception>
     /// <exception cref="DivergedException">The loss of an epoch is not a number, or above twice the loss of guessing among all
@@ -134,6 +135,22 @@ internal sealed record EncodedRun
 
     /// <summary>Optimiser steps of an epoch.</summary>
     public int EpochUpdates => Run.EpochUpdates > 0 ? Run.EpochUpdates : FineTuning.Updates(Examples.Length, Run.Options.BatchExamples);
+
+    /// <summary>The hash of the run. Of the base model the parameters' names, shapes and number format are part of it.</summary>
+    public long[] Hash()
+    {
+        using var hash = new RunHash();
+        hash.Options(Run.Options).Numbers(Run.Seed, EpochUpdates).Text(Run.Start.Flat.dtype.ToString());
+        foreach (var (name, _, shape) in Run.Start.Layout) hash.Text(name).Numbers([.. shape.Select(n => (int)n)]);
+        hash.Numbers(Examples.Length, Replay.Length);
+        foreach (var example in Examples.Concat(Replay)) hash.Numbers(example.Prompt).Numbers(example.Taught);
+        foreach (var (name, set) in Run.Questions.OrderBy(q => q.Key, StringComparer.Ordinal))
+        {
+            hash.Text(name).Numbers(set.Count);
+            foreach (var question in set) hash.Text(question.Prompt).Text(question.Target);
+        }
+        return hash.Value();
+    }
 }
 
 /// <summary>A run of fine-tuning with its parts: parameters, optimiser, batches, objective, questions.</summary>
@@ -189,6 +206,7 @@ internal sealed class FineTuningWork : IDisposable
     public void Run(Action<TrainingEpoch> epochDone, CancellationToken cancellation) =>
         new TrainingLoop(optimizer, options.Epochs, encoded.EpochUpdates, new(options.Schedule, options.LearningRate, options.WarmupShare))
         {
+            Hash = encoded.Hash(),
             Gradient = Gradient,
             EpochDone = epoch => EpochDone(epoch, epochDone, cancellation),
             File = run.Scratch is null ? null : Path.Combine(run.Scratch, CheckpointFile),

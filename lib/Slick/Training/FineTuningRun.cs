@@ -25,8 +25,8 @@ public sealed record FineTuningRun
     /// <summary>Optimiser steps that count as one epoch; 0 for the steps of one pass over the set. Where the number is above those of one
     /// pass, the set is passed over several times: a small set then gets as many updates as a large one.</summary>
     public int EpochUpdates { get; init; }
-    /// <summary>Folder for the checkpoint and for kept parameters. A later call resumes from the checkpoint. Null for no checkpoint; kept
-    /// parameters then stay in memory.</summary>
+    /// <summary>Folder for the checkpoint and for kept parameters, of this run alone. A later call with the same run resumes from the
+    /// checkpoint. Null for no checkpoint; kept parameters then stay in memory.</summary>
     public string? Scratch { get; init; }
 
     /// <summary>Free memory in bytes, set by tests; null for the free memory that the machine reports.</summary>

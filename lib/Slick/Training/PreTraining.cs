@@ -87,7 +87,8 @@ public static class PreTraining
     /// <param name="progress">Told tokens, tokens per second and loss.</param>
     /// <param name="cancellation">Checked between steps. A checkpoint is written before the run ends.</param>
     /// <param name="threads">How many parts of the batch are worked on at once; null for all. The result does not depend on it.</param>
-    /// <exception cref="SlickException">The documents do not fill a batch, or the memory does not suffice.</exception>
+    /// <exception cref="SlickException">The documents do not fill a batch, the memory does not suffice, or the checkpoint in
+    /// <paramref name="scratch"/> is that of another run.</exception>
     /// <exception cref="UsageException">An option is out of its range.</exception>
     /// <exception cref="DivergedException">The loss is not a number, or above twice the loss of guessing among all tokens.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
@@ -101,7 +102,8 @@ public static class PreTraining
         try
         {
             weights.Initialize(seed);
-            MemoryFailure.Guard(() => Train(weights, options, epoch, scratch, stage, progress, threads ?? options.Shards, cancellation),
+            MemoryFailure.Guard(() => Train(weights, options, epoch, seed, scratch, stage, progress, threads ?? options.Shards,
+                cancellation),
                 "Pre-training", "preTraining");
             return weights;
         }
@@ -112,8 +114,8 @@ public static class PreTraining
         }
     }
 
-    private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, string scratch, string stage,
-        IProgressReport progress, int threads, CancellationToken cancellation)
+    private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, int seed, string scratch,
+        string stage, IProgressReport progress, int threads, CancellationToken cancellation)
     {
         var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
@@ -126,7 +128,9 @@ public static class PreTraining
                 decoders.Add(new Decoder(shards[i]));
             }
             var stepTokens = options.BatchRows * options.ContextTokens;
-            stream = Upload(epoch(0), device);
+            using var hash = new RunHash();
+            hash.Options(options).Numbers(seed, weights.Config.VocabularySize);
+            stream = Upload(epoch(0), hash, device);
             var epochSteps = (int)(stream.size(0) - 1) / stepTokens;
             if (epochSteps < 1)
                 throw new SlickException(
@@ -141,7 +145,7 @@ public static class PreTraining
                 if (step / epochSteps != loaded)
                 {
                     stream.Dispose();
-                    stream = Upload(epoch(loaded = step / epochSteps), device);
+                    stream = Upload(epoch(loaded = step / epochSteps), null, device);
                 }
                 var offset = step % epochSteps * stepTokens;
                 SideBySide.For(options.Shards, i => Backward(decoders[i], stream, offset, i, options, losses), CancellationToken.None,
@@ -167,6 +171,7 @@ public static class PreTraining
             new TrainingLoop(optimizer, options.Epochs, epochSteps,
                 new(LearningRateShape.WarmupCosine, options.LearningRate, options.WarmupShare))
             {
+                Hash = hash.Value(),
                 Gradient = Gradient,
                 StepDone = StepDone,
                 File = Path.Combine(scratch, CheckpointFile),
@@ -183,9 +188,11 @@ public static class PreTraining
     /// <summary>File name of the checkpoint. A checkpoint that an older version wrote under another name is not read.</summary>
     internal const string CheckpointFile = "pre-training.safetensors";
 
-    // An epoch's token ids on the device, int64 [tokens]. Each step takes a slice of this tensor.
-    private static Tensor Upload(int[] tokens, Device device)
+    // An epoch's token ids on the device, int64 [tokens]. Each step takes a slice of this tensor. The tokens are added to a hash where one is
+    // given.
+    private static Tensor Upload(int[] tokens, RunHash? hash, Device device)
     {
+        hash?.Numbers(tokens);
         using var scope = NewDisposeScope();
         return tensor(tokens, ScalarType.Int64).to(device).DetachFromDisposeScope();
     }

@@ -17,6 +17,9 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
 {
     private int recorded; // number of epoch ends that were reported, epoch 0 included
 
+    /// <summary>The hash of what the run follows from (<see cref="RunHash"/>).</summary>
+    public required long[] Hash { get; init; }
+
     /// <summary>Adds the gradient of a step to the parameters' gradient. Gets the number of the step, from 0.</summary>
     public required Action<int> Gradient { get; init; }
 
@@ -45,6 +48,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     /// <param name="cancellation">Checked between steps; <see cref="EpochDone"/> may check it too. A checkpoint is written before the
     /// exception leaves.</param>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    /// <exception cref="SlickException">The checkpoint is damaged, or is that of another run.</exception>
     public void Run(CancellationToken cancellation)
     {
         if (File is not null && System.IO.File.Exists(File)) Load(File);
@@ -69,7 +73,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
                     optimizer.Step(rate.At(optimizer.Steps, epochs * epochSteps));
                     StepDone?.Invoke(optimizer.Steps - 1);
                 }
-                if (optimizer.Steps == epochs * epochSteps && (EpochDone is null || recorded > epochs)) return;
+                if (optimizer.Steps >= epochs * epochSteps && (EpochDone is null || recorded > epochs)) return;
                 if (File is not null && checkpoints.IsDue) checkpoints.Save(() => Save(File));
             }
         }
@@ -84,7 +88,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     {
         using (NewDisposeScope())
             Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
-                ("steps", tensor((long)optimizer.Steps)), ("recorded", tensor((long)recorded)), .. State()]);
+                ("steps", tensor((long)optimizer.Steps)), ("recorded", tensor((long)recorded)), ("run", tensor(Hash)), .. State()]);
         Saved();
     }
 
@@ -92,6 +96,11 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     {
         using var scope = NewDisposeScope();
         var saved = Safetensors.Open(file);
+        // A checkpoint without a hash is of an earlier version. Nothing tells which run it belongs to, so this run begins anew.
+        if (!saved.Names.Contains("run")) return;
+        if (!saved.Read("run").data<long>().ToArray().SequenceEqual(Hash))
+            throw new SlickException($"{file}: this is the checkpoint of another run: its options, seed, examples, questions or model differ "
+                + "from those of this run; delete the file to begin anew, or give this run another folder.");
         optimizer.Restore(saved.Read("weights"), saved.Read("mean"), saved.Read("variance"), (int)saved.Read("steps").item<long>());
         recorded = (int)saved.Read("recorded").item<long>();
         Restore(saved);

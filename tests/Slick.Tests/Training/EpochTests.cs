@@ -139,6 +139,66 @@ public sealed class EpochTests : IDisposable
         Assert.Equal(expected, Study(Run(start, "plain", folder), stop: TestContext.Current.CancellationToken));
     }
 
+    // A run that was stopped after its epoch 5.
+    private string Stopped(DecoderWeights start, string part)
+    {
+        using var stop = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Study(Run(start, part, folder), e =>
+        {
+            if (e.Epoch == 5) stop.Cancel();
+        }, stop.Token));
+        return Path.Combine(folder, "fine-tuning.safetensors");
+    }
+
+    [Theory]
+    [InlineData("plain", "options")]
+    [InlineData("plain", "fewer epochs")]
+    [InlineData("plain", "seed")]
+    [InlineData("plain", "examples")]
+    [InlineData("plain", "questions")]
+    [InlineData("plain", "updates")]
+    [InlineData("plain", "format")]
+    [InlineData("lora", "rank")]
+    public void CheckpointOfAnotherRun_IsRefusedByItsFile(string part, string what)
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        using var other = TinyTraining.Weights(tokenizer, dtype: what == "format" ? ScalarType.BFloat16 : ScalarType.Float32);
+        var (file, run) = (Stopped(start, part), Run(other, part, folder));
+        run = what switch
+        {
+            "options" => run with { Options = run.Options with { LearningRate = 1e-3 } },
+            "fewer epochs" => run with { Options = run.Options with { Epochs = 3 } },
+            "seed" => run with { Seed = 4 },
+            "examples" => run with { Examples = [.. run.Examples.Skip(1), run.Examples[0]] },
+            "questions" => run with { Questions = run.Questions.ToDictionary(q => q.Key, q => (IReadOnlyList<Example>)[.. q.Value.Reverse()]) },
+            "updates" => run with { EpochUpdates = 5 },
+            "rank" => run with { Options = run.Options with { Lora = new() { Rank = 5 } } },
+            _ => run,
+        };
+        var told = 0;
+        var error = Assert.Throws<SlickException>(() => FineTuning.Run(run, _ => told++, TestContext.Current.CancellationToken));
+        Assert.StartsWith(file, error.Message, StringComparison.Ordinal);
+        Assert.Contains("another run", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, told);
+    }
+
+    [Fact]
+    public void CheckpointOfAnEarlierVersion_IsNotRead_AndTheRunBeginsAnew()
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        var expected = Study(Run(start, "plain"), stop: TestContext.Current.CancellationToken);
+        var file = Stopped(start, "plain");
+        using (NewDisposeScope())
+        {
+            var saved = Safetensors.Open(file);
+            Assert.Contains("run", saved.Names);
+            Safetensors.Write(file, [.. saved.Names.Where(n => n != "run").Select(n => (n, saved.Read(n)))]);
+        }
+        var live = new List<bool>();
+        Assert.Equal(expected, Study(Run(start, "plain", folder), e => live.Add(e.IsLive), TestContext.Current.CancellationToken));
+        Assert.DoesNotContain(false, live);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

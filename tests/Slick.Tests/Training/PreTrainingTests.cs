@@ -55,6 +55,16 @@ public sealed class PreTrainingTests : IDisposable
     }
 
     [Fact]
+    public void CheckpointOfAnotherRun_IsRefusedByItsFile()
+    {
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Train("other", done => { if (done >= 10 * 64) stop.Cancel(); }, stop: stop));
+        var error = Assert.Throws<SlickException>(() => Train("other", options: Options with { Epochs = 1 }));
+        Assert.StartsWith(Path.Combine(_folder, "other", "pre-training.safetensors"), error.Message, StringComparison.Ordinal);
+        Assert.Contains("another run", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TenSteps_TakeOneTransfer()
     {
         var counts = new List<long>();
