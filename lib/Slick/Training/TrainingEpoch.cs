@@ -39,6 +39,8 @@ public sealed class TrainingEpoch
     /// match).</summary>
     /// <param name="questions">The set's name in <see cref="FineTuningRun.Questions"/>.</param>
     /// <exception cref="ArgumentException">The run has no set of that name.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="IsLive"/> is false, and the checkpoint has no answers of this epoch to the
+    /// set: before the interruption the callback did not ask for them.</exception>
     /// <exception cref="OperationCanceledException">The run's token was signalled.</exception>
     public IReadOnlyList<bool> Ask(string questions) => record.Ask(Epoch, "", questions, cancellation);
 
@@ -52,6 +54,8 @@ public sealed class TrainingEpoch
     /// <param name="kept">The name given to <see cref="Keep"/>.</param>
     /// <param name="questions">The set's name in <see cref="FineTuningRun.Questions"/>.</param>
     /// <exception cref="ArgumentException">Nothing was kept under that name, or the run has no set of that name.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="IsLive"/> is false, and the checkpoint has no such answers: before the
+    /// interruption the callback did not ask for them.</exception>
     /// <exception cref="OperationCanceledException">The run's token was signalled.</exception>
     public IReadOnlyList<bool> AskKept(string kept, string questions) => record.Ask(Epoch, kept, questions, cancellation);
 
@@ -108,6 +112,11 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         // The key has the epoch whose parameters answer, so kept parameters find the answers of their epoch.
         var key = FormattableString.Invariant($"{(name.Length > 0 ? kept[name] : epoch)}:{set}");
         if (answers.TryGetValue(key, out var known)) return known;
+        if (!IsLive)
+            throw new InvalidOperationException(FormattableString.Invariant(
+                $"Epoch {epoch} is reported again after a resume, and its checkpoint has no answers to '{set}'")
+                + (name.Length > 0 ? $" of the parameters kept as '{name}'" : "")
+                + ": ask in an epoch that is reported again only what was asked before the interruption.");
         if (name.Length == 0) return answers[key] = asked.Ask(cancellation);
         Swapped(name, () => answers[key] = asked.Ask(cancellation));
         return answers[key];

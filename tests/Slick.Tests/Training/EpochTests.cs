@@ -151,6 +151,26 @@ public sealed class EpochTests : IDisposable
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void QuestionsThatWereNotAskedBeforeAResume_AreNotAnsweredByALaterEpoch(bool kept)
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        Stopped(start, "plain");
+        var asked = 0;
+        var error = Assert.Throws<InvalidOperationException>(() => Study(Run(start, "plain", folder), e =>
+        {
+            if (e.Epoch < 3) return;
+            asked++;
+            _ = kept ? e.AskKept("best", "test") : e.Ask("test");
+        }, TestContext.Current.CancellationToken));
+        Assert.Equal(1, asked);
+        Assert.Contains("Epoch 3 is reported again", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'test'", error.Message, StringComparison.Ordinal);
+        Assert.Equal(kept, error.Message.Contains("'best'", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("plain", "options")]
     [InlineData("plain", "fewer epochs")]
     [InlineData("plain", "seed")]
