@@ -120,6 +120,7 @@ internal static class FineTuneStage
             EpochUpdates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
                 ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
             Scratch = work.Scratch,
+            KeptNames = options.TestAtStops ? 2 : 0, // EARLY_STOP and FIT
         }, epoch =>
         {
             record.Add(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask(Each)));

@@ -79,18 +79,25 @@ public sealed class AdamW : IDisposable
         foreach (var view in views) view.DetachFromDisposeScope();
     }
 
-    /// <summary>Takes the state of another optimiser, such as that of an interrupted run. The tensors are copied.</summary>
-    /// <param name="master">The parameters, [parameters].</param>
-    /// <param name="mean">First moment, [parameters].</param>
-    /// <param name="variance">Second moment, [parameters].</param>
+    /// <summary>The optimiser's state as tensors of a checkpoint, without the number of steps. Nothing is copied.</summary>
+    internal IEnumerable<(string Name, Tensor Values)> State() =>
+        [.. copy is not null ? [("weights", copy)] : set.Named("weights"), ("mean", Mean), ("variance", Variance)];
+
+    /// <summary>Takes the state of another optimiser, such as that of an interrupted run, from a checkpoint. The tensors are read window by
+    /// window, so they are not held beside the optimiser's own.</summary>
+    /// <param name="file">The checkpoint, with the tensors of <see cref="State"/>.</param>
     /// <param name="steps">Number of steps taken.</param>
-    public void Restore(Tensor master, Tensor mean, Tensor variance, int steps)
+    /// <exception cref="SlickException">The file lacks a tensor, or has become shorter.</exception>
+    internal void Restore(Safetensors file, int steps)
     {
-        using var noGrad = no_grad();
-        copy?.copy_(master);
-        set.Set(master);
-        Mean.copy_(mean);
-        Variance.copy_(variance);
+        if (copy is null) set.Read(file, "weights");
+        else
+        {
+            file.CopyTo("weights", copy);
+            set.Set(copy);
+        }
+        file.CopyTo("mean", Mean);
+        file.CopyTo("variance", Variance);
         Steps = steps;
     }
 

@@ -18,12 +18,6 @@ public sealed class ParameterSet
     /// <summary>Number of parameters.</summary>
     public long Count { get; }
 
-    /// <summary>
-    /// Number of elements that a backward pass fills. It is larger than <see cref="Count"/> where only a part of a fused matrix belongs to
-    /// the set.
-    /// </summary>
-    internal long GradientCount => gradient.numel();
-
     internal ParameterSet(IReadOnlyList<(Tensor Values, Tensor Gradient)> ranges, Tensor gradient)
     {
         (Ranges, this.gradient) = (ranges, gradient);
@@ -45,6 +39,19 @@ public sealed class ParameterSet
     {
         using var noGrad = no_grad();
         return Ranges.Count == 1 ? Ranges[0].Values.clone() : cat([.. Ranges.Select(r => r.Values)]);
+    }
+
+    /// <summary>The parameters' values as tensors of a file. They are views, so nothing is copied.</summary>
+    /// <param name="name">The name of the tensor. Where the set has several ranges, each is a tensor and its number ends the name.</param>
+    internal IEnumerable<(string Name, Tensor Values)> Named(string name) => Ranges.Count == 1 ? [(name, Ranges[0].Values)]
+        : Ranges.Select((range, i) => (FormattableString.Invariant($"{name}.{i}"), range.Values));
+
+    /// <summary>Reads the values that <see cref="Named"/> wrote to a file, without holding them beside the parameters.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">The name that was given to <see cref="Named"/>.</param>
+    internal void Read(Safetensors file, string name)
+    {
+        foreach (var (part, values) in Named(name)) file.CopyTo(part, values);
     }
 
     /// <summary>Sets the parameters' values.</summary>

@@ -28,6 +28,9 @@ public sealed record FineTuningRun
     /// <summary>Folder for the checkpoint and for kept parameters, of this run alone. A later call with the same run resumes from the
     /// checkpoint. Null for no checkpoint; kept parameters then stay in memory.</summary>
     public string? Scratch { get; init; }
+    /// <summary>Number of names under which the callback keeps parameters (<see cref="TrainingEpoch.Keep"/>); 0 where nothing is kept. It
+    /// changes no result: the forecast of memory (<see cref="TrainingForecast"/>) counts what they need.</summary>
+    public int KeptNames { get; init; }
 
     /// <summary>Free memory in bytes, set by tests; null for the free memory that the machine reports.</summary>
     internal long? FreeBytes { get; init; }

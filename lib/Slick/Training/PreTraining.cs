@@ -188,8 +188,8 @@ public static class PreTraining
     /// <summary>File name of the checkpoint. A checkpoint that an older version wrote under another name is not read.</summary>
     internal const string CheckpointFile = "pre-training.safetensors";
 
-    // An epoch's token ids on the device, int64 [tokens]. Each step takes a slice of this tensor. The tokens are added to a hash where one is
-    // given.
+    // An epoch's token ids on the device, int64 [tokens]. Each step takes a slice of this tensor. The tokens are added to a hash where one
+    // is given.
     private static Tensor Upload(int[] tokens, RunHash? hash, Device device)
     {
         hash?.Numbers(tokens);

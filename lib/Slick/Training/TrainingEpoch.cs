@@ -44,7 +44,8 @@ public sealed class TrainingEpoch
     /// <exception cref="OperationCanceledException">The run's token was signalled.</exception>
     public IReadOnlyList<bool> Ask(string questions) => record.Ask(Epoch, "", questions, cancellation);
 
-    /// <summary>Keeps a copy of the trained parameters under a name. A copy that was kept under this name before is forgotten.</summary>
+    /// <summary>Keeps a copy of the trained parameters under a name. A copy that was kept under this name before is forgotten. The forecast
+    /// of memory counts the copies that <see cref="FineTuningRun.KeptNames"/> announces.</summary>
     /// <param name="name">Letters, digits and hyphens, such as <c>early-stop</c>.</param>
     /// <exception cref="ArgumentException">The name is empty or has other characters.</exception>
     public void Keep(string name) => record.Keep(Epoch, name);
@@ -86,6 +87,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
     private readonly Dictionary<string, int> kept = new(StringComparer.Ordinal);        // name -> epoch whose parameters are kept
     private readonly Dictionary<string, Tensor> held = new(StringComparer.Ordinal);     // name -> parameters, where there is no folder
 
+    private const string Parameters = "parameters"; // name in a file of kept parameters
     private readonly HashSet<int> replayed = []; // epochs that ended before the checkpoint
     private bool within;                         // an epoch has begun and not ended
 
@@ -130,8 +132,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         if (!IsLive) return;
         if (scratch is not null)
         {
-            using var scope = NewDisposeScope();
-            Safetensors.Write(PathOf(name), [("parameters", parameters.Copy())]);
+            Safetensors.Write(PathOf(name), parameters.Named(Parameters));
             return;
         }
         if (held.Remove(name, out var old)) old.Dispose();
@@ -150,7 +151,8 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         var now = parameters.Copy();
         try
         {
-            parameters.Set(scratch is null ? held[name] : Safetensors.Open(PathOf(name)).Read("parameters"));
+            if (scratch is null) parameters.Set(held[name]);
+            else parameters.Read(Safetensors.Open(PathOf(name)), Parameters);
             work();
         }
         finally

@@ -31,6 +31,12 @@ public sealed record TrainingForecast
     /// <summary>The largest batch of questions that an epoch asks. Questions are asked while there are no activations and logits of
     /// training.</summary>
     public long Evaluation { get; init; }
+    /// <summary>The parameters that are kept in memory (<see cref="FineTuningRun.KeptNames"/>); 0 where a scratch folder has
+    /// them.</summary>
+    public long KeptParameters { get; init; }
+    /// <summary>The copy of the trained parameters while kept ones are in their place and are asked; 0 where nothing is kept. It is held
+    /// beside <see cref="Evaluation"/>.</summary>
+    public long Replaced { get; init; }
     /// <summary>What the process takes on top: memory that the allocator keeps for later, and buffers of the matrix products. Measured: 60
     /// to 220 MB, whatever the size of the model.</summary>
     public long Kept { get; init; }
@@ -42,18 +48,26 @@ public sealed record TrainingForecast
     public double SecondsPerQuestion { get; init; }
 
     /// <summary>The largest amount of memory that is needed at one time.</summary>
-    public long Bytes => Weights + Gradients + Moments + Masters + Math.Max(Activations + Logits, Evaluation) + Passing + Kept;
+    public long Bytes =>
+        Weights + Gradients + Moments + Masters + KeptParameters + Math.Max(Activations + Logits, Asking) + Passing + Kept;
+
+    private long Asking => Evaluation + Replaced;
 
     /// <summary>Seconds of the run's optimiser steps. The time of questions is not included (<see cref="SecondsPerQuestion"/>).</summary>
     public double Seconds => Steps * SecondsPerStep;
 
-    /// <summary>All parts in one line of text, in MB of 10^6 bytes.</summary>
+    /// <summary>All parts in one line of text, in MB of 10^6 bytes. A step's activations and logits and an epoch's questions are not held at
+    /// the same time: the larger of the two is named.</summary>
     public override string ToString()
     {
         static string Megabytes(long bytes) => (bytes / 1e6).ToString("N0", CultureInfo.InvariantCulture);
+        static string Part(string name, long bytes) => bytes > 0 ? $"{name} {Megabytes(bytes)}, " : "";
         var parts = $"{Megabytes(Bytes)} MB (weights {Megabytes(Weights)}, gradient {Megabytes(Gradients)}, AdamW's moments "
-            + $"{Megabytes(Moments)}{(Masters > 0 ? $" and fp32 copy {Megabytes(Masters)}" : "")}, activations {Megabytes(Activations)}, "
-            + $"logits {Megabytes(Logits)}, in passing {Megabytes(Passing)}, kept by the allocator {Megabytes(Kept)})";
+            + $"{Megabytes(Moments)}{(Masters > 0 ? $" and fp32 copy {Megabytes(Masters)}" : "")}, "
+            + Part("kept parameters", KeptParameters)
+            + (Asking > Activations + Logits ? Part("questions of an epoch", Evaluation) + Part("parameters set aside", Replaced)
+                : $"activations {Megabytes(Activations)}, logits {Megabytes(Logits)}, ")
+            + $"in passing {Megabytes(Passing)}, kept by the allocator {Megabytes(Kept)})";
         return Steps == 0 ? parts : string.Create(CultureInfo.InvariantCulture,
             $"{parts}; {Steps} steps of {SecondsPerStep:G3} s, {Seconds:F0} s together");
     }
@@ -92,6 +106,8 @@ public sealed record TrainingForecast
             Logits = LogitBytes(config, wide, scored, options.DivergenceWeight > 0),
             Passing = Math.Max(trained.LargestMatrix * wide, 4 * trained.Count * (wide == 4 ? 1 : 2) - most),
             Evaluation = EvaluationBytes(run, config, wide),
+            KeptParameters = run.Scratch is null ? run.KeptNames * trained.Count * wide : 0,
+            Replaced = run.KeptNames > 0 ? trained.Count * wide : 0,
             Kept = AllocatorBytes,
         };
     }

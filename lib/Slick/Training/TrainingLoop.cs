@@ -87,8 +87,8 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     private void Save(string file)
     {
         using (NewDisposeScope())
-            Safetensors.Write(file, [("weights", optimizer.Master), ("mean", optimizer.Mean), ("variance", optimizer.Variance),
-                ("steps", tensor((long)optimizer.Steps)), ("recorded", tensor((long)recorded)), ("run", tensor(Hash)), .. State()]);
+            Safetensors.Write(file, [.. optimizer.State(), ("steps", tensor((long)optimizer.Steps)),
+                ("recorded", tensor((long)recorded)), ("run", tensor(Hash)), .. State()]);
         Saved();
     }
 
@@ -99,9 +99,9 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
         // A checkpoint without a hash is of an earlier version. Nothing tells which run it belongs to, so this run begins anew.
         if (!saved.Names.Contains("run")) return;
         if (!saved.Read("run").data<long>().ToArray().SequenceEqual(Hash))
-            throw new SlickException($"{file}: this is the checkpoint of another run: its options, seed, examples, questions or model differ "
-                + "from those of this run; delete the file to begin anew, or give this run another folder.");
-        optimizer.Restore(saved.Read("weights"), saved.Read("mean"), saved.Read("variance"), (int)saved.Read("steps").item<long>());
+            throw new SlickException($"{file}: this is the checkpoint of another run: its options, seed, examples, questions or model "
+                + "differ from those of this run; delete the file to begin anew, or give this run another folder.");
+        optimizer.Restore(saved, (int)saved.Read("steps").item<long>());
         recorded = (int)saved.Read("recorded").item<long>();
         Restore(saved);
     }

@@ -190,7 +190,10 @@ public sealed class EpochTests : IDisposable
             "fewer epochs" => run with { Options = run.Options with { Epochs = 3 } },
             "seed" => run with { Seed = 4 },
             "examples" => run with { Examples = [.. run.Examples.Skip(1), run.Examples[0]] },
-            "questions" => run with { Questions = run.Questions.ToDictionary(q => q.Key, q => (IReadOnlyList<Example>)[.. q.Value.Reverse()]) },
+            "questions" => run with
+            {
+                Questions = run.Questions.ToDictionary(q => q.Key, q => (IReadOnlyList<Example>)[.. q.Value.Reverse()]),
+            },
             "updates" => run with { EpochUpdates = 5 },
             "rank" => run with { Options = run.Options with { Lora = new() { Rank = 5 } } },
             _ => run,

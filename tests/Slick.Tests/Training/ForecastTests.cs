@@ -61,6 +61,25 @@ public sealed partial class ForecastTests
         { "divergence", new() { DivergenceWeight = 1 }, ScalarType.Float32 },
     };
 
+    // The most memory that work takes on top of what the process holds before.
+    private static long Peak(Action work)
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        _ = Trim(0);
+        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
+        var before = Status("VmRSS");
+        work();
+        return Status("VmHWM") - before;
+    }
+
+    private static void Near(string name, TrainingForecast forecast, long measured)
+    {
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{name}: measured {measured / 1e6:F0} MB, {forecast}: {(double)forecast.Bytes / measured:F2}"));
+        Assert.InRange((double)forecast.Bytes / measured, 0.75, 1.25);
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Memory_IsForecastWithinAQuarter(string name, FineTuningOptions options, ScalarType dtype)
@@ -71,16 +90,67 @@ public sealed partial class ForecastTests
         var forecast = FineTuning.Forecast(run, measure: false);
         using (var tiny = TinyTraining.Weights(tokenizer, dtype: dtype)) // the code of torch is read into memory
             FineTuning.Run(Run(tiny, options), _ => { }, TestContext.Current.CancellationToken);
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        _ = Trim(0);
-        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
-        var before = Status("VmRSS");
-        FineTuning.Run(run, _ => { }, TestContext.Current.CancellationToken);
-        var measured = Status("VmHWM") - before;
-        TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{name}: measured {measured / 1e6:F0} MB, {forecast}: {(double)forecast.Bytes / measured:F2}"));
-        Assert.InRange((double)forecast.Bytes / measured, 0.75, 1.25);
+        Near(name, forecast, Peak(() => FineTuning.Run(run, _ => { }, TestContext.Current.CancellationToken)));
+    }
+
+    // Small pieces, so that the parameters are most of the memory.
+    private static readonly FineTuningOptions Small = new() { PieceExamples = 2 };
+
+    // The checkpoint has three times the parameters. It must not be held beside them.
+    [Theory]
+    [InlineData("all")]
+    [InlineData(@".*(q_proj|up_proj|embed_tokens)\.weight")] // several ranges
+    public void Memory_OfAResume_IsForecastWithinAQuarter(string part)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "peak memory is read from /proc");
+        var folder = Scratch.Folder("resume");
+        using var start = Weights(ScalarType.Float32);
+        var run = Run(start, Small with { Parameters = part }) with { Scratch = folder };
+        using (var stop = new CancellationTokenSource())
+            Assert.Throws<OperationCanceledException>(() => FineTuning.Run(run, _ => stop.Cancel(), stop.Token));
+        var live = new List<bool>();
+        Near($"resume, {part}", FineTuning.Forecast(run, measure: false), Peak(() =>
+            FineTuning.Run(run, e => live.Add(e.IsLive), TestContext.Current.CancellationToken)));
+        Assert.Equal([false, true], live);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Memory_OfKeptParameters_IsForecastWithinAQuarter(bool onDisk)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "peak memory is read from /proc");
+        const int Names = 6;
+        var folder = Scratch.Folder("kept");
+        using var start = Weights(ScalarType.Float32);
+        var run = Run(start, Small) with
+        {
+            Scratch = onDisk ? folder : null, KeptNames = Names,
+            Questions = new Dictionary<string, IReadOnlyList<Example>> { ["test"] = Example.Of(Facts[..9], PromptFormat.QuestionAnswer) },
+        };
+        var forecast = FineTuning.Forecast(run, measure: false);
+        Near($"kept {(onDisk ? "on disk" : "in memory")}", forecast, Peak(() => FineTuning.Run(run, epoch =>
+        {
+            for (var i = 0; i < Names; i++)
+            {
+                epoch.Keep($"name-{i}");
+                if (epoch.Epoch > 0) epoch.AskKept($"name-{i}", "test");
+            }
+        }, TestContext.Current.CancellationToken)));
+        Assert.Equal(onDisk ? 0 : Names * forecast.Replaced, forecast.KeptParameters);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Text_NamesTheLargerOfStepAndQuestions_AndItsPartsAddUp()
+    {
+        var step = new TrainingForecast { Weights = 10_000_000, Activations = 20_000_000, Logits = 5_000_000, Evaluation = 1_000_000 };
+        Assert.Equal("35 MB (weights 10, gradient 0, AdamW's moments 0, activations 20, logits 5, in passing 0, kept by the allocator 0)",
+            step.ToString());
+        var asking = step with { Evaluation = 30_000_000, Replaced = 4_000_000, KeptParameters = 8_000_000 };
+        Assert.Equal("52 MB (weights 10, gradient 0, AdamW's moments 0, kept parameters 8, questions of an epoch 30, "
+            + "parameters set aside 4, in passing 0, kept by the allocator 0)", asking.ToString());
     }
 
     [Fact]
