@@ -17,6 +17,8 @@ public sealed class AdamW : IDisposable
     private readonly Tensor? copy; // fp32 [parameters], for weights in a shorter format; else null
     private readonly (Tensor Master, Tensor Mean, Tensor Variance)[] ranges; // fp32, for each range of the set
     private readonly List<Tensor> views = [];
+    private Tensor? sum; // fp32 [parameters], made by AddUp
+    private bool isSummed; // true where the next step follows the sum
 
     /// <summary>
     /// The parameters that the optimiser steps, fp32: [parameters]. Weights in a shorter format: the copy in fp32. Weights in fp32: the
@@ -102,7 +104,33 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>
-    /// Takes one optimiser step with the set's gradient, and sets the gradient to zero. Nothing is read back to the host.
+    /// Adds the set's gradient to a sum in fp32, which the next step follows instead of the gradient, and sets the gradient to zero. So the
+    /// gradients of several pieces of a batch can be added up although the weights have a shorter format. The sum takes 4 bytes for each
+    /// parameter, from the first call on.
+    /// </summary>
+    internal void AddUp()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        sum ??= zeros([set.Count], ScalarType.Float32, set.Device).DetachFromDisposeScope();
+        foreach (var (part, (_, gradient)) in Sums().Zip(set.Ranges)) part.add_(gradient, Scalars.One);
+        set.ZeroGradient();
+        isSummed = true;
+    }
+
+    // The sum's part for each range of the set.
+    private IEnumerable<Tensor> Sums()
+    {
+        var first = 0L;
+        foreach (var (values, _) in set.Ranges)
+        {
+            yield return sum!.narrow(0, first, values.numel());
+            first += values.numel();
+        }
+    }
+
+    /// <summary>
+    /// Takes one optimiser step with the set's gradient, or with the sum of <see cref="AddUp"/>, and sets the gradient to zero. Nothing is read back to the host.
     /// </summary>
     /// <param name="learningRate">The learning rate of this step.</param>
     public void Step(double learningRate)
@@ -110,8 +138,9 @@ public sealed class AdamW : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Steps++;
+        Tensor[]? sums = isSummed ? [.. Sums()] : null;
         var factor = double.IsPositiveInfinity(ClipNorm) ? null
-            : set.GradientNorm().add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One);
+            : (sums is null ? set.GradientNorm() : Norm(sums)).add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One);
         using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)),
             rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
         for (var i = 0; i < ranges.Length; i++)
@@ -119,7 +148,7 @@ public sealed class AdamW : IDisposable
             using var within = NewDisposeScope();
             var (master, mean, variance) = ranges[i];
             var (values, gradient) = set.Ranges[i];
-            var slope = copy is null ? gradient : gradient.to(ScalarType.Float32);
+            var slope = sums?[i] ?? (copy is null ? gradient : gradient.to(ScalarType.Float32));
             if (factor is not null) slope.mul_(factor);
             if (WeightDecay != 0) master.mul_(kept);
             mean.mul_(Scalars.Of(Beta1)).add_(slope, Scalars.Of(1 - Beta1));
@@ -129,6 +158,8 @@ public sealed class AdamW : IDisposable
             if (copy is not null) values.copy_(master);
         }
         set.ZeroGradient();
+        if (isSummed) sum!.zero_();
+        isSummed = false;
     }
 
     /// <summary>
@@ -140,11 +171,12 @@ public sealed class AdamW : IDisposable
         stack([.. vectors.SelectMany(v => v.split(1 << 22)).Select(part => part.to(ScalarType.Float64).norm())]).norm()
             .to(ScalarType.Float32);
 
-    /// <summary>Frees the moments, and the copy in fp32 where there is one.</summary>
+    /// <summary>Frees the moments, and the copy and the sum in fp32 where there are such.</summary>
     public void Dispose()
     {
         foreach (var view in views) view.Dispose();
         copy?.Dispose();
+        sum?.Dispose();
         Mean.Dispose();
         Variance.Dispose();
     }

@@ -92,9 +92,11 @@ public static class FineTuning
     internal static int Updates(int examples, int batchExamples) => SetPasses.Updates(examples, batchExamples);
 
     /// <summary>Adds the gradient of one batch to the parameters' gradient: the gradient of the objective's mean over the batch's tokens.
-    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1].</summary>
+    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1]. Where the batch has several pieces and
+    /// the parameters a shorter format than fp32, the pieces are added up in <paramref name="optimizer"/>, in fp32
+    /// (<see cref="AdamW.AddUp"/>). Without an optimiser they are added up in the parameters' format.</summary>
     internal static void Gradient(Decoder decoder, UploadedPass pass, Batch batch, IObjective objective, Func<int, Dropout> dropped,
-        bool recompute, Tensor total)
+        bool recompute, Tensor total, AdamW? optimizer = null)
     {
         using Scalar count = batch.Scored;
         for (var i = 0; i < batch.Pieces.Count; i++)
@@ -107,6 +109,7 @@ public static class FineTuning
                 using (no_grad()) total.add_(loss.detach(), Scalars.One);
                 return sum.div(count);
             });
+            if (batch.Pieces.Count > 1 && decoder.Weights.Flat.dtype != ScalarType.Float32) optimizer?.AddUp();
         }
     }
 }
@@ -241,7 +244,8 @@ internal sealed class FineTuningWork : IDisposable
         var batch = pass.Uploaded!.Batches[step % source.PassUpdates];
         // Dropout is numbered by the step of the run, so a resumed run drops the same units.
         FineTuning.Gradient(decoder, pass.Uploaded, batch, objective, piece => new Dropout(options.DropoutRate,
-            piece == 0 ? run.Seed : Seeds.Mix(run.Seed, FormattableString.Invariant($"piece {piece}")), step), options.Recompute, total);
+            piece == 0 ? run.Seed : Seeds.Mix(run.Seed, FormattableString.Invariant($"piece {piece}")), step), options.Recompute, total,
+            optimizer);
         tokens += batch.Own;
     }
 

@@ -14,7 +14,7 @@ public sealed record TrainingForecast
 {
     /// <summary>The copy of the weights that is trained, or the LoRA adapter.</summary>
     public long Weights { get; init; }
-    /// <summary>The gradient of the trained parameters.</summary>
+    /// <summary>The gradient of the trained parameters; and its sum in fp32 where these are bf16 and a batch has several pieces.</summary>
     public long Gradients { get; init; }
     /// <summary>The two moments of AdamW, fp32.</summary>
     public long Moments { get; init; }
@@ -92,19 +92,21 @@ public sealed record TrainingForecast
         var trained = Trained(run);
         // The order of the examples decides which rows share a piece. So the largest piece of three passes counts.
         var source = encoded.Source();
-        var pieces = Enumerable.Range(0, 3).SelectMany(source.Pass).SelectMany(b => UploadedPass.Cut(b, options.PieceExamples))
-            .Select(p => Shape.Of(p.Rows, options.Ragged)).ToList();
+        var batches = Enumerable.Range(0, 3).SelectMany(source.Pass).Select(b => UploadedPass.Cut(b, options.PieceExamples).ToList())
+            .ToList();
+        var pieces = batches.SelectMany(b => b).Select(p => Shape.Of(p.Rows, options.Ragged)).ToList();
+        var sums = wide < 4 && batches.Exists(b => b.Count > 1);
         var most = pieces.Max(p => ActivationBytes(config, wide, p, options, trained.Lora));
         var scored = pieces.Max(p => p.Scored);
         return new()
         {
             Weights = trained.Copied * wide,
-            Gradients = trained.Gradient * wide,
+            Gradients = trained.Gradient * wide + (sums ? 4 * trained.Count : 0),
             Moments = 8 * trained.Count,
             Masters = wide == 4 ? 0 : 4 * trained.Count,
             Activations = most,
             Logits = LogitBytes(config, wide, scored, options.DivergenceWeight > 0),
-            Passing = Math.Max(trained.LargestMatrix * wide, 4 * trained.Count * (wide == 4 ? 1 : 2) - most),
+            Passing = Math.Max(trained.LargestMatrix * wide, 4 * trained.Count * (wide == 4 || sums ? 1 : 2) - most),
             Evaluation = EvaluationBytes(run, config, wide),
             KeptParameters = run.Scratch is null ? run.KeptNames * trained.Count * wide : 0,
             Replaced = run.KeptNames > 0 ? trained.Count * wide : 0,

@@ -56,6 +56,7 @@ public sealed partial class ForecastTests
         { "recompute", new() { Recompute = true }, ScalarType.Float32 },
         { "ragged", new() { Ragged = true, DropoutRate = 0 }, ScalarType.Float32 },
         { "pieces", new() { PieceExamples = 12 }, ScalarType.Float32 },
+        { "pieces in bf16", new() { PieceExamples = 4 }, ScalarType.BFloat16 },
         { "lora", new() { Lora = new() { Rank = 8 } }, ScalarType.Float32 },
         { "part", new() { Parameters = "without-embeddings" }, ScalarType.Float32 },
         { "divergence", new() { DivergenceWeight = 1 }, ScalarType.Float32 },

@@ -1,3 +1,4 @@
+using Slick.Answers;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
@@ -75,6 +76,63 @@ public sealed class ReducedFormatTests
             Assert.Equal(HostTransfer.Read<float>(reference.Flat.to(ScalarType.BFloat16).to(ScalarType.Float32)),
                 HostTransfer.Read<float>(copy.Flat.to(ScalarType.Float32)));
             Assert.NotEqual(HostTransfer.Read<float>(wide.Flat), HostTransfer.Read<float>(optimizer.Master));
+        }
+    }
+
+    // The gradient of a batch as the optimiser's first moment after one step has it, in ten times its size.
+    private static float[] Stepped(DecoderWeights start, UploadedPass pass, Batch batch, bool inTheOptimizer, double clip = 0)
+    {
+        using var weights = start.CopyTrainable();
+        using var decoder = new Decoder(weights);
+        using var optimizer = new AdamW(weights) { ClipNorm = clip > 0 ? clip : double.PositiveInfinity };
+        using var total = zeros(1);
+        for (var step = 0; step < 2; step++)
+        {
+            // Of the second step: nothing of the first is left in the sum.
+            using (no_grad()) optimizer.Mean.zero_();
+            FineTuning.Gradient(decoder, pass, batch, new AnswerLoss(), _ => new Dropout(0, 1, 0), recompute: false, total,
+                inTheOptimizer ? optimizer : null);
+            optimizer.Step(0);
+        }
+        return [.. HostTransfer.Read<float>(optimizer.Mean).Select(m => 10 * m)];
+    }
+
+    private static double Apart(float[] expected, float[] actual) =>
+        Math.Sqrt(expected.Zip(actual, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.01)]
+    public void PiecesOfABatch_AreAddedUpInFp32(double clip)
+    {
+        var (reduced, wide) = Pair();
+        using (reduced)
+        using (wide)
+        {
+            TaughtExample[] rows =
+                [.. Facts.Select(f => TaughtExample.Of(wide.Config, tokenizer, Example.Of(f, PromptFormat.QuestionAnswer)))];
+            using var pieces = new UploadedPass([new(rows, rows.Length)], 1, ragged: false, CPU);
+            var batch = pieces.Batches[0];
+            Assert.Equal(16, batch.Pieces.Count);
+            // Each piece alone has its gradient in bf16; added up here in double.
+            var sum = new double[reduced.Flat.numel()];
+            foreach (var piece in batch.Pieces)
+            {
+                var alone = Stepped(reduced, pieces, new([piece], batch.Scored, batch.Own), true);
+                for (var i = 0; i < sum.Length; i++) sum[i] += alone[i];
+            }
+            var norm = Math.Sqrt(sum.Sum(g => g * g));
+            Assert.True(norm > 0.02, $"{norm}"); // the clipped case clips
+            float[] expected = [.. sum.Select(g => (float)(clip > 0 ? g * clip / norm : g))];
+            var (inFp32, inBf16) = (Stepped(reduced, pieces, batch, true, clip), Stepped(reduced, pieces, batch, false, clip));
+            Assert.InRange(Apart(expected, inFp32), 0, 1e-5);
+            Assert.True(Apart(expected, inBf16) > 1e-3, $"{Apart(expected, inBf16)}");
+            // Beside the gradient in fp32 the pieces are as near as the whole batch in bf16.
+            using var whole = new UploadedPass([new(rows, rows.Length)], 0, ragged: false, CPU);
+            var exact = Stepped(wide, whole, whole.Batches[0], true, clip);
+            Assert.InRange(Apart(exact, inFp32), 0, 1.5 * Apart(exact, Stepped(reduced, whole, whole.Batches[0], true, clip)));
+            // One piece has the bytes that it had.
+            Assert.Equal(Stepped(reduced, whole, whole.Batches[0], false, clip), Stepped(reduced, whole, whole.Batches[0], true, clip));
         }
     }
 
