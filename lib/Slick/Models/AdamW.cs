@@ -130,7 +130,8 @@ public sealed class AdamW : IDisposable
     }
 
     /// <summary>
-    /// Takes one optimiser step with the set's gradient, or with the sum of <see cref="AddUp"/>, and sets the gradient to zero. Nothing is read back to the host.
+    /// Takes one optimiser step with the set's gradient, or with the sum of <see cref="AddUp"/>, and sets the gradient to zero. Nothing is
+    /// read back to the host.
     /// </summary>
     /// <param name="learningRate">The learning rate of this step.</param>
     public void Step(double learningRate)
@@ -140,7 +141,8 @@ public sealed class AdamW : IDisposable
         Steps++;
         Tensor[]? sums = isSummed ? [.. Sums()] : null;
         var factor = double.IsPositiveInfinity(ClipNorm) ? null
-            : (sums is null ? set.GradientNorm() : Norm(sums)).add_(Scalars.Of(1e-6), Scalars.One).reciprocal_().mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One);
+            : (sums is null ? set.GradientNorm() : Norm(sums)).add_(Scalars.Of(1e-6), Scalars.One).reciprocal_()
+                .mul_(Scalars.Of(ClipNorm)).clamp_max_(Scalars.One);
         using Scalar kept = 1 - learningRate * WeightDecay, correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)),
             rate = -learningRate / (1 - Math.Pow(Beta1, Steps));
         for (var i = 0; i < ranges.Length; i++)

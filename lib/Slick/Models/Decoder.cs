@@ -93,6 +93,13 @@ public sealed class Decoder : IDisposable
     private Architecture Family => Config.Architecture;
     private readonly bool reduced; // true for a number format with fewer digits than fp32
     private readonly LoraAdapter? adapter;
+    private readonly bool embeds; // true where an embedding is trained
+
+    /// <summary>
+    /// Where a backward pass may stop: the number of the lowest block that has a trained parameter, 0 where an embedding is trained, the
+    /// number of blocks where only the last norm or the output layer is trained.
+    /// </summary>
+    internal int LowestTrained { get; }
 
     /// <summary>A decoder over these weights. The decoder does not own them. Two threads must not use one decoder at once.</summary>
     /// <param name="weights">The parameters.</param>
@@ -101,6 +108,9 @@ public sealed class Decoder : IDisposable
     {
         (Weights, this.adapter) = (weights, adapter);
         layers = Config.LayerAttentions;
+        embeds = weights.Embedding.requires_grad || weights.Positions is { requires_grad: true };
+        while (!embeds && LowestTrained < Config.Layers && !weights.Blocks[LowestTrained].IsTrained
+            && adapter?.Trains(LowestTrained) != true) LowestTrained++;
         reduced = weights.Flat.dtype != ScalarType.Float32;
         // transformers rounds this factor to the weights' number format.
         using var scale = tensor((float)Math.Sqrt(Config.HiddenSize));
@@ -174,23 +184,23 @@ public sealed class Decoder : IDisposable
             {
                 using var within = NewDisposeScope();
                 inputs[layer + 1] = Block(pass, layer, inputs[layer], out _, out _).MoveToOuterDisposeScope();
+                if (layer < LowestTrained) inputs[layer].Dispose();
             }
         }
-        // Below the lowest trained parameter no gradient is needed.
-        var embeds = Weights.Embedding.requires_grad || Weights.Positions is { requires_grad: true };
         Tensor? slope; // the gradient of the loss with respect to the block's output
         using (var within = NewDisposeScope())
         {
-            using var top = inputs[^1].detach().requires_grad_(true);
+            using var top = inputs[^1].detach().requires_grad_(LowestTrained < Config.Layers);
             loss(Normed(top, Weights.FinalNorm)).backward();
             slope = top.grad?.MoveToOuterDisposeScope();
         }
-        for (var layer = Config.Layers - 1; layer >= 0 && slope is not null; layer--)
+        // Below the lowest trained parameter no gradient is needed.
+        for (var layer = Config.Layers - 1; layer >= LowestTrained && slope is not null; layer--)
         {
             using var within = NewDisposeScope();
             using var after = slope;
             inputs[layer + 1].Dispose();
-            using var input = inputs[layer].detach().requires_grad_(layer > 0 || embeds);
+            using var input = inputs[layer].detach().requires_grad_(layer > LowestTrained || embeds);
             Tensor output;
             using (NewDisposeScope()) // what autograd does not hold is freed before the block's backward pass
                 output = Block(pass, layer, input, out _, out _).MoveToOuterDisposeScope();

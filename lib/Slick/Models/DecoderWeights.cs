@@ -19,7 +19,16 @@ public sealed class DecoderWeights : IDisposable
 
     internal sealed record Block(NormWeights? InputNorm, Linear Qkv, Tensor? QueryNorm, Tensor? KeyNorm, Linear Output,
         NormWeights? AttentionOutNorm,
-        NormWeights? MlpNorm, Linear Inner, Linear Down, NormWeights? MlpOutNorm);
+        NormWeights? MlpNorm, Linear Inner, Linear Down, NormWeights? MlpOutNorm)
+    {
+        /// <summary>True where a parameter of the block is trained.</summary>
+        public bool IsTrained => new[]
+        {
+            InputNorm?.Weight, InputNorm?.Bias, Qkv.Weight, Qkv.Bias, QueryNorm, KeyNorm, Output.Weight, Output.Bias,
+            AttentionOutNorm?.Weight, AttentionOutNorm?.Bias, MlpNorm?.Weight, MlpNorm?.Bias, Inner.Weight, Inner.Bias, Down.Weight,
+            Down.Bias, MlpOutNorm?.Weight, MlpOutNorm?.Bias,
+        }.Any(parameter => parameter is { requires_grad: true });
+    }
 
     private readonly List<(string Name, long Offset, long[] Shape)> layout = [];
     private readonly List<Tensor> owned = [];

@@ -193,6 +193,11 @@ public sealed class LoraAdapter : IDisposable
     /// <param name="map">The name of the matrix's first map, as of <see cref="Architecture.Qkv"/>.</param>
     internal Site? Of(int layer, string map) => sites.GetValueOrDefault(DecoderWeights.BlockPrefix(model, layer) + map);
 
+    /// <summary>True where the adapter of a matrix of a block is trained.</summary>
+    /// <param name="layer">The block's number.</param>
+    internal bool Trains(int layer) => Parameters is not null
+        && sites.Keys.Any(matrix => matrix.StartsWith(DecoderWeights.BlockPrefix(model, layer), StringComparison.Ordinal));
+
     /// <summary>The adapter of the output layer; null where it has none.</summary>
     internal Site? OfHead => sites.GetValueOrDefault(model.Architecture.Head);
 

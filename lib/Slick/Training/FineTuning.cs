@@ -92,8 +92,8 @@ public static class FineTuning
     internal static int Updates(int examples, int batchExamples) => SetPasses.Updates(examples, batchExamples);
 
     /// <summary>Adds the gradient of one batch to the parameters' gradient: the gradient of the objective's mean over the batch's tokens.
-    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1]. Where the batch has several pieces and
-    /// the parameters a shorter format than fp32, the pieces are added up in <paramref name="optimizer"/>, in fp32
+    /// Also adds the losses of the fine-tuning set's own tokens to <paramref name="total"/>, fp32 [1]. Where the batch has several pieces
+    /// and the parameters a shorter format than fp32, the pieces are added up in <paramref name="optimizer"/>, in fp32
     /// (<see cref="AdamW.AddUp"/>). Without an optimiser they are added up in the parameters' format.</summary>
     internal static void Gradient(Decoder decoder, UploadedPass pass, Batch batch, IObjective objective, Func<int, Dropout> dropped,
         bool recompute, Tensor total, AdamW? optimizer = null)

@@ -56,8 +56,8 @@ public sealed record TrainingForecast
     /// <summary>Seconds of the run's optimiser steps. The time of questions is not included (<see cref="SecondsPerQuestion"/>).</summary>
     public double Seconds => Steps * SecondsPerStep;
 
-    /// <summary>All parts in one line of text, in MB of 10^6 bytes. A step's activations and logits and an epoch's questions are not held at
-    /// the same time: the larger of the two is named.</summary>
+    /// <summary>All parts in one line of text, in MB of 10^6 bytes. A step's activations and logits and an epoch's questions are not held
+    /// at the same time: the larger of the two is named.</summary>
     public override string ToString()
     {
         static string Megabytes(long bytes) => (bytes / 1e6).ToString("N0", CultureInfo.InvariantCulture);

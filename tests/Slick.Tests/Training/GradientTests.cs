@@ -107,6 +107,44 @@ public sealed class GradientTests
         Near(Gradient(frozen, adapter: adapter, dropout: 0.2), Gradient(frozen, adapter: adapter, dropout: 0.2, recompute: true));
     }
 
+    // The blocks below the lowest trained parameter are not run a second time.
+    [Theory]
+    [InlineData("all", 0)]
+    [InlineData("without-embeddings", 0)]
+    [InlineData(@"model\.layers\.2\.self_attn\.q_proj\.weight", 2)]
+    [InlineData(@"model\.layers\.[13]\.input_layernorm\.weight", 1)]
+    [InlineData(@"model\.norm\.weight", 4)]
+    [InlineData(@"lm_head\.weight", 4)]
+    public void ActivationsComputedAgain_OfAPart_StopAtItsLowestBlock(string name, int lowest)
+    {
+        using var all = Load("llama", """{"tie_word_embeddings": false}""");
+        using var weights = all.CopyTrainable(new(name));
+        using (var decoder = new Decoder(weights)) Assert.Equal(lowest, decoder.LowestTrained);
+        var kept = Gradient(weights, dropout: 0.2);
+        Assert.Contains(kept.Gradient, g => g != 0);
+        Near(kept, Gradient(weights, dropout: 0.2, recompute: true));
+        Near(Gradient(weights, ragged: true), Gradient(weights, ragged: true, recompute: true));
+    }
+
+    [Theory]
+    [InlineData(@"model\.layers\.[23]\..*_proj", 2)]
+    [InlineData(@"model\.layers\.3\.mlp\.down_proj", 3)]
+    [InlineData(@"lm_head", 4)]
+    [InlineData(@"lm_head|model\.layers\.0\.self_attn\.v_proj", 0)]
+    public void ActivationsComputedAgain_OfAnAdapter_StopAtItsLowestBlock(string targets, int lowest)
+    {
+        using var all = Load("llama", """{"tie_word_embeddings": false}""");
+        using var frozen = new DecoderWeights(all.Config, CPU, trainable: false);
+        using (no_grad()) frozen.Flat.copy_(all.Flat);
+        using var adapter = new LoraAdapter(frozen, new() { Rank = 3, TargetPattern = targets }, 1);
+        using (no_grad())
+        using (NewDisposeScope()) adapter.Flat.add_(Scalars.Of(0.1), Scalars.One);
+        using (var decoder = new Decoder(frozen, adapter)) Assert.Equal(lowest, decoder.LowestTrained);
+        var kept = Gradient(frozen, adapter: adapter, dropout: 0.2);
+        Assert.Contains(kept.Gradient, g => g != 0);
+        Near(kept, Gradient(frozen, adapter: adapter, dropout: 0.2, recompute: true));
+    }
+
     [Fact]
     public void PartOfTheParameters_HasTheGradientOfTheWhole()
     {
