@@ -252,7 +252,8 @@ public sealed class LoraAdapter : IDisposable
     /// <param name="weights">The base model. The factors are made on its device and in its number format.</param>
     /// <param name="trainable">True to make a gradient beside the factors.</param>
     /// <exception cref="SlickException">A file is missing or damaged, a setting is not supported, or a tensor is missing, unknown, or has
-    /// another shape than the settings and the base model say.</exception>
+    /// another shape than the settings and the base model say. Or the file has an output layer or embeddings beside the factors, and these
+    /// differ from the base model's.</exception>
     public static LoraAdapter Load(string folder, DecoderWeights weights, bool trainable = false)
     {
         var config = LoraConfig.Read(folder);
@@ -273,9 +274,17 @@ public sealed class LoraAdapter : IDisposable
                     + $"{LoraConfig.FileName} and the base model ask for [{string.Join(", ", shape)}].");
         }
         var known = layout.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
-        if (file.Names.FirstOrDefault(n => !known.Contains(n)) is { } stray)
-            throw new SlickException($"{path}: the tensor '{stray}' belongs to no module that target_modules in {LoraConfig.FileName} "
-                + "names in this base model.");
+        foreach (var name in file.Names.Where(n => !known.Contains(n)))
+        {
+            if (BaseEmbedding(name, weights) is not { } parameter)
+                throw new SlickException($"{path}: the tensor '{name}' belongs to no module that target_modules in {LoraConfig.FileName} "
+                    + "names in this base model.");
+            using var own = weights[parameter];
+            if (!file.Holds(name, own))
+                throw new SlickException($"{path}: the tensor '{name}' differs from the base model's {parameter}, and an adapter beside "
+                    + "changed embeddings or a changed output layer is not supported; merge it into its base model in PEFT "
+                    + "(merge_and_unload), and name the merged model's folder.");
+        }
         var adapter = new LoraAdapter(weights, config, trainable);
         try
         {
@@ -293,16 +302,34 @@ public sealed class LoraAdapter : IDisposable
         }
     }
 
+    // PEFT also writes the embeddings and the output layer of the base model: where target_modules names one of the two, or where the
+    // vocabulary was changed (save_embedding_layers = "auto"). Gives the name of that parameter; null for any other tensor.
+    private static string? BaseEmbedding(string tensor, DecoderWeights weights)
+    {
+        if (!tensor.StartsWith(Prefix, StringComparison.Ordinal)) return null;
+        var name = tensor[Prefix.Length..].Replace(".base_layer.weight", ".weight", StringComparison.Ordinal);
+        var family = weights.Config.Architecture;
+        var head = family.Head + ".weight";
+        if (name == head && weights.Config.TiedEmbeddings) name = family.Embedding + ".weight";
+        return name == head || name == family.Embedding + ".weight" ? weights.Find(name)?.Name : null;
+    }
+
     /// <summary>Writes the adapter into a folder so that PEFT loads it.</summary>
     /// <param name="folder">The adapter's folder.</param>
     /// <exception cref="SlickException">The folder cannot be written to.</exception>
-    public void Save(string folder)
+    public void Save(string folder) => Save(folder, Flat);
+
+    /// <summary>Writes the adapter with other values of its factors, such as the fp32 copy that an optimiser steps.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="values">All factors in the order of <see cref="Flat"/>: [parameters]. They are written in their own format.</param>
+    internal void Save(string folder, Tensor values)
     {
         using var scope = NewDisposeScope();
         AtomicFile.WriteText(Path.Combine(folder, LoraConfig.FileName),
             Config.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         Safetensors.Write(Path.Combine(folder, Weights),
-            layout.OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => (p.Name, this[p.Name])));
+            layout.OrderBy(p => p.Name, StringComparer.Ordinal)
+                .Select(p => (p.Name, values.narrow(0, p.Offset, DecoderWeights.Product(p.Shape)).view(p.Shape))));
     }
 
     /// <summary>A factor by PEFT's name, as a view without gradient.</summary>

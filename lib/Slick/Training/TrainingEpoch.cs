@@ -69,7 +69,8 @@ public sealed class TrainingEpoch
     /// <summary>
     /// Writes the model as it is now: the whole model (<see cref="Checkpoint.Save"/>), or the adapter alone
     /// (<see cref="LoraAdapter.Save"/>)
-    /// where an adapter is trained. Nothing is written where <see cref="IsLive"/> is false.
+    /// where an adapter is trained. An adapter beside a base model in bf16 is written as the optimiser steps it, in fp32; within
+    /// <see cref="WithKept"/> it is written in bf16, in which it was kept. Nothing is written where <see cref="IsLive"/> is false.
     /// </summary>
     /// <param name="folder">The folder to write to.</param>
     public void Save(string folder) => record.SaveModel(folder);
@@ -79,7 +80,7 @@ public sealed class TrainingEpoch
 }
 
 /// <summary>What a run of fine-tuning keeps from epoch to epoch, in its checkpoint and in files beside it.</summary>
-internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAdapter? adapter, string? scratch,
+internal sealed class RunRecord(ParameterSet parameters, AdamW optimizer, Decoder decoder, LoraAdapter? adapter, string? scratch,
     IReadOnlyDictionary<string, Evaluation> questions) : IDisposable
 {
     private readonly Dictionary<string, bool[]> answers = new(StringComparer.Ordinal);
@@ -90,6 +91,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
     private const string Parameters = "parameters"; // name in a file of kept parameters
     private readonly HashSet<int> replayed = []; // epochs that ended before the checkpoint
     private bool within;                         // an epoch has begun and not ended
+    private bool isSwapped;                      // kept parameters are in the model, and the optimiser has those of this epoch
 
     public bool IsLive { get; private set; } = true;
     public Decoder Decoder => IsLive ? decoder : throw new InvalidOperationException("The epoch is told again: ask where IsLive is true.");
@@ -153,10 +155,12 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
         {
             if (scratch is null) parameters.Set(held[name]);
             else parameters.Read(Safetensors.Open(PathOf(name)), Parameters);
+            isSwapped = true;
             work();
         }
         finally
         {
+            isSwapped = false;
             parameters.Set(now);
         }
     }
@@ -180,7 +184,7 @@ internal sealed class RunRecord(ParameterSet parameters, Decoder decoder, LoraAd
     public void SaveModel(string folder)
     {
         if (!IsLive) return;
-        if (adapter is not null) adapter.Save(folder);
+        if (adapter is not null) adapter.Save(folder, isSwapped ? adapter.Flat : optimizer.Master);
         else Checkpoint.Save(folder, decoder.Weights);
     }
 

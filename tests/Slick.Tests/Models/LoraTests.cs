@@ -220,10 +220,47 @@ public sealed class LoraTests : IDisposable
         json["peft_version"] = "0.21.2";
         json["lora_dropout"] = 0.1;
         json["rank_pattern"] = new JsonObject();
-        json["init_lora_weights"] = "gaussian";
+        json["init_lora_weights"] = "eva";
+        json["eva_config"] = new JsonObject { ["rho"] = 2.0, ["tau"] = 0.99, ["use_label_mask"] = true };
         json["use_something"] = false;
         File.WriteAllText(path, json.ToJsonString());
         LoraAdapter.Load(folder, weights).Dispose();
+    }
+
+    // What PEFT writes beside the factors with save_embedding_layers = "auto".
+    [Theory]
+    [InlineData(false, "lm_head.base_layer.weight", "lm_head.weight")]
+    [InlineData(false, "lm_head.weight", "lm_head.weight")]
+    [InlineData(false, "model.embed_tokens.weight", "model.embed_tokens.weight")]
+    [InlineData(true, "lm_head.weight", "model.embed_tokens.weight")]
+    [InlineData(false, "model.layers.0.mlp.gate_proj.base_layer.weight", "")]
+    [InlineData(false, "model.layers.0.mlp.gate_proj.weight", "")]
+    public void BaseLayersOfTheEmbeddings_AreRead_WhereTheyAreTheBases(bool tied, string tensor, string parameter)
+    {
+        using var weights = Base("llama", tied ? """{"tie_word_embeddings": true}""" : """{"tie_word_embeddings": false}""");
+        using (var adapter = Drawn(weights, Config(tied ? "q_proj" : "q_proj,lm_head"))) adapter.Save(folder);
+        var path = Path.Combine(folder, "adapter_model.safetensors");
+        void Write(double factor)
+        {
+            using var scope = NewDisposeScope();
+            var saved = Safetensors.Open(path);
+            var added = "base_model.model." + tensor;
+            Safetensors.Write(path, [.. saved.Names.Where(n => n != added).Select(n => (n, saved.Read(n))),
+                (added, weights[parameter.Length > 0 ? parameter : "model.layers.0.mlp.gate_proj.weight"] * Scalars.Of(factor))]);
+        }
+        Write(1);
+        if (parameter.Length > 0) LoraAdapter.Load(folder, weights).Dispose();
+        else
+        {
+            Assert.Contains($"'base_model.model.{tensor}' belongs to no module",
+                Assert.Throws<SlickException>(() => LoraAdapter.Load(folder, weights)).Message, StringComparison.Ordinal);
+            return;
+        }
+        Write(1.001);
+        var error = Assert.Throws<SlickException>(() => LoraAdapter.Load(folder, weights));
+        Assert.StartsWith($"{path}: the tensor 'base_model.model.{tensor}' differs from the base model's {parameter}", error.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("merge_and_unload", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
