@@ -151,12 +151,9 @@ public sealed record StudyOptions
     public void Check()
     {
         OptionRanges.Check(this);
-        if (PreTraining.HiddenSize % (2 * PreTraining.Heads) != 0) throw new UsageException(
-            $"preTraining.hiddenSize = {PreTraining.HiddenSize} is no multiple of twice preTraining.heads = {PreTraining.Heads}.");
-        if (PreTraining.Heads % PreTraining.KeyValueHeads != 0) throw new UsageException(
-            $"preTraining.keyValueHeads = {PreTraining.KeyValueHeads} does not divide preTraining.heads = {PreTraining.Heads}.");
-        if (PreTraining.BatchRows % PreTraining.Shards != 0) throw new UsageException(
-            $"preTraining.batchRows = {PreTraining.BatchRows} is no multiple of preTraining.shards = {PreTraining.Shards}.");
+        PreTraining.Check();
+        if (FineTuning.ReplayShare > 0) throw new UsageException(FormattableString.Invariant(
+            $"fineTuning.replayShare = {FineTuning.ReplayShare} mixes other examples into a set, and a study has none; set it to 0."));
         if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException(
             $"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, "
             + $"world.oodDevFacts = {World.OodDevFacts}.");

@@ -52,7 +52,8 @@ public sealed record LoraConfig
     // Settings of the file that do not change what the adapter computes. eva_config says how A was initialised.
     private static readonly HashSet<string> Remarks = new(StringComparer.Ordinal)
     {
-        "auto_mapping", "base_model_name_or_path", "eva_config", "inference_mode", "megatron_core", "peft_version", "qalora_group_size", "revision",
+        "auto_mapping", "base_model_name_or_path", "eva_config", "inference_mode", "megatron_core", "peft_version", "qalora_group_size",
+        "revision",
     };
 
     // Ways to initialise an adapter that leave the base model's weights as they are. The others (pissa, olora, loftq, ...) change these

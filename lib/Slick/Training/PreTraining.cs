@@ -53,6 +53,21 @@ public sealed record PreTrainingOptions
     [Range(1, 256)]
     public int Shards { get; init; } = 2;
 
+    /// <summary>Checks the range of each option, and whether the options fit each other.</summary>
+    /// <returns>The same record.</returns>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
+    public PreTrainingOptions Check()
+    {
+        OptionRanges.Check(this, "preTraining");
+        if (HiddenSize % (2 * Heads) != 0) throw new UsageException(
+            $"preTraining.hiddenSize = {HiddenSize} is no multiple of twice preTraining.heads = {Heads}.");
+        if (Heads % KeyValueHeads != 0) throw new UsageException(
+            $"preTraining.keyValueHeads = {KeyValueHeads} does not divide preTraining.heads = {Heads}.");
+        if (BatchRows % Shards != 0) throw new UsageException(
+            $"preTraining.batchRows = {BatchRows} is no multiple of preTraining.shards = {Shards}.");
+        return this;
+    }
+
     /// <summary>The shape of the decoder.</summary>
     /// <param name="vocabularySize">Entries of the vocabulary.</param>
     public DecoderConfig Shape(int vocabularySize) => new()
@@ -89,14 +104,13 @@ public static class PreTraining
     /// <param name="threads">How many parts of the batch are worked on at once; null for all. The result does not depend on it.</param>
     /// <exception cref="SlickException">The documents do not fill a batch, the memory does not suffice, or the checkpoint in
     /// <paramref name="scratch"/> is that of another run.</exception>
-    /// <exception cref="UsageException">An option is out of its range.</exception>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     /// <exception cref="DivergedException">The loss is not a number, or above twice the loss of guessing among all tokens.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
         string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null)
     {
-        OptionRanges.Check(options, "preTraining");
-        var shape = options.Shape(vocabularySize);
+        var shape = options.Check().Shape(vocabularySize);
         TrainingForecast.OfMemory(shape, options).Demand(FreeMemory.On(device), "preTraining");
         var weights = new DecoderWeights(shape, device, trainable: true);
         try

@@ -72,6 +72,14 @@ public sealed class PreTrainingTests : IDisposable
         Assert.Equal([1, 1], counts.Skip(1).Zip(counts, (a, b) => a - b));
     }
 
+    [Theory]
+    [InlineData("preTraining.batchRows = 5", 5, 2, 2)]
+    [InlineData("preTraining.hiddenSize = 16", 4, 3, 1)]
+    [InlineData("preTraining.keyValueHeads = 3", 4, 4, 3)]
+    public void ShapesThatDoNotFit_AreRefused(string named, int rows, int heads, int keyValueHeads) =>
+        Assert.StartsWith(named, Assert.Throws<UsageException>(() => Train("shapes",
+            options: Options with { BatchRows = rows, Heads = heads, KeyValueHeads = keyValueHeads })).Message, StringComparison.Ordinal);
+
     [Fact]
     public void LossThatExplodes_StopsWithTheOption()
     {
