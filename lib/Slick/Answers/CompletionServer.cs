@@ -32,6 +32,10 @@ public sealed record ServerRow
     public required string Sent { get; init; }
     /// <summary>The settings that the server refused, so that the server's own values are used; empty where it refused none.</summary>
     public required string Refused { get; init; }
+    /// <summary>
+    /// The settings of <see cref="Sent"/> that the server is known to ignore, so that its own values are used; empty where none is known.
+    /// </summary>
+    public string Ignored => Owner == CompletionServer.Ollama ? CompletionServer.IgnoredByOllama : "";
     /// <summary>False where the server gives one answer to a request, so that each sample is a request of its own.</summary>
     public required bool SeveralChoices { get; init; }
 }
@@ -48,6 +52,12 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
     // Settings that not every server takes. One setting has two names: repetition_penalty in vLLM, repeat_penalty in llama.cpp.
     private static readonly string[] Optional = ["top_k", "min_p", "repetition_penalty", "repeat_penalty", "seed", "presence_penalty",
         "frequency_penalty"];
+
+    /// <summary>The owner that Ollama names for its models.</summary>
+    internal const string Ollama = "library";
+    // Of the settings that are sent, those that are not among the parameters of Ollama's endpoint: the fields of CompletionRequest in its
+    // source, openai/openai.go.
+    internal const string IgnoredByOllama = "min_p, repeat_penalty, repetition_penalty, top_k";
 
     private readonly ServerOptions options;
     private readonly ServerSecret secret;
@@ -181,9 +191,10 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             throw new SlickException($"{options.Url}: the server has no model {options.Model}; it lists {Listed()}. "
                 + "Give one of them to --server-model.");
         owner = at < 0 ? "" : secret.Hide(listed[at].Owner);
-        if (owner == "library")
-            say($"{options.Url}: Ollama ignores top_k and puts a prompt into the model's template; name a model without a template, such "
-                + "as one whose name ends with :text.");
+        if (owner == Ollama)
+            say($"{options.Url}: top_k, min_p and repeat_penalty are not among the parameters of Ollama's endpoint, so its own values of "
+                + "these stand; and it puts a prompt into the model's template: name a model without a template, such as one whose name "
+                + "ends with :text.");
         else if (owner is not ("vllm" or "llamacpp"))
             say($"{options.Url}: whether this server heeds top_k is not known; where it ignores top_k, answers are drawn by its own "
                 + "setting.");

@@ -43,7 +43,7 @@ internal sealed class ServerConnection : IDisposable
     /// <summary>An answer after which the request is made again.</summary>
     /// <param name="what">What is wrong, for the error's message.</param>
     /// <param name="cure">What the user can do about it.</param>
-    /// <param name="retries">How often the request is made again, at most.</param>
+    /// <param name="retries">How often the request is made again, at most. <see cref="ServerOptions.Retries"/> bounds it too.</param>
     /// <param name="wait">The wait before the next try where the server asks for one; else null.</param>
     internal sealed class FaultException(string what, string cure, int retries, TimeSpan? wait = null) : Exception(what)
     {
@@ -52,7 +52,8 @@ internal sealed class ServerConnection : IDisposable
         public TimeSpan? Wait { get; } = wait;
     }
 
-    /// <summary>The exception for an answer that a completions endpoint does not give. The request is made again at most twice.</summary>
+    /// <summary>The exception for an answer that a completions endpoint does not give. It is an error after the third try, or after fewer
+    /// where <see cref="ServerOptions.Retries"/> is below 2.</summary>
     internal static Exception Malformed(string what) =>
         new FaultException(what, "is this the address of an OpenAI-compatible completions endpoint?", 2);
 
@@ -74,7 +75,7 @@ internal sealed class ServerConnection : IDisposable
         }) { Timeout = Timeout.InfiniteTimeSpan };
         var retry = new RetryStrategyOptions
         {
-            MaxRetryAttempts = Math.Max(1, options.Retries),
+            MaxRetryAttempts = Math.Max(1, options.Retries), // the library takes no 0; ShouldHandle says whether there is a retry
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             Delay = TimeSpan.FromSeconds(options.RetrySeconds),
@@ -157,14 +158,24 @@ internal sealed class ServerConnection : IDisposable
     /// <typeparam name="T">What is read from the body.</typeparam>
     /// <param name="body">The body.</param>
     /// <param name="read">Reads the JSON.</param>
-    /// <param name="said">Gives the text that is quoted in the message where the body is not JSON.</param>
+    /// <param name="said">Gives the text that is quoted in the message where the body is not JSON, or is a JSON object that tells an
+    /// error.</param>
     /// <exception cref="FaultException">The body is not JSON, or not of the right form.</exception>
     internal static T Parse<T>(ReadOnlyMemory<byte> body, Func<JsonElement, T> read, Func<string> said)
     {
         try
         {
             using var document = JsonDocument.Parse(body);
-            return read(document.RootElement);
+            try
+            {
+                return read(document.RootElement);
+            }
+            // Some servers tell an error with the status 200.
+            catch (FaultException e) when (document.RootElement is { ValueKind: JsonValueKind.Object } root
+                && root.TryGetProperty("error", out var error) && error.ValueKind != JsonValueKind.Null)
+            {
+                throw new FaultException(e.Message + said(), e.Cure, e.Retries, e.Wait);
+            }
         }
         // InvalidOperationException: a text that is not UTF-8, or half a surrogate pair.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -194,7 +205,7 @@ internal sealed class ServerConnection : IDisposable
     // How often a request is made again after this exception, at most.
     private int RetriesOf(Exception? exception) => exception switch
     {
-        FaultException fault => fault.Retries,
+        FaultException fault => Math.Min(fault.Retries, options.Retries),
         HttpRequestException e when IsWrongAddress(e) => 0,
         HttpRequestException or IOException or TimeoutRejectedException => options.Retries,
         _ => 0,

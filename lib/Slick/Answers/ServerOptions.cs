@@ -16,7 +16,10 @@ public sealed record ServerOptions
     /// <summary>Longest wait for one answer, in seconds. After this wait the request is made again.</summary>
     [Range(0.01, 86_400.0)]
     public double TimeoutSeconds { get; init; } = 300;
-    /// <summary>How often a request is made again where the server is overloaded or unreachable.</summary>
+    /// <summary>
+    /// How often a request is made again, at most: where the server is overloaded or unreachable, and, but not after the third try, where
+    /// its answer is not that of a completions endpoint. 0 for one try.
+    /// </summary>
     [Range(0, 100)]
     public int Retries { get; init; } = 5;
     /// <summary>

@@ -131,20 +131,25 @@ public sealed class CompletionServerTests
     }
 
     [Theory]
-    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"library\"}]}", 1)]
-    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"somebody\"}]}", 1)]
-    [InlineData("{\"data\": [{\"id\": \"small\"}]}", 1)]
-    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"llamacpp\"}]}", 0)]
-    public void AServerThatMayIgnoreTopK_IsNamed(string models, int lines)
+    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"library\"}]}", 1, "min_p, repeat_penalty, repetition_penalty, top_k")]
+    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"somebody\"}]}", 1, "")]
+    [InlineData("{\"data\": [{\"id\": \"small\"}]}", 1, "")]
+    [InlineData("{\"data\": [{\"id\": \"small\", \"owned_by\": \"llamacpp\"}]}", 0, "")]
+    public void AServerThatMayIgnoreTopK_IsNamed(string models, int lines, string ignored)
     {
         using var server = new TestServer(Plain, new(200, models));
         using var source = Open(server);
         Draw(source);
         Assert.Equal(lines, said.Count(line => line.Contains("top_k", StringComparison.Ordinal)));
+        var row = source.Settings(Protocol);
+        Assert.Equal(ignored, row.Ignored);
+        Assert.All(ignored.Split(", ", StringSplitOptions.RemoveEmptyEntries), name =>
+            Assert.Contains($"\"{name}\"", row.Sent, StringComparison.Ordinal));
+        Assert.Equal(ignored.Length > 0, said.Exists(line => line.Contains("repeat_penalty", StringComparison.Ordinal)));
     }
 
     public static TheoryData<string> PassingFaults => ["503", "429", "500", "cut", "no answer", "half", "not json", "no choices",
-        "five choices", "no text", "slow"];
+        "five choices", "told with 200", "no text", "slow"];
 
     private static Reply Fault(string kind, Request request, int before) => kind switch
     {
@@ -157,6 +162,7 @@ public sealed class CompletionServerTests
         "not json" => new(200, "<html>Welcome</html>"),
         "no choices" => new(200, """{"id": "x"}"""),
         "five choices" => Choices(" a", " b", " c", " d", " e"),
+        "told with 200" => Error(200, "loading the weights"),
         "no text" => new(200, """{"choices": [{"message": {"content": "I am a chat model"}}]}"""),
         "slow" => Plain(request, before) with { Delay = TimeSpan.FromSeconds(5) },
         _ => throw new ArgumentException(kind),
@@ -184,6 +190,7 @@ public sealed class CompletionServerTests
     [InlineData("half", "the answer is not JSON")]
     [InlineData("not json", "the answer is not JSON: \"<html>Welcome</html>\"")]
     [InlineData("no choices", "the answer has no list 'choices'")]
+    [InlineData("told with 200", "the answer has no list 'choices': \"loading the weights\" (tried 3 times)")]
     [InlineData("five choices", "the answer has 5 choices where n = 1 were asked for")]
     [InlineData("no text", "a choice of the answer has no 'text'")]
     [InlineData("slow", "no answer in 0.3 s")]
@@ -196,6 +203,27 @@ public sealed class CompletionServerTests
         Assert.Contains(says, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
         Assert.Contains("; ", error.Message, StringComparison.Ordinal); // and what to do
+    }
+
+    // An answer of the wrong form is an error after the third try; no fault goes on beyond the retries that were asked for.
+    [Theory]
+    [InlineData("503", 0, 1)]
+    [InlineData("503", 1, 2)]
+    [InlineData("503", 4, 5)]
+    [InlineData("cut", 0, 1)]
+    [InlineData("cut", 4, 5)]
+    [InlineData("no choices", 0, 1)]
+    [InlineData("no choices", 1, 2)]
+    [InlineData("no choices", 4, 3)]
+    [InlineData("not json", 0, 1)]
+    [InlineData("not json", 4, 3)]
+    public void AFaultThatStays_IsTriedAsOftenAsTheOptionsSay(string kind, int retries, int tries)
+    {
+        using var server = new TestServer((r, before) => Fault(kind, r, before));
+        using var source = Open(server, o => o with { Retries = retries, Requests = 1 });
+        var message = Assert.Throws<SlickException>(() => Draw(source, questions: 1)).Message;
+        Assert.Equal(tries, server.Requests.Count);
+        Assert.Equal(tries > 1, message.Contains($"(tried {tries} times)", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -326,6 +354,7 @@ public sealed class CompletionServerTests
     [InlineData("completions")]
     [InlineData("not json")]
     [InlineData("malformed")]
+    [InlineData("told with 200")]
     [InlineData("models")]
     [InlineData("listed")]
     [InlineData("field")]
@@ -342,6 +371,7 @@ public sealed class CompletionServerTests
             {
                 "not json" => new(200, "Authorization " + r.Authorization),
                 "malformed" => new(200, $$"""{"choices": "{{r.Authorization.Replace("\"", "\\\"", StringComparison.Ordinal)}}"}"""),
+                "told with 200" => Echo(r, 200),
                 "field" => Echo(r, 400, "top_k"),
                 "fault" => Echo(r, 500),
                 _ => Echo(r, 401),
