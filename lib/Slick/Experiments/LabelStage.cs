@@ -100,10 +100,14 @@ internal static class LabelStage
                 $"{options.Relation}, prompt {j + 1} of {estimates.Length}, {asked.Questions.Count} questions"));
         Report(Math.Max(0, Array.FindIndex(estimates, prompt => prompt.Contains(null))));
 
+        // How the server was asked in the work before, which this work may have to publish without asking.
+        var serverFile = Path.Combine(work.Scratch, ServerFile);
+        var servers = File.Exists(serverFile) ? Tables.Read<ServerRow>(serverFile) : [];
         var checkpoints = new CheckpointClock();
         var unsaved = new SortedSet<int>();
         void SaveAll() => checkpoints.Save(() =>
         {
+            if (server is not null && unsaved.Count > 0) Tables.Write(serverFile, [server.Settings(options.Sampling)]);
             foreach (var prompt in unsaved) Save(FileOf(work.Scratch, prompt), estimates[prompt]);
             unsaved.Clear();
         });
@@ -117,6 +121,7 @@ internal static class LabelStage
                 j =>
                 {
                     unsaved.Add(j);
+                    servers = [];
                     Report(j);
                     if (checkpoints.IsDue || work.Cancellation.IsCancellationRequested) SaveAll();
                 }, work.Cancellation);
@@ -135,7 +140,8 @@ internal static class LabelStage
                 Relation = options.Relation,
                 MovedBoundaries = estimates.Sum(prompt => prompt.Count(e => e!.Value.MovedBoundary)),
             }]);
-            if (server is not null) Tables.Write(Path.Combine(folder, ServerFile), [server.Settings(options.Sampling)]);
+            if (server is not null)
+                Tables.Write(Path.Combine(folder, ServerFile), servers.Count > 0 ? servers : [server.Settings(options.Sampling)]);
         };
     }
 

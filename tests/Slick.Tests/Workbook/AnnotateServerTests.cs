@@ -1,7 +1,9 @@
 using System.Text;
 using Slick.Answers;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Runtime;
 using Slick.Storage;
 using Slick.Tests.Answers;
 using Slick.Workbook;
@@ -132,6 +134,40 @@ public sealed class AnnotateServerTests : IDisposable
             Assert.All(EveryFile(), file => Assert.DoesNotContain(secret, file, StringComparison.Ordinal));
             Assert.DoesNotContain(secret, output + errors + second.Output, StringComparison.Ordinal);
         }
+    }
+
+    // Ends the work as a kill does, between the last checkpoint and the result.
+    private sealed class Kill : IProgressReport
+    {
+        public void Stage(string name) { }
+        public void Say(string line) { }
+        public void Report(string stage, double done, double total, string detail = "")
+        {
+            if (done == total) throw new SlickException("killed");
+        }
+    }
+
+    [Fact]
+    public void AfterAKillBeforeTheResult_TheSettingsAreThoseOfTheWorkBefore()
+    {
+        using var server = new TestServer((r, before) => r.Body!["min_p"] is not null ? Error(400, "min_p is not known")
+            : r.Choices > 1 ? Error(400, "n must be 1") : Knows(r, before));
+        var (options, secret) = ServerOptions.Parse(server.Url, "small", _ => null);
+        var asked = new AnnotationOptions
+        {
+            Relations = ["one"], Estimator = EstimatorKind.Sampled,
+            Columns = new() { Relation = "Topic", Question = "Q", Answer = "A" },
+        };
+        var store = RunStore.Open(Path.Combine(folder, "store"));
+        AnnotationResult Run(IProgressReport progress) =>
+            Annotation.RunByServer(options, secret, data, asked, store, progress, TestContext.Current.CancellationToken);
+        Assert.Equal("killed", Assert.Throws<SlickException>(() => Run(new Kill())).Message);
+        server.Dispose();
+        var result = Run(Progress.None);
+        Assert.Equal(4, result.Labels.Count);
+        var row = Assert.Single(Tables.Read<ServerRow>(Path.Combine(Path.GetDirectoryName(result.Table)!, "server.parquet")));
+        Assert.Equal(("vllm", "min_p", "", false), (row.Owner, row.Refused, row.Ignored, row.SeveralChoices));
+        Assert.DoesNotContain("min_p", row.Sent, StringComparison.Ordinal);
     }
 
     [Theory]
