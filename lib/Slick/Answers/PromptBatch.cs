@@ -1,5 +1,4 @@
 using System.Globalization;
-using Slick.Analysis;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;

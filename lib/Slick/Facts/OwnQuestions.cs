@@ -17,9 +17,6 @@ public static class OwnQuestions
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    // Characters that may end a line. A model's answer ends with the line, so it could never equal a gold answer that has one of these.
-    private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
-
     // A row of the file: its line, from 1, and the text in each column. A key that a JSON object lacks is absent.
     private readonly record struct Row(int Line, IReadOnlyDictionary<string, string> Texts);
 
@@ -47,7 +44,7 @@ public static class OwnQuestions
                     : throw Wrong(path, row.Line, $"the key '{column}' is missing; the keys here are {Names(row.Texts.Keys)}");
                 var inner = text.Trim();
                 if (inner.Length == 0) throw Wrong(path, row.Line, $"'{column}' is empty; fill it in or leave the line out");
-                if (inner.AsSpan().ContainsAny(LineEnds))
+                if (inner.AsSpan().ContainsAny(QuestionFile.LineEnds))
                     throw Wrong(path, row.Line, $"'{column}' has several lines, and no answer or question may; write it in one line");
                 if (inner.Length < text.Length) outer.Add(() => FormattableString.Invariant($"{path}:{row.Line}: '{column}'"));
                 return inner;

@@ -34,8 +34,9 @@ internal sealed class OuterWhiteSpace
 /// <summary>Reads one file of EntityQuestions: a JSON list of <c>{"question": text, "answers": [text, ...]}</c>.</summary>
 internal static class QuestionFile
 {
-    // Characters that may end a line. A model's answer ends with the line, so it could never equal a gold answer that has one of these.
-    private static readonly System.Buffers.SearchValues<char> LineEnds = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
+    /// <summary>Characters that may end a line. A model's answer ends with the line, so it could never equal a gold answer that has one of
+    /// these.</summary>
+    internal static System.Buffers.SearchValues<char> LineEnds { get; } = System.Buffers.SearchValues.Create("\n\r\v\f\u0085\u2028\u2029");
 
     /// <summary>Reads every record of a file.</summary>
     /// <param name="path">The file.</param>

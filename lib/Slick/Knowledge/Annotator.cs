@@ -1,5 +1,4 @@
 using Slick.Answers;
-using Slick.Experiments;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -10,9 +9,6 @@ namespace Slick.Knowledge;
 /// <summary>SliCK (paper, section 3): sorts a model's facts into four categories by the answers that the model gives.</summary>
 public static class Annotator
 {
-    /// <summary>Version of the method. It is raised whenever a result would change.</summary>
-    public const int Version = 3;
-
     /// <summary>
     /// Labels the questions of one relation with a model in this process. All questions are asked after the same few-shot prompts.
     /// </summary>

@@ -11,9 +11,6 @@ public sealed record ParameterPart(string Name)
     /// <summary>Every parameter.</summary>
     public static ParameterPart All { get; } = new("all");
 
-    /// <summary>Every parameter that is not an embedding.</summary>
-    public static ParameterPart WithoutEmbeddings { get; } = new("without-embeddings");
-
     /// <summary>True where every parameter is trained.</summary>
     internal bool IsAll => Name == All.Name;
 
