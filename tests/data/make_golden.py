@@ -2,14 +2,16 @@
 """Makes golden files: what another program computes from a checkpoint, for 'slick check' to compare with.
 
     python3 tests/data/make_golden.py model FOLDER               golden.safetensors, golden.json
+    python3 tests/data/make_golden.py adapter FOLDER BASE        the same of a LoRA adapter beside its base model
     python3 tests/data/make_golden.py tokenizer FOLDER           golden.jsonl
     python3 tests/data/make_golden.py annotation FOLDER QUESTIONS OUT
-    python3 tests/data/make_golden.py compare FOLDER             the plain computation against golden files that are there
+    python3 tests/data/make_golden.py compare FOLDER [BASE]      the plain computation against golden files that are there
     python3 tests/data/make_golden.py data                       the files of tests/data
 
-README.md beside this script describes the files. Needed are PyTorch and NumPy. Where Hugging Face transformers and tokenizers are
-installed, they compute; --plain, or their absence, takes the plain computation below: the model families llama, mistral, qwen2,
-gemma3_text, gpt2 and gpt_neox, and tokenizer.json with BPE or WordLevel (then the package regex is needed too).
+README.md beside this script describes the files. Needed are PyTorch and NumPy. Where Hugging Face transformers (for an adapter PEFT
+too) and tokenizers are installed, they compute; --plain, or their absence, takes the plain computation below: the model families llama,
+mistral, qwen2, gemma3_text, gpt2 and gpt_neox, LoRA adapters of these, and tokenizer.json with BPE or WordLevel (then the package regex
+is needed too).
 """
 import argparse
 import json
@@ -26,6 +28,10 @@ try:
     import transformers
 except ImportError:
     transformers = None
+try:
+    import peft
+except ImportError:
+    peft = None
 try:
     import tokenizers
 except ImportError:
@@ -89,9 +95,10 @@ def write_json(path, value):
 # --- Models: one forward pass, written from the families' papers and configurations ----------------------------------------------
 
 class Plain:
-    """A decoder in fp32, without a cache: logits of all positions from all ids. Weights by Hugging Face's names."""
+    """A decoder in fp32, without a cache: logits of all positions from all ids. Weights by Hugging Face's names. With the folder of a
+    LoRA adapter, its factors are the parameters."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, adapter=None):
         c = self.config = read_json(os.path.join(folder, "config.json"))
         self.weights = {k: torch.nn.Parameter(v) for k, v in read_weights(folder).items()}
         kind = self.kind = c["model_type"]
@@ -129,6 +136,25 @@ class Plain:
         self.act = {"silu": torch.nn.functional.silu, "gelu": torch.nn.functional.gelu,
                     "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh}[act]
         self.tied = c.get("tie_word_embeddings", kind in ("gpt2", "gemma3_text"))
+        self.factors = {}  # lora_A and lora_B of each linear map, by PEFT's names
+        if adapter:
+            self.read_adapter(adapter)
+
+    def read_adapter(self, folder):
+        """Hu et al. 2021: W x becomes W x + factor B A x."""
+        c = read_json(os.path.join(folder, "adapter_config.json"))
+        for key in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias"):
+            if c.get(key):
+                sys.exit(f"{folder}: the plain computation does not know {key} of an adapter; install peft.")
+        self.factor = c["lora_alpha"] / (math.sqrt(c["r"]) if c.get("use_rslora") else c["r"])
+        for name, value in read_safetensors(os.path.join(folder, "adapter_model.safetensors")).items():
+            if ".lora_A." in name or ".lora_B." in name:
+                self.factors[name] = torch.nn.Parameter(value.to(torch.float32))
+
+    def added(self, x, name):
+        """What the adapter of a linear map adds to its output; 0 where it has none."""
+        a, b = (self.factors.get(f"base_model.model.{name}.lora_{n}.weight") for n in "AB")
+        return 0 if a is None else self.factor * ((x @ a.T) @ b.T)
 
     def frequencies(self, rope):
         """Turns a position, radians: Su et al. 2021; with Llama 3's slower turns for long waves."""
@@ -157,7 +183,7 @@ class Plain:
 
     def linear(self, x, name):
         weight = self.w(name + ".weight")
-        y = x @ (weight if self.kind == "gpt2" else weight.T)
+        y = x @ (weight if self.kind == "gpt2" else weight.T) + self.added(x, name)
         return y + self.w(name + ".bias") if name + ".bias" in self.weights else y
 
     def turn(self, x, positions, layer):
@@ -234,10 +260,10 @@ class Plain:
                 x = x + self.mlp(self.norm(x, p + two), layer)
         x = self.norm(x, {"gpt2": "transformer.ln_f", "gpt_neox": "gpt_neox.final_layer_norm"}.get(self.kind, "model.norm"))
         head = table if self.tied else {"gpt_neox": "embed_out.weight"}.get(self.kind, "lm_head.weight")
-        return x @ self.w(head).T
+        return x @ self.w(head).T + self.added(x, head[:-len(".weight")])
 
     def parameters(self):
-        return {k: v for k, v in self.weights.items() if not (self.tied and k in ("lm_head.weight", "embed_out.weight"))}
+        return self.factors or {k: v for k, v in self.weights.items() if not (self.tied and k in ("lm_head.weight", "embed_out.weight"))}
 
 
 def gelu_tanh(x):
@@ -247,24 +273,28 @@ def gelu_tanh(x):
 class Transformers:
     """The same by Hugging Face transformers: fp32, eager attention."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, adapter=None):
         config = transformers.AutoConfig.from_pretrained(folder)
         self.model = transformers.AutoModelForCausalLM.from_pretrained(
             folder, config=config, torch_dtype=torch.float32, attn_implementation="eager").eval()
         self.config = read_json(os.path.join(folder, "config.json"))
+        if adapter:
+            self.model = peft.PeftModel.from_pretrained(self.model, adapter, is_trainable=True).eval()
 
     def logits(self, ids, mask=None):
         mask = torch.ones_like(ids) if mask is None else mask
         return self.model(input_ids=ids, attention_mask=mask, position_ids=(mask.cumsum(-1) - 1).clamp_min(0), use_cache=False).logits
 
     def parameters(self):
-        return dict(self.model.named_parameters())
+        # An adapter's factors are named as in its file, without the name that PEFT gives the adapter in memory.
+        return {name.replace(".default.weight", ".weight"): p for name, p in self.model.named_parameters() if p.requires_grad}
 
 
-def open_model(folder, plain):
-    if not plain and transformers is None:
-        print("transformers is not installed: the plain computation is taken.", file=sys.stderr)
-    return Plain(folder) if plain or transformers is None else Transformers(folder)
+def open_model(folder, plain, adapter=None):
+    missing = "transformers" if transformers is None else "peft" if adapter and peft is None else None
+    if not plain and missing:
+        print(f"{missing} is not installed: the plain computation is taken.", file=sys.stderr)
+    return (Plain if plain or missing else Transformers)(folder, adapter)
 
 
 def loss_of(model, ids, labels):
@@ -277,7 +307,7 @@ ADAMW = {"lr": 0.003, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1}
 
 
 def golden_of(model, vocabulary, rows=3, tokens=24, seed=1, gradients=True, lr=None):
-    """The tensors of golden.safetensors and the numbers of golden.json."""
+    """The tensors of golden.safetensors and the numbers of golden.json. Of an adapter: no gradients, and all factors after the steps."""
     random = np.random.RandomState(seed)
     ids = torch.tensor(random.randint(min(3, vocabulary - 1), vocabulary, (rows, tokens)))
     pads = min(5, tokens - 2)
@@ -299,6 +329,7 @@ def golden_of(model, vocabulary, rows=3, tokens=24, seed=1, gradients=True, lr=N
         return out, {}
     adamw = {**ADAMW, "lr": lr or ADAMW["lr"]}
     parameters = model.parameters()
+    is_adapter = any(".lora_A." in k for k in parameters)
     optimizer = torch.optim.AdamW(parameters.values(), lr=adamw["lr"], betas=adamw["betas"], eps=adamw["eps"],
                                   weight_decay=adamw["weight_decay"])
     losses, norm = [], 0.0
@@ -310,16 +341,19 @@ def golden_of(model, vocabulary, rows=3, tokens=24, seed=1, gradients=True, lr=N
             break
         loss.backward()
         if step == 0:
-            out.update({f"grad.{k}": p.grad.clone() for k, p in parameters.items()})
+            if not is_adapter:
+                out.update({f"grad.{k}": p.grad.clone() for k, p in parameters.items()})
             norm = math.sqrt(sum(p.grad.double().pow(2).sum().item() for p in parameters.values()))
         optimizer.step()
-    moved = next(k for k in parameters if any(n in k for n in ("q_proj.weight", "c_attn.weight", "query_key_value.weight")))
-    out[f"after3.{moved}"] = parameters[moved]
-    return out, {"losses_before_steps_1_2_3_and_after_3": losses, "grad_norm_step_1": norm, "adamw": adamw}
+    moved = next((k for k in parameters if any(n in k for n in ("q_proj.weight", "c_attn.weight", "query_key_value.weight"))), None)
+    out.update({f"after3.{k}": parameters[k] for k in (parameters if is_adapter else [moved])})
+    return out, {"losses_before_steps_1_2_3_and_after_3": losses, "grad_norm_step_1": norm,
+                 "adamw_on_adapter_only" if is_adapter else "adamw": adamw}
 
 
-def make_model(folder, plain=False, **settings):
-    model = open_model(folder, plain)
+def make_model(folder, plain=False, base=None, **settings):
+    """The golden files of a checkpoint, or, with the folder of its base model, of an adapter."""
+    model = open_model(base, plain, folder) if base else open_model(folder, plain)
     vocabulary = model.config["vocab_size"]
     tensors, numbers = golden_of(model, vocabulary, **settings)
     write_safetensors(os.path.join(folder, "golden.safetensors"), tensors)
@@ -331,10 +365,10 @@ def made_by(model):
     return f"transformers {transformers.__version__}, {what}" if isinstance(model, Transformers) else f"make_golden.py, {what}"
 
 
-def compare(folder):
-    """The plain computation against golden files: the largest difference of each kind, and what it is of."""
+def compare(folder, base=None):
+    """The plain computation against golden files: the largest difference of each kind, and what it is of. base: of an adapter."""
     golden, numbers = read_safetensors(os.path.join(folder, "golden.safetensors")), read_json(os.path.join(folder, "golden.json"))
-    model, worst = Plain(folder), {}
+    model, worst = Plain(base, folder) if base else Plain(folder), {}
 
     def near(kind, expected, actual):
         largest = expected.abs().max().item()
@@ -351,8 +385,8 @@ def compare(folder):
                 next_token = model.logits(row)[:, -1:].argmax(-1)
                 worst["greedy tokens that differ"] = worst.get("greedy tokens that differ", 0) + int(next_token[0, 0] != token)
                 row = torch.cat([row, next_token], 1)
-    if "adamw" in numbers:
-        a, parameters = numbers["adamw"], model.parameters()
+    a, parameters = numbers.get("adamw_on_adapter_only" if base else "adamw"), model.parameters()
+    if a:
         optimizer = torch.optim.AdamW(parameters.values(), lr=a["lr"], betas=a["betas"], eps=a["eps"], weight_decay=a["weight_decay"])
         for step, expected in enumerate(numbers["losses_before_steps_1_2_3_and_after_3"]):
             optimizer.zero_grad()
@@ -857,6 +891,33 @@ def write_model(folder, config, weights):
     write_safetensors(os.path.join(folder, "model.safetensors"), weights)
 
 
+def write_adapter(folder, base, targets, rank, alpha, rslora, seed):
+    """An adapter of the base model's linear maps whose names end with one of the targets, its factors all drawn. The output layer's
+    base weights stand beside its factors, as PEFT writes them."""
+    os.makedirs(folder, exist_ok=True)
+    random, weights, out = np.random.RandomState(seed), read_weights(base), {}
+    for name, w in weights.items():
+        module = name[:-len(".weight")]
+        if module.split(".")[-1] not in targets:
+            continue
+        for letter, shape in (("A", (rank, w.shape[1])), ("B", (w.shape[0], rank))):
+            out[f"base_model.model.{module}.lora_{letter}.weight"] = torch.tensor(
+                0.5 * random.standard_normal(shape) / math.sqrt(shape[1]), dtype=torch.float32)
+        if module == "lm_head":
+            out["base_model.model.lm_head.base_layer.weight"] = w
+    write_safetensors(os.path.join(folder, "adapter_model.safetensors"), out)
+    write_json(os.path.join(folder, "adapter_config.json"), {
+        "base_model_name_or_path": os.path.relpath(base, folder).replace(os.sep, "/"), "bias": "none", "fan_in_fan_out": False,
+        "inference_mode": True, "init_lora_weights": True, "lora_alpha": alpha, "lora_dropout": 0.0, "modules_to_save": None,
+        "peft_type": "LORA", "r": rank, "target_modules": targets, "task_type": "CAUSAL_LM", "use_dora": False, "use_rslora": rslora})
+
+
+def make_adapters():
+    base, folder = os.path.join(HERE, "models", "llama-untied"), os.path.join(HERE, "adapters", "llama-untied")
+    write_adapter(folder, base, ["q_proj", "v_proj", "up_proj", "down_proj", "lm_head"], rank=3, alpha=5, rslora=True, seed=21)
+    make_model(folder, plain=True, base=base, rows=2, tokens=16)
+
+
 def word_level(words):
     """A tokenizer of whole words, as the lab's: one token a word, a line feed a token of its own."""
     vocabulary = {w: i for i, w in enumerate(["<pad>", "<s>", "</s>", "<unk>", "\n", *sorted(words)])}
@@ -1018,6 +1079,7 @@ def make_data():
         folder = os.path.join(HERE, "models", name)
         write_model(folder, config, random_weights(config, seed))
         make_model(folder, plain=True, rows=2, tokens=16)
+    make_adapters()
     make_tokenizers()
     make_annotated()
 
@@ -1025,17 +1087,19 @@ def make_data():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plain", action="store_true", help="take the computation of this script, also where transformers is installed")
-    parser.add_argument("--no-gradients", action="store_true", help="model: logits and greedy tokens alone, for a model too large to train")
-    parser.add_argument("--lr", type=float, help="model: the learning rate of the three AdamW steps (0.003)")
-    parser.add_argument("what", choices=["model", "tokenizer", "annotation", "compare", "data"])
+    parser.add_argument("--no-gradients", action="store_true", help="model, adapter: no training steps, for a model too large to train")
+    parser.add_argument("--lr", type=float, help="model, adapter: the learning rate of the three AdamW steps (0.003)")
+    parser.add_argument("what", choices=["model", "adapter", "tokenizer", "annotation", "compare", "data"])
     parser.add_argument("paths", nargs="*")
     a = parser.parse_args()
     torch.manual_seed(1)
-    expected = {"annotation": 3, "data": 0}.get(a.what, 1)
-    if len(a.paths) != expected:
-        parser.error(f"{a.what} takes {expected} paths, {len(a.paths)} are given")
+    expected = {"adapter": [2], "annotation": [3], "compare": [1, 2], "data": [0]}.get(a.what, [1])
+    if len(a.paths) not in expected:
+        parser.error(f"{a.what} takes {' or '.join(map(str, expected))} paths, {len(a.paths)} are given")
     if a.what == "model":
         make_model(a.paths[0], a.plain, gradients=not a.no_gradients, lr=a.lr)
+    elif a.what == "adapter":
+        make_model(a.paths[0], a.plain, base=a.paths[1], gradients=not a.no_gradients, lr=a.lr)
     elif a.what == "tokenizer":
         make_tokenizer(a.paths[0], a.plain)
     elif a.what == "annotation":
@@ -1045,7 +1109,7 @@ def main():
     else:
         folder, ok = a.paths[0], True
         ok &= not os.path.exists(os.path.join(folder, "golden.json")) or "losses_of_steps_1_to_8_and_batch0_after" in read_json(
-            os.path.join(folder, "golden.json")) or compare(folder)
+            os.path.join(folder, "golden.json")) or compare(*a.paths)
         ok &= not os.path.exists(os.path.join(folder, "golden.jsonl")) or compare_tokenizer(folder)
         ok &= not os.path.exists(os.path.join(folder, "slick.json")) or compare_annotation(folder, os.path.join(folder, "slick.json"))
         sys.exit(0 if ok else 1)

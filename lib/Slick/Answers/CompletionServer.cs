@@ -33,7 +33,8 @@ public sealed record ServerRow
     /// <summary>The settings that the server refused, so that the server's own values are used; empty where it refused none.</summary>
     public required string Refused { get; init; }
     /// <summary>
-    /// The settings of <see cref="Sent"/> that the server is known to ignore, so that its own values are used; empty where none is known.
+    /// The settings of <see cref="Sent"/> that are known not to be among the parameters of the server's endpoint; empty where none is
+    /// known.
     /// </summary>
     public string Ignored => Owner == CompletionServer.Ollama ? CompletionServer.IgnoredByOllama : "";
     /// <summary>False where the server gives one answer to a request, so that each sample is a request of its own.</summary>
@@ -192,9 +193,8 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
                 + "Give one of them to --server-model.");
         owner = at < 0 ? "" : secret.Hide(listed[at].Owner);
         if (owner == Ollama)
-            say($"{options.Url}: top_k, min_p and repeat_penalty are not among the parameters of Ollama's endpoint, so its own values of "
-                + "these stand; and it puts a prompt into the model's template: name a model without a template, such as one whose name "
-                + "ends with :text.");
+            say($"{options.Url}: top_k, min_p and repeat_penalty are not among the parameters of Ollama's endpoint, and it puts a prompt "
+                + "into the model's template; name a model without a template, such as one whose name ends with :text.");
         else if (owner is not ("vllm" or "llamacpp"))
             say($"{options.Url}: whether this server heeds top_k is not known; where it ignores top_k, answers are drawn by its own "
                 + "setting.");

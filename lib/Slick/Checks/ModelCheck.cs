@@ -54,11 +54,13 @@ public static class ModelCheck
         foreach (var file in Directory.GetFiles(folder).Where(f => Path.GetExtension(f) is ".json" or ".safetensors")
             .Order(StringComparer.Ordinal))
             NotDownloaded.Refuse(file);
-        if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
-            $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py model {folder}' makes it where "
-            + "Python has PyTorch and transformers, and tests/data/README.md describes it.");
-        var results = new List<Comparison>();
         var isAdapter = LoraAdapter.IsFolder(folder);
+        if (!File.Exists(Path.Combine(folder, "golden.safetensors"))) throw new SlickException(
+            $"{folder}: there is no golden.safetensors to compare with; 'python3 tests/data/make_golden.py "
+            + (isAdapter ? $"adapter {folder} {baseFolder ?? "BASE"}' makes it where Python has PyTorch, transformers and PEFT"
+                : $"model {folder}' makes it where Python has PyTorch and transformers")
+            + ", and tests/data/README.md describes it.");
+        var results = new List<Comparison>();
         if (isAdapter)
         {
             var adapted = new Golden(folder, BaseOf(folder, baseFolder), "config.json", compute, progress);

@@ -44,6 +44,48 @@ public sealed class OwnDataTests
         Assert.Equal(comparisons, results.Count);
     }
 
+    // The adapter's settings name its base model. Its factor is that of rank-stabilised LoRA, and the output layer has an adapter too.
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Adapter_MeetsItsGoldenFiles(ScalarType dtype)
+    {
+        var results = ModelCheck.Run(Data("adapters", "llama-untied"), Cpu with { DType = dtype }, int.MaxValue - 1, Progress.None,
+            TestContext.Current.CancellationToken);
+        Assert.All(results, r => Assert.True(r.Ok, $"{r.What}: {r.Difference} (limit {r.Limit}) {r.Detail}"));
+        Assert.Equal(28, results.Count);
+    }
+
+    [Theory]
+    [InlineData("\"use_rslora\": true", "\"use_rslora\": false")]
+    [InlineData("\"lora_alpha\": 5", "\"lora_alpha\": 6")]
+    public void AdapterWithAnotherFactor_Differs(string good, string bad)
+    {
+        var folder = Scratch.Folder();
+        foreach (var file in Directory.GetFiles(Data("adapters", "llama-untied")))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var path = Path.Combine(folder, "adapter_config.json");
+        var text = File.ReadAllText(path);
+        Assert.Contains(good, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(good, bad, StringComparison.Ordinal));
+        Assert.Contains(ModelCheck.Run(folder, Cpu, 0, Progress.None, TestContext.Current.CancellationToken,
+            Data("models", "llama-untied")), r => !r.Ok);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(null, "BASE")]
+    [InlineData("models/llama-untied", "models/llama-untied")]
+    public void AdapterWithoutGoldenFiles_SaysHowToMakeThem(string? model, string named)
+    {
+        var folder = Scratch.Folder();
+        File.Copy(Data("adapters", "llama-untied", "adapter_config.json"), Path.Combine(folder, "adapter_config.json"));
+        var error = Assert.Throws<SlickException>(() => ModelCheck.Run(folder, Cpu, 0, Progress.None,
+            TestContext.Current.CancellationToken, model));
+        Assert.Contains($"make_golden.py adapter {folder} {named}'", error.Message, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Theory]
     [MemberData(nameof(Models))]
     public void OtherWeights_Differ(string name, int comparisons)
