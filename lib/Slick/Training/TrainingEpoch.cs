@@ -68,9 +68,9 @@ public sealed class TrainingEpoch
 
     /// <summary>
     /// Writes the model as it is now: the whole model (<see cref="Checkpoint.Save"/>), or the adapter alone
-    /// (<see cref="LoraAdapter.Save"/>)
-    /// where an adapter is trained. An adapter beside a base model in bf16 is written as the optimiser steps it, in fp32; within
-    /// <see cref="WithKept"/> it is written in bf16, in which it was kept. Nothing is written where <see cref="IsLive"/> is false.
+    /// (<see cref="LoraAdapter.Save(string)"/>) where an adapter is trained. An adapter beside a base model in bf16 is written as the
+    /// optimiser steps it, in fp32; within <see cref="WithKept"/> it is written in bf16, in which it was kept. Nothing is written where
+    /// <see cref="IsLive"/> is false.
     /// </summary>
     /// <param name="folder">The folder to write to.</param>
     public void Save(string folder) => record.SaveModel(folder);

@@ -28,8 +28,8 @@ public sealed record TrainingForecast
     /// <summary>Short-lived tensors of a step that the other parts do not count: the gradient of the largest matrix, or AdamW's
     /// intermediates.</summary>
     public long Passing { get; init; }
-    /// <summary>The largest batch of questions that an epoch asks. Questions are asked while there are no activations and logits of
-    /// training.</summary>
+    /// <summary>The largest batch of questions that an epoch asks. Questions are asked while there are no activations, logits and
+    /// short-lived tensors of a step.</summary>
     public long Evaluation { get; init; }
     /// <summary>The parameters that are kept in memory (<see cref="FineTuningRun.KeptNames"/>); 0 where a scratch folder has
     /// them.</summary>
@@ -48,16 +48,17 @@ public sealed record TrainingForecast
     public double SecondsPerQuestion { get; init; }
 
     /// <summary>The largest amount of memory that is needed at one time.</summary>
-    public long Bytes =>
-        Weights + Gradients + Moments + Masters + KeptParameters + Math.Max(Activations + Logits, Asking) + Passing + Kept;
+    public long Bytes => Weights + Gradients + Moments + Masters + KeptParameters + Math.Max(Step, Asking) + Kept;
 
+    // What a step and what the questions of an epoch need on top: never at the same time.
+    private long Step => Activations + Logits + Passing;
     private long Asking => Evaluation + Replaced;
 
     /// <summary>Seconds of the run's optimiser steps. The time of questions is not included (<see cref="SecondsPerQuestion"/>).</summary>
     public double Seconds => Steps * SecondsPerStep;
 
-    /// <summary>All parts in one line of text, in MB of 10^6 bytes. A step's activations and logits and an epoch's questions are not held
-    /// at the same time: the larger of the two is named.</summary>
+    /// <summary>All parts in one line of text, in MB of 10^6 bytes. What a step needs and what an epoch's questions need is not held at the
+    /// same time: the larger of the two is named.</summary>
     public override string ToString()
     {
         static string Megabytes(long bytes) => (bytes / 1e6).ToString("N0", CultureInfo.InvariantCulture);
@@ -65,9 +66,9 @@ public sealed record TrainingForecast
         var parts = $"{Megabytes(Bytes)} MB (weights {Megabytes(Weights)}, gradient {Megabytes(Gradients)}, AdamW's moments "
             + $"{Megabytes(Moments)}{(Masters > 0 ? $" and fp32 copy {Megabytes(Masters)}" : "")}, "
             + Part("kept parameters", KeptParameters)
-            + (Asking > Activations + Logits ? Part("questions of an epoch", Evaluation) + Part("parameters set aside", Replaced)
-                : $"activations {Megabytes(Activations)}, logits {Megabytes(Logits)}, ")
-            + $"in passing {Megabytes(Passing)}, kept by the allocator {Megabytes(Kept)})";
+            + (Asking > Step ? Part("questions of an epoch", Evaluation) + Part("parameters set aside", Replaced)
+                : $"activations {Megabytes(Activations)}, logits {Megabytes(Logits)}, in passing {Megabytes(Passing)}, ")
+            + $"kept by the allocator {Megabytes(Kept)})";
         return Steps == 0 ? parts : string.Create(CultureInfo.InvariantCulture,
             $"{parts}; {Steps} steps of {SecondsPerStep:G3} s, {Seconds:F0} s together");
     }

@@ -23,7 +23,7 @@ public sealed class EpochTests : IDisposable
     private static readonly FineTuningOptions Plain = new() { Epochs = 8, BatchExamples = 5, LearningRate = 2e-3, DropoutRate = 0.1 };
 
     public static TheoryData<string> Parts =>
-        ["plain", "replay", "divergence", "pieces", "ragged", "recompute", "part", "lora", "decay", "updates"];
+        ["plain", "replay", "divergence", "pieces", "ragged", "recompute", "part", "ranges", "lora", "decay", "updates"];
 
     private static FineTuningOptions Options(string part) => part switch
     {
@@ -33,6 +33,7 @@ public sealed class EpochTests : IDisposable
         "ragged" => Plain with { Ragged = true },
         "recompute" => Plain with { Recompute = true },
         "part" => Plain with { Parameters = "without-embeddings", ClipNorm = 0.5 },
+        "ranges" => Plain with { Parameters = @".*\.(q_proj|up_proj)\.weight" },
         "lora" => Plain with { Lora = new() { Rank = 4 }, LearningRate = 1e-2 },
         "decay" => Plain with { Schedule = LearningRateShape.LinearDecay },
         _ => Plain,
