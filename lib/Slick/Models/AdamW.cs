@@ -113,7 +113,9 @@ public sealed class AdamW : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         sum ??= zeros([set.Count], ScalarType.Float32, set.Device).DetachFromDisposeScope();
-        foreach (var (part, (_, gradient)) in Sums().Zip(set.Ranges)) part.add_(gradient, Scalars.One);
+        // Torch makes a copy of the gradient in fp32 for the sum: it is made part by part.
+        foreach (var (all, (_, gradient)) in Sums().Zip(set.Ranges))
+            foreach (var (part, own) in all.split(1 << 22).Zip(gradient.split(1 << 22))) part.add_(own, Scalars.One);
         set.ZeroGradient();
         isSummed = true;
     }
