@@ -63,7 +63,8 @@ public static class LearningRateSearch
             if (rate == rates[0]) bases.Add(Study.Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
             {
-                if (store.Of(stage).HasFailed)
+                // D_Natural is not run where D with 100% Unknown diverged and its length follows from that run.
+                if (stages.FailureOf(stage, store) is not null)
                 {
                     diverged.Add(rate);
                     continue;

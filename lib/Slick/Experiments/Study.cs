@@ -51,8 +51,8 @@ public static class Study
             stages.ThrowIfFailed(store);
             bases.Add(Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
-                if (store.Of(stage) is { HasFailed: true } diverged)
-                    failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
+                if (stages.FailureOf(stage, store) is { } failure)
+                    failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {failure}");
                 else tables.Add(RunTables.Read(store.Of(stage).Folder));
         }
         if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))

@@ -25,6 +25,18 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
         if (Model is not null && store.Of(Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
     }
 
+    /// <summary>Why a fine-tuning run has no result: the run diverged, or the run that its length follows from did, so that it is never
+    /// begun. Null for a run that has a result or may still have one.</summary>
+    /// <param name="stage">The run's stage.</param>
+    /// <param name="store">The store.</param>
+    public string? FailureOf(Stage stage, RunStore store)
+    {
+        if (store.Of(stage) is { HasFailed: true } failed) return failed.Failure;
+        if (store.Of(stage).IsComplete) return null;
+        var diverged = Runs.Where(r => stage.Inputs.Contains(r.Stage.Name) && store.Of(r.Stage).HasFailed).Select(r => r.Run.Arm).ToList();
+        return diverged.Count > 0 ? $"not run: {diverged[0]} diverged" : null;
+    }
+
     /// <summary>All stages. Each comes after the stages that it reads.</summary>
     public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage)];
 }

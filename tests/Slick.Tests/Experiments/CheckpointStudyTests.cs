@@ -81,6 +81,27 @@ public sealed class CheckpointStudyTests : IDisposable
         Assert.Equal((whole.Scores, whole.Answers, whole.Epochs), (found.Scores, found.Answers, found.Epochs), new Rows());
     }
 
+    [Fact]
+    public void WhereDWithUnknownDiverges_TheRunsWhoseLengthFollowsFromItAreNamedAndTheStudyIsRead()
+    {
+        var options = Options with { FineTuning = Options.FineTuning with { LearningRate = 1, Epochs = 4 } };
+        var (store, compute) = (RunStore.Open(Path.Combine(_folder, "diverged")), Compute.Choose("cpu"));
+        for (var time = 0; time < 2; time++)
+        {
+            var study = Study.Run("real-quick", options, 1, store, compute, null, TestContext.Current.CancellationToken, Source());
+            Assert.Empty(study.Runs);
+            Assert.Equal(options.Arms().Count, study.Failures.Count);
+            var own = Assert.Single(study.Failures, f => f.StartsWith("D 100%, draw 1", StringComparison.Ordinal));
+            Assert.DoesNotContain("not run", own, StringComparison.Ordinal);
+            Assert.All(study.Failures.Where(f => f != own), f =>
+                Assert.EndsWith(", base seed 1: not run: D 100% diverged", f, StringComparison.Ordinal));
+            Assert.Contains("not run: D 100% diverged", StudyReport.Html(study, 1), StringComparison.Ordinal);
+        }
+        var (rows, chosen, _) = LearningRateSearch.Run(options, [1], [1], store, compute, Progress.None,
+            TestContext.Current.CancellationToken, Source());
+        Assert.Equal((double.NaN, false, (double?)null), (rows[0].DevAccuracy, rows[0].Fits, chosen));
+    }
+
     private sealed class Rows : IEqualityComparer<(IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>)>
     {
         public bool Equals((IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>) x,
