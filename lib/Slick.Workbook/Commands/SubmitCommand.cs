@@ -53,7 +53,9 @@ internal sealed partial class SubmitCommand
             throw new UsageException($"--partition {partition}: a partition's name has letters, digits, '_', '-', '.' and ',' alone.");
         var (name, _, _) = arguments.Words(parsed);
         var store = RunStore.Locate(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null);
+        // The tasks get the size of D itself: each of them would else measure its own machine.
+        int? part = arguments.HasBudget(parsed) ? LargestPart(parsed, arguments, gpus > 0 ? "cuda" : null) : null;
+        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null, part);
         var script = Script(name, tasks, cpus, gpus, time, partition, store, words);
         if (parsed.GetValue(_dryRun))
         {
@@ -64,6 +66,18 @@ internal sealed partial class SubmitCommand
         var file = Path.Combine(store, "slurm", JobName(name) + ".sh");
         AtomicFile.WriteText(file, script);
         return Submit(file, tasks, store);
+    }
+
+    private static int LargestPart(ParseResult parsed, StudyArguments arguments, string? device)
+    {
+        if (device is not null)
+            try { Compute.Choose(device); }
+            catch (SlickException e)
+            {
+                throw new SlickException("--budget measures the machine where slick submit runs, and it has no GPU; let slick plan choose on "
+                    + "a machine with one, and give its choice as --set questions.largestPart=N.", e);
+            }
+        return arguments.Study(parsed, null, Console.Error, device).Options.Questions.LargestPart;
     }
 
     private static int Submit(string file, int tasks, string store)

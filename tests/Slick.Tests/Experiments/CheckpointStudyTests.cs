@@ -197,6 +197,29 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void SeveralThatChooseASizeAtOnce_AllGetTheFirstChoice()
+    {
+        var store = RunStore.Open(Path.Combine(_folder, "store"));
+        var plan = StudyPlan.Of("study", Options, 1, new("cpu", "fp32"), Source());
+        using var all = new Barrier(8);
+        var choices = new BudgetChoice[8];
+        var threads = Enumerable.Range(0, 8).Select(i => new Thread(() => choices[i] = BudgetChoice.Of(plan, store, 60, () =>
+        {
+            all.SignalAndWait(); // each of them has found no choice
+            return i + 1;
+        }))).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        Assert.Single(choices.Select(c => c.LargestPart).Distinct());
+        Assert.Equal(choices.Single(c => c.IsNew).LargestPart, Array.FindIndex(choices, c => c.IsNew) + 1);
+        Assert.Equal([choices[0].File], Directory.GetFiles(Path.Combine(store.Folder, "budgets"), "*", SearchOption.AllDirectories));
+        // Another time, seed or option is another choice.
+        Assert.Equal(9, BudgetChoice.Of(plan, store, 61, () => 9).LargestPart);
+        Assert.Equal(9, BudgetChoice.Of(StudyPlan.Of("study", Options, 2, new("cpu", "fp32"), Source()), store, 60, () => 9).LargestPart);
+        Assert.False(BudgetChoice.Of(plan, store, 60, () => throw new InvalidOperationException("chosen again")).IsNew);
+    }
+
+    [Fact]
     public void PlanOfACheckpointAndOwnQuestions_IsPrinted()
     {
         var file = Path.Combine(_folder, "own.csv");
