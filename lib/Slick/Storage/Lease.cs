@@ -198,8 +198,8 @@ internal sealed class Lease : IDisposable
     }
 
     /// <summary>
-    /// Signalled when another worker has taken the work, because this worker was silent for too long. A suspended machine is silent, for
-    /// example.
+    /// Signalled when another worker has taken the work, because this worker was silent for too long, and when that worker has finished it.
+    /// A suspended machine is silent, for example.
     /// </summary>
     public CancellationToken Lost => lost.Token;
 
@@ -218,7 +218,11 @@ internal sealed class Lease : IDisposable
         lock (gate)
         {
             if (ended) return;
-            if (board.Top(name) > number) lost.Cancel();
+            int top;
+            try { top = board.Top(name); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return; /* the next beat looks again */ }
+            // A worker that took the work over and finished it has removed all files.
+            if (top != number) lost.Cancel();
             else Write(content = content with { Beat = content.Beat + 1 });
         }
     }

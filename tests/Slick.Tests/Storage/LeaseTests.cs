@@ -91,6 +91,21 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
+    public void WorkerThatWasSuspended_LearnsThatItsWorkWasFinished()
+    {
+        using var slow = new LeaseBoard(_folder, new(TimeSpan.FromSeconds(2), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        Lease? taken;
+        while ((taken = here.TryTake("thing-1")) is null) Thread.Sleep(20);
+        taken.Complete();
+        Assert.Empty(Directory.GetFiles(_folder));
+        Assert.True(slow!.Lost.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        slow.Dispose();
+        Assert.Empty(Directory.GetFiles(_folder));
+        taken.Dispose();
+    }
+
+    [Fact]
     public void ProcessOfThisMachineThatIsGone_LosesItsWorkAtOnce()
     {
         var board = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)));
