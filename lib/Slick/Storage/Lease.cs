@@ -53,7 +53,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
                 using var file = new FileStream(next, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
                 Write(file, mine);
             }
-            catch (IOException) when (File.Exists(next)) { return null; /* another worker was first */ }
+            catch (IOException e) when (IsTaken(e)) { return null; /* another worker was first */ }
             // A worker that was slow to see a newer file may have made a file with a lower number just now. The highest number holds the
             // work.
             if (Top(name) != top + 1) return null;
@@ -65,6 +65,14 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             throw new SlickException(
                 $"{folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
         }
+    }
+
+    /// <summary>True for the error of making a file that exists. A second look at the file would not do: a worker that was first may have
+    /// finished its work and removed the file by then.</summary>
+    internal static bool IsTaken(IOException error)
+    {
+        const int Exists = 17, WindowsExists = unchecked((int)0x80070050); // EEXIST, ERROR_FILE_EXISTS
+        return error.HResult == (OperatingSystem.IsWindows() ? WindowsExists : Exists);
     }
 
     /// <summary>The worker that has a piece of work now; null for nobody.</summary>

@@ -106,6 +106,18 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
+    public void FileThatAnotherWorkerMadeAndRemoved_IsALostRaceAndNoError()
+    {
+        var file = Path.Combine(_folder, "thing-1.1");
+        File.WriteAllText(file, "");
+        var error = Assert.ThrowsAny<IOException>(() => new FileStream(file, FileMode.CreateNew).Dispose());
+        File.Delete(file);
+        Assert.True(LeaseBoard.IsTaken(error));
+        Assert.False(LeaseBoard.IsTaken(Assert.ThrowsAny<IOException>(() =>
+            new FileStream(Path.Combine(_folder, "none", "thing-1.1"), FileMode.CreateNew).Dispose())));
+    }
+
+    [Fact]
     public void ProcessOfThisMachineThatIsGone_LosesItsWorkAtOnce()
     {
         var board = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)));
