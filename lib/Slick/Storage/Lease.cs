@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Slick.Runtime;
@@ -25,7 +26,7 @@ public sealed record LeaseHolder(string Machine, int Process, DateTime Since);
 /// needed. A worker takes a piece of work by making the file with the next number (<c>name.1</c>, <c>name.2</c>, ...). The file system
 /// makes a file of one name only once, so only one worker succeeds. The file with the highest number holds the work.
 /// </summary>
-internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
+internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
 {
     // What was last read of each file, and when it last changed by this process's clock. Clocks of two machines are never compared.
     private readonly Dictionary<string, (string Content, long Changed)> seen = [];
@@ -46,7 +47,7 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             var top = Top(name);
             if (top > 0 && IsAlive(Path(name, top))) return null;
             var next = Path(name, top + 1);
-            var mine = new Content(Environment.MachineName, machineId, Environment.ProcessId, ProcessStart(Environment.ProcessId),
+            var mine = new Content(Environment.MachineName, machineId, Environment.ProcessId, ProcessStart(Environment.ProcessId) ?? "",
                 Guid.NewGuid().ToString("N"), DateTime.UtcNow, 0, false);
             try
             {
@@ -107,8 +108,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
     {
         var content = Read(path, out var text);
         if (content is { Released: true }) return false;
-        // Whether a process of this machine is alive can be looked up. Of processes of other machines only their silence tells.
-        if (content is not null && content.MachineId == machineId && ProcessStart(content.Process) != content.Started) return false;
+        // Whether a process of this machine is alive can mostly be looked up. Of processes of other machines only their silence tells.
+        if (content is not null && content.MachineId == machineId && Runs(content.Process, content.Started) == false) return false;
         lock (seen)
         {
             var now = Stopwatch.GetTimestamp();
@@ -149,8 +150,27 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             e is IOException or UnauthorizedAccessException) { /* read by somebody just now: it means nothing any more */ }
     }
 
-    // When a process was started. This distinguishes it from a later process with the same id. Empty where no such process runs.
-    private static string ProcessStart(int id)
+    // Whether a process of this machine runs. Null where that cannot be looked up. On Linux /proc may hide the processes of other users,
+    // so it is the signal 0, which reaches nobody, that tells whether there is a process.
+    private static bool? Runs(int id, string started)
+    {
+        const int NoSuchProcess = 3; // ESRCH
+        if (!OperatingSystem.IsWindows() && Kill(id, 0) != 0 && Marshal.GetLastPInvokeError() == NoSuchProcess) return false;
+        return ProcessStart(id) switch
+        {
+            null => null,
+            "" => false,
+            var start => started.Length == 0 ? null : start == started,
+        };
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
+
+    // When a process was started. This distinguishes it from a later process with the same id. Empty where no such process runs, null where
+    // it cannot be looked at.
+    private static string? ProcessStart(int id)
     {
         try
         {
@@ -165,11 +185,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             using var process = System.Diagnostics.Process.GetProcessById(id);
             return process.StartTime.ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException
-            or System.ComponentModel.Win32Exception)
-        {
-            return "";
-        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException) { return ""; }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception) { return null; }
     }
 
     // No two machines, and no two containers of one machine, have the same id. Else a process id could mean the process of another machine.

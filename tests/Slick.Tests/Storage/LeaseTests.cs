@@ -134,6 +134,32 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
+    public void ProcessThatCannotBeLookedAt_LosesItsWorkBySilenceAlone()
+    {
+        using var lease = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)), "here").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        void Write(Func<LeaseBoard.Content, LeaseBoard.Content> change)
+        {
+            var file = here.Path("thing-1", 1);
+            var content = change(LeaseBoard.Read(file)!);
+            using var writer = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            LeaseBoard.Write(writer, content);
+        }
+        // A process that runs, and whose start is not known.
+        Write(c => c with { Started = "" });
+        var clock = Stopwatch.StartNew();
+        Assert.NotNull(here.Holder("thing-1"));
+        while (here.Holder("thing-1") is not null) Thread.Sleep(20);
+        Assert.InRange(clock.Elapsed, Fast.Silence, TimeSpan.FromMinutes(1));
+        // One that has ended needs no start.
+        using var ended = Process.Start(new ProcessStartInfo("dotnet", ["--version"]) { RedirectStandardOutput = true })!;
+        ended.StandardOutput.ReadToEnd();
+        ended.WaitForExit();
+        Write(c => c with { Process = ended.Id });
+        Assert.Null(new LeaseBoard(_folder, LeaseTimes.Default, "here").Holder("thing-1"));
+    }
+
+    [Fact]
     public void WorkThatIsGivenBack_IsFree()
     {
         var board = new LeaseBoard(_folder, LeaseTimes.Default);
