@@ -92,8 +92,8 @@ internal sealed class StudyArguments
         var plan = study.Plan;
         var choice = BudgetChoice.Of(plan, store, seconds, () => ((CheckpointForecast)study.Forecast).LargestPartWithin(plan, seconds));
         var part = choice.LargestPart;
-        said.WriteLine($"--budget: questions.largestPart={part}"
-            + (choice.IsNew ? $" (kept in {choice.File})" : $" (chosen before; delete {Path.GetDirectoryName(choice.File)} to choose again)"));
+        said.WriteLine($"--budget: {LargestPart}={part} " + (choice.IsNew ? $"(kept in {choice.File})"
+            : $"(chosen before; delete {Path.GetDirectoryName(choice.File)} to choose again)"));
         return study with
         {
             Name = $"{name}, questions.largestPart={part} of {source.Model.Name}",

@@ -74,8 +74,8 @@ internal sealed partial class SubmitCommand
             try { Compute.Choose(device); }
             catch (SlickException e)
             {
-                throw new SlickException("--budget measures the machine where slick submit runs, and it has no GPU; let slick plan choose on "
-                    + "a machine with one, and give its choice as --set questions.largestPart=N.", e);
+                throw new SlickException("--budget measures the machine where slick submit runs, and it has no GPU; let slick plan choose "
+                    + "on a machine with one, and give its choice as --set questions.largestPart=N.", e);
             }
         return arguments.Study(parsed, null, Console.Error, device).Options.Questions.LargestPart;
     }

@@ -26,8 +26,8 @@ public sealed record BudgetChoice(int LargestPart, string File, bool IsNew)
     /// <param name="store">The store.</param>
     /// <param name="seconds">The time, in seconds.</param>
     /// <param name="choose">Chooses the largest part.</param>
-    /// <exception cref="SlickException">The store cannot be written to, or the file is damaged. Errors of <paramref name="choose"/>: nothing
-    /// is kept then.</exception>
+    /// <exception cref="SlickException">The store cannot be written to, or the file is damaged. Or <paramref name="choose"/> threw; then
+    /// nothing is kept.</exception>
     public static BudgetChoice Of(Plan plan, RunStore store, double seconds, Func<int> choose)
     {
         var identity = string.Join('\n', plan.Stages.Select(s => s.Name).Append(seconds.ToString("R", CultureInfo.InvariantCulture)));

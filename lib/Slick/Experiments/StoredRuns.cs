@@ -20,7 +20,7 @@ public sealed record StoredRun
     public required int Draw { get; init; }
     /// <summary>The stage in words.</summary>
     public required string Title { get; init; }
-    /// <summary>complete, failed, working or partial.</summary>
+    /// <summary>complete, failed, working, held or partial, as of <see cref="StoredStage"/>.</summary>
     public required string State { get; init; }
     /// <summary>Seconds that the stage took; NaN where it is not complete.</summary>
     public required double Seconds { get; init; }

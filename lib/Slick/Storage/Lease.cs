@@ -19,7 +19,10 @@ internal sealed record LeaseTimes(TimeSpan Beat, TimeSpan Silence)
 /// <param name="Machine">The machine's name.</param>
 /// <param name="Process">The id of the worker's process.</param>
 /// <param name="Since">When the work was begun, in UTC.</param>
-public sealed record LeaseHolder(string Machine, int Process, DateTime Since);
+/// <param name="LastBeat">When the worker last showed that it is alive, in UTC by the clock of the file system.</param>
+/// <param name="IsAlive">True where the worker's process was found on this machine, or where it showed itself while this process looked.
+/// False where only its file is there: the worker may have been killed.</param>
+public sealed record LeaseHolder(string Machine, int Process, DateTime Since, DateTime LastBeat, bool IsAlive);
 
 /// <summary>
 /// The table of who works on what in a store. A lease is a file that its owner rewrites every few seconds, so no lock of the file system is
@@ -28,8 +31,9 @@ public sealed record LeaseHolder(string Machine, int Process, DateTime Since);
 /// </summary>
 internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
 {
-    // What was last read of each file, and when it last changed by this process's clock. Clocks of two machines are never compared.
-    private readonly Dictionary<string, (string Content, long Changed)> seen = [];
+    // What was last read of each file, when it last changed by this process's clock, and whether it changed while this process looked.
+    // Clocks of two machines are never compared.
+    private readonly Dictionary<string, (string Content, long Changed, bool HasChanged)> seen = [];
     private readonly string machineId = machineId ?? ThisMachine;
 
     internal sealed record Content(string Machine, string MachineId, int Process, string Started, string Worker, DateTime Since, long Beat,
@@ -45,7 +49,7 @@ internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string
         {
             Directory.CreateDirectory(folder);
             var top = Top(name);
-            if (top > 0 && IsAlive(Path(name, top))) return null;
+            if (top > 0 && IsAlive(Path(name, top)) != false) return null;
             var next = Path(name, top + 1);
             var mine = new Content(Environment.MachineName, machineId, Environment.ProcessId, ProcessStart(Environment.ProcessId) ?? "",
                 Guid.NewGuid().ToString("N"), DateTime.UtcNow, 0, false);
@@ -76,12 +80,14 @@ internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string
         return error.HResult == (OperatingSystem.IsWindows() ? WindowsExists : Exists);
     }
 
-    /// <summary>The worker that has a piece of work now; null for nobody.</summary>
+    /// <summary>The worker that has a piece of work now; null for nobody. A worker of which nothing can be told yet, because its process
+    /// cannot be looked up and this process has looked for less than the silence of a dead one, has the work.</summary>
     public LeaseHolder? Holder(string name)
     {
         var top = Top(name);
-        return top > 0 && IsAlive(Path(name, top)) && Read(Path(name, top)) is { } content
-            ? new(content.Machine, content.Process, content.Since) : null;
+        var path = Path(name, top);
+        return top > 0 && IsAlive(path) is not false and var alive && Read(path) is { } content
+            ? new(content.Machine, content.Process, content.Since, File.GetLastWriteTimeUtc(path), alive == true) : null;
     }
 
     /// <summary>The names of the pieces of work that somebody may be working on.</summary>
@@ -104,17 +110,20 @@ internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string
         foreach (var file in Directory.GetFiles(folder, name + ".*")) Delete(file);
     }
 
-    private bool IsAlive(string path)
+    // Null where nothing can be told yet.
+    private bool? IsAlive(string path)
     {
         var content = Read(path, out var text);
         if (content is { Released: true }) return false;
         // Whether a process of this machine is alive can mostly be looked up. Of processes of other machines only their silence tells.
-        if (content is not null && content.MachineId == machineId && Runs(content.Process, content.Started) == false) return false;
+        var runs = content is not null && content.MachineId == machineId ? Runs(content.Process, content.Started) : null;
+        if (runs == false) return false;
         lock (seen)
         {
             var now = Stopwatch.GetTimestamp();
-            if (!seen.TryGetValue(path, out var before) || before.Content != text) seen[path] = before = (text, now);
-            return Stopwatch.GetElapsedTime(before.Changed, now) < times.Silence;
+            var isKnown = seen.TryGetValue(path, out var before);
+            if (!isKnown || before.Content != text) seen[path] = before = (text, now, isKnown && before.Content.Length > 0);
+            return Stopwatch.GetElapsedTime(before.Changed, now) >= times.Silence ? false : runs == true || before.HasChanged ? true : null;
         }
     }
 

@@ -160,6 +160,29 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
+    public void WorkerOfAnotherMachine_CountsAsAliveOnceItIsSeenToBeat()
+    {
+        using var lease = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, LeaseTimes.Default, "here");
+        for (var look = 0; look < 2; look++)
+        {
+            var holder = here.Holder("thing-1")!;
+            Assert.Equal((Environment.ProcessId, false), (holder.Process, holder.IsAlive));
+            Assert.InRange(DateTime.UtcNow - holder.LastBeat, TimeSpan.FromSeconds(-5), TimeSpan.FromMinutes(1));
+            Assert.Contains($"(held by process {holder.Process} on {holder.Machine}, last seen 20",
+                Slick.Workbook.Commands.ListCommand.By(holder), StringComparison.Ordinal);
+        }
+        var file = here.Path("thing-1", 1);
+        var content = LeaseBoard.Read(file)!;
+        using (var writer = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            LeaseBoard.Write(writer, content with { Beat = 7 });
+        Assert.True(here.Holder("thing-1")!.IsAlive);
+        Assert.DoesNotContain("held", Slick.Workbook.Commands.ListCommand.By(here.Holder("thing-1")), StringComparison.Ordinal);
+        // A process of this machine is looked up.
+        Assert.True(new LeaseBoard(_folder, LeaseTimes.Default, "there").Holder("thing-1")!.IsAlive);
+    }
+
+    [Fact]
     public void WorkThatIsGivenBack_IsFree()
     {
         var board = new LeaseBoard(_folder, LeaseTimes.Default);

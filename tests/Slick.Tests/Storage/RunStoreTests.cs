@@ -105,6 +105,20 @@ public sealed class RunStoreTests : IDisposable
     }
 
     [Fact]
+    public void WorkerOfAnotherMachine_HoldsItsStageAndIsNotSaidToWork()
+    {
+        var stage = Stage().Stage;
+        RunStore.Open(_folder, null, "there").Of(stage).TryWork("cpu", (_, _) =>
+        {
+            var listed = Assert.Single(RunStore.OpenExisting(_folder).List());
+            Assert.Equal(("held", Environment.ProcessId), (listed.State, listed.Holder?.Process));
+            Assert.Equal("working", Assert.Single(RunStore.Open(_folder, null, "there").List()).State);
+            return Writes("done");
+        }, TestContext.Current.CancellationToken);
+        Assert.Equal("complete", Assert.Single(RunStore.OpenExisting(_folder).List()).State);
+    }
+
+    [Fact]
     public void StoreOfAnOlderFormat_IsGoneOnWith()
     {
         var old = Directory.CreateDirectory(Path.Combine(_folder, "model-0123456789abcdef")).FullName;
