@@ -238,6 +238,27 @@ public sealed class CheckpointStudyTests : IDisposable
             Assert.Contains(part, said, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Split.Train, "own.csv: there are no train questions, from which the fine-tuning sets are drawn; add questions with the "
+        + "split train.")]
+    [InlineData(Split.Test, "own.csv: there are no test questions, by which fine-tuned models are compared; give a part of the questions "
+        + "the split test.")]
+    [InlineData(Split.Dev, "own.csv: there are no dev questions that are not exemplars of SliCK's prompts; add questions with the split "
+        + "dev, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.")]
+    public void QuestionsThatLackAPart_AreRefusedBeforeAnythingRuns(Split lacks, string message)
+    {
+        // The file says nothing of dev: the exemplars are drawn, and all of these are exemplars of ten prompts.
+        var file = Path.Combine(_folder, "own.csv");
+        File.WriteAllText(file, "relation,question,answer,split\n" + string.Concat(from f in SmokeStudy.Result.Bases[0].Facts
+                                                                                   where f.Relation is "P17" or "P36"
+                                                                                       && f.Split != Split.Dev && f.Split != lacks
+                                                                                   select $"{f.Relation},{f.Question},{f.Answer},"
+                                                                                       + $"{f.Split}\n"));
+        var options = Options with { Sampling = new(), Questions = Options.Questions with { Dev = lacks == Split.Dev ? 2 : 0 } };
+        var source = new CheckpointSource(SmokeStudy.Result.Bases[0].Folder, QuestionSource.Read(file, new(), 1, 4, 10));
+        Assert.Equal(message, Assert.Throws<SlickException>(() => StudyPlan.Of("", options, 1, new("cpu", "fp32"), source)).Message);
+    }
+
     [Fact]
     public void Notebook_OpensAStudyOnACheckpoint()
     {
