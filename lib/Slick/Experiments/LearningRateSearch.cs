@@ -71,7 +71,9 @@ public static class LearningRateSearch
                 }
                 var of = RunTables.Read(store.Of(stage).Folder);
                 if (of.Run.Reason.Length > 0)
-                    throw new SlickException($"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
+                    throw new SlickException(source is not null
+                        ? FineTuningSets.WhyEmpty(Study.Base(stages, store, source).Labels, options.Size, options.Questions)
+                        : $"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
                 tables.Add((rate, of));
             }
         }

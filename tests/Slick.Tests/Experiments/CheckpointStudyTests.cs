@@ -175,6 +175,35 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void StudyWithoutAD_SaysWhichRuleLeftItsRelationsOut()
+    {
+        var options = Options with { Questions = Options.Questions with { LeastKnown = 1000 }, Sets = "ratio-100" };
+        var e = Assert.Throws<SlickException>(() => Study.Run("real-quick", options, 1, RunStore.Open(Path.Combine(_folder, "store")),
+            Compute.Choose("cpu"), null, TestContext.Current.CancellationToken, Source()));
+        Assert.Matches("^[|]D[|] is 0: of the \\d+ relations with train questions .*\\d+ ha(s|ve) fewer than questions.leastKnown=1000 "
+            + "Known questions.*; lower questions.leastKnown or label more", e.Message);
+        Assert.DoesNotContain("seed", e.Message, StringComparison.Ordinal);
+        static IEnumerable<LabelRow> Labels(string relation, params (Category Category, string Answer)[] of) =>
+            of.Select((l, i) => new LabelRow
+            {
+                FactId = i, Relation = relation, Split = Split.Train, Question = "", Answer = l.Answer, GreedyCorrect = 1,
+                SampledCorrect = 1, Category = l.Category, CategoryProbability = 1,
+            });
+        IReadOnlyList<LabelRow> labels = [.. Labels("a", (Category.Unknown, "1")), .. Labels("b", (Category.MaybeKnown, "1")),
+            .. Labels("c", (Category.MaybeKnown, "1"), (Category.MaybeKnown, "1"), (Category.Unknown, "2")), .. Labels("d",
+            (Category.Unknown, "1"))];
+        var questions = new QuestionOptions { LargestAnswerShare = 0.25 };
+        Assert.Empty(FineTuningSets.Make(Arm.Unknown, [], labels, SizeRule.SmallerOfKnownAndUnknown, 1, questions));
+        Assert.Equal("|D| is 0: of the 4 relations with train questions 2 have no Known question, 1 has no Unknown question, 1 has too few "
+            + "Known questions once no answer makes up more than questions.largestAnswerShare=0.25; label more questions "
+            + "(questions.train) or take a model that knows more; label more questions (questions.train) or take rarer ones; raise "
+            + "questions.largestAnswerShare or label more questions (questions.train).",
+            FineTuningSets.WhyEmpty(labels, SizeRule.SmallerOfKnownAndUnknown, questions));
+        Assert.Contains("1 has no question of one of the categories; set size=smallerOfKnownAndUnknown.",
+            FineTuningSets.WhyEmpty([.. labels.Where(l => l.Relation == "c")], SizeRule.SmallestCategory, new()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void RunsOfADraw_HaveTheLengthOfTheSameDraw()
     {
         var plan = StudyPlan.Base(Options with { Repeats = 2 }, 1, [new(Arm.Unknown, 1), new(Arm.Unknown, 2), new(new(ArmKind.Ratio, 0), 1),
