@@ -264,7 +264,7 @@ public static class Claims
     {
         var fit = FittedModel.Fit(data, QuestionSet.Test, form);
         if (fit is null) return [.. new[] { "b_kn", "b_unk" }.Select(b =>
-            Missing(data, b, Percents(data, ArmKind.Ratio, 2), Stop.EarlyStop))];
+            Missing(data, b, Percents(data, ArmKind.Ratio, 2), form == ModelForm.UntilFit ? Stop.Fit : Stop.EarlyStop))];
         return
         [
             Difference(data, "b_kn" + Over(fit.Percents, StudyData.Percents), [], Stop.EarlyStop, fit.Coefficients[1], 1, 100),

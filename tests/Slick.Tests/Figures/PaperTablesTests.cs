@@ -165,6 +165,26 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void ModelUntilFit_LeavesRunsWithoutFitOut()
+    {
+        // D 100% of seed 2 is never fitted: its percentage is left out, as both seeds must have the same ones.
+        var study = Linear();
+        var run = study.Runs.Single(r => r is { BaseSeed: 2, UnknownPercent: 100 }).Run;
+        var data = new StudyData(study with
+        {
+            Scores = [.. study.Scores.Select(s => s.Run == run && s.Set == QuestionSet.Train
+                ? s with { Right = Math.Min(s.Right, s.Of / 2) } : s)],
+        });
+        var (all, until) = (FittedModel.Fit(data, QuestionSet.Test)!, FittedModel.Fit(data, QuestionSet.Test, ModelForm.UntilFit)!);
+        Assert.Equal([0, 50, 100], all.Percents);
+        Assert.Equal([0, 50], until.Percents);
+        Assert.Equal((24, 16), (all.Pooled.Observations, until.Pooled.Observations));
+        var none = new StudyData(study with { Scores = [.. study.Scores.Select(s => s.Set == QuestionSet.Train
+            ? s with { Right = Math.Min(s.Right, s.Of / 2) } : s)] });
+        Assert.Null(FittedModel.Fit(none, QuestionSet.Test, ModelForm.UntilFit));
+    }
+
+    [Fact]
     public void Table2_HasTheSharesOfEachCategoryAndTheStars()
     {
         var table = PaperTables.Table2(Study);
