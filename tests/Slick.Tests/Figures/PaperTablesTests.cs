@@ -368,6 +368,23 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void PublishedStudyOfARealModel_IsNoLab_AlsoWhereALabWasPublishedBefore()
+    {
+        var folder = Scratch.Folder("published");
+        try
+        {
+            PublishedStudy.Write(Study, folder);
+            Assert.True(PublishedStudy.Read(folder).IsLab);
+            PublishedStudy.Write(Study with { Bases = [.. Study.Bases.Select(b => b with { Exposures = [] })] }, folder);
+            Assert.False(PublishedStudy.Read(folder).IsLab);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void PublishedStudy_GivesTheSameTables()
     {
         var folder = Scratch.Folder("published");
