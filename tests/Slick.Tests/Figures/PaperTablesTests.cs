@@ -227,6 +227,29 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void Table3_HasTheDOfTheStudysBounds()
+    {
+        // r has 9 Known and 5 Unknown facts, s 6 and 4.
+        StudyResult With(int part, int known, double share = 1) => Study with
+        {
+            Options = Study.Options with { Size = SizeRule.SmallerOfKnownAndUnknown,
+                Questions = new() { LargestPart = part, LeastKnown = known, LargestAnswerShare = share } },
+        };
+        Assert.Contains("|D| = 9, 9: ", PaperTables.Table3(With(0, 0)).Note, StringComparison.Ordinal);
+        Assert.DoesNotContain("Bounds", PaperTables.Table3(With(0, 0)).Note, StringComparison.Ordinal);
+        var table = PaperTables.Table3(With(3, 7));
+        Assert.Contains("|D| = 3, 3: ", table.Note, StringComparison.Ordinal);
+        Assert.Contains(". Bounds: at most 3 examples of a relation, no relation with fewer than 7 Known facts. ", table.Note,
+            StringComparison.Ordinal);
+        Assert.Equal(["6", "100.0"], table.Rows.Single(r => r[0] == "r").Skip(6).Take(2));
+        Assert.Equal(["0", "0.0"], table.Rows.Single(r => r[0] == "s").Skip(6).Take(2));
+        // All answers are the same, so no number of them may be in D.
+        table = PaperTables.Table3(With(0, 0, 0.25));
+        Assert.Contains("|D| = 0, 0: ", table.Note, StringComparison.Ordinal);
+        Assert.Contains(". Bounds: no gold answer more than 25.0% of a relation's Known facts in D.", table.Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Tables4And5_CountTestQuestions()
     {
         var rows = PaperTables.Table4(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
