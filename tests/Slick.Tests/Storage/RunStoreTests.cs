@@ -65,7 +65,8 @@ public sealed class RunStoreTests : IDisposable
             throw new IOException("No space left on device");
         }));
         Assert.False(Stage().IsComplete);
-        Assert.DoesNotContain(Directory.GetDirectories(_folder, "*", SearchOption.AllDirectories), f => Path.GetFileName(f) == "finished");
+        Assert.DoesNotContain(Directory.GetDirectories(_folder, "*", SearchOption.AllDirectories),
+            f => Path.GetFileName(f).StartsWith("finished", StringComparison.Ordinal));
     }
 
     [Fact]
