@@ -30,10 +30,13 @@ internal static class ListCommand
         return 0;
     }
 
-    /// <summary>The worker of a stage, as the end of a line; empty where there is none.</summary>
+    /// <summary>The worker of a stage, as the end of a line; empty where there is none. Of a worker that may be dead the line has the time
+    /// of its last sign of life, which a living one gives every few seconds.</summary>
     internal static string By(LeaseHolder? holder) => holder is null ? ""
+        : holder.IsAlive ? string.Create(CultureInfo.InvariantCulture,
+            $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)")
         : string.Create(CultureInfo.InvariantCulture,
-            $" (process {holder.Process} on {holder.Machine}, since {holder.Since:HH:mm:ss} UTC)");
+            $" (held by process {holder.Process} on {holder.Machine}, last seen {holder.LastBeat:yyyy-MM-dd HH:mm:ss} UTC)");
 
     private static string Size(long bytes) =>
         string.Create(CultureInfo.InvariantCulture,

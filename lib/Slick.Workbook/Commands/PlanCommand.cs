@@ -28,8 +28,8 @@ internal static class PlanCommand
         {
             var folder = store.Of(stage);
             var holder = folder.Holder;
-            var state = folder.IsComplete ? "complete" : folder.HasFailed ? "failed" : holder is not null ? "working"
-                : left.Contains(stage.Name) ? "missing" : "blocked";
+            var state = folder.IsComplete ? "complete" : folder.HasFailed ? "failed" : holder is not null
+                ? holder.IsAlive ? "working" : "held" : left.Contains(stage.Name) ? "missing" : "blocked";
             var seconds = left.Contains(stage.Name) ? Seconds(forecast.Seconds(stage, plan)) : "";
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{stage.Name,-25}  {state,-8}  {seconds,9}  {stage.Title}{ListCommand.By(holder)}"));

@@ -64,6 +64,9 @@ internal static class ReproduceCommand
         foreach (var lacking in data.Lacking)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{lacking.Arm}, base seed {lacking.BaseSeed}: not run, {lacking.Reason}."));
+        foreach (var small in data.TooSmall)
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{small.Reason} (base seed {small.BaseSeed}), so it is in no claim about single categories."));
         if (data.NotConverged.Count > 0)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch and are in no claim "

@@ -27,6 +27,8 @@ internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, R
 /// <summary>The command-line options that all commands on studies have.</summary>
 internal sealed class StudyArguments
 {
+    private const string LargestPart = "questions.largestPart";
+
     private readonly Option<string?> _preset = new("--preset") { HelpName = "name",
         Description = "smoke (seconds, its numbers mean nothing), quick (minutes; the default) or lab (hours, the published results); "
             + "with --model real-quick (two cores; the default) or real-gpu." };
@@ -36,7 +38,8 @@ internal sealed class StudyArguments
         Description = "With --model: EntityQuestions in its official layout; or a file of your own, .csv, .tsv or .jsonl." };
     private readonly ColumnArguments _columns = new();
     private readonly Option<string?> _budget = new("--budget") { HelpName = "90m",
-        Description = "With --model: as large a D as the forecast allows in this time, such as 90m or 3h." };
+        Description = "With --model: as large a D as the forecast allows in this time, such as 90m or 3h. The first choice is kept in the "
+            + "store." };
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1,
         Description = "Seed of the first world and model, whose others follow it; of a checkpoint's questions, exemplars and draws." };
     private readonly Option<string[]> _set = new("--set") { HelpName = "name=value",
@@ -63,28 +66,34 @@ internal sealed class StudyArguments
     /// <summary>The study that the command line names. Reads the dataset, opens the store and chooses the device.</summary>
     /// <param name="parsed">The parsed command line.</param>
     /// <param name="before">Called after the command line is checked and before anything is opened or measured; null for nothing.</param>
+    /// <param name="said">Takes remarks; null for the standard output.</param>
+    /// <param name="device">Another device than the command line names; null for the same.</param>
     /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
     /// other.</exception>
     /// <exception cref="SlickException">The model, the dataset or the store cannot be read.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
-    public GivenStudy Study(ParseResult parsed, Action? before = null)
+    public GivenStudy Study(ParseResult parsed, Action? before = null, TextWriter? said = null, string? device = null)
     {
+        said ??= Console.Out;
         var (name, options, seed) = Words(parsed);
         var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
         before?.Invoke();
         var store = RunStore.Open(Folder(parsed.GetValue(Store)));
-        var compute = Compute.Choose(parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
+        var compute = Compute.Choose(device ?? parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, said.WriteLine);
         if (model is null) return new(name, options, seed, store, compute, null);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
-            Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
+            said.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var dataset = QuestionSource.Read(Path.GetFullPath(data!), _columns.Columns(parsed), seed, options.Sampling.Shots,
             options.Sampling.Prompts);
-        foreach (var remark in dataset.Remarks) Console.Out.WriteLine(remark);
+        foreach (var remark in dataset.Remarks) said.WriteLine(remark);
         var source = new CheckpointSource(model, dataset);
         var study = new GivenStudy($"{name} of {source.Model.Name}", options, seed, store, compute, source);
         if (budget is not { } seconds) return study;
-        var part = ((CheckpointForecast)study.Forecast).LargestPartWithin(study.Plan, store, seconds);
-        Console.Out.WriteLine($"--budget: questions.largestPart={part}");
+        var plan = study.Plan;
+        var choice = BudgetChoice.Of(plan, store, seconds, () => ((CheckpointForecast)study.Forecast).LargestPartWithin(plan, seconds));
+        var part = choice.LargestPart;
+        said.WriteLine($"--budget: {LargestPart}={part} " + (choice.IsNew ? $"(kept in {choice.File})"
+            : $"(chosen before; delete {Path.GetDirectoryName(choice.File)} to choose again)"));
         return study with
         {
             Name = $"{name}, questions.largestPart={part} of {source.Model.Name}",
@@ -113,10 +122,16 @@ internal sealed class StudyArguments
             "--budget is for --model; the lab's presets have sizes of their own.");
         if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException(
             "--dtype is for --model; the lab computes in fp32.");
-        Budget(parsed.GetValue(_budget));
+        if (Budget(parsed.GetValue(_budget)) is not null
+            && settings.Any(s => s.Split('=')[0].Trim().Equals(LargestPart, StringComparison.OrdinalIgnoreCase)))
+            throw new UsageException($"--budget chooses {LargestPart}; leave out --budget or --set {LargestPart}=.");
         options.Check();
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
     }
+
+    /// <summary>True where the command line has a time, and the size of D follows from it.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    public bool HasBudget(ParseResult parsed) => parsed.GetValue(_budget) is not null;
 
     private static double? Budget(string? text)
     {
@@ -131,7 +146,8 @@ internal sealed class StudyArguments
     /// <param name="parsed">The parsed command line.</param>
     /// <param name="store">The store's folder.</param>
     /// <param name="device">Another device than the command line names; null for the same.</param>
-    public IReadOnlyList<string> Again(ParseResult parsed, string store, string? device) =>
+    /// <param name="largestPart">The choice that <c>--budget</c> made; null where the command line has no budget.</param>
+    public IReadOnlyList<string> Again(ParseResult parsed, string store, string? device, int? largestPart) =>
     [
         .. parsed.GetValue(_model) is { } model
             ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
@@ -140,6 +156,7 @@ internal sealed class StudyArguments
         .. parsed.GetValue(_preset) is { } preset ? new[] { "--preset", preset } : [],
         "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),
         .. (parsed.GetValue(_set) ?? []).SelectMany(s => new[] { "--set", s }),
+        .. largestPart is { } part ? new[] { "--set", string.Create(CultureInfo.InvariantCulture, $"{LargestPart}={part}") } : [],
         "--store", store,
         "--device", device ?? parsed.GetValue(Device)!,
     ];

@@ -53,17 +53,33 @@ internal sealed partial class SubmitCommand
             throw new UsageException($"--partition {partition}: a partition's name has letters, digits, '_', '-', '.' and ',' alone.");
         var (name, _, _) = arguments.Words(parsed);
         var store = RunStore.Locate(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null);
+        // The tasks get the size of D itself: each of them would else measure its own machine.
+        int? part = arguments.HasBudget(parsed) ? LargestPart(parsed, arguments, gpus > 0 ? "cuda" : null) : null;
+        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null, part);
         var script = Script(name, tasks, cpus, gpus, time, partition, store, words);
         if (parsed.GetValue(_dryRun))
         {
-            Console.Out.Write(script);
+            // Slurm makes no folder for the output, and a task whose output has none fails without a word.
+            var first = script.IndexOf('\n', StringComparison.Ordinal) + 1;
+            Console.Out.Write(script.Insert(first, $"# first: mkdir -p {Quoted(Path.Combine(store, "slurm"))}\n"));
             return 0;
         }
         RunStore.Open(store);
         var file = Path.Combine(store, "slurm", JobName(name) + ".sh");
         AtomicFile.WriteText(file, script);
         return Submit(file, tasks, store);
+    }
+
+    private static int LargestPart(ParseResult parsed, StudyArguments arguments, string? device)
+    {
+        if (device is not null)
+            try { Compute.Choose(device); }
+            catch (SlickException e)
+            {
+                throw new SlickException("--budget measures the machine where slick submit runs, and it has no GPU; let slick plan choose "
+                    + "on a machine with one, and give its choice as --set questions.largestPart=N.", e);
+            }
+        return arguments.Study(parsed, null, Console.Error, device).Options.Questions.LargestPart;
     }
 
     private static int Submit(string file, int tasks, string store)
@@ -98,22 +114,32 @@ internal sealed partial class SubmitCommand
             "#!/bin/bash",
             $"#SBATCH --job-name={JobName(name)}",
             string.Create(CultureInfo.InvariantCulture, $"#SBATCH --array=0-{tasks - 1}"),
+            "#SBATCH --ntasks=1", // which --gpus-per-task needs
             string.Create(CultureInfo.InvariantCulture, $"#SBATCH --cpus-per-task={cpus}"),
         };
         if (gpus > 0) lines.Add(string.Create(CultureInfo.InvariantCulture, $"#SBATCH --gpus-per-task={gpus}"));
         if (time is not null) lines.Add($"#SBATCH --time={time}");
         if (partition is not null) lines.Add($"#SBATCH --partition={partition}");
         lines.AddRange([
-            "# A task that is stopped is put back into the queue and goes on where it was.",
+            "# A task that lost its node or was preempted is put back into the queue and goes on where it was.",
+            "# A task that was cancelled or ran out of time is not: slick submit again goes on from there.",
             "#SBATCH --requeue",
             "#SBATCH --open-mode=append",
-            $"#SBATCH --output={Path.Combine(store, "slurm").Replace("%", "%%", StringComparison.Ordinal)}/%x-%A_%a.log",
+            $"#SBATCH --output={Output(store)}",
             "",
             "# Every task takes the stages that no other one works on.",
             "exec " + string.Join(' ', command.Select(Quoted)),
             "",
         ]);
         return string.Join('\n', lines);
+    }
+
+    // Slurm takes a value in quotation marks, in which a backslash stands before a mark. %x, %A and %a are name, job and task.
+    private static string Output(string store)
+    {
+        var folder = Path.Combine(store, "slurm").Replace("%", "%%", StringComparison.Ordinal)
+            .Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        return $"\"{folder}/%x-%A_%a.log\"";
     }
 
     private static string JobName(string name) => "slick-" + Other().Replace(name, "-");

@@ -33,8 +33,9 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 /// The kernel of <c>#!sql</c>: SQL over the store, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB reads the Parquet files
 /// in the store's folders. The views are <c>stages</c> (one row for each stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (one row for
 /// each epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c> and <c>exposures</c>. Each row has its <c>Preset</c>. The
-/// views runs, epochs, scores and answers are joined by <c>Run</c>; facts, labels and exposures by <c>BaseSeed</c> and <c>FactId</c>. Right
-/// is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>.
+/// views runs, epochs, scores and answers are joined by <c>Run</c>; answers and labels by <c>Labels</c> and <c>FactId</c>; labels,
+/// exposures and facts by <c>World</c> and <c>FactId</c>, which is <c>Id</c> in facts. Preset and BaseSeed are no key: studies that differ
+/// in an option share them. Right is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>.
 /// </summary>
 /// <remarks>
 /// The result is a <see cref="DataFrame"/>. C# gets it by <c>#!set --byref --name frame --value @sql:last</c>. After
@@ -51,13 +52,13 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     // View, file, kinds of stages that have the file, type of the rows, columns that identify a row's stage.
     private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
     [
-        ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("labels", "labels.parquet", ["labels"], typeof(LabelRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("exposures", "exposures.parquet", ["world"], typeof(ExposureRow), ["Key as Stage", "Preset", "Seed as BaseSeed"]),
-        ("runs", "runs.parquet", ["finetune"], typeof(RunRow), ["Preset", "Arm"]),
-        ("epochs", "epochs.parquet", ["finetune"], typeof(EpochRow), ["Preset", "Arm"]),
-        ("scores", "scores.parquet", ["finetune"], typeof(ScoreRow), ["Preset", "Arm"]),
-        ("answers", "answers.parquet", ["finetune"], typeof(AnswerRow), ["Preset", "Arm"]),
+        ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "World", "Preset", "Seed as BaseSeed"]),
+        ("labels", "labels.parquet", ["labels"], typeof(LabelRow), ["Key as Stage", "Labels", "World", "Preset", "Seed as BaseSeed"]),
+        ("exposures", "exposures.parquet", ["world"], typeof(ExposureRow), ["Key as Stage", "World", "Preset", "Seed as BaseSeed"]),
+        ("runs", "runs.parquet", ["finetune"], typeof(RunRow), ["Preset", "Arm", "Labels"]),
+        ("epochs", "epochs.parquet", ["finetune"], typeof(EpochRow), ["Preset", "Arm", "Labels"]),
+        ("scores", "scores.parquet", ["finetune"], typeof(ScoreRow), ["Preset", "Arm", "Labels"]),
+        ("answers", "answers.parquet", ["finetune"], typeof(AnswerRow), ["Preset", "Arm", "Labels"]),
     ];
 
     private readonly string? _store;
@@ -371,7 +372,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             foreach (var run in runs)
                 appender.CreateRow().AppendValue(run.Key).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm)
                     .AppendValue(run.Seed).AppendValue(run.Draw).AppendValue(run.Title).AppendValue(run.State)
-                    .AppendValue(run.Seconds).AppendValue(run.Folder).EndRow();
+                    .AppendValue(run.Seconds).AppendValue(run.Folder).AppendValue(run.Labels).AppendValue(run.World).EndRow();
         }
         var isWhole = true;
         foreach (var (view, file, stages, row, of) in Views)

@@ -15,8 +15,8 @@ public enum Verdict
     Contradicted,
     /// <summary>The claim neither holds nor is contradicted.</summary>
     Undecided,
-    /// <summary>The study has no runs that could decide: a set lacks facts or was not run, or the claim does not count for these
-    /// seeds.</summary>
+    /// <summary>The study has no runs that could decide: a set lacks facts, has fewer examples than D, or was not run; or the claim does
+    /// not count for these seeds.</summary>
     NotTested,
 }
 
@@ -264,7 +264,7 @@ public static class Claims
     {
         var fit = FittedModel.Fit(data, QuestionSet.Test, form);
         if (fit is null) return [.. new[] { "b_kn", "b_unk" }.Select(b =>
-            Missing(data, b, Percents(data, ArmKind.Ratio, 2), Stop.EarlyStop))];
+            Missing(data, b, Percents(data, ArmKind.Ratio, 2), form == ModelForm.UntilFit ? Stop.Fit : Stop.EarlyStop))];
         return
         [
             Difference(data, "b_kn" + Over(fit.Percents, StudyData.Percents), [], Stop.EarlyStop, fit.Coefficients[1], 1, 100),
@@ -277,9 +277,12 @@ public static class Claims
     private static IReadOnlyList<ClaimPart> SingleCategories(StudyData data, Stop best, Stop late)
     {
         static bool Known(Category c) => c is Category.HighlyKnown or Category.MaybeKnown;
-        List<Term> Above(Arm a, Arm b, int cluster) => data.Has(a, best, cluster) && data.Has(b, best, cluster)
+        // A set that is too small is no set, as an empty one.
+        bool Has(Arm a, Stop stop, int cluster) => data.Has(a, stop, cluster)
+            && !data.Of(a).Any(r => data.Cluster(r) == cluster && data.IsTooSmall(r));
+        List<Term> Above(Arm a, Arm b, int cluster) => Has(a, best, cluster) && Has(b, best, cluster)
             ? [new(a, best, 1), new(b, best, -1)] : [];
-        List<Term> Fall(Arm a, double weight, int cluster) => data.Has(a, late, cluster)
+        List<Term> Fall(Arm a, double weight, int cluster) => Has(a, late, cluster)
             ? [new(a, Stop.EarlyStop, weight), new(a, late, -weight)] : [];
         List<Term> LosesMore(Arm a, Arm b, int cluster) => Fall(a, 1, cluster) is { Count: > 0 } more
             && Fall(b, -1, cluster) is { Count: > 0 } less ? [.. more, .. less] : [];
@@ -373,8 +376,9 @@ public static class Claims
     {
         ClaimPart With(Verdict verdict, string reason) =>
             new(statistic, "not run", new(double.NaN, double.NaN, double.NaN), "no run", verdict, 1) { Reason = reason };
-        var absent = needed.Where(a => data.Of(a).Count == 0).ToList();
-        if (data.Lacking.FirstOrDefault(l => absent.Contains(l.Arm)) is { } lacking) return With(Verdict.NotTested, lacking.Reason);
+        var absent = needed.Where(a => data.Of(a).All(data.IsTooSmall)).ToList();
+        if (data.Lacking.Concat(data.TooSmall).FirstOrDefault(l => absent.Contains(l.Arm)) is { } lacking)
+            return With(Verdict.NotTested, lacking.Reason);
         if (absent.Count > 0)
             return data.HasFailures ? With(Verdict.Undecided, $"{absent[0]} has no finished run") : With(Verdict.NotTested,
                 $"{absent[0]} was not run");

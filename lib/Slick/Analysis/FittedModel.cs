@@ -8,7 +8,7 @@ public enum ModelForm
 {
     /// <summary>All epochs; regressors are the fitted Known and the fitted Unknown examples. This is Table 1 of the paper.</summary>
     AllEpochs,
-    /// <summary>The epochs up to FIT, or all epochs of a run that has no FIT; the same two regressors (ours).</summary>
+    /// <summary>The epochs up to FIT, of runs that have one; the same two regressors (ours).</summary>
     UntilFit,
     /// <summary>All epochs; a third regressor is the share of the run's epochs that is done (ours).</summary>
     WithEpoch,
@@ -50,7 +50,8 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
                 return null; // too few rows, or nothing was fitted: there are no coefficients
             }
         }
-        var percents = data.Shared((cluster, percent) => data.Has(new(ArmKind.Ratio, percent), Stop.EarlyStop, cluster, set));
+        var needed = form == ModelForm.UntilFit ? Stop.Fit : Stop.EarlyStop;
+        var percents = data.Shared((cluster, percent) => data.Has(new(ArmKind.Ratio, percent), needed, cluster, set));
         Row[] rows = [.. data.Runs.Where(r => r.Row.Kind == ArmKind.Ratio && percents.Contains(r.Row.UnknownPercent))
             .SelectMany(r => Rows(data, r, set, form))];
         var fits = rows.GroupBy(r => r.Cluster).OrderBy(g => g.Key).Select(g => Of([.. g])).OfType<LinearFit>().ToList();
@@ -65,7 +66,8 @@ public sealed record FittedModel(IReadOnlyList<Estimate> Coefficients, Estimate 
     private static IEnumerable<Row> Rows(StudyData data, StudyRun run, QuestionSet set, ModelForm form)
     {
         double size = run.Row.KnownExamples + run.Row.UnknownExamples;
-        var last = form == ModelForm.UntilFit ? run.EpochOf(Stop.Fit) ?? int.MaxValue : int.MaxValue;
+        // A run without FIT gives no row: its last epoch would stand where that of the others' FIT stands.
+        var last = form == ModelForm.UntilFit ? run.EpochOf(Stop.Fit) ?? 0 : int.MaxValue;
         return run.Epochs.Where(e => e.Epoch > 0 && e.Epoch <= last && run.Right(e.Epoch, set).Of > 0).Select(e => new Row(
             data.Cluster(run), run.Fitted(e.Epoch, c => c != Category.Unknown).Right / size,
             run.Fitted(e.Epoch, c => c == Category.Unknown).Right / size, e.Epoch / (double)run.Epochs[^1].Epoch,

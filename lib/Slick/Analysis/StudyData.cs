@@ -1,3 +1,4 @@
+using System.Globalization;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
@@ -30,6 +31,8 @@ public sealed class StudyData
 {
     private readonly Dictionary<Arm, List<StudyRun>> runs = [];
     private readonly StudyResult result;
+    // The number of examples of D for each seed of a base model.
+    private readonly Dictionary<int, int> sizes;
     // For each seed of a base model: relation, set and category of each test question, by fact id.
     private readonly Dictionary<int, Dictionary<int, (string Relation, QuestionSet Set, string Category)>> questions = [];
 
@@ -45,6 +48,9 @@ public sealed class StudyData
     public IReadOnlyList<StudyRun> NotConverged { get; }
     /// <summary>Fine-tuning sets for which there was no run.</summary>
     public IReadOnlyList<LackingSet> Lacking { get; }
+    /// <summary>Sets of as many examples as D that have fewer, because the base model has too few facts of their category. Their runs take
+    /// no part in claims about single categories: a smaller set does less whatever it holds.</summary>
+    public IReadOnlyList<LackingSet> TooSmall { get; }
     /// <summary>True where runs diverged. An arm without runs may be one of these.</summary>
     public bool HasFailures { get; }
 
@@ -70,9 +76,19 @@ public sealed class StudyData
         }
         Lacking = [.. result.Runs.Where(r => r.Reason.Length > 0).Select(r => new LackingSet(new(r.Kind, r.UnknownPercent), r.BaseSeed,
             r.Reason)).Distinct()];
+        sizes = Runs.Where(r => r.Row.Kind == ArmKind.Ratio).GroupBy(r => r.Row.BaseSeed).ToDictionary(g => g.Key, g => g.Max(Examples));
+        TooSmall = [.. Runs.Where(IsTooSmall).Select(r => new LackingSet(r.Arm, r.Row.BaseSeed, string.Create(CultureInfo.InvariantCulture,
+            $"{r.Arm} has {Examples(r)} examples, |D| is {sizes[r.Row.BaseSeed]}"))).Distinct()];
         Clusters = [.. Runs.Select(Cluster).Distinct().Order()];
         NotConverged = [.. runs.Values.SelectMany(r => r).Where(r => !r.Converged)];
     }
+
+    private static int Examples(StudyRun run) => run.Row.KnownExamples + run.Row.UnknownExamples;
+
+    /// <summary>True for a run on a set of as many examples as D that has fewer, by more than 1%.</summary>
+    /// <param name="run">The run.</param>
+    public bool IsTooSmall(StudyRun run) => run.Row.Kind is ArmKind.Ratio or ArmKind.HighlyKnown or ArmKind.MaybeKnown
+        or ArmKind.WeaklyKnown or ArmKind.Natural && sizes.TryGetValue(run.Row.BaseSeed, out var size) && Examples(run) < 0.99 * size;
 
     /// <summary>The same study without the base models whose seed is below <paramref name="firstSeed"/>.</summary>
     /// <param name="firstSeed">The first seed that counts.</param>

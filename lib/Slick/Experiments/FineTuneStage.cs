@@ -187,15 +187,25 @@ internal sealed record AskedSets(IReadOnlyList<Fact> Dev, IReadOnlyList<Fact> Te
             test = test.Where(l => l.Category != Category.Unknown).Concat(unknown.Take(most));
         }
         IReadOnlyList<Fact> FactsOf(IEnumerable<LabelRow> of) => [.. of.Select(l => l.FactId).Order().Select(id => dataset.Facts[id])];
-        IReadOnlyList<Fact> dev = options.Questions.Dev == 0
+        return new(DevOf(dataset, options.Questions, options.Sampling, seed), FactsOf(test),
+            FactsOf(tests.Where(l => !trained.Contains(l.Relation))));
+    }
+
+    /// <summary>The dev questions of a run. They follow from the dataset alone, so a plan can check them.</summary>
+    /// <param name="dataset">The facts.</param>
+    /// <param name="questions">Says how many dev questions of a relation are asked, and whether exemplars are left out.</param>
+    /// <param name="sampling">SliCK's protocol, which says how many exemplars there are.</param>
+    /// <param name="seed">Seed of the base model.</param>
+    /// <exception cref="SlickException">There are no dev questions left.</exception>
+    public static IReadOnlyList<Fact> DevOf(Dataset dataset, QuestionOptions questions, SamplingOptions sampling, int seed)
+    {
+        var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet();
+        IReadOnlyList<Fact> dev = questions.Dev == 0
             ? [.. dataset.Facts.Where(f => f.Split == Split.Dev && trained.Contains(f.Relation))]
             : [.. trained.Order(StringComparer.Ordinal).SelectMany(r =>
-                CheckpointSource.Draw(dataset, r, Split.Dev, options.Questions.Dev, seed, options.Sampling).Questions)];
+                CheckpointSource.Draw(dataset, r, Split.Dev, questions.Dev, seed, sampling).Questions)];
         // EARLY_STOP follows from the dev questions.
-        if (dev.Count == 0)
-            throw new SlickException("There are no dev questions that are not exemplars of SliCK's prompts; "
-                + "get more dev questions, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.");
-        return new(dev,
-            FactsOf(test), FactsOf(tests.Where(l => !trained.Contains(l.Relation))));
+        return dev.Count > 0 ? dev : throw new SlickException($"{dataset.Name}: there are no dev questions that are not exemplars of "
+            + "SliCK's prompts; add questions with the split dev, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.");
     }
 }

@@ -1,6 +1,7 @@
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
+using static System.FormattableString;
 
 namespace Slick.Experiments;
 
@@ -56,6 +57,32 @@ public static class FineTuningSets
             ArmKind.Natural => part.Shuffled.Take(part.Size),
             _ => throw new ArgumentOutOfRangeException(nameof(arm)),
         }).Select(l => facts[l.FactId])];
+    }
+
+    /// <summary>Says of a study without a D which rules left how many relations out, and what to do.</summary>
+    /// <param name="labels">SliCK's labels of the train facts.</param>
+    /// <param name="rule">The rule for the size of each relation's part.</param>
+    /// <param name="questions">Limits of a relation's part.</param>
+    internal static string WhyEmpty(IReadOnlyList<LabelRow> labels, SizeRule rule, QuestionOptions questions)
+    {
+        var why = labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
+        {
+            var known = relation.Where(l => l.Category != Category.Unknown).ToList();
+            var kept = WithoutCommonAnswers(known, questions.LargestAnswerShare).Count;
+            return known.Count == 0 ? ("no Known question", "label more questions (questions.train) or take a model that knows more")
+                : known.Count == relation.Count() ? ("no Unknown question", "label more questions (questions.train) or take rarer ones")
+                : known.Count < questions.LeastKnown ? (
+                    Invariant($"fewer than questions.leastKnown={questions.LeastKnown} Known questions"),
+                    "lower questions.leastKnown or label more questions (questions.train)")
+                : kept == 0 || kept < questions.LeastKnown ? ("too few Known questions once no answer makes up more than "
+                    + Invariant($"questions.largestAnswerShare={questions.LargestAnswerShare}"),
+                    "raise questions.largestAnswerShare or label more questions (questions.train)")
+                : rule == SizeRule.SmallestCategory ? ("no question of one of the categories", "set size=smallerOfKnownAndUnknown")
+                : ("no question left", "label more questions (questions.train)");
+        }).CountBy(r => r).OrderByDescending(r => r.Value).ToList();
+        return Invariant($"|D| is 0: of the {why.Sum(r => r.Value)} relations with train questions ")
+            + string.Join(", ", why.Select(r => Invariant($"{r.Value} ha{(r.Value == 1 ? "s" : "ve")} {r.Key.Item1}")))
+            + "; " + string.Join("; ", why.Select(r => r.Key.Item2).Distinct()) + ".";
     }
 
     /// <summary>

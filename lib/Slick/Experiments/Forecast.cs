@@ -152,16 +152,15 @@ public sealed class CheckpointForecast : Forecast
         return stage.Kind == FineTuneStage.Kind.Name ? RunSeconds(stage.OptionsAs<RunOptions>(), LargestPart) : 0;
     }
 
-    /// <summary>The largest part of D of each relation with which the study takes at most a given time.</summary>
+    /// <summary>The largest part of D of each relation with which the whole study takes at most a given time. Stages that a store has
+    /// already count too: else the number would change with every stage that is finished.</summary>
     /// <param name="plan">The study's plan.</param>
-    /// <param name="store">The store. Stages that are complete there take no time.</param>
     /// <param name="seconds">The time, in seconds.</param>
     /// <exception cref="SlickException">Even the smallest part takes longer than the time given.</exception>
-    public int LargestPartWithin(Plan plan, RunStore store, double seconds)
+    public int LargestPartWithin(Plan plan, double seconds)
     {
-        var left = plan.Left(store);
-        var labels = left.Where(s => s.Kind == LabelStage.Kind.Name).Sum(s => Seconds(s, plan));
-        double All(int part) => labels + left.Where(s => s.Kind == FineTuneStage.Kind.Name)
+        var labels = plan.Stages.Where(s => s.Kind == LabelStage.Kind.Name).Sum(s => Seconds(s, plan));
+        double All(int part) => labels + plan.Stages.Where(s => s.Kind == FineTuneStage.Kind.Name)
             .Sum(s => RunSeconds(s.OptionsAs<RunOptions>(), part));
         int[] parts = [100, 80, 64, 48, 32, 24, 16, 12];
         var found = parts.FirstOrDefault(p => All(p) <= seconds);

@@ -63,14 +63,17 @@ public static class LearningRateSearch
             if (rate == rates[0]) bases.Add(Study.Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
             {
-                if (store.Of(stage).HasFailed)
+                // D_Natural is not run where D with 100% Unknown diverged and its length follows from that run.
+                if (stages.FailureOf(stage, store) is not null)
                 {
                     diverged.Add(rate);
                     continue;
                 }
                 var of = RunTables.Read(store.Of(stage).Folder);
                 if (of.Run.Reason.Length > 0)
-                    throw new SlickException($"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
+                    throw new SlickException(source is not null
+                        ? FineTuningSets.WhyEmpty(Study.Base(stages, store, source).Labels, options.Size, options.Questions)
+                        : $"Base seed {stages.Seed}: {of.Run.Reason}; take other seeds or a larger world.");
                 tables.Add((rate, of));
             }
         }

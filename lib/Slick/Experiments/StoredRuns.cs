@@ -20,12 +20,18 @@ public sealed record StoredRun
     public required int Draw { get; init; }
     /// <summary>The stage in words.</summary>
     public required string Title { get; init; }
-    /// <summary>complete, failed, working or partial.</summary>
+    /// <summary>complete, failed, working, held or partial, as of <see cref="StoredStage"/>.</summary>
     public required string State { get; init; }
     /// <summary>Seconds that the stage took; NaN where it is not complete.</summary>
     public required double Seconds { get; init; }
     /// <summary>Path of the stage's folder.</summary>
     public required string Folder { get; init; }
+    /// <summary>The name of the stage of the table of labels that a fine-tuning run reads, and of that stage itself; empty for other
+    /// stages. With a fact's id it identifies a label: other labels of the same seed may be there, of other options.</summary>
+    public required string Labels { get; init; }
+    /// <summary>The name of the world's stage whose facts were labelled, and of that stage itself; empty for other stages and for questions
+    /// that are no world's.</summary>
+    public required string World { get; init; }
 }
 
 /// <summary>Lists the stages of a store.</summary>
@@ -40,6 +46,7 @@ public static class StoredRuns
         if (!File.Exists(Path.Combine(RunStore.Locate(folder), StoredResult.Description))) return [];
         var store = RunStore.OpenExisting(folder);
         var stages = store.List().Where(s => s.Stage is not null).ToList();
+        var named = stages.DistinctBy(s => s.Name).ToDictionary(s => s.Name, s => s.Stage!, StringComparer.Ordinal);
         var presets = Presets(stages.Where(s => s.Stage!.Kind == PreTrainStage.Kind.Name).Select(s => s.Stage!.Seed).Distinct());
         return [.. stages.Select(s => new StoredRun
         {
@@ -53,8 +60,17 @@ public static class StoredRuns
             State = s.State,
             Seconds = s.Seconds,
             Folder = s.Path,
+            Labels = s.Stage.Kind == LabelTable.Kind.Name ? s.Stage.Name
+                : s.Stage.Kind == FineTuneStage.Kind.Name ? s.Stage.Inputs[2] : "",
+            World = s.Stage.Kind == WorldStage.Kind.Name ? s.Stage.Name
+                : s.Stage.Kind == LabelTable.Kind.Name ? WorldOf(s.Stage, named) : "",
         })];
     }
+
+    // A table of labels joins stages of labels, whose second input is what was asked. All facts of a world have one name.
+    private static string WorldOf(Stage table, Dictionary<string, Stage> named) => table.Inputs.Select(named.GetValueOrDefault)
+        .OfType<Stage>().Select(labels => labels.Inputs[1])
+        .FirstOrDefault(asked => asked.StartsWith(WorldStage.Kind.Name + "-", StringComparison.Ordinal)) ?? "";
 
     private static Run? RunOf(Stage stage) => stage.Kind == FineTuneStage.Kind.Name ? stage.OptionsAs<RunOptions>().Run : null;
 

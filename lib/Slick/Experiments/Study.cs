@@ -51,13 +51,13 @@ public static class Study
             stages.ThrowIfFailed(store);
             bases.Add(Base(stages, store, source));
             foreach (var (run, stage) in stages.Runs)
-                if (store.Of(stage) is { HasFailed: true } diverged)
-                    failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {diverged.Failure}");
+                if (stages.FailureOf(stage, store) is { } failure)
+                    failures.Add($"{run.Arm}, draw {run.Draw}, base seed {stages.Seed}: {failure}");
                 else tables.Add(RunTables.Read(store.Of(stage).Folder));
         }
         if (tables.Any(t => t.Run.Kind == ArmKind.Ratio && t.Run.Reason.Length > 0))
-            throw new SlickException(
-                $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
+            throw new SlickException(source is not null ? FineTuningSets.WhyEmpty(bases[0].Labels, options.Size, options.Questions)
+                : $"|D| is 0 by size={options.Size}: a category is missing in every relation; take another seed"
                 + (options.Size == SizeRule.SmallestCategory ? ", a larger world, or size=smallerOfKnownAndUnknown."
                     : " or a larger world."));
         return new StudyResult(preset, options, bases, [.. tables.Select(t => t.Run)], [.. tables.SelectMany(t => t.Epochs)],

@@ -25,6 +25,18 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
         if (Model is not null && store.Of(Model) is { HasFailed: true } failed) throw new DivergedException(failed.Failure);
     }
 
+    /// <summary>Why a fine-tuning run has no result: the run diverged, or the run that its length follows from did, so that it is never
+    /// begun. Null for a run that has a result or may still have one.</summary>
+    /// <param name="stage">The run's stage.</param>
+    /// <param name="store">The store.</param>
+    public string? FailureOf(Stage stage, RunStore store)
+    {
+        if (store.Of(stage) is { HasFailed: true } failed) return failed.Failure;
+        if (store.Of(stage).IsComplete) return null;
+        var diverged = Runs.Where(r => stage.Inputs.Contains(r.Stage.Name) && store.Of(r.Stage).HasFailed).Select(r => r.Run.Arm).ToList();
+        return diverged.Count > 0 ? $"not run: {diverged[0]} diverged" : null;
+    }
+
     /// <summary>All stages. Each comes after the stages that it reads.</summary>
     public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage)];
 }
@@ -39,6 +51,7 @@ public static class StudyPlan
     /// <param name="platform">The kind of device and the number format.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="SlickException">The dataset has no train, no test or no dev questions for the study.</exception>
     public static Plan Of(string name, StudyOptions options, int seed, Platform platform, CheckpointSource? source = null)
     {
         options.Check();
@@ -66,6 +79,7 @@ public static class StudyPlan
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
         var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")
             : (source.ModelId, source.Questions, source.Model.Name);
+        if (source is not null) CheckParts(source.Dataset, options, seed);
         var sources = new Sources();
         if (source is not null) (sources.Checkpoints[modelName], sources.Datasets[questions]) = (source.Folder, source.Dataset);
         var labels = new List<Stage>();
@@ -95,6 +109,18 @@ public static class StudyPlan
         var all = new BaseStages(seed, world, model, labels, table, stages);
         all.Sources.Add(sources);
         return all;
+    }
+
+    // Without one of these parts a study would end with an error after hours of labels, or with claims that cannot be computed.
+    private static void CheckParts(Dataset dataset, StudyOptions options, int seed)
+    {
+        var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
+        bool Has(Split split) => dataset.Facts.Any(f => f.Split == split && trained.Contains(f.Relation));
+        if (!Has(Split.Train)) throw new SlickException($"{dataset.Name}: there are no train questions, from which the fine-tuning sets "
+            + "are drawn; add questions with the split train.");
+        if (!Has(Split.Test)) throw new SlickException($"{dataset.Name}: there are no test questions, by which fine-tuned models are "
+            + "compared; give a part of the questions the split test.");
+        AskedSets.DevOf(dataset, options.Questions, options.Sampling, seed);
     }
 
     private static List<Run> Runs(StudyOptions options) =>

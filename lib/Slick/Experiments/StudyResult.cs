@@ -30,7 +30,8 @@ public sealed record StudiedModel(string Name, long Parameters, string Hash);
 /// <param name="Epochs">Every epoch of every run.</param>
 /// <param name="Scores">How many questions of each set and category are answered rightly, for every epoch.</param>
 /// <param name="Answers">Every test question's answers at the stops, for every run.</param>
-/// <param name="Failures">A sentence for each run that diverged; such a run is in no table.</param>
+/// <param name="Failures">A sentence for each run that diverged, or that was not run because its length follows from one that
+/// diverged. Such a run is in no table.</param>
 public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyList<LabelledBase> Bases, IReadOnlyList<RunRow> Runs,
     IReadOnlyList<EpochRow> Epochs, IReadOnlyList<ScoreRow> Scores, IReadOnlyList<AnswerRow> Answers, IReadOnlyList<string> Failures)
 {

@@ -153,13 +153,23 @@ public static class PaperTables
     /// <param name="result">The study.</param>
     public static TableView Table3(StudyResult result)
     {
-        var sets = result.Bases.Select(b => FineTuningSets.Make(new Arm(ArmKind.Ratio, 0), b.Facts, b.Labels, result.Options.Size, b.Seed))
-            .ToList();
+        var questions = result.Options.Questions;
+        var sets = result.Bases.Select(b => FineTuningSets.Make(new Arm(ArmKind.Ratio, 0), b.Facts, b.Labels, result.Options.Size, b.Seed,
+            questions)).ToList();
         var size = sets.Sum(s => s.Count);
         var rule = result.Options.Size == SizeRule.SmallestCategory
             ? "a relation's part of D is its smallest category, so one that lacks a category is not in D"
             : "a relation's part of D is the smaller of its Known and Unknown facts (by the smallest category |D| would be small); sets of "
                 + "one category may then be smaller";
+        string[] bounds =
+        [
+            .. questions.LargestPart > 0 ? [$"at most {Whole(questions.LargestPart)} examples of a relation"] : (string[])[],
+            .. questions.LeastKnown > 0 ? [$"no relation with fewer than {Whole(questions.LeastKnown)} Known facts"] : (string[])[],
+            .. questions.LargestAnswerShare < 1
+                ? [$"no gold answer more than {Number(100 * questions.LargestAnswerShare)}% of a relation's Known facts in D"]
+                : (string[])[],
+        ];
+        if (bounds.Length > 0) rule += $". Bounds: {string.Join(", ", bounds)}";
         return Counts(result, "table-3", "Table 3. Train facts by category", b => b.Labels.Where(l => l.Split == Split.Train),
             PaperStudy.Train, $"|D| = {string.Join(", ", sets.Select(s => Whole(s.Count)))}: {rule}.", ["in D", "% of D"], relation =>
             {

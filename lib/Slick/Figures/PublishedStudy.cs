@@ -84,6 +84,16 @@ public static class PublishedStudy
                                                             BaseSeed = b.Seed, FactId = e.FactId, GoldExposures = e.GoldExposures,
                                                             RivalExposures = e.RivalExposures,
                                                         }]);
+        else
+        {
+            // Exposures that an earlier study left there would make this study a lab's.
+            try { File.Delete(Path("exposures.parquet")); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new SlickException($"{Path("exposures.parquet")}: cannot be deleted ({e.Message.ReplaceLineEndings(" ")}); the study "
+                    + "is no lab's, so delete it, or choose another folder.", e);
+            }
+        }
         AtomicFile.WriteText(Path("study.json"), JsonSerializer.Serialize(new About
         {
             Preset = result.Preset,

@@ -59,9 +59,15 @@ public static class StudyReport
     private static string ModelOf(StudyResult result) => result.Model is not { } m ? "" : string.Create(CultureInfo.InvariantCulture,
         $" The model: {m.Name}, {m.Parameters:N0} weights, hash of its files {m.Hash}.");
 
-    // Runs that diverged, and sets that no fact belongs to.
-    private static IEnumerable<string> LeftOut(StudyResult result) => result.Failures.Concat(new StudyData(result).Lacking
-        .Select(l => FormattableString.Invariant($"{l.Arm}, base seed {l.BaseSeed}: {l.Reason}.")));
+    // Runs that diverged, sets that no fact belongs to, and sets that are too small for claims about single categories.
+    private static IReadOnlyList<string> LeftOut(StudyResult result)
+    {
+        var data = new StudyData(result);
+        return [.. result.Failures,
+            .. data.Lacking.Select(l => FormattableString.Invariant($"{l.Arm}, base seed {l.BaseSeed}: {l.Reason}.")),
+            .. data.TooSmall.Select(l => FormattableString.Invariant(
+                $"{l.Reason} (base seed {l.BaseSeed}), so it is in no claim about single categories."))];
+    }
 
     /// <summary>
     /// Figures 1, 3a, 3b, 4, 6, 7a and 7b; without 1 and 6 where every run of D with 50% Unknown diverged, without 7 where no question

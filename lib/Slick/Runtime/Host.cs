@@ -1,5 +1,3 @@
-using Slick.Experiments;
-
 namespace Slick.Runtime;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using Slick.Storage;
-
 namespace Slick.Runtime;
 
 /// <summary>The receiver of progress of long work. Its methods are called from several threads at once.</summary>

@@ -1,5 +1,3 @@
-using Slick.Models;
-
 namespace Slick.Storage;
 
 /// <summary>

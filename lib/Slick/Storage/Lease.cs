@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Slick.Runtime;
@@ -18,17 +19,21 @@ internal sealed record LeaseTimes(TimeSpan Beat, TimeSpan Silence)
 /// <param name="Machine">The machine's name.</param>
 /// <param name="Process">The id of the worker's process.</param>
 /// <param name="Since">When the work was begun, in UTC.</param>
-public sealed record LeaseHolder(string Machine, int Process, DateTime Since);
+/// <param name="LastBeat">When the worker last showed that it is alive, in UTC by the clock of the file system.</param>
+/// <param name="IsAlive">True where the worker's process was found on this machine, or where it showed itself while this process looked.
+/// False where only its file is there: the worker may have been killed.</param>
+public sealed record LeaseHolder(string Machine, int Process, DateTime Since, DateTime LastBeat, bool IsAlive);
 
 /// <summary>
 /// The table of who works on what in a store. A lease is a file that its owner rewrites every few seconds, so no lock of the file system is
 /// needed. A worker takes a piece of work by making the file with the next number (<c>name.1</c>, <c>name.2</c>, ...). The file system
 /// makes a file of one name only once, so only one worker succeeds. The file with the highest number holds the work.
 /// </summary>
-internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
+internal sealed partial class LeaseBoard(string folder, LeaseTimes times, string? machineId = null)
 {
-    // What was last read of each file, and when it last changed by this process's clock. Clocks of two machines are never compared.
-    private readonly Dictionary<string, (string Content, long Changed)> seen = [];
+    // What was last read of each file, when it last changed by this process's clock, and whether it changed while this process looked.
+    // Clocks of two machines are never compared.
+    private readonly Dictionary<string, (string Content, long Changed, bool HasChanged)> seen = [];
     private readonly string machineId = machineId ?? ThisMachine;
 
     internal sealed record Content(string Machine, string MachineId, int Process, string Started, string Worker, DateTime Since, long Beat,
@@ -44,16 +49,16 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
         {
             Directory.CreateDirectory(folder);
             var top = Top(name);
-            if (top > 0 && IsAlive(Path(name, top))) return null;
+            if (top > 0 && IsAlive(Path(name, top)) != false) return null;
             var next = Path(name, top + 1);
-            var mine = new Content(Environment.MachineName, machineId, Environment.ProcessId, ProcessStart(Environment.ProcessId),
+            var mine = new Content(Environment.MachineName, machineId, Environment.ProcessId, ProcessStart(Environment.ProcessId) ?? "",
                 Guid.NewGuid().ToString("N"), DateTime.UtcNow, 0, false);
             try
             {
                 using var file = new FileStream(next, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
                 Write(file, mine);
             }
-            catch (IOException) when (File.Exists(next)) { return null; /* another worker was first */ }
+            catch (IOException e) when (IsTaken(e)) { return null; /* another worker was first */ }
             // A worker that was slow to see a newer file may have made a file with a lower number just now. The highest number holds the
             // work.
             if (Top(name) != top + 1) return null;
@@ -67,12 +72,22 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
         }
     }
 
-    /// <summary>The worker that has a piece of work now; null for nobody.</summary>
+    /// <summary>True for the error of making a file that exists. A second look at the file would not do: a worker that was first may have
+    /// finished its work and removed the file by then.</summary>
+    internal static bool IsTaken(IOException error)
+    {
+        const int Exists = 17, WindowsExists = unchecked((int)0x80070050); // EEXIST, ERROR_FILE_EXISTS
+        return error.HResult == (OperatingSystem.IsWindows() ? WindowsExists : Exists);
+    }
+
+    /// <summary>The worker that has a piece of work now; null for nobody. A worker of which nothing can be told yet, because its process
+    /// cannot be looked up and this process has looked for less than the silence of a dead one, has the work.</summary>
     public LeaseHolder? Holder(string name)
     {
         var top = Top(name);
-        return top > 0 && IsAlive(Path(name, top)) && Read(Path(name, top)) is { } content
-            ? new(content.Machine, content.Process, content.Since) : null;
+        var path = Path(name, top);
+        return top > 0 && IsAlive(path) is not false and var alive && Read(path) is { } content
+            ? new(content.Machine, content.Process, content.Since, File.GetLastWriteTimeUtc(path), alive == true) : null;
     }
 
     /// <summary>The names of the pieces of work that somebody may be working on.</summary>
@@ -95,17 +110,20 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
         foreach (var file in Directory.GetFiles(folder, name + ".*")) Delete(file);
     }
 
-    private bool IsAlive(string path)
+    // Null where nothing can be told yet.
+    private bool? IsAlive(string path)
     {
         var content = Read(path, out var text);
         if (content is { Released: true }) return false;
-        // Whether a process of this machine is alive can be looked up. Of processes of other machines only their silence tells.
-        if (content is not null && content.MachineId == machineId && ProcessStart(content.Process) != content.Started) return false;
+        // Whether a process of this machine is alive can mostly be looked up. Of processes of other machines only their silence tells.
+        var runs = content is not null && content.MachineId == machineId ? Runs(content.Process, content.Started) : null;
+        if (runs == false) return false;
         lock (seen)
         {
             var now = Stopwatch.GetTimestamp();
-            if (!seen.TryGetValue(path, out var before) || before.Content != text) seen[path] = before = (text, now);
-            return Stopwatch.GetElapsedTime(before.Changed, now) < times.Silence;
+            var isKnown = seen.TryGetValue(path, out var before);
+            if (!isKnown || before.Content != text) seen[path] = before = (text, now, isKnown && before.Content.Length > 0);
+            return Stopwatch.GetElapsedTime(before.Changed, now) >= times.Silence ? false : runs == true || before.HasChanged ? true : null;
         }
     }
 
@@ -141,8 +159,27 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             e is IOException or UnauthorizedAccessException) { /* read by somebody just now: it means nothing any more */ }
     }
 
-    // When a process was started. This distinguishes it from a later process with the same id. Empty where no such process runs.
-    private static string ProcessStart(int id)
+    // Whether a process of this machine runs. Null where that cannot be looked up. On Linux /proc may hide the processes of other users,
+    // so it is the signal 0, which reaches nobody, that tells whether there is a process.
+    private static bool? Runs(int id, string started)
+    {
+        const int NoSuchProcess = 3; // ESRCH
+        if (!OperatingSystem.IsWindows() && Kill(id, 0) != 0 && Marshal.GetLastPInvokeError() == NoSuchProcess) return false;
+        return ProcessStart(id) switch
+        {
+            null => null,
+            "" => false,
+            var start => started.Length == 0 ? null : start == started,
+        };
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Kill(int process, int signal);
+
+    // When a process was started. This distinguishes it from a later process with the same id. Empty where no such process runs, null where
+    // it cannot be looked at.
+    private static string? ProcessStart(int id)
     {
         try
         {
@@ -157,11 +194,8 @@ internal sealed class LeaseBoard(string folder, LeaseTimes times, string? machin
             using var process = System.Diagnostics.Process.GetProcessById(id);
             return process.StartTime.ToUniversalTime().ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException
-            or System.ComponentModel.Win32Exception)
-        {
-            return "";
-        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException) { return ""; }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception) { return null; }
     }
 
     // No two machines, and no two containers of one machine, have the same id. Else a process id could mean the process of another machine.
@@ -198,8 +232,8 @@ internal sealed class Lease : IDisposable
     }
 
     /// <summary>
-    /// Signalled when another worker has taken the work, because this worker was silent for too long. A suspended machine is silent, for
-    /// example.
+    /// Signalled when another worker has taken the work, because this worker was silent for too long, and when that worker has finished it.
+    /// A suspended machine is silent, for example.
     /// </summary>
     public CancellationToken Lost => lost.Token;
 
@@ -218,7 +252,11 @@ internal sealed class Lease : IDisposable
         lock (gate)
         {
             if (ended) return;
-            if (board.Top(name) > number) lost.Cancel();
+            int top;
+            try { top = board.Top(name); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return; /* the next beat looks again */ }
+            // A worker that took the work over and finished it has removed all files.
+            if (top != number) lost.Cancel();
             else Write(content = content with { Beat = content.Beat + 1 });
         }
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using Slick.Facts;
 using Slick.Runtime;
 
 namespace Slick.Storage;

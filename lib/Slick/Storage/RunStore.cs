@@ -8,7 +8,8 @@ namespace Slick.Storage;
 /// <param name="Stage">The stage; null where an older version of the program made the folder and described stages in another way.</param>
 /// <param name="Name">The folder's name without its state: <c>kind-key</c>.</param>
 /// <param name="Path">The folder.</param>
-/// <param name="State">complete, failed, working (a worker has it), partial (begun, and no worker has it), or older.</param>
+/// <param name="State">complete, failed, working (a worker has it), held (a worker has it, of which this process cannot tell whether it is
+/// alive), partial (begun, and no worker has it), or older.</param>
 /// <param name="Holder">The worker that has it; null for nobody.</param>
 /// <param name="Seconds">How long the work took, in seconds; NaN where it is not complete.</param>
 /// <param name="Bytes">Size of the folder's files, in bytes.</param>
@@ -150,7 +151,7 @@ public sealed class RunStore
                 var timing = Path.Combine(folder, StageFolder.TimingFile);
                 var seconds = state == "complete" && File.Exists(timing)
                     ? JsonNode.Parse(File.ReadAllText(timing))!["seconds"]!.GetValue<double>() : double.NaN;
-                found.Add(new(stage, name, folder, holder is null ? state : "working", holder, seconds,
+                found.Add(new(stage, name, folder, holder is null ? state : holder.IsAlive ? "working" : "held", holder, seconds,
                     new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length),
                     Directory.GetLastWriteTime(folder)));
             }

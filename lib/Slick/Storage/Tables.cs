@@ -6,7 +6,6 @@ using System.Text;
 using Microsoft.Data.Analysis;
 using Parquet;
 using Parquet.Schema;
-using Slick.Experiments;
 using Slick.Runtime;
 
 namespace Slick.Storage;

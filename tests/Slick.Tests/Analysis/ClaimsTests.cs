@@ -36,6 +36,22 @@ public sealed class ClaimsTests
     }
 
     [Fact]
+    public void SingleCategoryWithFewerExamplesThanD_IsAReasonForNotTested()
+    {
+        MadeUpStudy Study(Func<Arm, int, int> examples) =>
+            new() { Seeds = 10, FirstSeed = 6, MaybeBonus = 0.2, SingleCategoryExamples = examples };
+        var results = Evaluate(Study((arm, _) => arm.Kind == ArmKind.WeaklyKnown ? 400 : 1000));
+        Assert.All(new[] { "5", "5b" }, n => Assert.Equal((n, Verdict.NotTested, "D_WeaklyKnown has 400 examples, |D| is 1000"),
+            (n, results[n].Verdict, results[n].Reason)));
+        Assert.Equal(Verdict.Holds, results["2"].Verdict);
+        // As in the seed of an empty set: the others decide. What rounding takes is no lack.
+        var one = Study((arm, seed) => arm.Kind == ArmKind.WeaklyKnown && seed == 7 ? 400 : 995);
+        Assert.Equal((Verdict.Holds, 9), (Evaluate(one)["5"].Verdict, int.Parse(Evaluate(one)["5"].Parts[1].Method.Split(' ')[0],
+            CultureInfo.InvariantCulture)));
+        Assert.Equal([("D_WeaklyKnown", 7)], new StudyData(one.Make()).TooSmall.Select(s => (s.Arm.ToString(), s.BaseSeed)));
+    }
+
+    [Fact]
     public void SetsThatAreEqualAtEarlyStop_AreFoundEqual()
     {
         var part = Evaluate(new() { Seeds = 20 })["3"].Parts[0];

@@ -38,6 +38,8 @@ internal sealed record MadeUpStudy
     public Func<Arm, double> Converged { get; init; } = _ => 1;
     public IReadOnlyList<Arm> Arms { get; init; } = [.. StudyOptions.Lab.Arms().Select(a => a.Arm)];
     public Func<Arm, int, bool> Ran { get; init; } = (_, _) => true;
+    /// <summary>Examples of a set of one category, of 1,000 of D.</summary>
+    public Func<Arm, int, int> SingleCategoryExamples { get; init; } = (_, _) => 1000;
     /// <summary>Why an arm has no facts; empty where it has.</summary>
     public Func<Arm, string> Lacks { get; init; } = _ => "";
     public IReadOnlyList<string> Failures { get; init; } = [];
@@ -81,7 +83,8 @@ internal sealed record MadeUpStudy
         var unknown = arm.Kind is ArmKind.Ratio or ArmKind.RatioDecayingRate ? x : arm.Kind == ArmKind.Natural ? 36
             : arm.Kind == ArmKind.WeaklyKnown ? 60 : 0;
         var run = new RunRow { Run = key, Kind = arm.Kind, UnknownPercent = arm.UnknownPercent, BaseSeed = of.Seed, Draw = draw,
-            KnownExamples = 1000 - 10 * x, UnknownExamples = arm.Kind is ArmKind.Ratio or ArmKind.RatioDecayingRate ? 10 * x : 0,
+            KnownExamples = arm.UnknownPercent < 0 ? SingleCategoryExamples(arm, of.Seed) : 1000 - 10 * x,
+            UnknownExamples = arm.Kind is ArmKind.Ratio or ArmKind.RatioDecayingRate ? 10 * x : 0,
             Reason = Lacks(arm) };
         if (run.Reason.Length > 0) return RunTables.Empty(run);
         var random = new Random(10_007 * of.Seed + 101 * (int)arm.Kind + arm.UnknownPercent + 7919 * draw);

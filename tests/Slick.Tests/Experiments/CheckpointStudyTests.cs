@@ -81,6 +81,27 @@ public sealed class CheckpointStudyTests : IDisposable
         Assert.Equal((whole.Scores, whole.Answers, whole.Epochs), (found.Scores, found.Answers, found.Epochs), new Rows());
     }
 
+    [Fact]
+    public void WhereDWithUnknownDiverges_TheRunsWhoseLengthFollowsFromItAreNamedAndTheStudyIsRead()
+    {
+        var options = Options with { FineTuning = Options.FineTuning with { LearningRate = 1, Epochs = 4 } };
+        var (store, compute) = (RunStore.Open(Path.Combine(_folder, "diverged")), Compute.Choose("cpu"));
+        for (var time = 0; time < 2; time++)
+        {
+            var study = Study.Run("real-quick", options, 1, store, compute, null, TestContext.Current.CancellationToken, Source());
+            Assert.Empty(study.Runs);
+            Assert.Equal(options.Arms().Count, study.Failures.Count);
+            var own = Assert.Single(study.Failures, f => f.StartsWith("D 100%, draw 1", StringComparison.Ordinal));
+            Assert.DoesNotContain("not run", own, StringComparison.Ordinal);
+            Assert.All(study.Failures.Where(f => f != own), f =>
+                Assert.EndsWith(", base seed 1: not run: D 100% diverged", f, StringComparison.Ordinal));
+            Assert.Contains("not run: D 100% diverged", StudyReport.Html(study, 1), StringComparison.Ordinal);
+        }
+        var (rows, chosen, _) = LearningRateSearch.Run(options, [1], [1], store, compute, Progress.None,
+            TestContext.Current.CancellationToken, Source());
+        Assert.Equal((double.NaN, false, (double?)null), (rows[0].DevAccuracy, rows[0].Fits, chosen));
+    }
+
     private sealed class Rows : IEqualityComparer<(IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>)>
     {
         public bool Equals((IReadOnlyList<ScoreRow>, IReadOnlyList<AnswerRow>, IReadOnlyList<EpochRow>) x,
@@ -154,6 +175,35 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void StudyWithoutAD_SaysWhichRuleLeftItsRelationsOut()
+    {
+        var options = Options with { Questions = Options.Questions with { LeastKnown = 1000 }, Sets = "ratio-100" };
+        var e = Assert.Throws<SlickException>(() => Study.Run("real-quick", options, 1, RunStore.Open(Path.Combine(_folder, "store")),
+            Compute.Choose("cpu"), null, TestContext.Current.CancellationToken, Source()));
+        Assert.Matches("^[|]D[|] is 0: of the \\d+ relations with train questions .*\\d+ ha(s|ve) fewer than questions.leastKnown=1000 "
+            + "Known questions.*; lower questions.leastKnown or label more", e.Message);
+        Assert.DoesNotContain("seed", e.Message, StringComparison.Ordinal);
+        static IEnumerable<LabelRow> Labels(string relation, params (Category Category, string Answer)[] of) =>
+            of.Select((l, i) => new LabelRow
+            {
+                FactId = i, Relation = relation, Split = Split.Train, Question = "", Answer = l.Answer, GreedyCorrect = 1,
+                SampledCorrect = 1, Category = l.Category, CategoryProbability = 1,
+            });
+        IReadOnlyList<LabelRow> labels = [.. Labels("a", (Category.Unknown, "1")), .. Labels("b", (Category.MaybeKnown, "1")),
+            .. Labels("c", (Category.MaybeKnown, "1"), (Category.MaybeKnown, "1"), (Category.Unknown, "2")), .. Labels("d",
+            (Category.Unknown, "1"))];
+        var questions = new QuestionOptions { LargestAnswerShare = 0.25 };
+        Assert.Empty(FineTuningSets.Make(Arm.Unknown, [], labels, SizeRule.SmallerOfKnownAndUnknown, 1, questions));
+        Assert.Equal("|D| is 0: of the 4 relations with train questions 2 have no Known question, 1 has no Unknown question, 1 has too few "
+            + "Known questions once no answer makes up more than questions.largestAnswerShare=0.25; label more questions "
+            + "(questions.train) or take a model that knows more; label more questions (questions.train) or take rarer ones; raise "
+            + "questions.largestAnswerShare or label more questions (questions.train).",
+            FineTuningSets.WhyEmpty(labels, SizeRule.SmallerOfKnownAndUnknown, questions));
+        Assert.Contains("1 has no question of one of the categories; set size=smallerOfKnownAndUnknown.",
+            FineTuningSets.WhyEmpty([.. labels.Where(l => l.Relation == "c")], SizeRule.SmallestCategory, new()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void RunsOfADraw_HaveTheLengthOfTheSameDraw()
     {
         var plan = StudyPlan.Base(Options with { Repeats = 2 }, 1, [new(Arm.Unknown, 1), new(Arm.Unknown, 2), new(new(ArmKind.Ratio, 0), 1),
@@ -176,6 +226,29 @@ public sealed class CheckpointStudyTests : IDisposable
     }
 
     [Fact]
+    public void SeveralThatChooseASizeAtOnce_AllGetTheFirstChoice()
+    {
+        var store = RunStore.Open(Path.Combine(_folder, "store"));
+        var plan = StudyPlan.Of("study", Options, 1, new("cpu", "fp32"), Source());
+        using var all = new Barrier(8);
+        var choices = new BudgetChoice[8];
+        var threads = Enumerable.Range(0, 8).Select(i => new Thread(() => choices[i] = BudgetChoice.Of(plan, store, 60, () =>
+        {
+            all.SignalAndWait(); // each of them has found no choice
+            return i + 1;
+        }))).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        Assert.Single(choices.Select(c => c.LargestPart).Distinct());
+        Assert.Equal(choices.Single(c => c.IsNew).LargestPart, Array.FindIndex(choices, c => c.IsNew) + 1);
+        Assert.Equal([choices[0].File], Directory.GetFiles(Path.Combine(store.Folder, "budgets"), "*", SearchOption.AllDirectories));
+        // Another time, seed or option is another choice.
+        Assert.Equal(9, BudgetChoice.Of(plan, store, 61, () => 9).LargestPart);
+        Assert.Equal(9, BudgetChoice.Of(StudyPlan.Of("study", Options, 2, new("cpu", "fp32"), Source()), store, 60, () => 9).LargestPart);
+        Assert.False(BudgetChoice.Of(plan, store, 60, () => throw new InvalidOperationException("chosen again")).IsNew);
+    }
+
+    [Fact]
     public void PlanOfACheckpointAndOwnQuestions_IsPrinted()
     {
         var file = Path.Combine(_folder, "own.csv");
@@ -192,6 +265,27 @@ public sealed class CheckpointStudyTests : IDisposable
         Assert.Equal(0, process.ExitCode);
         foreach (var part in new[] { "10 stages, 10 left to do", "P17, train", "P36, test", "D 100%, draw 1", "D_Known 50%, D's updates" })
             Assert.Contains(part, said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Split.Train, "own.csv: there are no train questions, from which the fine-tuning sets are drawn; add questions with the "
+        + "split train.")]
+    [InlineData(Split.Test, "own.csv: there are no test questions, by which fine-tuned models are compared; give a part of the questions "
+        + "the split test.")]
+    [InlineData(Split.Dev, "own.csv: there are no dev questions that are not exemplars of SliCK's prompts; add questions with the split "
+        + "dev, lower sampling.prompts, or set questions.dev=0 to ask exemplars too.")]
+    public void QuestionsThatLackAPart_AreRefusedBeforeAnythingRuns(Split lacks, string message)
+    {
+        // The file says nothing of dev: the exemplars are drawn, and all of these are exemplars of ten prompts.
+        var file = Path.Combine(_folder, "own.csv");
+        File.WriteAllText(file, "relation,question,answer,split\n" + string.Concat(from f in SmokeStudy.Result.Bases[0].Facts
+                                                                                   where f.Relation is "P17" or "P36"
+                                                                                       && f.Split != Split.Dev && f.Split != lacks
+                                                                                   select $"{f.Relation},{f.Question},{f.Answer},"
+                                                                                       + $"{f.Split}\n"));
+        var options = Options with { Sampling = new(), Questions = Options.Questions with { Dev = lacks == Split.Dev ? 2 : 0 } };
+        var source = new CheckpointSource(SmokeStudy.Result.Bases[0].Folder, QuestionSource.Read(file, new(), 1, 4, 10));
+        Assert.Equal(message, Assert.Throws<SlickException>(() => StudyPlan.Of("", options, 1, new("cpu", "fp32"), source)).Message);
     }
 
     [Fact]

@@ -127,8 +127,9 @@ public sealed class KillTests : IDisposable
 
     private static void AssertNothingLeft(string store) =>
         Assert.DoesNotContain(Directory.GetFileSystemEntries(store, "*", SearchOption.AllDirectories),
-        p => Path.GetFileName(p).StartsWith("partial-", StringComparison.Ordinal) || Path.GetFileName(p) == "finished"
-            || p.EndsWith(".tmp", StringComparison.Ordinal));
+            p => Path.GetFileName(p).StartsWith("partial-", StringComparison.Ordinal)
+                || Path.GetFileName(p).StartsWith("finished", StringComparison.Ordinal)
+                || p.EndsWith(".tmp", StringComparison.Ordinal));
 
     [Fact]
     public async Task Interrupted_EndsWith130AndOneLine()

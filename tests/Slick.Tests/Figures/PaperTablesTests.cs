@@ -165,6 +165,26 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void ModelUntilFit_LeavesRunsWithoutFitOut()
+    {
+        // D 100% of seed 2 is never fitted: its percentage is left out, as both seeds must have the same ones.
+        var study = Linear();
+        var run = study.Runs.Single(r => r is { BaseSeed: 2, UnknownPercent: 100 }).Run;
+        var data = new StudyData(study with
+        {
+            Scores = [.. study.Scores.Select(s => s.Run == run && s.Set == QuestionSet.Train
+                ? s with { Right = Math.Min(s.Right, s.Of / 2) } : s)],
+        });
+        var (all, until) = (FittedModel.Fit(data, QuestionSet.Test)!, FittedModel.Fit(data, QuestionSet.Test, ModelForm.UntilFit)!);
+        Assert.Equal([0, 50, 100], all.Percents);
+        Assert.Equal([0, 50], until.Percents);
+        Assert.Equal((24, 16), (all.Pooled.Observations, until.Pooled.Observations));
+        var none = new StudyData(study with { Scores = [.. study.Scores.Select(s => s.Set == QuestionSet.Train
+            ? s with { Right = Math.Min(s.Right, s.Of / 2) } : s)] });
+        Assert.Null(FittedModel.Fit(none, QuestionSet.Test, ModelForm.UntilFit));
+    }
+
+    [Fact]
     public void Table2_HasTheSharesOfEachCategoryAndTheStars()
     {
         var table = PaperTables.Table2(Study);
@@ -204,6 +224,29 @@ public sealed class PaperTablesTests
         Assert.Equal(["0", "0", "10", "0", "", "", ""], rows["the rival has the majority"]);
         Assert.Contains("|D| = 3, 3: a relation's part of D is its smallest category", PaperTables.Table3(Study).Note,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Table3_HasTheDOfTheStudysBounds()
+    {
+        // r has 9 Known and 5 Unknown facts, s 6 and 4.
+        StudyResult With(int part, int known, double share = 1) => Study with
+        {
+            Options = Study.Options with { Size = SizeRule.SmallerOfKnownAndUnknown,
+                Questions = new() { LargestPart = part, LeastKnown = known, LargestAnswerShare = share } },
+        };
+        Assert.Contains("|D| = 9, 9: ", PaperTables.Table3(With(0, 0)).Note, StringComparison.Ordinal);
+        Assert.DoesNotContain("Bounds", PaperTables.Table3(With(0, 0)).Note, StringComparison.Ordinal);
+        var table = PaperTables.Table3(With(3, 7));
+        Assert.Contains("|D| = 3, 3: ", table.Note, StringComparison.Ordinal);
+        Assert.Contains(". Bounds: at most 3 examples of a relation, no relation with fewer than 7 Known facts. ", table.Note,
+            StringComparison.Ordinal);
+        Assert.Equal(["6", "100.0"], table.Rows.Single(r => r[0] == "r").Skip(6).Take(2));
+        Assert.Equal(["0", "0.0"], table.Rows.Single(r => r[0] == "s").Skip(6).Take(2));
+        // All answers are the same, so no number of them may be in D.
+        table = PaperTables.Table3(With(0, 0, 0.25));
+        Assert.Contains("|D| = 0, 0: ", table.Note, StringComparison.Ordinal);
+        Assert.Contains(". Bounds: no gold answer more than 25.0% of a relation's Known facts in D.", table.Note, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -345,6 +388,23 @@ public sealed class PaperTablesTests
         Assert.Equal(" A number with [?, ?]: one run, which does not tell how much runs differ.",
             StudyReport.Legend([Row("a 1.0 [?, ?] (one of the draws)")]));
         Assert.Equal(" ? [?, ?]: no run of those that the number needs.", StudyReport.Legend([Row("a ? [?, ?] (no run)")]));
+    }
+
+    [Fact]
+    public void PublishedStudyOfARealModel_IsNoLab_AlsoWhereALabWasPublishedBefore()
+    {
+        var folder = Scratch.Folder("published");
+        try
+        {
+            PublishedStudy.Write(Study, folder);
+            Assert.True(PublishedStudy.Read(folder).IsLab);
+            PublishedStudy.Write(Study with { Bases = [.. Study.Bases.Select(b => b with { Exposures = [] })] }, folder);
+            Assert.False(PublishedStudy.Read(folder).IsLab);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

@@ -91,6 +91,33 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
+    public void WorkerThatWasSuspended_LearnsThatItsWorkWasFinished()
+    {
+        using var slow = new LeaseBoard(_folder, new(TimeSpan.FromSeconds(2), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        Lease? taken;
+        while ((taken = here.TryTake("thing-1")) is null) Thread.Sleep(20);
+        taken.Complete();
+        Assert.Empty(Directory.GetFiles(_folder));
+        Assert.True(slow!.Lost.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        slow.Dispose();
+        Assert.Empty(Directory.GetFiles(_folder));
+        taken.Dispose();
+    }
+
+    [Fact]
+    public void FileThatAnotherWorkerMadeAndRemoved_IsALostRaceAndNoError()
+    {
+        var file = Path.Combine(_folder, "thing-1.1");
+        File.WriteAllText(file, "");
+        var error = Assert.ThrowsAny<IOException>(() => new FileStream(file, FileMode.CreateNew).Dispose());
+        File.Delete(file);
+        Assert.True(LeaseBoard.IsTaken(error));
+        Assert.False(LeaseBoard.IsTaken(Assert.ThrowsAny<IOException>(() =>
+            new FileStream(Path.Combine(_folder, "none", "thing-1.1"), FileMode.CreateNew).Dispose())));
+    }
+
+    [Fact]
     public void ProcessOfThisMachineThatIsGone_LosesItsWorkAtOnce()
     {
         var board = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)));
@@ -104,6 +131,55 @@ public sealed class LeaseTests : IDisposable
         Assert.Null(board.Holder("thing-1"));
         using var next = board.TryTake("thing-1");
         Assert.NotNull(next);
+    }
+
+    [Fact]
+    public void ProcessThatCannotBeLookedAt_LosesItsWorkBySilenceAlone()
+    {
+        using var lease = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)), "here").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, Fast, "here");
+        void Write(Func<LeaseBoard.Content, LeaseBoard.Content> change)
+        {
+            var file = here.Path("thing-1", 1);
+            var content = change(LeaseBoard.Read(file)!);
+            using var writer = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            LeaseBoard.Write(writer, content);
+        }
+        // A process that runs, and whose start is not known.
+        Write(c => c with { Started = "" });
+        var clock = Stopwatch.StartNew();
+        Assert.NotNull(here.Holder("thing-1"));
+        while (here.Holder("thing-1") is not null) Thread.Sleep(20);
+        Assert.InRange(clock.Elapsed, Fast.Silence, TimeSpan.FromMinutes(1));
+        // One that has ended needs no start.
+        using var ended = Process.Start(new ProcessStartInfo("dotnet", ["--version"]) { RedirectStandardOutput = true })!;
+        ended.StandardOutput.ReadToEnd();
+        ended.WaitForExit();
+        Write(c => c with { Process = ended.Id });
+        Assert.Null(new LeaseBoard(_folder, LeaseTimes.Default, "here").Holder("thing-1"));
+    }
+
+    [Fact]
+    public void WorkerOfAnotherMachine_CountsAsAliveOnceItIsSeenToBeat()
+    {
+        using var lease = new LeaseBoard(_folder, new(TimeSpan.FromHours(1), TimeSpan.FromHours(1)), "there").TryTake("thing-1");
+        var here = new LeaseBoard(_folder, LeaseTimes.Default, "here");
+        for (var look = 0; look < 2; look++)
+        {
+            var holder = here.Holder("thing-1")!;
+            Assert.Equal((Environment.ProcessId, false), (holder.Process, holder.IsAlive));
+            Assert.InRange(DateTime.UtcNow - holder.LastBeat, TimeSpan.FromSeconds(-5), TimeSpan.FromMinutes(1));
+            Assert.Contains($"(held by process {holder.Process} on {holder.Machine}, last seen 20",
+                Slick.Workbook.Commands.ListCommand.By(holder), StringComparison.Ordinal);
+        }
+        var file = here.Path("thing-1", 1);
+        var content = LeaseBoard.Read(file)!;
+        using (var writer = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            LeaseBoard.Write(writer, content with { Beat = 7 });
+        Assert.True(here.Holder("thing-1")!.IsAlive);
+        Assert.DoesNotContain("held", Slick.Workbook.Commands.ListCommand.By(here.Holder("thing-1")), StringComparison.Ordinal);
+        // A process of this machine is looked up.
+        Assert.True(new LeaseBoard(_folder, LeaseTimes.Default, "there").Holder("thing-1")!.IsAlive);
     }
 
     [Fact]

@@ -65,7 +65,8 @@ public sealed class RunStoreTests : IDisposable
             throw new IOException("No space left on device");
         }));
         Assert.False(Stage().IsComplete);
-        Assert.DoesNotContain(Directory.GetDirectories(_folder, "*", SearchOption.AllDirectories), f => Path.GetFileName(f) == "finished");
+        Assert.DoesNotContain(Directory.GetDirectories(_folder, "*", SearchOption.AllDirectories),
+            f => Path.GetFileName(f).StartsWith("finished", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -102,6 +103,20 @@ public sealed class RunStoreTests : IDisposable
         Assert.Equal(WorkOutcome.DoneBefore, Work(_ => throw new InvalidOperationException("done twice")));
         Assert.Equal("the first's", File.ReadAllText(Stage().File("result.txt")));
         Assert.Empty(Directory.GetFiles(Path.Combine(_folder, "leases")));
+    }
+
+    [Fact]
+    public void WorkerOfAnotherMachine_HoldsItsStageAndIsNotSaidToWork()
+    {
+        var stage = Stage().Stage;
+        RunStore.Open(_folder, null, "there").Of(stage).TryWork("cpu", (_, _) =>
+        {
+            var listed = Assert.Single(RunStore.OpenExisting(_folder).List());
+            Assert.Equal(("held", Environment.ProcessId), (listed.State, listed.Holder?.Process));
+            Assert.Equal("working", Assert.Single(RunStore.Open(_folder, null, "there").List()).State);
+            return Writes("done");
+        }, TestContext.Current.CancellationToken);
+        Assert.Equal("complete", Assert.Single(RunStore.OpenExisting(_folder).List()).State);
     }
 
     [Fact]

@@ -201,6 +201,41 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    public async Task Budget_IsChosenOnceAndKept()
+    {
+        var (file, store) = (Path.Combine(_books.Folder, "own.csv"), Path.Combine(_books.Folder, "store"));
+        await File.WriteAllTextAsync(file, "relation,question,answer,split\n" + string.Concat(
+            from f in SmokeStudy.Result.Bases[0].Facts
+            where f.Relation is "P17" or "P36"
+            select $"{f.Relation},{f.Question},{f.Answer},{f.Split}\n"), TestContext.Current.CancellationToken);
+        string[] study = ["--model", SmokeStudy.Result.Bases[0].Folder, "--data", file, "--store", store, "--device", "cpu", "--set",
+            "sampling.prompts=1", "--set", "questions.dev=2"];
+        var (code, output, errors) = await Slick(["plan", .. study, "--budget", "2h"]);
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("--budget: questions.largestPart=100 (kept in ", output, StringComparison.Ordinal);
+        // Another measurement may choose another size. What is kept stays, also for another command and for the same time in other words.
+        var kept = Directory.GetFiles(store, "budget.json", SearchOption.AllDirectories).Single();
+        await File.WriteAllTextAsync(kept, "{\"largestPart\": 16}", TestContext.Current.CancellationToken);
+        Assert.Contains("--budget: questions.largestPart=16 (chosen before",
+            (await Slick(["plan", .. study, "--budget", "120m"])).Output, StringComparison.Ordinal);
+        Assert.Contains("--budget: questions.largestPart=100 (kept in ",
+            (await Slick(["plan", .. study, "--budget", "3h"])).Output, StringComparison.Ordinal);
+        (code, output, errors) = await Slick(["submit", .. study, "--budget", "2h", "--dry-run"]);
+        Assert.Equal(0, code);
+        Assert.StartsWith("#!/bin/bash\n", output, StringComparison.Ordinal);
+        Assert.Contains(" --set questions.largestPart=16 ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("--budget", output, StringComparison.Ordinal);
+        Assert.Contains("questions.largestPart=16", errors, StringComparison.Ordinal);
+        (code, _, errors) = await Slick(["plan", .. study, "--budget", "2h", "--set", "Questions.largestPart = 4"]);
+        Assert.Equal((2, "slick: --budget chooses questions.largestPart; leave out --budget or --set questions.largestPart=."),
+            (code, errors.TrimEnd()));
+        await File.WriteAllTextAsync(kept, "{", TestContext.Current.CancellationToken);
+        (code, _, errors) = await Slick(["plan", .. study, "--budget", "2h"]);
+        Assert.Equal((1, $"slick: {kept}: not a choice of --budget; delete its folder, and the choice is made again."),
+            (code, errors.TrimEnd()));
+    }
+
+    [Fact]
     public async Task Annotate_EndsWithTable3AndTheTablesPath()
     {
         var sample = Path.Combine(Shared.Repository, "data", "entityquestions-sample");

@@ -3,6 +3,7 @@ using Microsoft.Data.Analysis;
 using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Knowledge;
+using Slick.Runtime;
 using Slick.Storage;
 using Slick.Tests.Experiments;
 using Slick.Workbook.Notebooks;
@@ -47,6 +48,38 @@ public sealed class SqlKernelTests : IDisposable
             Query("select count(*) from labels where Category = 'Unknown'")[0, 0]);
         Assert.Equal(1, Query("select distinct Preset, BaseSeed from labels").Rows.Count);
         Assert.Equal((long)study.Labels.Count, Query("select count(*) from labels join exposures using (Preset, BaseSeed, FactId)")[0, 0]);
+    }
+
+    // Neither of the two studies is a preset's, and both have the seed 1.
+    [Fact]
+    public void AnswersOfStudiesThatDifferInAnOption_JoinTheirOwnLabels()
+    {
+        var folder = Path.Combine(_books.Folder, "two");
+        var (store, kinds) = (SmokeStudy.Store, new[] { "world-", "pretrain-" });
+        foreach (var file in Directory.GetFiles(store, "*", SearchOption.AllDirectories)
+            .Where(f => kinds.Any(k => Path.GetRelativePath(store, f).StartsWith(k, StringComparison.Ordinal))))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(store, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        var (answers, labels) = (0L, 0);
+        foreach (var prompts in new[] { 2, 3 })
+        {
+            var options = StudyOptions.Smoke with { Sets = "ratio-50", Sampling = new() { Prompts = prompts },
+                FineTuning = StudyOptions.Smoke.FineTuning with { Epochs = 1 } };
+            var study = Study.Run("two", options, 1, RunStore.Open(folder), Compute.Choose("cpu"),
+                cancellation: TestContext.Current.CancellationToken);
+            (answers, labels) = (answers + study.Answers.Count, labels + study.Labels.Count);
+        }
+        object Count(string from) => Query($"select count(*) from {from}", folder)[0, 0];
+        Assert.Equal(2, Query("select distinct Labels from runs", folder).Rows.Count);
+        Assert.Equal(answers, Count("answers join labels using (Labels, FactId)"));
+        // What was no key finds both labels of each fact.
+        Assert.Equal(2 * answers, Count("answers join runs using (Run, Preset) join labels using (Preset, BaseSeed, FactId)"));
+        Assert.Equal((long)labels, Count("labels join exposures using (World, FactId)"));
+        Assert.Equal((long)labels, Count("labels join facts on facts.World = labels.World and Id = FactId"));
+        Assert.Equal(answers, Count("answers join runs using (Run, Preset, Arm, Labels) join labels using (Labels, FactId)"));
     }
 
     [Fact]

@@ -38,9 +38,12 @@ public sealed class SubmitTests : IDisposable
         Assert.Equal(0, code);
         var lines = script.Split('\n');
         Assert.Equal("#!/bin/bash", lines[0]);
-        foreach (var line in new[] { "#SBATCH --array=0-2", "#SBATCH --cpus-per-task=2", "#SBATCH --time=1:30:00",
-            "#SBATCH --partition=short", "#SBATCH --requeue" })
+        Assert.Equal($"# first: mkdir -p '{store}/slurm'", lines[1]);
+        foreach (var line in new[] { "#SBATCH --array=0-2", "#SBATCH --ntasks=1", "#SBATCH --cpus-per-task=2", "#SBATCH --time=1:30:00",
+            "#SBATCH --partition=short", "#SBATCH --requeue", $"#SBATCH --output=\"{store}/slurm/%x-%A_%a.log\"" })
             Assert.Contains(line, lines);
+        Assert.DoesNotContain("task that is stopped", script, StringComparison.Ordinal);
+        Assert.Contains("cancelled or ran out of time is not", script, StringComparison.Ordinal);
         var work = lines.Single(l => l.StartsWith("exec ", StringComparison.Ordinal));
         Assert.Contains($" work --preset smoke --seed 1 --set fineTuning.epochs=3 --store '{store}' --device auto --workers 2", work,
             StringComparison.Ordinal);
@@ -51,6 +54,7 @@ public sealed class SubmitTests : IDisposable
     public void WithAGpu_EachTaskHasOneAndUsesIt()
     {
         var script = Slick("submit", "--preset", "smoke", "--store", _folder, "--gpus", "1", "--dry-run").Out;
+        Assert.Contains("#SBATCH --ntasks=1\n", script, StringComparison.Ordinal);
         Assert.Contains("#SBATCH --gpus-per-task=1\n", script, StringComparison.Ordinal);
         Assert.Contains(" --device cuda", script, StringComparison.Ordinal);
     }
