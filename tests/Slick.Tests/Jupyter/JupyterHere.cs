@@ -14,7 +14,6 @@ internal static class JupyterHere
     {
         if (!Works("dotnet", "tool", "restore")) return null;
         var prefix = Scratch.Folder("jupyter");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(prefix, recursive: true);
         if (!Works("dotnet", Path.Combine(AppContext.BaseDirectory, "slick.dll"), "jupyter", "install", "--prefix", prefix))
             throw new InvalidOperationException("slick jupyter install failed.");
         return Path.Combine(prefix, "share", "jupyter");
