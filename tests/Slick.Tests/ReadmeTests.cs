@@ -71,6 +71,19 @@ public sealed partial class ReadmeTests
         Assert.Contains(AnnotationTable.Make(real.Result).Markdown().Split("\n\n")[1], Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void TablesAndClaimsOfTheStudyOnARealModel_FollowFromItsPublishedRows()
+    {
+        var folder = Published("real-quick");
+        var study = PublishedStudy.Read(folder);
+        foreach (var table in StudyReport.PublishedTables(study))
+            Assert.Equal(table.Markdown(), File.ReadAllText(Path.Combine(folder, table.Id + ".md")).ReplaceLineEndings("\n"));
+        Assert.Equal(StudyReport.Markdown(StudyReport.ClaimRows(study)),
+            File.ReadAllText(Path.Combine(folder, "claims.md")).ReplaceLineEndings("\n"));
+        Assert.False(study.IsLab);
+        Assert.Contains(study.Model!.Name, study.Source, StringComparison.Ordinal);
+    }
+
     // A file that lost its text is there and helps nobody.
     [Theory]
     [InlineData("README.md", 10)]
