@@ -206,7 +206,8 @@ public static class PaperTables
         return asked.Sum() == 0 || asked.Select(Whole).SequenceEqual(table.Rows.Single(r => r[0] == "all").Skip(1).Take(4)) ? table
             : table with { Rows = [.. table.Rows, ["asked after fine-tuning", .. asked.Select(Whole), Whole(asked.Sum()),
                 .. Enumerable.Repeat("", table.Columns.Count - 6)]],
-                Note = table.Note + " A question that was asked stands for all labelled questions of its category." };
+                Note = table.Note + " An Unknown question that was asked stands for all labelled ones. Known questions that the rule about "
+                    + "common answers leaves out are not asked." };
     }
 
     // A row a relation, all, shares; what pre-training said; columns of the caller's.
@@ -297,35 +298,6 @@ public static class PaperTables
                 + "fine-tuning. Commonest: what always saying the relation's most frequent gold answer would score.",
             Columns = ["relation", "questions", "few-shot", "zero-shot", "commonest answer"],
             Rows = rows,
-        };
-    }
-
-    /// <summary>
-    /// How alike the answers to test questions are: of each run's greedy answers, the share that are the commonest answer of their
-    /// relation. A model that gives one answer to most questions of a relation has learned what is usual, rather than the facts.
-    /// </summary>
-    /// <param name="result">A study whose answers have texts.</param>
-    public static TableView CommonestAnswers(StudyResult result)
-    {
-        var data = new StudyData(result);
-        var tested = result.Bases.ToDictionary(b => b.Seed, b => (Ids: TestIds(b, inDistribution: true),
-            Relations: b.Labels.ToDictionary(l => l.FactId, l => l.Relation), Gold: CommonestAnswer.Of([.. b.Labels
-                .Where(l => l.Split == Split.Test && b.Dataset.Relations.Any(r => r.InDistribution && r.Id == l.Relation))
-                .Select(l => (l.Relation, l.Answer))])));
-        string Mean(Arm arm, Func<StudyRun, int?> epochOf) => Number(100 * data.Of(arm).Where(r => epochOf(r) is not null)
-            .Select(run => tested[run.Row.BaseSeed] is var (ids, relations, _) ? CommonestAnswer.Of([.. run.Answers(epochOf(run)!.Value)
-                .Where(a => ids.Contains(a.FactId)).Select(a => (relations[a.FactId], a.Text))]) : double.NaN)
-            .DefaultIfEmpty(double.NaN).Average());
-        return new TableView
-        {
-            Id = "commonest-answers",
-            Title = "How alike answers are: share of each relation's commonest answer (%)",
-            Note = $"{result.Source} Greedy answers to the test questions that were asked, in distribution; the mean over runs, at FIT "
-                + $"over the runs that have it. Of the gold answers of all labelled test questions the share is "
-                + $"{Number(100 * tested.Values.Average(t => t.Gold))}%.",
-            Columns = ["trained on", "base model", "EARLY_STOP", "FIT", "last epoch"],
-            Rows = [.. data.Arms.Select(arm => (IReadOnlyList<string>)[arm.ToString(), Mean(arm, _ => 0),
-                Mean(arm, r => r.Stops!.EarlyStop), Mean(arm, r => r.Stops!.Fit), Mean(arm, r => r.Stops!.Last)])],
         };
     }
 

@@ -90,15 +90,13 @@ public static class StudyReport
     }
 
     /// <summary>
-    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness; where the texts of answers
-    /// were kept also how alike they are.
+    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness.
     /// </summary>
     /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
     [
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
         PaperTables.Table5(result), PaperTables.Baselines(result),
-        .. result.Answers.Any(a => a.Text.Length > 0) ? [PaperTables.CommonestAnswers(result)] : (TableView[])[],
         .. result.IsLab ? [PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 

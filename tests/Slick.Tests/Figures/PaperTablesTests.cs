@@ -273,24 +273,6 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
-    public void CommonestAnswers_AreTheShareOfOneAnswerOfARelation()
-    {
-        // At epoch 0 a run says "x" to every fourth question and to each other one an answer of its own; at the end "x" to all.
-        var study = Study with
-        {
-            Answers = [.. Study.Answers.GroupBy(a => (a.Run, a.Epoch)).SelectMany(g => g.Select((a, i) => a with
-            {
-                Text = g.Key.Epoch == LastEpoch || i % 4 == 0 ? "x" : FormattableString.Invariant($"{i}"),
-            }))],
-        };
-        var rows = PaperTables.CommonestAnswers(study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
-        Assert.Equal(["25.0", "25.0", "100.0", "100.0"], rows["D 50%"]);
-        Assert.Contains("the share is 20.0%", PaperTables.CommonestAnswers(study).Note, StringComparison.Ordinal); // 8 of 40
-        Assert.DoesNotContain(StudyReport.PublishedTables(Study), t => t.Id == "commonest-answers"); // no texts
-        Assert.Contains(StudyReport.PublishedTables(study), t => t.Id == "commonest-answers");
-    }
-
-    [Fact]
     public void TableOfARealModel_HasThePapersSharesAndWhatWasAsked()
     {
         var renamed = Study with
