@@ -1,0 +1,40 @@
+using Slick.Runtime;
+using static TorchSharp.torch;
+
+namespace Slick.Models;
+
+/// <summary>
+/// The keys and values of tokens that later tokens attend to (a key-value cache), one pair of tensors for each layer. A cache that all rows
+/// of a batch share is [kvHeads, tokens, headDim]. A cache of each row's own is [kvHeads, rows, tokens, headDim].
+/// </summary>
+public sealed class KeyValues : IDisposable
+{
+    internal Tensor[] Keys { get; }
+    internal Tensor[] Values { get; }
+
+    /// <summary>Number of tokens whose keys and values are held; of rows' own caches, tokens of each row.</summary>
+    public int Tokens { get; }
+
+    internal KeyValues(Tensor[] keys, Tensor[] values)
+    {
+        (Keys, Values) = (keys, values);
+        Tokens = (int)keys[0].size(-2);
+        foreach (var t in keys) t.DetachFromDisposeScope();
+        foreach (var t in values) t.DetachFromDisposeScope();
+    }
+
+    /// <summary>A cache of the rows at <paramref name="indices"/> (int64 [newRows]), in that order. This cache is left as it is.</summary>
+    internal KeyValues Rows(Tensor indices) =>
+        new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
+
+    /// <summary>A cache that all rows share, made from a private cache of one row. This cache is left as it is.</summary>
+    public KeyValues AsShared() =>
+        new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
+
+    /// <summary>Frees the tensors.</summary>
+    public void Dispose()
+    {
+        foreach (var t in Keys) t.Dispose();
+        foreach (var t in Values) t.Dispose();
+    }
+}
