@@ -5,7 +5,7 @@ public sealed class LineLengthTests
 {
     private const int Longest = 140;
 
-    private static readonly string[] Endings = [".cs", ".md", ".csx", ".mjs", ".cjs", ".py", ".sh"];
+    private static readonly string[] Endings = [".cs", ".md", ".csx", ".mjs", ".cjs", ".py", ".sh", ".csproj", ".props", ".targets"];
 
     // Folders of builds and of programs; the tables of data/published are written by the program, a paragraph a line.
     private static bool IsLeftOut(string folder) =>
