@@ -19,6 +19,7 @@ internal sealed class OnigurumaExpression
 
     private static readonly string[] Categories =
         "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn".Split(' ');
+    private const int MostNested = 250; // far more than any tokenizer has, far less than a thread's stack holds
     private static readonly string[] Groups = ["(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
     // With (?i: Oniguruma also matches one character with two (U+FB06 with st).
     private static readonly string[] Ligatures = ["ff", "fi", "fl", "ss", "st"];
@@ -144,6 +145,7 @@ internal sealed class OnigurumaExpression
         if (group is "(?i:" or "(?-i:") folds = group == "(?i:";
         result.Append(group ?? "(?:"); // groups have no number: nothing refers to a group
         at += group?.Length ?? 1;
+        if (groups.Count == MostNested) throw Refused($"a '(' inside {MostNested} others");
         groups.Push(outside with { Kind = group ?? "(" });
         (takes, allTake) = (false, true);
         atomic = group == "(?>";
@@ -201,13 +203,14 @@ internal sealed class OnigurumaExpression
         at++;
         result.Append('[');
         if (Follows("^")) result.Append(pattern[at++]);
-        Members();
+        Members(0);
         result.Append(']');
     }
 
     // Reads the members of a class and the bracket that ends it. The members of a class inside the class are members of the outer one too.
-    private void Members()
+    private void Members(int outer)
     {
+        if (outer == MostNested) throw Refused($"a '[' inside {MostNested} others");
         for (var begin = at; ; )
         {
             if (at >= pattern.Length) throw Refused("a '[' without its ']'");
@@ -215,7 +218,7 @@ internal sealed class OnigurumaExpression
             if (pattern[at] == '[' && !Follows("[:") && !Follows("[^"))
             {
                 at++;
-                Members();
+                Members(outer + 1);
                 continue;
             }
             if (pattern[at] is '[' or ']') throw Refused($"'{pattern.AsSpan(at, Math.Min(2, pattern.Length - at))}' inside a class");

@@ -393,6 +393,21 @@ public sealed class BpeTokenizerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("[", "a", "]")]
+    [InlineData("(?:", "a", ")")]
+    [InlineData("(", "a", ")")]
+    [InlineData("[a", "", "")]
+    public void Patterns_InsideEachOther_AreRefusedBeyondSomeHundreds(string open, string inner, string close)
+    {
+        string Json(int times) => $$$"""{"pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": """
+            + JsonSerializer.Serialize(string.Concat(Enumerable.Repeat(open, times)) + inner
+                + string.Concat(Enumerable.Repeat(close, times))) + "}}}";
+        if (close.Length > 0) Assert.Single(Make(["a"], [], Json(200)).Encode("a"));
+        Assert.Contains("pre_tokenizer.pattern.Regex", Assert.Throws<SlickException>(() => Make(["a"], [], Json(100_000))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("first", "_a _b")]
     [InlineData("always", "_a _b")]
     [InlineData("never", "a _b")]
