@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using TorchSharp;
 
 namespace Slick.Runtime;
@@ -48,12 +49,12 @@ public static class SideBySide
                 }
             }
         }
-        var threads = Enumerable.Range(0, Math.Min(count, width ?? Width)).Select(_ => new Thread(Loop) { IsBackground = true }).ToList();
+        var threads = Enumerable.Range(0, Math.Min(count, width ?? Width)).Select(_ => Worker.Take()).ToList();
         Enter();
         try
         {
-            foreach (var thread in threads) thread.Start();
-            foreach (var thread in threads) thread.Join();
+            foreach (var thread in threads) thread.Begin(Loop);
+            foreach (var thread in threads) thread.Wait();
         }
         finally
         {
@@ -76,5 +77,42 @@ public static class SideBySide
     {
         lock (Gate)
             if (--_running == 0) torch.set_num_threads(_before);
+    }
+
+    // A thread that is kept for later calls. The C library gives each new thread another heap, and each heap keeps what was freed: with new
+    // threads for each step, pre-training held 1.5 GB instead of 0.5 GB.
+    private sealed class Worker
+    {
+        private static readonly ConcurrentStack<Worker> Idle = new();
+        private readonly SemaphoreSlim begun = new(0), done = new(0);
+        private Action work = () => { };
+
+        private Worker() => new Thread(Run) { IsBackground = true, Name = nameof(SideBySide) }.Start();
+
+        public static Worker Take() => Idle.TryPop(out var idle) ? idle : new Worker();
+
+        // The action must not throw.
+        public void Begin(Action action)
+        {
+            work = action;
+            begun.Release();
+        }
+
+        public void Wait()
+        {
+            done.Wait();
+            work = () => { };
+            Idle.Push(this);
+        }
+
+        private void Run()
+        {
+            for (; ; )
+            {
+                begun.Wait();
+                work();
+                done.Release();
+            }
+        }
     }
 }

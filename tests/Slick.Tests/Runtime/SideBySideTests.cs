@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Slick.Runtime;
 using Slick.Tests.Workbook;
 using TorchSharp;
@@ -52,6 +53,16 @@ public sealed class SideBySideTests : IDisposable
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => SideBySide.For(5, _ => stop.Cancel(), stop.Token));
         Assert.Equal((3, 3), Threads());
+    }
+
+    // New threads for each call would have a heap each in the C library, and each heap keeps what was freed.
+    [Fact]
+    public void LaterCalls_HaveTheThreadsOfEarlierOnes()
+    {
+        var threads = new ConcurrentDictionary<Thread, bool>();
+        for (var call = 0; call < 50; call++)
+            SideBySide.For(2, _ => threads[Thread.CurrentThread] = true, TestContext.Current.CancellationToken, 2);
+        Assert.InRange(threads.Count, 1, 49);
     }
 
     [Fact]
