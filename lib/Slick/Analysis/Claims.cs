@@ -415,7 +415,7 @@ public static class Claims
         {
             IsContradicted = contradicted,
             Reason = verdict == Verdict.Holds ? "" : !value.HasBounds ? $"{statistic}: one run gives no interval"
-                : $"{statistic}: not {test}",
+                : verdict == Verdict.Contradicted ? $"{statistic}: the opposite of \"{test}\"" : $"{statistic}: not {test}",
         };
 
     private static Interval Scale(Interval value, double by) => new(value.Estimate * by, value.Low * by, value.High * by);

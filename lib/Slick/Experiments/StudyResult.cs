@@ -48,9 +48,12 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
     public bool IsLab => Bases.Any(b => b.Exposures.Count > 0);
 
     /// <summary>Where the numbers come from, for the note under a figure.</summary>
-    public string Source => Basis + (Failures.Count == 0 ? ""
-        : FormattableString.Invariant(
-        $" {Failures.Count} run{(Failures.Count == 1 ? "" : "s")} diverged and {(Failures.Count == 1 ? "is" : "are")} left out."));
+    public string Source => Basis + Failures.Count switch
+    {
+        0 => "",
+        1 => " 1 run diverged, or could not be run for one that did, and is left out.",
+        var n => FormattableString.Invariant($" {n} runs diverged, or could not be run for one that did, and are left out."),
+    };
 
     private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"Preset {Preset}: numbers without meaning, only that it works."
