@@ -101,6 +101,13 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
 
     public string Text(string fallback) => IsNothing ? fallback : Text();
 
+    /// <summary>One character up to U+FFFF.</summary>
+    public string Character(string? fallback = null)
+    {
+        var text = IsNothing && fallback is not null ? fallback : Text();
+        return text.Length == 1 ? text : throw Wrong("expected is one character");
+    }
+
     public bool Flag(bool fallback) => Value.ValueKind switch
     {
         JsonValueKind.True => true,

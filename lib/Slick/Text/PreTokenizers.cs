@@ -100,8 +100,7 @@ internal static class PreTokenizers
 
     private static PreTokenizer Metaspace(JsonPlace place)
     {
-        var replacement = place["replacement"].Text("\u2581");
-        if (replacement.Length != 1) throw place["replacement"].Wrong("expected is one character");
+        var replacement = place["replacement"].Character("\u2581");
         var legacy = place["add_prefix_space"].Flag(true) ? "always" : "never";
         var scheme = place["prepend_scheme"].Text(legacy);
         if (scheme is not ("always" or "first" or "never")) throw place["prepend_scheme"].Wrong("expected is always, first or never");

@@ -11,6 +11,8 @@ namespace Slick.Text;
 /// </summary>
 internal sealed class TextPattern
 {
+    // Ten times the longest that a tokenizer is known to have. A compiled expression takes up to 14 kB a character.
+    private const int Longest = 4000;
     private readonly string? literal;
     private readonly Regex? regex;
     private readonly StandIns stands = StandIns.Usual;
@@ -27,6 +29,8 @@ internal sealed class TextPattern
             return;
         }
         var text = place["Regex"].Text();
+        if (text.Length > Longest) throw place["Regex"].Wrong(string.Create(CultureInfo.InvariantCulture,
+            $"the expression has {text.Length} characters, more than {Longest}"));
         try
         {
             (regex, stands, MayTakeNothing) = Expression(text);

@@ -28,10 +28,10 @@ internal static class TokenDecoders
             case "Fuse":
                 return tokens => [string.Concat(tokens)];
             case "Strip":
-                var (character, start, stop) = (place["content"].Text(), place["start"].Number(), place["stop"].Number());
+                var (character, start, stop) = (place["content"].Character(), place["start"].Number(), place["stop"].Number());
                 return tokens => tokens.ConvertAll(t => Strip(t, character, start, stop));
             case "Metaspace":
-                var replacement = place["replacement"].Text("\u2581");
+                var replacement = place["replacement"].Character("\u2581");
                 var keeps = place["prepend_scheme"].Text(place["add_prefix_space"].Flag(true) ? "always" : "never") == "never";
                 return tokens => [.. tokens.Select((t, i) =>
                     t.Replace(replacement, i == 0 && !keeps ? "" : " ", StringComparison.Ordinal))];

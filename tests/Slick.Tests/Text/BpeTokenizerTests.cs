@@ -393,6 +393,30 @@ public sealed class BpeTokenizerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("""{"decoder": {"type": "Metaspace", "replacement": ""}}""", "decoder.replacement")]
+    [InlineData("""{"decoder": {"type": "Metaspace", "replacement": "__"}}""", "decoder.replacement")]
+    [InlineData("""{"decoder": {"type": "Strip", "content": "", "start": 1, "stop": 0}}""", "decoder.content")]
+    [InlineData("""{"pre_tokenizer": {"type": "Metaspace", "replacement": ""}}""", "pre_tokenizer.replacement")]
+    public void NoSingleCharacter_IsRefused(string json, string place)
+    {
+        var message = Assert.Throws<SlickException>(() => Make(["a"], [], json)).Message;
+        Assert.Contains($"{place} = ", message, StringComparison.Ordinal);
+        Assert.EndsWith(": expected is one character.", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Patterns_ThatAreFarLongerThanAnyKnown_AreRefused()
+    {
+        var json = """{"pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "EXPRESSION"}}}""";
+        ITokenizer With(int pairs) => Make(["a"], [], json.Replace("EXPRESSION", string.Concat(Enumerable.Repeat("a ", pairs)),
+            StringComparison.Ordinal));
+        Assert.NotNull(With(2000));
+        var message = Assert.Throws<SlickException>(() => With(2001)).Message;
+        Assert.Contains("pre_tokenizer.pattern.Regex = ", message, StringComparison.Ordinal);
+        Assert.EndsWith("the expression has 4002 characters, more than 4000.", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("[", "a", "]")]
     [InlineData("(?:", "a", ")")]
     [InlineData("(", "a", ")")]
