@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Slick.Answers;
 using Slick.Experiments;
+using Slick.Facts;
+using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Text;
@@ -27,10 +29,21 @@ internal sealed class Generation(Decoder decoder, ITokenizer tokenizer, Sampling
     /// <summary>Right answers: (greedy, sampled).</summary>
     public (int Greedy, int Sampled) Run(Work work)
     {
+        var (greedy, sampled) = (0, 0);
+        foreach (var prompt in work.Prompts)
+        {
+            var found = Run(prompt, work.Questions);
+            (greedy, sampled) = (greedy + found.Greedy, sampled + found.Sampled);
+        }
+        return (greedy, sampled);
+    }
+
+    private (int Greedy, int Sampled) Run(EstimatedPrompt prompt, IReadOnlyList<Fact> questions)
+    {
         using var inference = inference_mode();
-        using var generator = new Generator((ulong)work.Seed, decoder.Device);
-        var shots = string.Concat(work.Exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)));
-        var prompts = work.Questions.Select((q, i) =>
+        using var generator = new Generator((ulong)prompt.Seed, decoder.Device);
+        var shots = string.Concat(prompt.Exemplars.Select(e => PromptFormat.QuestionAnswer.Exemplar(e.Question, e.Answer)));
+        var prompts = questions.Select((q, i) =>
             (Ids: tokenizer.Encode(shots + PromptFormat.QuestionAnswer.Prompt(q.Question)), q.Answer));
         var (greedy, sampled) = (0, 0);
         foreach (var group in prompts.GroupBy(p => p.Ids.Length))

@@ -1,6 +1,7 @@
 using Slick.Answers;
 using Slick.Experiments;
 using Slick.Facts;
+using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Storage;
@@ -50,9 +51,7 @@ internal sealed class Lab
         .. from relation in World.Dataset.Relations.Where(r => r.InDistribution).Take(relations)
            let asked = World.Dataset.Of(relation.Id, Split.Train).Concat(World.Dataset.Of(relation.Id, Split.Test)).Take(questions)
                .ToArray()
-           from prompt in PromptBatch.DrawExemplars(World.Dataset.Of(relation.Id, Split.Dev), Options, Seeds.Mix(Seed, relation.Id))
-               .Take(prompts).Select((exemplars, j) => (exemplars, j))
-           select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
+           select Benchmarks.Work.Of(World.Dataset, relation.Id, asked, Options, prompts, Seed),
     ]) { Prompts = prompts, ExactTarget = 40, SampledTarget = 15 };
 
     private sealed class Lines : IProgressReport
@@ -95,12 +94,16 @@ internal sealed record Subject(DecoderWeights Weights, ITokenizer Tokenizer, Sam
         return new(weights, tokenizer, options, [
             .. from relation in dataset.Relations.Where(r => r.InDistribution).Take(relations)
                let asked = dataset.Of(relation.Id, Split.Train).Take(questions).ToArray()
-               from prompt in PromptBatch.DrawExemplars(dataset.Of(relation.Id, Split.Dev), options, Seeds.Mix(Seed, relation.Id))
-                   .Take(prompts).Select((exemplars, j) => (exemplars, j))
-               select new Work(prompt.exemplars, asked, Seeds.Mix(Seeds.Mix(Seed, relation.Id), prompt.j)),
+               select Benchmarks.Work.Of(dataset, relation.Id, asked, options, prompts, Seed),
         ]) { Prompts = prompts };
     }
 }
 
-/// <summary>One prompt and its questions.</summary>
-internal sealed record Work(IReadOnlyList<Fact> Exemplars, IReadOnlyList<Fact> Questions, int Seed);
+/// <summary>The questions of one relation and its prompts.</summary>
+internal sealed record Work(IReadOnlyList<EstimatedPrompt> Prompts, IReadOnlyList<Fact> Questions)
+{
+    public static Work Of(Dataset dataset, string relation, IReadOnlyList<Fact> questions, SamplingOptions options, int prompts,
+        int seed) =>
+        new([.. PromptBatch.DrawExemplars(dataset.Of(relation, Split.Dev), options, Seeds.Mix(seed, relation)).Take(prompts)
+            .Select((exemplars, j) => new EstimatedPrompt(exemplars, Seeds.Mix(Seeds.Mix(seed, relation), j)))], questions);
+}

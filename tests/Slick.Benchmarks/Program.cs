@@ -110,7 +110,7 @@ internal sealed class Bench(Subject lab)
         ];
         if (only is not null) contenders.RemoveAll(c => !c.Name.Contains(only, StringComparison.OrdinalIgnoreCase));
         var config = lab.Weights.Config;
-        var asked = work.Sum(w => w.Questions.Count) / (double)lab.Prompts;
+        double asked = work.Sum(w => w.Questions.Count);
         Line($"Model: d {config.HiddenSize}, {config.Layers} layers, {config.VocabularySize} tokens, {lab.Weights.Flat.dtype}; {asked:F0} ",
             $"questions, {lab.Prompts} prompts of {lab.Options.Shots} exemplars, {lab.Options.Samples} samples; {lab.SideBySide} x ",
             $"{lab.TorchThreads} threads.");
@@ -190,7 +190,8 @@ internal sealed class Bench(Subject lab)
     private double Estimate(IEstimator estimator, Work w)
     {
         using var decoder = new Decoder(lab.Weights);
-        estimator.Estimate(decoder, lab.Tokenizer, w.Exemplars, w.Questions, w.Seed, CancellationToken.None);
+        PromptEstimate?[][] estimates = [.. w.Prompts.Select(_ => new PromptEstimate?[w.Questions.Count])];
+        estimator.Estimate(new LocalModel(decoder, lab.Tokenizer), w.Prompts, w.Questions, estimates, null, CancellationToken.None);
         return 0;
     }
 
@@ -208,25 +209,36 @@ internal sealed class Bench(Subject lab)
         return generation.Flops;
     }
 
+    private PromptBatches Batches(Decoder decoder, Work w, bool forDrawing) => new(decoder, [.. w.Prompts.Select(p =>
+        new PromptTokens(decoder.Config, lab.Tokenizer, PromptFormat.QuestionAnswer, p.Exemplars, w.Questions, forDrawing))]);
+
+    private static double PromptFlops(DecoderConfig config, PromptBatches batches) =>
+        batches.Prompts.Sum(p => p.Shared is { } s ? FlopCount.Of(config, s.Tokens, s.Tokens, 0) : 0);
+
     private double ExactFlops(Work w)
     {
         using var decoder = new Decoder(lab.Weights);
-        using var prompt = new PromptBatch(decoder, lab.Tokenizer, PromptFormat.QuestionAnswer, w.Exemplars, w.Questions);
-        var shared = prompt.Shared?.Tokens ?? 0;
-        return FlopCount.Of(decoder.Config, shared, shared, 0)
-            + prompt.Questions.Sum(q => FlopCount.Of(decoder.Config, q.Own.Length + q.Gold.Length, shared + q.Own.Length + q.Gold.Length,
-                q.Gold.Length + 1));
+        using var batches = Batches(decoder, w, forDrawing: false);
+        return PromptFlops(decoder.Config, batches) + batches.Rows.Sum(r =>
+        {
+            var own = r.Question.Own.Length + r.Question.Gold.Length;
+            return FlopCount.Of(decoder.Config, own, (batches.Prompts[r.Prompt].Shared?.Tokens ?? 0) + own, r.Question.Gold.Length + 1);
+        });
     }
 
     private double TreeFlops(Work w)
     {
         using var decoder = new Decoder(lab.Weights);
-        using var prompt = new PromptBatch(decoder, lab.Tokenizer, PromptFormat.QuestionAnswer, w.Exemplars, w.Questions);
+        using var batches = Batches(decoder, w, forDrawing: true);
         var tree = new AnswerTree(decoder, lab.Tokenizer, lab.Options);
-        tree.Draw(prompt, w.Seed);
-        var shared = prompt.Shared?.Tokens ?? 0;
-        return FlopCount.Of(decoder.Config, shared, shared, 0)
-            + FlopCount.Of(decoder.Config, tree.Tokens, shared + prompt.Questions[0].Own.Length + 1, tree.LogitRows);
+        var clock = Stopwatch.StartNew();
+        tree.Draw(batches.Prompts, [.. w.Prompts.Select(p => p.Seed)], CancellationToken.None);
+        double nodes = tree.LogitRows, roots = batches.Rows.Length;
+        Line($"Sampled: {tree.Passes} passes, {nodes / tree.Passes:F0} rows a pass, {nodes / roots:F1} nodes a question and prompt, ",
+            $"{clock.Elapsed.TotalMilliseconds / tree.Tokens:F2} ms a token ({tree.Tokens} tokens).");
+        var shared = batches.Prompts.Average(p => p.Shared?.Tokens ?? 0);
+        return PromptFlops(decoder.Config, batches)
+            + FlopCount.Of(decoder.Config, tree.Tokens, shared + batches.Rows[0].Question.Own.Length + 1, tree.LogitRows);
     }
 
     // Matrix products on as many threads as the contenders have, one torch thread each.

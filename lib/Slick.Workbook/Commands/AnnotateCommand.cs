@@ -60,6 +60,7 @@ internal sealed class AnnotateCommand
         Description = "Also write the labels, examples with the model's answers, the tables and a figure as SVG into this folder." };
 
     private readonly Option<string> _device = StudyArguments.DeviceOption();
+    private readonly Option<string?> _memory = StudyArguments.MemoryOption();
     private readonly Option<string?> _store = StudyArguments.StoreOption();
 
     public static Command Create()
@@ -69,8 +70,8 @@ internal sealed class AnnotateCommand
         {
             arguments._model, arguments._server, arguments._serverModel, arguments._serverRequests, arguments._data,
             arguments._relations, arguments._split, arguments._questions, arguments._seed,
-            arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._store, arguments._csv,
-                arguments._publish,
+            arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._memory, arguments._store,
+            arguments._csv, arguments._publish,
         };
         arguments._columns.AddTo(command);
         command.SetAction((parsed, cancel) => Background.Run(() => arguments.Run(parsed, cancel), cancel));
@@ -106,7 +107,10 @@ internal sealed class AnnotateCommand
             Print(ConsoleProgress.Run(progress => Annotation.RunByServer(server, secret, data, options, kept, progress, cancel)), csv);
             return 0;
         }
-        var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine);
+        var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine) with
+        {
+            Memory = StudyArguments.Bytes(parsed.GetValue(_memory)),
+        };
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var store = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));

@@ -49,7 +49,8 @@ internal sealed class StudyArguments
 
     public StudyArguments(Command command)
     {
-        foreach (var option in new Option[] { _preset, _model, _data, _budget, _seed, _set, Store, Device, _dtype }) command.Add(option);
+        foreach (var option in new Option[] { _preset, _model, _data, _budget, _seed, _set, Store, Device, _dtype,
+            _memory }) command.Add(option);
         _columns.AddTo(command);
     }
 
@@ -62,6 +63,23 @@ internal sealed class StudyArguments
         new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
 
     public Option<string> Device { get; } = DeviceOption();
+
+    public static Option<string?> MemoryOption() => new("--memory") { HelpName = "16G",
+        Description = "Most memory that a forward pass may take beside the weights, such as 512M or 16G; by default half of what is free "
+            + "on a GPU, and at most 4G on a CPU. It changes speed, and results by rounding only." };
+
+    private readonly Option<string?> _memory = MemoryOption();
+
+    /// <summary>Bytes of a word such as 512M or 16G; null for none.</summary>
+    /// <exception cref="UsageException">It is no such word.</exception>
+    public static long? Bytes(string? text)
+    {
+        if (text is null) return null;
+        var shift = text.Length > 0 ? char.ToUpperInvariant(text[^1]) switch { 'M' => 20, 'G' => 30, _ => 0 } : 0;
+        return shift > 0 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            && n is > 0 and <= 1 << 20 && (shift == 30 || n >= 16) ? (long)n << shift
+            : throw new UsageException($"--memory {text}: write mebibytes or gibibytes, such as 512M or 16G, at least 16M.");
+    }
 
     /// <summary>The study that the command line names. Reads the dataset, opens the store and chooses the device.</summary>
     /// <param name="parsed">The parsed command line.</param>
@@ -79,7 +97,10 @@ internal sealed class StudyArguments
         var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
         before?.Invoke();
         var store = RunStore.Open(Folder(parsed.GetValue(Store)));
-        var compute = Compute.Choose(device ?? parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, said.WriteLine);
+        var compute = Compute.Choose(device ?? parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, said.WriteLine) with
+        {
+            Memory = Bytes(parsed.GetValue(_memory)),
+        };
         if (model is null) return new(name, options, seed, store, compute, null);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             said.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
@@ -125,6 +146,7 @@ internal sealed class StudyArguments
         if (Budget(parsed.GetValue(_budget)) is not null
             && settings.Any(s => s.Split('=')[0].Trim().Equals(LargestPart, StringComparison.OrdinalIgnoreCase)))
             throw new UsageException($"--budget chooses {LargestPart}; leave out --budget or --set {LargestPart}=.");
+        Bytes(parsed.GetValue(_memory));
         options.Check();
         return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
     }
@@ -159,6 +181,7 @@ internal sealed class StudyArguments
         .. largestPart is { } part ? new[] { "--set", string.Create(CultureInfo.InvariantCulture, $"{LargestPart}={part}") } : [],
         "--store", store,
         "--device", device ?? parsed.GetValue(Device)!,
+        .. parsed.GetValue(_memory) is { } memory ? new[] { "--memory", memory } : [],
     ];
 
     /// <summary>The full path of a folder that the command line names; null where it names none.</summary>

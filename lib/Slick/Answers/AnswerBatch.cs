@@ -18,6 +18,7 @@ internal sealed class AnswerBatch : IDisposable
 
     private readonly Tensor packed;
     private readonly long[] sizes;
+    private readonly int[] prompts; // of each row, its prompt
 
     /// <summary>Number of rows: more than <see cref="Questions"/> where some answer's end can be written in two ways.</summary>
     public int Rows { get; }
@@ -58,12 +59,15 @@ internal sealed class AnswerBatch : IDisposable
     }
 
     /// <summary>Brings the rows to the device, in one transfer.</summary>
-    /// <param name="questions">The questions with their answers.</param>
+    /// <param name="questions">The questions with their answers, prompt by prompt.</param>
+    /// <param name="promptTokens">The number of shared tokens of each prompt.</param>
     /// <param name="most"><see cref="SamplingOptions.MaxAnswerTokens"/>.</param>
     /// <param name="device">The device of the model.</param>
-    public AnswerBatch(IReadOnlyList<PromptedQuestion> questions, int most, Device device)
+    public AnswerBatch(IReadOnlyList<PromptRow> questions, IReadOnlyList<int> promptTokens, int most, Device device)
     {
-        Path[] rows = [.. questions.SelectMany((q, at) => Paths(q, most, at))];
+        Path[] rows = [.. questions.SelectMany((q, at) => Paths(q.Question, most, at))];
+        prompts = Array.ConvertAll(rows, r => questions[r.Question].Prompt);
+        long[] lengths = prompts[0] == prompts[^1] ? [] : Array.ConvertAll(prompts, p => (long)promptTokens[p]);
         long[] ids = [.. rows.SelectMany(r => r.Own.Concat(r.Gold)).Select(t => (long)t)]; // N
         var (places, real) = RaggedRows.Layout([.. rows.Select(r => r.Own.Length + r.Gold.Length)], left: false);
         (Rows, Questions, Columns, Answers) = (rows.Length, questions.Count, places.Length / rows.Length, rows.Max(r => r.Scored));
@@ -85,19 +89,25 @@ internal sealed class AnswerBatch : IDisposable
         }
         OneRowEach = rows.Select(r => r.Question).SequenceEqual(Enumerable.Range(0, Questions));
         var owners = OneRowEach ? [] : Array.ConvertAll(rows, r => (long)r.Question);
-        sizes = [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length];
+        sizes = [ids.Length, places.Length, real.Length, count, count, factors.Length, owners.Length, lengths.Length];
         using var scope = NewDisposeScope();
-        packed = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners], ScalarType.Int64).to(device)
-            .DetachFromDisposeScope();
+        packed = tensor((long[])[.. ids, .. places, .. real, .. wanted, .. targets, .. factors, .. owners, .. lengths], ScalarType.Int64)
+            .to(device).DetachFromDisposeScope();
     }
 
     /// <summary>
     /// The batch's parts, as int64 views. 0: token ids [N]. 1: for each place in the matrix of rows, the token in it [rows * columns]. 2:
     /// for each token, its place in that matrix [N]. 3: the tokens whose logits are looked at [R]. 4: the targets of these [R]. 5: for each
     /// answer position of each row, its place among the R [rows * A]: R where there is none and the factor is 1, R + 1 where the factor is
-    /// 0. 6: the question of each row [rows], or [0] where <see cref="OneRowEach"/> holds.
+    /// 0. 6: the question of each row [rows], or [0] where <see cref="OneRowEach"/> holds. 7: the number of shared tokens of each row's
+    /// prompt [rows], or [0] where all rows have the same prompt.
     /// </summary>
     public Tensor[] Split() => packed.split(sizes);
+
+    /// <summary>The prompts before the rows; null where they have no shared tokens.</summary>
+    /// <param name="caches">The keys and values of each prompt's shared tokens.</param>
+    /// <param name="lengths">Part 7 of <see cref="Split"/>.</param>
+    public Prefix? Before(IReadOnlyList<KeyValues?> caches, Tensor lengths) => PromptBatch.Before(caches, prompts, lengths);
 
     /// <summary>Frees the rows' tensor.</summary>
     public void Dispose() => packed.Dispose();

@@ -23,8 +23,12 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>For a test that shows why the line's end is scored: true leaves the end's probability out.</summary>
     internal bool LeaveOutEnd { get; init; }
 
-    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    private readonly PassMemory memory = new(PassBounds.Default);
+
+    /// <summary>Bounds on a pass.</summary>
+    internal PassBounds Bounds { get => memory.Bounds; init => memory = new(value); }
+    /// <summary>Bounds that are shared with others.</summary>
+    internal PassMemory Memory { init => memory = value; }
 
     /// <summary>A scorer for a model and its tokenizer.</summary>
     /// <param name="decoder">The model.</param>
@@ -65,28 +69,33 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="cancellation">Checked before each batch.</param>
     /// <returns>[2, rows] on the device. Row 0: 1 where the greedy answer is right, else 0. Row 1: the probability that one sample is the
     /// gold answer.</returns>
-    public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
-        Each(Batches(questions, shared?.Tokens ?? 0), part => ScoreBatch([.. questions.Take(part)], shared, sampled), cancellation);
+    public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation)
+    {
+        PromptRow[] rows = [.. questions.Select(q => new PromptRow(0, q))];
+        return Each(Batches(rows, shared?.Tokens ?? 0), part => ScoreBatch(rows[part], [shared], sampled), cancellation);
+    }
 
     /// <summary>
     /// Scores gold answers whose rows are on the device already (<see cref="Upload"/>), because they are scored again and again.
     /// </summary>
     /// <param name="batches">The rows, in batches.</param>
-    /// <param name="shared">Keys and values of the tokens before every row, or null.</param>
+    /// <param name="prompts">The keys and values of each prompt's shared tokens.</param>
     /// <param name="sampled">False to leave the probability out, which is then 0.</param>
     /// <param name="cancellation">Checked before each batch.</param>
     /// <returns>[2, rows] on the device. Row 0: 1 where the greedy answer is right, else 0. Row 1: the probability that one sample is the
     /// gold answer.</returns>
-    internal Tensor Score(IReadOnlyList<AnswerBatch> batches, KeyValues? shared, bool sampled, CancellationToken cancellation) =>
-        Each(batches, batch => ScoreBatch(batch, shared, sampled), cancellation);
+    internal Tensor Score(IReadOnlyList<AnswerBatch> batches, IReadOnlyList<KeyValues?> prompts, bool sampled,
+        CancellationToken cancellation) => Each(batches, batch => ScoreBatch(batch, prompts, sampled), cancellation);
 
     /// <summary>
-    /// Brings rows to the device, in batches, for <see cref="Score(IReadOnlyList{AnswerBatch}, KeyValues?, bool, CancellationToken)"/>.
+    /// Brings rows to the device, in batches, for
+    /// <see cref="Score(IReadOnlyList{AnswerBatch}, IReadOnlyList{KeyValues?}, bool, CancellationToken)"/>.
     /// </summary>
-    /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
-    /// <param name="shared">Number of tokens that come before every row.</param>
-    internal IReadOnlyList<AnswerBatch> Upload(IReadOnlyList<PromptedQuestion> questions, int shared) =>
-        [.. Batches(questions, shared).Select(part => new AnswerBatch([.. questions.Take(part)], options.MaxAnswerTokens, decoder.Device))];
+    /// <param name="rows">The rows, prompt by prompt.</param>
+    /// <param name="promptTokens">The number of shared tokens of each prompt.</param>
+    internal IReadOnlyList<AnswerBatch> Upload(PromptRow[] rows, IReadOnlyList<int> promptTokens) =>
+        [.. Batches(rows, promptTokens.DefaultIfEmpty().Max()).Select(part =>
+            new AnswerBatch(rows[part], promptTokens, options.MaxAnswerTokens, decoder.Device))];
 
     private Tensor Each<T>(IEnumerable<T> batches, Func<T, Tensor> score, CancellationToken cancellation)
     {
@@ -101,52 +110,77 @@ public sealed class AnswerScorer : IDisposable
     }
 
     /// <summary>
-    /// The rows of each batch: the rows in order, as many as <see cref="SamplingOptions.BatchTokens"/> and <see cref="BatchLimits"/> allow.
+    /// The rows of each batch: the rows in order, as many as <see cref="BatchLimits"/> allows.
     /// </summary>
-    /// <param name="questions">The rows. Batches waste least where the rows are sorted by length.</param>
-    /// <param name="shared">Number of tokens that come before every row.</param>
-    internal IEnumerable<Range> Batches(IReadOnlyList<PromptedQuestion> questions, int shared)
+    /// <param name="questions">The rows, prompt by prompt. Batches waste least where the rows of a prompt are sorted by length.</param>
+    /// <param name="shared">Number of tokens of the longest prompt that comes before a row.</param>
+    internal IEnumerable<Range> Batches(IReadOnlyList<PromptRow> questions, int shared)
     {
-        var limits = new BatchLimits(decoder, shared) { Bytes = Bytes };
-        for (var begin = 0; begin < questions.Count;)
+        for (int begin = 0, end; begin < questions.Count; begin = end) yield return begin..(end = BatchEnd(questions, shared, begin));
+    }
+
+    /// <summary>The end of the batch that begins at a row (<see cref="Batches"/>).</summary>
+    internal int BatchEnd(IReadOnlyList<PromptRow> questions, int shared, int begin)
+    {
+        var limits = new BatchLimits(decoder, shared) { Bounds = Bounds };
+        int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
+        for (; end < questions.Count; end++)
         {
-            int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
-            for (; end < questions.Count; end++)
+            var paths = AnswerBatch.Paths(questions[end].Question, options.MaxAnswerTokens);
+            var (length, answer) = (longest, positions);
+            foreach (var path in paths)
             {
-                var paths = AnswerBatch.Paths(questions[end], options.MaxAnswerTokens);
-                var (length, answer) = (longest, positions);
-                foreach (var path in paths)
-                {
-                    (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
-                    (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
-                }
-                if (end > begin && (rows * length > options.BatchTokens || !limits.Fits(rows, length, answer)
-                    || limits.IsEnough(tokens))) break;
-                (longest, positions) = (length, answer);
+                (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
+                (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
             }
-            yield return begin..end;
-            begin = end;
+            if (end > begin && ((long)rows * length > Bounds.Tokens || !limits.Fits(rows, length, answer)
+                || limits.IsEnough(tokens))) break;
+            (longest, positions) = (length, answer);
         }
+        return end;
+    }
+
+    /// <summary>Scores all rows, batch by batch, and brings what is found to the host.</summary>
+    /// <param name="rows">The rows, prompt by prompt.</param>
+    /// <param name="prompts">The keys and values of each prompt's shared tokens.</param>
+    /// <param name="isDone">True for a batch that is left out.</param>
+    /// <param name="cancellation">Checked before each batch.</param>
+    /// <returns>Each batch with [2, rows] numbers, as of
+    /// <see cref="Score(IReadOnlyList{PromptedQuestion}, KeyValues?, bool, CancellationToken)"/>.</returns>
+    internal IEnumerable<(PromptRow[] Rows, float[] Scores)> ScoreEach(PromptRow[] rows, IReadOnlyList<KeyValues?> prompts,
+        Func<PromptRow[], bool> isDone, CancellationToken cancellation)
+    {
+        var shared = prompts.Max(p => p?.Tokens ?? 0);
+        return RowBatches.Each(rows.Length, begin => BatchEnd(rows, shared, begin), part => isDone(rows[part]), part =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scores = ScoreBatch(rows[part], prompts, sampled: true);
+            return (rows[part], HostTransfer.Read<float>(scores));
+        }, memory.Halve);
     }
 
     /// <summary>Scores one batch of <see cref="Batches"/> in one forward pass: [2, rows] on the device.</summary>
-    internal Tensor ScoreBatch(PromptedQuestion[] rows, KeyValues? shared, bool sampled)
+    /// <param name="rows">The rows, prompt by prompt.</param>
+    /// <param name="prompts">The keys and values of each prompt's shared tokens.</param>
+    /// <param name="sampled">False to leave the probability out, which is then 0.</param>
+    internal Tensor ScoreBatch(PromptRow[] rows, IReadOnlyList<KeyValues?> prompts, bool sampled)
     {
-        using var batch = new AnswerBatch(rows, options.MaxAnswerTokens, decoder.Device);
-        return ScoreBatch(batch, shared, sampled);
+        using var batch = new AnswerBatch(rows, [.. prompts.Select(p => p?.Tokens ?? 0)], options.MaxAnswerTokens, decoder.Device);
+        return ScoreBatch(batch, prompts, sampled);
     }
 
-    private Tensor ScoreBatch(AnswerBatch batch, KeyValues? shared, bool sampled)
+    private Tensor ScoreBatch(AnswerBatch batch, IReadOnlyList<KeyValues?> prompts, bool sampled)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        return Pass(batch, shared, sampled).MoveToOuterDisposeScope();
+        return Pass(batch, prompts, sampled).MoveToOuterDisposeScope();
     }
 
-    private Tensor Pass(AnswerBatch batch, KeyValues? shared, bool sampled)
+    private Tensor Pass(AnswerBatch batch, IReadOnlyList<KeyValues?> prompts, bool sampled)
     {
         var all = batch.Split();
-        var (hidden, _) = decoder.Forward(all[0], shared, ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
+        var (hidden, _) = decoder.Forward(all[0], batch.Before(prompts, all[7]),
+            ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
         var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
         var (target, place) = (all[4], all[5]);
         var (one, zero) = (ones(1, device: decoder.Device), zeros(1, device: decoder.Device));

@@ -20,8 +20,12 @@ public sealed class AnswerTree
     private readonly SamplingOptions options;
     private readonly bool[] ends; // by token id: true where the token ends an answer
 
-    /// <summary>Bound on a pass's memory, the caches of the levels above included, in bytes (<see cref="BatchLimits"/>).</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    private readonly PassMemory memory = new(PassBounds.Default);
+
+    /// <summary>Bounds on a pass. The memory includes the caches of the levels above.</summary>
+    internal PassBounds Bounds { get => memory.Bounds; init => memory = new(value); }
+    /// <summary>Bounds that are shared with others.</summary>
+    internal PassMemory Memory { init => memory = value; }
 
     /// <summary>Number of forward passes made so far.</summary>
     internal int Passes { get; private set; }
@@ -44,7 +48,7 @@ public sealed class AnswerTree
     /// <summary>A tree for a model and its tokenizer.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="options">Samples, temperature, top-k, longest answer, and the size of a batch.</param>
+    /// <param name="options">Samples, temperature, top-k, longest answer.</param>
     public AnswerTree(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
         (this.decoder, this.tokenizer, this.options) = (decoder, tokenizer, options);
@@ -57,58 +61,92 @@ public sealed class AnswerTree
     /// <param name="cancellation">Checked before each forward pass.</param>
     /// <returns>One entry for each question, in the order in which the questions were given to the batch.</returns>
     /// <exception cref="SlickException">An answer has more tokens than the model has positions for.</exception>
-    public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default)
+    public DrawnAnswers[] Draw(PromptBatch batch, int seed, CancellationToken cancellation = default) =>
+        Draw([batch], [seed], cancellation)[0];
+
+    /// <summary>Draws the answers after several prompts.</summary>
+    /// <param name="prompts">The prompts and their questions, encoded with forDrawing = true.</param>
+    /// <param name="seeds">Seed of the draws after each prompt.</param>
+    /// <param name="cancellation">Checked before each forward pass.</param>
+    /// <returns>For each prompt one entry for each question, in the order in which the questions were given to the batch.</returns>
+    /// <exception cref="SlickException">An answer has more tokens than the model has positions for.</exception>
+    internal DrawnAnswers[][] Draw(IReadOnlyList<PromptBatch> prompts, IReadOnlyList<int> seeds, CancellationToken cancellation)
     {
-        var drawn = new DrawnAnswers[batch.Questions.Count];
-        foreach (var part in Batches(batch))
-            foreach (var (index, answers) in Draw(batch, part, seed, cancellation)) drawn[index] = answers;
+        DrawnAnswers[][] drawn = [.. prompts.Select(p => new DrawnAnswers[p.Questions.Count])];
+        var rows = PromptRow.Of(prompts);
+        foreach (var (part, found) in DrawEach(prompts, rows, seeds, _ => false, cancellation))
+            foreach (var (row, answers) in part.Zip(found)) drawn[row.Prompt][row.Question.Index] = answers;
         return drawn;
     }
 
     /// <summary>
-    /// The questions of each batch, short and long together. A level of the tree has one token a row, and matrix products are fast where
-    /// there are many rows. Near the model's last position the questions of a batch have the same length, so that padding takes no
-    /// position.
+    /// The rows of a batch, short and long together, of several prompts where one has few questions. A level of the tree has one token a
+    /// row, and matrix products are fast where there are many rows. Near the model's last position the rows of a batch have the same
+    /// prompt and the same length, so that padding takes no position.
     /// </summary>
-    internal IEnumerable<Range> Batches(PromptBatch batch)
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="rows">The rows, prompt by prompt (<see cref="PromptRow.Of"/>).</param>
+    /// <param name="begin">The first row of the batch.</param>
+    /// <returns>The end of the batch.</returns>
+    internal int BatchEnd(IReadOnlyList<PromptBatch> prompts, PromptRow[] rows, int begin)
     {
-        var (questions, limits) = (batch.Questions, Limits(batch));
-        for (var begin = 0; begin < questions.Count;)
+        var limits = Limits(prompts);
+        var (end, longest, before) = (begin, 0, 0);
+        for (; end < rows.Length; end++)
         {
-            var end = begin + 1;
-            for (; end < questions.Count; end++)
-            {
-                var length = questions[end].Own.Length;
-                var most = Math.Min(options.BatchTokens / length,
-                    Math.Min(limits.LevelRows(length, 0, Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
-                if (end - begin >= most) break;
-                if (length > questions[begin].Own.Length
-                    && (batch.Shared?.Tokens ?? 0) + length + options.MaxAnswerTokens > decoder.Config.MaxPositions) break;
-            }
-            yield return begin..end;
-            begin = end;
+            var length = Math.Max(longest, rows[end].Question.Own.Length);
+            var shared = Math.Max(before, prompts[rows[end].Prompt].Shared?.Tokens ?? 0);
+            var most = Math.Min(Bounds.Tokens / length,
+                Math.Min(limits.LevelRows(length, 0, Bounds.Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+            if (end > begin && (end - begin >= most || ((rows[end].Prompt, rows[end].Question.Own.Length)
+                != (rows[begin].Prompt, rows[begin].Question.Own.Length)
+                && shared + length + options.MaxAnswerTokens > decoder.Config.MaxPositions))) break;
+            (longest, before) = (length, shared);
         }
+        return end;
     }
 
-    /// <summary>Draws the answers of one batch of <see cref="Batches"/>, each with the position at which its question was given.</summary>
-    internal IEnumerable<(int Index, DrawnAnswers Answers)> Draw(PromptBatch batch, Range part, int seed, CancellationToken cancellation)
+    /// <summary>Draws the answers of all rows, batch by batch (<see cref="BatchEnd"/>).</summary>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="rows">The rows, prompt by prompt.</param>
+    /// <param name="seeds">Seed of the draws after each prompt.</param>
+    /// <param name="isDone">True for a batch that is left out.</param>
+    /// <param name="cancellation">Checked before each forward pass.</param>
+    /// <returns>Each batch with the answers of its rows, in their order.</returns>
+    internal IEnumerable<(PromptRow[] Rows, DrawnAnswers[] Answers)> DrawEach(IReadOnlyList<PromptBatch> prompts, PromptRow[] rows,
+        IReadOnlyList<int> seeds, Func<PromptRow[], bool> isDone, CancellationToken cancellation) =>
+        RowBatches.Each(rows.Length, begin => BatchEnd(prompts, rows, begin), part => isDone(rows[part]),
+            part => (rows[part], Draw(prompts, rows[part], seeds, cancellation)), memory.Halve);
+
+    /// <summary>Draws the answers of one batch, in the order of its rows.</summary>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="rows">The rows of the batch.</param>
+    /// <param name="seeds">Seed of the draws after each prompt.</param>
+    /// <param name="cancellation">Checked before each forward pass.</param>
+    internal DrawnAnswers[] Draw(IReadOnlyList<PromptBatch> prompts, PromptRow[] rows, IReadOnlyList<int> seeds,
+        CancellationToken cancellation)
     {
         using var inference = inference_mode();
-        PromptedQuestion[] questions = [.. batch.Questions.Take(part)];
-        var answers = questions.Select(q => new Answers(Uniform.Stream(seed, q.Key))).ToArray();
+        var answers = Array.ConvertAll(rows, r => new Answers(Uniform.Stream(seeds[r.Prompt], r.Question.Key)));
         int[] everySample = [.. Enumerable.Range(0, options.Samples)];
-        Node[] roots = [.. questions.Select((_, i) => new Node(null, -1, i, everySample, true))];
-        var drawing = new Drawing(batch.Shared, Limits(batch), answers, [.. questions.Select(q => q.Own.Length)], cancellation);
-        var level = Pass(drawing, roots, [.. questions.SelectMany(q => q.Own.Select(t => (long)t))], null, null, 0);
-        using (level.Present) Grow(drawing, roots, level, 0, Bytes);
-        return questions.Select((q, i) => (q.Index, DrawnAnswers.Of(answers[i].Greedy, answers[i].Sampled)));
+        Node[] roots = [.. rows.Select((_, i) => new Node(null, -1, i, everySample, true))];
+        var drawing = new Drawing([.. prompts.Select(p => p.Shared)], Array.ConvertAll(rows, r => r.Prompt), Limits(prompts), answers,
+            Array.ConvertAll(rows, r => r.Question.Own.Length), cancellation);
+        var level = Pass(drawing, roots, [.. rows.SelectMany(r => r.Question.Own.Select(t => (long)t))], null, null, 0);
+        using (level.Present) Grow(drawing, roots, level, 0, Bounds.Bytes);
+        return Array.ConvertAll(answers, a => DrawnAnswers.Of(a.Greedy, a.Sampled));
     }
 
-    private BatchLimits Limits(PromptBatch batch) => new(decoder, batch.Shared?.Tokens ?? 0) { Bytes = Bytes };
+    private BatchLimits Limits(IReadOnlyList<PromptBatch> prompts) =>
+        new(decoder, prompts.Max(p => p.Shared?.Tokens ?? 0)) { Bounds = Bounds };
 
-    // The drawing of one batch, from the roots to the last leaf. Lengths: number of tokens of each question. The caches of shorter
-    // questions are padded on the left.
-    private sealed record Drawing(KeyValues? Shared, BatchLimits Limits, Answers[] Answers, int[] Lengths, CancellationToken Cancellation);
+    // The drawing of one batch, from the roots to the last leaf. Prompts: the keys and values of each prompt. PromptOf: the prompt of each
+    // question. Lengths: number of tokens of each question. The caches of shorter questions are padded on the left.
+    private sealed record Drawing(KeyValues?[] Prompts, int[] PromptOf, BatchLimits Limits, Answers[] Answers, int[] Lengths,
+        CancellationToken Cancellation)
+    {
+        public int PromptTokens { get; } = PromptOf.Max(p => Prompts[p]?.Tokens ?? 0);
+    }
 
     // The result of a pass over nodes: for each node the greedy token and the tokens of its samples (Width of them), and the nodes' caches.
     private sealed record Level(long[] Chosen, int Width, KeyValues Present);
@@ -119,13 +157,13 @@ public sealed class AnswerTree
         var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing.Answers);
         if (children.Count == 0) return;
         var earlier = level.Present.Tokens;
-        var positions = (drawing.Shared?.Tokens ?? 0) + earlier + 1;
+        var positions = drawing.PromptTokens + earlier + 1;
         if (positions > decoder.Config.MaxPositions)
             throw new SlickException(
                 $"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} "
                 + $"positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
         left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
-        var room = Math.Max(1, Math.Min(options.BatchTokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
+        var room = Math.Max(1, Math.Min(Bounds.Tokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
         for (var first = 0; first < children.Count; first += room)
         {
             var count = Math.Min(room, children.Count - first);
@@ -152,15 +190,17 @@ public sealed class AnswerTree
         var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
         // of a root, its question's last token; of any other node, its parent's row
         var after = isRoot ? Last(drawing.Lengths) : Array.ConvertAll(parents!, p => (long)p);
+        var prompts = Array.ConvertAll(nodes, n => drawing.PromptOf[n.Question]);
+        long[] prior = prompts[0] == prompts[^1] ? [] : Array.ConvertAll(prompts, p => (long)(drawing.Prompts[p]?.Tokens ?? 0));
         // one transfer to the device for each pass
-        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real], ScalarType.Int64).to(decoder.Device)
-            .split(
-            [ids.Length, rows, rows, uniforms.Length, places.Length, real.Length]);
+        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real, .. prior], ScalarType.Int64)
+            .to(decoder.Device).split([ids.Length, rows, rows, uniforms.Length, places.Length, real.Length, prior.Length]);
+        var prefix = PromptBatch.Before(drawing.Prompts, prompts, all[6]);
         using var past = isRoot ? null : before!.Rows(all[1]);
         var leftPadding = padding.All(p => p == 0) ? null : all[2];
         var (hidden, present) = isRoot
-            ? decoder.Forward(all[0], drawing.Shared, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
-            : decoder.Forward(all[0].view(rows, 1), drawing.Shared, past, keep: true, padding: leftPadding);
+            ? decoder.Forward(all[0], prefix, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
+            : decoder.Forward(all[0].view(rows, 1), prefix, past, keep: true, padding: leftPadding);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
         var logits = decoder.Logits(hidden.view(rows, -1)).to(ScalarType.Float32); // [rows, V]
         var greedy = Decoder.Greedy(logits).unsqueeze(1);

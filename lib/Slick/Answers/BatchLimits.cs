@@ -1,13 +1,108 @@
+using System.Numerics;
 using Slick.Models;
 using Slick.Runtime;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Slick.Answers;
 
 /// <summary>
+/// Bounds on one forward pass. They change how fast answers are found, and change results by rounding only. They are no part of a
+/// result's identity.
+/// </summary>
+/// <param name="Bytes">Memory beside the weights and the shared prompts, in bytes.</param>
+/// <param name="Tokens">Rows times tokens of a row, those of the row's past included.</param>
+internal sealed record PassBounds(long Bytes, int Tokens)
+{
+    // On a GPU the memory decides alone: a pass of few rows waits for launches.
+    private const int GpuTokens = 1 << 24;
+    private const long LeastBytes = 16L << 20;
+
+    /// <summary>4 GiB and 8,192 tokens: enough for a CPU, where more rows make products no faster. With 1 GiB the trees of 24 questions
+    /// after 10 prompts of Gemma 3 270M take 74 passes instead of 16, and half as long again.</summary>
+    public static PassBounds Default { get; } = new(4L << 30, 8192);
+
+    /// <summary>
+    /// The bounds for a device. On a GPU: half of its free memory, rounded down to a power of two, so that the bounds stay the same where
+    /// the free memory is nearly the same; <see cref="Default"/>'s memory where nothing tells how much is free. On a CPU:
+    /// <see cref="Default"/>, or less where it is more than half of what is free.
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="memory">The memory that a pass may take, in bytes, as the user names it; null for what is said above.</param>
+    public static PassBounds On(Device device, long? memory = null)
+    {
+        var isGpu = device.type == DeviceType.CUDA;
+        var tokens = isGpu ? GpuTokens : Default.Tokens;
+        if (memory is { } named) return new(named, tokens);
+        var half = FreeMemory.On(device) is { } free ? (long)BitOperations.RoundUpToPowerOf2((ulong)(free / 2 + 1)) / 2 : Default.Bytes;
+        return new(Math.Max(LeastBytes, isGpu ? half : Math.Min(half, Default.Bytes)), tokens);
+    }
+
+    /// <summary>Half of the memory; null where a pass could not do with less.</summary>
+    public PassBounds? Halved() => Bytes / 2 >= LeastBytes ? this with { Bytes = Bytes / 2 } : null;
+}
+
+/// <summary>Bounds on passes that are halved where memory does not suffice. Whoever shares the memory shares this object.</summary>
+/// <param name="bounds">The bounds at first.</param>
+/// <param name="say">Told once, when the bounds are halved for the first time; null for nobody.</param>
+internal sealed class PassMemory(PassBounds bounds, Action<string>? say = null)
+{
+    private readonly Lock gate = new();
+    private bool hasSaid;
+
+    /// <summary>The bounds now.</summary>
+    public PassBounds Bounds { get; private set; } = bounds;
+
+    /// <summary>Halves the memory.</summary>
+    /// <returns>False where a pass could not do with less.</returns>
+    public bool Halve()
+    {
+        lock (gate)
+        {
+            if (Bounds.Halved() is not { } less) return false;
+            Bounds = less;
+            if (hasSaid) return true;
+            hasSaid = true;
+        }
+        say?.Invoke("There is less memory than passes of this size need; they are made smaller from here on.");
+        return true;
+    }
+}
+
+/// <summary>Work on rows, batch by batch.</summary>
+internal static class RowBatches
+{
+    /// <summary>
+    /// Works on all rows. Where a batch needs more memory than there is, it is cut anew with half of the memory, and so are those after
+    /// it.
+    /// </summary>
+    /// <typeparam name="T">What a batch gives.</typeparam>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="endOf">The end of the batch that begins at a row.</param>
+    /// <param name="isDone">True for a batch that is left out.</param>
+    /// <param name="work">The work on a batch.</param>
+    /// <param name="halve">Halves the memory that <paramref name="endOf"/> goes by; false where it cannot be halved.</param>
+    public static IEnumerable<T> Each<T>(int count, Func<int, int> endOf, Func<Range, bool> isDone, Func<Range, T> work, Func<bool> halve)
+    {
+        for (var begin = 0; begin < count;)
+        {
+            var part = begin..endOf(begin);
+            if (!isDone(part))
+            {
+                T found;
+                try { found = work(part); }
+                catch (Exception e) when (MemoryFailure.Is(e) && part.End.Value - begin > 1 && halve()) { continue; }
+                yield return found;
+            }
+            begin = part.End.Value;
+        }
+    }
+}
+
+/// <summary>
 /// How many rows a batch may have. One bound is on the memory that a pass takes beside the weights and the shared prompt. The other bound
 /// is on the work of a batch. Both follow from the model's shape, its number format and the kind of device, and not from the number of
-/// questions. So the same questions always make the same batches. <see cref="SamplingOptions.BatchTokens"/> is looked at first. The bounds
+/// questions. So the same questions always make the same batches. <see cref="PassBounds.Tokens"/> is looked at first. The bounds
 /// here matter where the model or its vocabulary is large; the lab's models stay far below them. Letters are as in <see cref="Decoder"/>,
 /// and: I the MLP's inner width, L layers, w bytes of a weight. A row has T tokens, P shared and S earlier tokens before them, and A
 /// positions whose logits are asked for. The row takes
@@ -31,16 +126,13 @@ internal sealed class BatchLimits
     private readonly long width;
     private readonly bool onCpu;
 
-    /// <summary>Bound on a pass's memory, in bytes.</summary>
-    public long Bytes { get; init; } = DefaultBytes;
+    /// <summary>Bounds on a pass.</summary>
+    public PassBounds Bounds { get; init; } = PassBounds.Default;
     /// <summary>
-    /// Bound on the floating-point operations of a batch, the answers drawn from it included: 10 s at 100 GFLOP/s on a CPU, 1 s at 100
+    /// Bound on the floating-point operations of a batch, the answers drawn from it included: 20 s at 100 GFLOP/s on a CPU, 1 s at 100
     /// TFLOP/s on a GPU. A process that is killed loses the work of one batch at most.
     /// </summary>
     public double Flop { get; init; }
-
-    /// <summary>The default bound on a pass's memory: 1 GiB, in bytes.</summary>
-    public const long DefaultBytes = 1L << 30;
 
     /// <param name="decoder">The model.</param>
     /// <param name="shared">Number of tokens that come before every row.</param>
@@ -54,7 +146,7 @@ internal sealed class BatchLimits
     public BatchLimits(DecoderConfig config, long width, bool onCpu, int shared)
     {
         (this.config, this.width, this.onCpu, prefix) = (config, width, onCpu, shared);
-        Flop = onCpu ? 1e12 : 1e14;
+        Flop = onCpu ? 2e12 : 1e14;
     }
 
     /// <summary>Memory of one row in a pass, in bytes.</summary>
@@ -80,17 +172,17 @@ internal sealed class BatchLimits
     /// <param name="tokens">Tokens of the longest row.</param>
     /// <param name="positions">Largest number of a row's positions whose logits are asked for.</param>
     public bool Fits(long rows, long tokens, long positions) =>
-        rows * RowBytes(tokens, 0, positions, keep: false) <= Bytes
+        rows * RowBytes(tokens, 0, positions, keep: false) <= Bounds.Bytes
         && rows * (tokens * (double)config.FlopsPerToken + positions * 2.0 * config.HiddenSize * config.VocabularySize) <= Flop;
 
     /// <summary>True where a batch of so many tokens is enough work for all of a CPU's cores. Always false for a GPU.</summary>
     public bool IsEnough(long tokens) => onCpu && tokens > EnoughTokens && tokens * (double)config.FlopsPerToken > EnoughFlop;
 
     /// <summary>
-    /// Bound on the memory of the logits of any batch that <see cref="SamplingOptions.BatchTokens"/> allows, in bytes. For a small model
-    /// the logits are nearly all of a batch's memory.
+    /// Bound on the memory of the logits of any batch that <see cref="PassBounds.Tokens"/> allows, in bytes. For a small model the logits
+    /// are nearly all of its memory.
     /// </summary>
-    public static long LargestLogits(DecoderConfig config, SamplingOptions options) => 12L * options.BatchTokens * config.VocabularySize;
+    public static long LargestLogits(DecoderConfig config, PassBounds bounds) => 12L * bounds.Tokens * config.VocabularySize;
 
     /// <summary>
     /// Number of rows, at least one, with which a level of the answer tree takes no more memory than is left, and keeps at most a quarter
@@ -104,12 +196,12 @@ internal sealed class BatchLimits
             int.MaxValue);
 
     /// <summary>
-    /// Number of rows, at least one, whose whole answer trees stay within the bound on work. About two nodes are counted for each token of
-    /// the longest answer.
+    /// Number of rows, at least one, whose whole answer trees stay within the bound on work. One node is counted for each token of the
+    /// longest answer: Gemma 3 270M has 15 nodes a question and prompt at 16 tokens.
     /// </summary>
     /// <param name="tokens">Tokens of a row's question.</param>
     /// <param name="longest">Longest answer, in tokens.</param>
     public int TreeRows(int tokens, int longest) =>
-        (int)Math.Clamp(Flop / ((tokens + 2.0 * longest) * config.FlopsPerToken
-            + 4.0 * longest * config.HiddenSize * config.VocabularySize), 1, int.MaxValue);
+        (int)Math.Clamp(Flop / ((tokens + (double)longest) * config.FlopsPerToken
+            + 2.0 * longest * config.HiddenSize * config.VocabularySize), 1, int.MaxValue);
 }

@@ -112,11 +112,14 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
     };
 
     /// <inheritdoc />
-    public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(FewShotPrompt prompt, IReadOnlyList<Fact> questions, SamplingOptions protocol,
-        int seed, Func<int, bool> isWanted, CancellationToken cancellation)
+    public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(IReadOnlyList<SeededPrompt> prompts, IReadOnlyList<Fact> questions,
+        SamplingOptions protocol, Func<int, int, bool> isWanted, CancellationToken cancellation)
     {
-        int[] wanted = [.. Enumerable.Range(0, questions.Count).Where(isWanted)];
-        if (wanted.Length == 0) yield break;
+        List<(int Prompt, int Question)> wanted = [.. from j in Enumerable.Range(0, prompts.Count)
+                                                      from i in Enumerable.Range(0, questions.Count)
+                                                      where isWanted(j, i)
+                                                      select (j, i)];
+        if (wanted.Count == 0) yield break;
         Connect(cancellation);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var found = new BlockingCollection<SourceAnswers>();
@@ -125,9 +128,13 @@ public sealed partial class CompletionServer : IAnswerSource, IDisposable
             try
             {
                 var each = new ParallelOptions { MaxDegreeOfParallelism = options.Requests, CancellationToken = stop.Token };
-                await Parallel.ForEachAsync(wanted, each, async (i, token) =>
-                    found.Add(new(i, await Ask(prompt.Text(questions[i]), protocol, Uniform.Stream(seed, questions[i].Id), token)
-                        .ConfigureAwait(false)), CancellationToken.None)).ConfigureAwait(false);
+                await Parallel.ForEachAsync(wanted, each, async (of, token) =>
+                {
+                    var ((prompt, seed), question) = (prompts[of.Prompt], questions[of.Question]);
+                    var answers = await Ask(prompt.Text(question), protocol, Uniform.Stream(seed, question.Id), token)
+                        .ConfigureAwait(false);
+                    found.Add(new(of.Prompt, of.Question, answers), CancellationToken.None);
+                }).ConfigureAwait(false);
             }
             finally
             {

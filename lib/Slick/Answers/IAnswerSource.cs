@@ -18,12 +18,18 @@ public sealed record FewShotPrompt(PromptFormat Format, IReadOnlyList<Fact> Exem
     public string Text(Fact question) => Shots + Format.Prompt(question.Question);
 }
 
+/// <summary>A prompt after which questions are asked, and the seed of what is drawn there.</summary>
+/// <param name="Prompt">The prompt.</param>
+/// <param name="Seed">Seed of the draws. The draws of a question follow from the seed and the fact's id.</param>
+public sealed record SeededPrompt(FewShotPrompt Prompt, int Seed);
+
 /// <summary>The answers to one question after one prompt, as an <see cref="IAnswerSource"/> gives them.</summary>
+/// <param name="Prompt">The prompt's place in the list that was given to <see cref="IAnswerSource.Draw"/>.</param>
 /// <param name="Question">The question's place in the list that was given to <see cref="IAnswerSource.Draw"/>.</param>
 /// <param name="Answers">The greedy and the sampled answers.</param>
 /// <param name="MovedBoundary">True where the tokenizer joins the gold answer with the end of the prompt or of the line
 /// (<see cref="PromptedQuestion.Moved"/>); false where the tokenizer is not known.</param>
-public readonly record struct SourceAnswers(int Question, DrawnAnswers Answers, bool MovedBoundary = false);
+public readonly record struct SourceAnswers(int Prompt, int Question, DrawnAnswers Answers, bool MovedBoundary = false);
 
 /// <summary>A model that gives answers: one in this process (<see cref="LocalModel"/>), or one behind a server
 /// (<see cref="CompletionServer"/>).</summary>
@@ -33,19 +39,18 @@ public interface IAnswerSource
     string Name { get; }
 
     /// <summary>
-    /// Draws the greedy answer and the samples of each question (paper, section 3). An answer is the text before the first line end, of at
-    /// most <see cref="SamplingOptions.MaxAnswerTokens"/> tokens, without outer white space.
+    /// Draws the greedy answer and the samples of each question after each prompt (paper, section 3). An answer is the text before the
+    /// first line end, of at most <see cref="SamplingOptions.MaxAnswerTokens"/> tokens, without outer white space.
     /// </summary>
-    /// <param name="prompt">The exemplars before each question, and how questions are written.</param>
-    /// <param name="questions">All questions of one relation, those that are not wanted as well. How a local model batches questions
+    /// <param name="prompts">The prompts of one relation.</param>
+    /// <param name="questions">All questions of the relation, those that are not wanted as well. How a local model batches questions
     /// follows from all of them, so work that was interrupted ends with the same numbers.</param>
     /// <param name="protocol">Samples, temperature, top-k, longest answer.</param>
-    /// <param name="seed">Seed of the draws. The draws of a question follow from the seed and the fact's id.</param>
-    /// <param name="isWanted">Says whether the question at a position of the list is wanted. A question that is not wanted may be answered
-    /// as well.</param>
+    /// <param name="isWanted">Says whether the answers to a question (second argument: its place) after a prompt (first argument) are
+    /// wanted. Answers that are not wanted may be given as well.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <returns>The answers as they are found: one list for each batch that is finished.</returns>
     /// <exception cref="SlickException">The source cannot answer. The answers that it gave before are valid.</exception>
-    IEnumerable<IReadOnlyList<SourceAnswers>> Draw(FewShotPrompt prompt, IReadOnlyList<Fact> questions, SamplingOptions protocol, int seed,
-        Func<int, bool> isWanted, CancellationToken cancellation);
+    IEnumerable<IReadOnlyList<SourceAnswers>> Draw(IReadOnlyList<SeededPrompt> prompts, IReadOnlyList<Fact> questions,
+        SamplingOptions protocol, Func<int, int, bool> isWanted, CancellationToken cancellation);
 }

@@ -18,21 +18,20 @@ public sealed class LocalModel(Decoder decoder, ITokenizer tokenizer) : IAnswerS
     /// <inheritdoc />
     public string Name => "the local model";
 
-    /// <summary>Bound on a batch's memory, in bytes (<see cref="BatchLimits"/>).</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    /// <summary>The memory that a pass may take.</summary>
+    internal PassMemory Memory { get; init; } = new(PassBounds.Default);
 
     /// <inheritdoc />
-    public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(FewShotPrompt prompt, IReadOnlyList<Fact> questions, SamplingOptions protocol,
-        int seed, Func<int, bool> isWanted, CancellationToken cancellation)
+    public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(IReadOnlyList<SeededPrompt> prompts, IReadOnlyList<Fact> questions,
+        SamplingOptions protocol, Func<int, int, bool> isWanted, CancellationToken cancellation)
     {
-        using var batch = new PromptBatch(Decoder, Tokenizer, prompt.Format, prompt.Exemplars, questions, forDrawing: true);
-        var tree = new AnswerTree(Decoder, Tokenizer, protocol) { Bytes = Bytes };
-        foreach (var part in tree.Batches(batch))
-        {
-            PromptedQuestion[] asked = [.. batch.Questions.Take(part)];
-            if (!asked.Any(q => isWanted(q.Index))) continue;
-            yield return [.. tree.Draw(batch, part, seed, cancellation)
-                .Zip(asked, (drawn, question) => new SourceAnswers(drawn.Index, drawn.Answers, question.Moved))];
-        }
+        using var batches = new PromptBatches(Decoder, [.. prompts.Select(p =>
+            new PromptTokens(Decoder.Config, Tokenizer, p.Prompt.Format, p.Prompt.Exemplars, questions, forDrawing: true))]);
+        var tree = new AnswerTree(Decoder, Tokenizer, protocol) { Memory = Memory };
+        int[] seeds = [.. prompts.Select(p => p.Seed)];
+        foreach (var (rows, answers) in tree.DrawEach(batches.Prompts, batches.Rows, seeds,
+            part => !part.Any(r => isWanted(r.Prompt, r.Question.Index)), cancellation))
+            yield return [.. rows.Zip(answers, (row, drawn) =>
+                new SourceAnswers(row.Prompt, row.Question.Index, drawn, row.Question.Moved))];
     }
 }

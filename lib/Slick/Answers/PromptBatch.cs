@@ -83,6 +83,41 @@ public sealed class PromptTokens
     }
 }
 
+/// <summary>A question after one of several prompts: a row of a pass.</summary>
+/// <param name="Prompt">The prompt's number, from 0.</param>
+/// <param name="Question">The question.</param>
+internal readonly record struct PromptRow(int Prompt, PromptedQuestion Question)
+{
+    /// <summary>The questions of all prompts, prompt by prompt.</summary>
+    public static PromptRow[] Of(IReadOnlyList<PromptBatch> prompts) =>
+        [.. prompts.SelectMany((prompt, j) => prompt.Questions.Select(q => new PromptRow(j, q)))];
+}
+
+/// <summary>All prompts of a relation, and the rows that their questions are.</summary>
+internal sealed class PromptBatches : IDisposable
+{
+    /// <summary>The prompts.</summary>
+    public IReadOnlyList<PromptBatch> Prompts { get; }
+    /// <summary>The questions after the prompts, prompt by prompt.</summary>
+    public PromptRow[] Rows { get; }
+
+    /// <summary>Computes the keys and values of what the questions of each prompt share.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="prompts">The prompts and their questions.</param>
+    /// <param name="packed">As of <see cref="PromptBatch.Of"/>.</param>
+    public PromptBatches(Decoder decoder, IReadOnlyList<PromptTokens> prompts, Tensor? packed = null) =>
+        Rows = PromptRow.Of(Prompts = PromptBatch.Of(decoder, prompts, packed));
+
+    /// <summary>Keys and values of the tokens that the questions of each prompt share; null for a prompt without such tokens.</summary>
+    public IReadOnlyList<KeyValues?> Caches => [.. Prompts.Select(p => p.Shared)];
+
+    /// <summary>Frees the keys and values.</summary>
+    public void Dispose()
+    {
+        foreach (var prompt in Prompts) prompt.Dispose();
+    }
+}
+
 /// <summary>
 /// Questions after one few-shot prompt (<see cref="PromptTokens"/>), with the keys and values of the tokens that all of them share. These
 /// keys and values are computed once. Every row attends to them, and they are never copied.
@@ -99,24 +134,56 @@ public sealed class PromptBatch : IDisposable
     /// </summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokens">The prompt and its questions.</param>
-    /// <param name="shared">The ids of the shared tokens, int64 [1, P], where the caller keeps them on the device (<see cref="Upload"/>);
-    /// null to bring them there.</param>
-    public PromptBatch(Decoder decoder, PromptTokens tokens, Tensor? shared = null)
+    public PromptBatch(Decoder decoder, PromptTokens tokens) : this(tokens, Of(decoder, [tokens])[0].Shared) { }
+
+    private PromptBatch(PromptTokens tokens, KeyValues? shared) => (Questions, Shared) = (tokens.Questions, shared);
+
+    /// <summary>Computes the keys and values of several prompts' shared tokens in one pass. The caller disposes each batch.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="prompts">The prompts and their questions.</param>
+    /// <param name="packed">The prompts' shared tokens where the caller keeps them on the device (<see cref="Pack"/>); null to bring them
+    /// there.</param>
+    internal static IReadOnlyList<PromptBatch> Of(Decoder decoder, IReadOnlyList<PromptTokens> prompts, Tensor? packed = null)
     {
-        Questions = tokens.Questions;
-        if (tokens.Shared.Count == 0) return;
+        int[] lengths = Lengths(prompts);
+        if (lengths.Length == 0) return [.. prompts.Select(p => new PromptBatch(p, null))];
         using var scope = TorchSharp.torch.NewDisposeScope();
         using var inference = inference_mode();
-        var (_, present) = decoder.Forward(shared ?? Upload(tokens, decoder.Device), keep: true);
-        Shared = present!.AsShared();
-        present.Dispose();
+        long longest = lengths.Max(), all = lengths.Sum();
+        var parts = (packed ?? Pack(prompts, decoder.Device)).split([all, lengths.Length * longest, all, 1]);
+        var (_, present) = decoder.Forward(parts[0], keep: true, ragged: new(lengths.Length, (int)longest, parts[1], parts[2], parts[3]));
+        using (present)
+        {
+            var row = 0;
+            return [.. prompts.Select(p => new PromptBatch(p, p.Shared.Count == 0 ? null : present!.AsShared(row, lengths[row++])))];
+        }
     }
 
-    /// <summary>Brings the ids of the shared tokens to a device: int64 [1, P].</summary>
-    internal static Tensor Upload(PromptTokens tokens, Device device)
+    /// <summary>
+    /// The shared tokens of several prompts on a device, for <see cref="Of"/>: int64, their ids and how they lie in rows.
+    /// </summary>
+    internal static Tensor Pack(IReadOnlyList<PromptTokens> prompts, Device device)
     {
+        int[] lengths = Lengths(prompts);
+        var (places, real) = lengths.Length == 0 ? ([], []) : RaggedRows.Layout(lengths, left: false);
         using var scope = TorchSharp.torch.NewDisposeScope();
-        return tensor([.. tokens.Shared], ScalarType.Int64).to(device).view(1, tokens.Shared.Count).MoveToOuterDisposeScope();
+        // At the end: the token whose hidden state is asked for. None is of use here, and one is the least that can be asked for.
+        long[] all = [.. prompts.SelectMany(p => p.Shared).Select(t => (long)t), .. places, .. real, 0];
+        return tensor(all, ScalarType.Int64).to(device).MoveToOuterDisposeScope();
+    }
+
+    private static int[] Lengths(IReadOnlyList<PromptTokens> prompts) => [.. prompts.Select(p => p.Shared.Count).Where(n => n > 0)];
+
+    /// <summary>The prompts before the rows of a pass; null where no row's prompt has shared tokens.</summary>
+    /// <param name="prompts">All prompts' keys and values, null for a prompt without shared tokens.</param>
+    /// <param name="rows">The prompt of each row, in ascending order.</param>
+    /// <param name="lengths">The shared tokens of each row's prompt on the device, int64 [rows]; looked at where the rows have several
+    /// prompts.</param>
+    internal static Prefix? Before(IReadOnlyList<KeyValues?> prompts, IReadOnlyList<int> rows, Tensor lengths)
+    {
+        if (rows[0] == rows[^1]) return prompts[rows[0]] is { } one ? new(one) : null;
+        var parts = rows.CountBy(p => p).Select(p => (prompts[p.Key], p.Value)).ToList();
+        return parts.All(p => p.Item1 is null) ? null : new(parts, lengths);
     }
 
     /// <summary>Encodes the questions, and computes the keys and values of the tokens that they share.</summary>

@@ -28,9 +28,4 @@ public sealed record SamplingOptions
     /// </summary>
     [Range(1, 1024)]
     public int MaxAnswerTokens { get; init; } = 16;
-    /// <summary>
-    /// Bound on the size of a batch, in tokens: rows (questions, or nodes of the answer tree) times tokens of a row. It bounds the memory.
-    /// </summary>
-    [Range(64, 100_000_000)]
-    public int BatchTokens { get; init; } = 8192;
 }

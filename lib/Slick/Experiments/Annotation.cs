@@ -49,8 +49,8 @@ public static class Annotation
 
     /// <summary>
     /// Labels the questions that the store has no labels of. Interrupted work goes on in the middle of a relation and ends with the same
-    /// bytes. A killed process repeats less than 30 seconds of work. Memory: the weights, a prompt's keys and values, and 1 GiB for the
-    /// current batch, however many questions there are.
+    /// bytes. A killed process repeats less than 30 seconds of work. Memory: the weights, a prompt's keys and values, and up to 4 GiB for
+    /// the current batch, however many questions there are.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
     /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
@@ -125,7 +125,7 @@ public static class Annotation
         var table = LabelTable.Of([.. parts.Select(p => p.Stage)], options.Seed, name);
         foreach (var part in parts) sources.Asked[part.Stage.Inputs[1]] = part.Asked;
         var plan = new Plan($"SliCK's labels of {name}", [.. parts.Select(p => p.Stage), table], OneAtATime: width is null)
-            { Sources = sources, Bytes = options.Bytes };
+            { Sources = sources, Bounds = options.Bounds };
         Workers.Run(plan, store, compute, progress, cancellation, width);
         return new(name, options, platform.NumberFormat, LabelTable.Read(store.Of(table)),
             parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table))) { Source = dataset.Name };
@@ -150,7 +150,8 @@ public static class Annotation
         var estimator = LabelStage.Estimator(options.Labelling(left[0].Relation));
         var small = !compute.Platform.IsGpu && CheckpointSource.HasTheLabsSize(weights.Config);
         // All relations together stay within the memory of one batch. The batches do not depend on the number of cores.
-        var width = small ? (int)Math.Clamp(options.Bytes / BatchLimits.LargestLogits(weights.Config, options.Sampling), 1,
+        var bounds = options.Bounds ?? PassBounds.On(compute.Device, compute.Memory);
+        var width = small ? (int)Math.Clamp(bounds.Bytes / BatchLimits.LargestLogits(weights.Config, bounds), 1,
             SideBySide.Width) : 1;
         void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation));
         if (small) SideBySide.For(1, _ => Forecast(), cancellation);

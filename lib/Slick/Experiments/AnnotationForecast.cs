@@ -27,7 +27,7 @@ internal static class AnnotationForecast
         AnnotationOptions options, int sideBySide, CancellationToken cancellation)
     {
         var measured = LabelSpeed.Measure(parts[0].Asked, weights, tokenizer, estimator, options.Sampling, options.Seed,
-            options.Bytes, cancellation);
+            options.Bounds ?? PassBounds.On(weights.Flat.device), cancellation);
         var minutes = parts.Sum(p => measured.Seconds(p.Asked)) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,
@@ -51,14 +51,15 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
     public double Seconds(AskedQuestions asked) =>
         Prompts * (PromptSeconds + TokenSeconds * asked.Questions.Sum(q => (double)Tokens(Tokenizer, q)));
 
-    /// <summary>Measures the speed. Times a prompt with one question, then with some questions of medium length.</summary>
+    /// <summary>Measures the speed. Times some prompts with one question, then with some questions of medium length.</summary>
     public static LabelSpeed Measure(AskedQuestions asked, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
-        SamplingOptions sampling, int seed, long bytes, CancellationToken cancellation)
+        SamplingOptions sampling, int seed, PassBounds bounds, CancellationToken cancellation)
     {
         using var decoder = new Decoder(weights);
-        var source = new LocalModel(decoder, tokenizer) { Bytes = bytes };
-        var exemplars = Annotator.Exemplars(asked.Dev, sampling, asked.Questions[0].Relation, seed)[0];
-        var each = Math.Max(1, asked.Questions.Average(q => (double)Tokens(tokenizer, q))) * decoder.Config.FlopsPerToken;
+        var source = new LocalModel(decoder, tokenizer) { Memory = new(bounds) };
+        EstimatedPrompt[] prompts = [.. Annotator.Exemplars(asked.Dev, sampling, asked.Questions[0].Relation, seed).Take(4)
+            .Select(exemplars => new EstimatedPrompt(exemplars, seed))];
+        var each = prompts.Length * Math.Max(1, asked.Questions.Average(q => (double)Tokens(tokenizer, q))) * decoder.Config.FlopsPerToken;
         var few = asked.Questions.OrderBy(q => q.Question.Length).Skip(asked.Questions.Count / 4)
             .Take((int)Math.Clamp(Flop / each, 2, 256)).ToList();
 
@@ -70,15 +71,16 @@ internal sealed record LabelSpeed(double PromptSeconds, double TokenSeconds, int
             {
                 Compute.Finish(decoder.Device);
                 var clock = Stopwatch.StartNew();
-                estimator.Estimate(source, exemplars, questions, seed, cancellation);
+                PromptEstimate?[][] estimates = [.. prompts.Select(_ => new PromptEstimate?[questions.Count])];
+                estimator.Estimate(source, prompts, questions, estimates, null, cancellation);
                 Compute.Finish(decoder.Device);
                 fastest = Math.Min(fastest, clock.Elapsed.TotalSeconds);
             }
             return fastest;
         }
         var one = Seconds([few[0]]);
-        var perToken = Math.Max(0, Seconds(few) - one) / Math.Max(1, few.Skip(1).Sum(q => (double)Tokens(tokenizer, q)));
-        return new(one, perToken, sampling.Prompts, tokenizer);
+        var tokens = prompts.Length * few.Skip(1).Sum(q => (double)Tokens(tokenizer, q));
+        return new(one / prompts.Length, Math.Max(0, Seconds(few) - one) / Math.Max(1, tokens), sampling.Prompts, tokenizer);
     }
 
     private static int Tokens(ITokenizer tokenizer, Fact fact) =>

@@ -34,8 +34,8 @@ public sealed record AnnotationOptions
     /// <summary>SliCK's protocol: number of prompts, shots, samples, temperature, top-k.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
-    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    /// <summary>For a test: bounds on a pass; null for those that fit the device.</summary>
+    internal PassBounds? Bounds { get; init; }
 
     /// <summary>Reads the dataset or the question file.</summary>
     /// <param name="data">A folder of EntityQuestions, or a question file.</param>

@@ -129,7 +129,7 @@ public sealed class CheckpointForecast : Forecast
                 var first = asked.Values.First(a => a.Questions[0].Split == Split.Train);
                 var labels = LabelSpeed.Measure(first, weights, tokenizer,
                     LabelStage.Estimator(options.Labelling(first.Questions[0].Relation, Split.Train)), options.Sampling, seed,
-                    BatchLimits.DefaultBytes, CancellationToken.None);
+                    PassBounds.On(compute.Device, compute.Memory), CancellationToken.None);
                 var format = FineTuneStage.Format(options.Form);
                 List<Fact> some = [.. asked.Values.Where(a => a.Questions[0].Split == Split.Train)
                     .SelectMany(a => a.Questions.Take(LargestPart))];

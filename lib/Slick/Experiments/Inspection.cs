@@ -138,14 +138,13 @@ public static class Inspection
     private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
-        var byPrompt = Prompts(labelled, facts[0].Relation).Select((exemplars, j) =>
-        {
-            using var batch = new PromptBatch(decoder, labelled.Model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, facts,
-                forDrawing: true);
-            return Host.Run((_, cancellation) =>
-                tree.Draw(batch, Annotator.DrawSeed(labelled.Model.Seed, facts[0].Relation, j), cancellation));
-        }).ToList();
-        return [.. facts.Select((_, i) => byPrompt.Select(answers => answers[i]).ToList())];
+        var model = labelled.Model;
+        var exemplars = Prompts(labelled, facts[0].Relation);
+        int[] seeds = [.. exemplars.Select((_, j) => Annotator.DrawSeed(model.Seed, facts[0].Relation, j))];
+        using var batches = new PromptBatches(decoder, [.. exemplars.Select(e =>
+            new PromptTokens(decoder.Config, model.Tokenizer, PromptFormat.QuestionAnswer, e, facts, forDrawing: true))]);
+        var byPrompt = Host.Run((_, cancellation) => tree.Draw(batches.Prompts, seeds, cancellation));
+        return [.. facts.Select((_, i) => byPrompt.Select(prompt => prompt[i]).ToList())];
     }
 
     private static string Counts(IEnumerable<(string Answer, int Count)> answers)

@@ -35,7 +35,7 @@ internal static class LabelStage
     /// <summary>File name of the settings of a server's answers (<see cref="ServerRow"/>). The file lies beside the labels.</summary>
     public const string ServerFile = "server.parquet";
 
-    public static StageKind Kind { get; } = new("label", 1, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("label", 2, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
 
     // A finished estimate in the scratch folder, from which a later process goes on.
     private sealed record EstimateRow
@@ -94,11 +94,11 @@ internal static class LabelStage
             if (File.Exists(FileOf(work.Scratch, j)))
                 foreach (var row in Tables.Read<EstimateRow>(FileOf(work.Scratch, j)))
                     estimates[j][row.Question] = new(row.GreedyCorrect, row.SampledCorrect, row.GreedyAnswer, row.MovedBoundary);
-        void Report(int j) =>
+        void Report() =>
             work.Progress.Report(group, estimates.Sum(prompt => prompt.Count(e => e is not null)),
                 (double)estimates.Length * asked.Questions.Count, string.Create(CultureInfo.InvariantCulture,
-                $"{options.Relation}, prompt {j + 1} of {estimates.Length}, {asked.Questions.Count} questions"));
-        Report(Math.Max(0, Array.FindIndex(estimates, prompt => prompt.Contains(null))));
+                $"{options.Relation}, {estimates.Length} prompts of {asked.Questions.Count} questions"));
+        Report();
 
         // How the server was asked in the work before, which this work may have to publish without asking.
         var serverFile = Path.Combine(work.Scratch, ServerFile);
@@ -113,16 +113,16 @@ internal static class LabelStage
         });
         using var decoder = model is null ? null : new Decoder(model.Weights);
         IAnswerSource source = server is not null ? server
-            : new LocalModel(decoder!, model!.Tokenizer) { Bytes = work.Context.Bytes };
+            : new LocalModel(decoder!, model!.Tokenizer) { Memory = work.Context.Memory };
         IReadOnlyList<LabelRow> labels;
         try
         {
             labels = Annotator.Label(source, Estimator(options), options.Sampling, asked.Questions, asked.Dev, work.Stage.Seed, estimates,
-                j =>
+                prompts =>
                 {
-                    unsaved.Add(j);
+                    unsaved.UnionWith(prompts);
+                    Report();
                     servers = [];
-                    Report(j);
                     if (checkpoints.IsDue || work.Cancellation.IsCancellationRequested) SaveAll();
                 }, work.Cancellation);
         }

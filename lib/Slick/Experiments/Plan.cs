@@ -14,8 +14,8 @@ public sealed record Plan(string Name, IReadOnlyList<Stage> Stages, bool OneAtAT
     /// <summary>The inputs of the stages that are outside of the store.</summary>
     internal Sources Sources { get; init; } = new();
 
-    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
-    internal long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    /// <summary>For a test: bounds on a pass; null for those that fit the device.</summary>
+    internal PassBounds? Bounds { get; init; }
 
     /// <summary>True where no stage is left to do (<see cref="Left"/>).</summary>
     public bool IsComplete(RunStore store) => Left(store).Count == 0;

@@ -33,8 +33,8 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     public RunStore Store => store;
     /// <summary>Device and number format of the models.</summary>
     public Compute Compute => compute;
-    /// <summary>Limit of a batch's memory, in bytes. It changes how questions are batched. It changes estimates only by rounding.</summary>
-    public long Bytes { get; init; } = BatchLimits.DefaultBytes;
+    /// <summary>The memory that a pass may take. It changes how questions are batched. It changes estimates only by rounding.</summary>
+    public PassMemory Memory { get; init; } = new(PassBounds.On(compute.Device, compute.Memory));
 
     /// <summary>The model of a name: that of a finished stage of pre-training, or a checkpoint.</summary>
     /// <param name="name">The name that stages give the model.</param>

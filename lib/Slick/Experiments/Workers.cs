@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
+using Slick.Answers;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -30,7 +31,10 @@ public static class Workers
     {
         var left = plan.Left(store);
         if (left.Count == 0) return 0;
-        using var context = new WorkContext(store, compute, plan.Sources) { Bytes = plan.Bytes };
+        using var context = new WorkContext(store, compute, plan.Sources)
+        {
+            Memory = new(plan.Bounds ?? PassBounds.On(compute.Device, compute.Memory), (progress ?? Progress.None).Say),
+        };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var slots = plan.OneAtATime ? 1 : Math.Min(width ?? SideBySide.Width, left.Count);
         var crew = new Crew(left, store, context, new GroupProgress(left, progress ?? Progress.None), slots,

@@ -38,17 +38,17 @@ public static class Annotator
     /// <param name="seed">Seed of exemplars and draws.</param>
     /// <param name="estimates">The estimates [prompts][questions], as <see cref="Estimates"/> makes the array. Those that are null are
     /// filled in.</param>
-    /// <param name="batchDone">Called after each batch with the prompt's number, from 0; null for nobody.</param>
+    /// <param name="batchDone">Called after each batch with the numbers of its prompts, from 0; null for nobody.</param>
     /// <param name="cancellation">Stops the work between batches.</param>
     internal static IReadOnlyList<LabelRow> Label(IAnswerSource source, IEstimator estimator, SamplingOptions options,
-        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates, Action<int>? batchDone,
+        IReadOnlyList<Fact> questions, IReadOnlyList<Fact> dev, int seed, PromptEstimate?[][] estimates,
+        Action<IReadOnlyCollection<int>>? batchDone,
         CancellationToken cancellation)
     {
         if (questions.Count == 0) return [];
-        var prompts = Exemplars(dev, options, questions[0].Relation, seed);
-        for (var j = 0; j < prompts.Count; j++)
-            estimator.Estimate(source, prompts[j], questions, DrawSeed(seed, questions[0].Relation, j), estimates[j],
-                () => batchDone?.Invoke(j), cancellation);
+        EstimatedPrompt[] prompts = [.. Exemplars(dev, options, questions[0].Relation, seed)
+            .Select((exemplars, j) => new EstimatedPrompt(exemplars, DrawSeed(seed, questions[0].Relation, j)))];
+        estimator.Estimate(source, prompts, questions, estimates, batchDone, cancellation);
         return [.. questions.Select((fact, i) =>
             Row(fact, [.. estimates.Select(prompt => prompt[i]!.Value)], estimator is ExactEstimator, options.Samples))];
     }

@@ -15,6 +15,11 @@ namespace Slick.Knowledge;
 public readonly record struct PromptEstimate(bool GreedyCorrect, double SampledCorrect, string GreedyAnswer = "",
     bool MovedBoundary = false);
 
+/// <summary>A few-shot prompt by its exemplars.</summary>
+/// <param name="Exemplars">The exemplars, in order.</param>
+/// <param name="Seed">Seed of the draws after the prompt. Exact draws nothing.</param>
+public sealed record EstimatedPrompt(IReadOnlyList<Fact> Exemplars, int Seed);
+
 /// <summary>A way to find P_Correct (paper, section 3) of questions after one prompt.</summary>
 public interface IEstimator
 {
@@ -22,21 +27,21 @@ public interface IEstimator
     string Name { get; }
 
     /// <summary>
-    /// Fills in the estimate of every question that has none yet, batch by batch. The batches follow from all questions, whatever is filled
-    /// in already. So work that was interrupted ends with the same numbers.
+    /// Fills in the estimates of all questions after all prompts that are not there yet, batch by batch. The batches follow from all
+    /// questions and prompts, whatever is filled in already. So work that was interrupted ends with the same numbers.
     /// </summary>
     /// <param name="source">The model that is asked.</param>
-    /// <param name="exemplars">The prompt's exemplars, in order.</param>
+    /// <param name="prompts">The prompts of one relation: exemplars in order, and the seed of the draws. Exact draws nothing.</param>
     /// <param name="questions">Questions of the same relation.</param>
-    /// <param name="seed">Seed of the draws. Exact draws nothing.</param>
-    /// <param name="estimates">The estimates by question; null for a question that has none yet.</param>
-    /// <param name="batchDone">Called after each batch; null for nobody.</param>
+    /// <param name="estimates">The estimates [prompts][questions]; null for one that is not there yet.</param>
+    /// <param name="batchDone">Called after each batch with the numbers of the prompts, from 0, that it had rows of; null for
+    /// nobody.</param>
     /// <param name="cancellation">Stops the work between batches.</param>
     /// <exception cref="UsageException">The estimator cannot ask such a source.</exception>
     /// <exception cref="SlickException">The source cannot answer, or a prompt does not fit the model. The estimates filled in before are
     /// valid.</exception>
-    void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
-        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation);
+    void Estimate(IAnswerSource source, IReadOnlyList<EstimatedPrompt> prompts, IReadOnlyList<Fact> questions,
+        PromptEstimate?[][] estimates, Action<IReadOnlyCollection<int>>? batchDone, CancellationToken cancellation);
 }
 
 /// <summary>Methods that all estimators have.</summary>
@@ -54,9 +59,9 @@ public static class Estimators
     public static PromptEstimate[] Estimate(this IEstimator estimator, IAnswerSource source, IReadOnlyList<Fact> exemplars,
         IReadOnlyList<Fact> questions, int seed, CancellationToken cancellation)
     {
-        var estimates = new PromptEstimate?[questions.Count];
-        estimator.Estimate(source, exemplars, questions, seed, estimates, null, cancellation);
-        return [.. estimates.Select(e => e!.Value)];
+        PromptEstimate?[][] estimates = [new PromptEstimate?[questions.Count]];
+        estimator.Estimate(source, [new(exemplars, seed)], questions, estimates, null, cancellation);
+        return [.. estimates[0].Select(e => e!.Value)];
     }
 
     /// <summary>The estimate of every question, in the order of <paramref name="questions"/>, by a model in this process.</summary>
@@ -89,24 +94,22 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     public string Name => "exact";
 
     /// <inheritdoc />
-    public void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
-        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
+    public void Estimate(IAnswerSource source, IReadOnlyList<EstimatedPrompt> prompts, IReadOnlyList<Fact> questions,
+        PromptEstimate?[][] estimates, Action<IReadOnlyCollection<int>>? batchDone, CancellationToken cancellation)
     {
         var model = RequireLocal(source);
-        if (estimates.All(e => e is not null)) return;
-        using var prompt = new PromptBatch(model.Decoder, model.Tokenizer, format, exemplars, questions);
-        using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Bytes = model.Bytes };
-        PromptedQuestion[] sorted = [.. prompt.Questions.OrderBy(q => q.Own.Length + q.Gold.Length)];
-        foreach (var part in scorer.Batches(sorted, prompt.Shared?.Tokens ?? 0))
+        if (estimates.All(e => Array.TrueForAll(e, found => found is not null))) return;
+        using var batches = new PromptBatches(model.Decoder, [.. prompts.Select(p =>
+            new PromptTokens(model.Decoder.Config, model.Tokenizer, format, p.Exemplars, questions))]);
+        using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Memory = model.Memory };
+        PromptRow[] sorted = [.. batches.Rows.OrderBy(r => r.Prompt).ThenBy(r => r.Question.Own.Length + r.Question.Gold.Length)];
+        // A batch that is filled in only in part is computed again as a whole.
+        foreach (var (rows, values) in scorer.ScoreEach(sorted, batches.Caches,
+            part => part.All(r => estimates[r.Prompt][r.Question.Index] is not null), cancellation))
         {
-            var rows = sorted[part];
-            // A batch that is filled in only in part is computed again as a whole.
-            if (rows.All(q => estimates[q.Index] is not null)) continue;
-            cancellation.ThrowIfCancellationRequested();
-            using var scores = scorer.ScoreBatch(rows, prompt.Shared, sampled: true);
-            var values = HostTransfer.Read<float>(scores);
-            for (var i = 0; i < rows.Length; i++) estimates[rows[i].Index] = new(values[i] > 0, values[rows.Length + i], "", rows[i].Moved);
-            batchDone?.Invoke();
+            foreach (var (i, row) in rows.Index())
+                estimates[row.Prompt][row.Question.Index] = new(values[i] > 0, values[rows.Length + i], "", row.Question.Moved);
+            batchDone?.Invoke([.. rows.Select(r => r.Prompt).Distinct()]);
         }
     }
 
@@ -135,20 +138,20 @@ public sealed class SampledEstimator(SamplingOptions options, PromptFormat forma
     public string Name => "sampled";
 
     /// <inheritdoc />
-    public void Estimate(IAnswerSource source, IReadOnlyList<Fact> exemplars, IReadOnlyList<Fact> questions, int seed,
-        PromptEstimate?[] estimates, Action? batchDone, CancellationToken cancellation)
+    public void Estimate(IAnswerSource source, IReadOnlyList<EstimatedPrompt> prompts, IReadOnlyList<Fact> questions,
+        PromptEstimate?[][] estimates, Action<IReadOnlyCollection<int>>? batchDone, CancellationToken cancellation)
     {
-        if (estimates.All(e => e is not null)) return;
-        var prompt = new FewShotPrompt(format, exemplars);
-        foreach (var batch in source.Draw(prompt, questions, options, seed, i => estimates[i] is null, cancellation))
+        if (estimates.All(e => Array.TrueForAll(e, found => found is not null))) return;
+        SeededPrompt[] seeded = [.. prompts.Select(p => new SeededPrompt(new(format, p.Exemplars), p.Seed))];
+        foreach (var batch in source.Draw(seeded, questions, options, (j, i) => estimates[j][i] is null, cancellation))
         {
-            foreach (var (index, answers, moved) in batch)
+            foreach (var (prompt, index, answers, moved) in batch)
             {
                 bool IsCorrect(string answer) => ExactMatch.IsCorrect(answer, questions[index].Answer, normaliser);
                 var right = answers.Sampled.Where(a => IsCorrect(a.Answer)).Sum(a => a.Count);
-                estimates[index] = new(IsCorrect(answers.Greedy), right / (double)options.Samples, answers.Greedy, moved);
+                estimates[prompt][index] = new(IsCorrect(answers.Greedy), right / (double)options.Samples, answers.Greedy, moved);
             }
-            batchDone?.Invoke();
+            batchDone?.Invoke([.. batch.Select(a => a.Prompt).Distinct()]);
         }
     }
 }

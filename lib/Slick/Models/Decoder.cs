@@ -59,7 +59,7 @@ public sealed class Decoder : IDisposable
     /// </summary>
     /// <param name="ids">Token ids, int64 [B, T]. Rows may be padded on the right: with causal attention no real token sees this
     /// padding.</param>
-    /// <param name="prefix">Keys and values of the P tokens before every row's own tokens, or null.</param>
+    /// <param name="prefix">The prompts that come before the rows' own tokens, or null.</param>
     /// <param name="past">Keys and values of each row's S earlier tokens, or null.</param>
     /// <param name="keep">True to return the rows' own keys and values, those of <paramref name="past"/> included.</param>
     /// <param name="dropout">Dropout of a training step, or null.</param>
@@ -70,7 +70,7 @@ public sealed class Decoder : IDisposable
     /// <returns>The hidden states [B, T, D], of ragged rows [W, D]; and the rows' own keys and values, null unless asked for.</returns>
     /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
     /// <exception cref="ArgumentException">Ragged rows with a past.</exception>
-    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, KeyValues? prefix = null, KeyValues? past = null, bool keep = false,
+    public (Tensor Hidden, KeyValues? Present) Forward(Tensor ids, Prefix? prefix = null, KeyValues? past = null, bool keep = false,
         Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
         using var scope = NewDisposeScope();
@@ -147,9 +147,10 @@ public sealed class Decoder : IDisposable
 
     // What one pass is given, beside the hidden states that go from block to block.
     private sealed record Pass(long Rows, long Tokens, int First, long Outer, long Inner, Dictionary<Rope, (Tensor Cos, Tensor Sin)> Turns,
-        Tensor? Positions, Padded? Padded, RaggedRows? Ragged, KeyValues? Prefix, KeyValues? Past, Tensor[]? Kept, Scalar? Scale);
+        Tensor? Positions, Padded? Padded, RaggedRows? Ragged, Prefix? Prefix, Tensor? After, KeyValues? Past, Tensor[]? Kept,
+        Scalar? Scale);
 
-    private Pass Begin(Tensor ids, KeyValues? prefix, KeyValues? past, Dropout? dropout, Tensor? padding, RaggedRows? ragged)
+    private Pass Begin(Tensor ids, Prefix? prefix, KeyValues? past, Dropout? dropout, Tensor? padding, RaggedRows? ragged)
     {
         long rows = ragged?.Rows ?? ids.size(0), tokens = ragged?.Tokens ?? ids.size(1);
         var first = (prefix?.Tokens ?? 0) + (past?.Tokens ?? 0);
@@ -158,7 +159,8 @@ public sealed class Decoder : IDisposable
                 $"{first + tokens} tokens, but the model has {Config.MaxPositions} positions.");
         if (ragged is not null && past is not null) throw new ArgumentException("Ragged rows have no past.", nameof(past));
         EnsureRotations(first + (int)tokens);
-        var padded = padding is null ? null : LeftPadding(padding, prefix?.Tokens ?? 0, past?.Tokens ?? 0, (int)tokens);
+        var padded = padding is null && prefix?.Lengths is null ? null
+            : Rowwise(padding, prefix, (int)rows, past?.Tokens ?? 0, (int)tokens);
         var positions = padded?.Positions; // [B T]
         if (ragged is not null)
             // [N]
@@ -170,7 +172,8 @@ public sealed class Decoder : IDisposable
             : (r.Value.Cos.Take(0, positions).view(outer, inner, 1, -1), r.Value.Sin.Take(0, positions).view(outer, inner, 1, -1)));
         // One mask for each layer's attention and one for its MLP.
         var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device);
-        return new(rows, tokens, first, outer, inner, turns, positions, padded, ragged, prefix, past, kept, dropout?.Scale);
+        return new(rows, tokens, first, outer, inner, turns, positions, padded, ragged, prefix, prefix?.After(), past, kept,
+            dropout?.Scale);
     }
 
     private Tensor Embedded(Pass pass, Tensor ids)
@@ -276,7 +279,6 @@ public sealed class Decoder : IDisposable
         out Tensor key, out Tensor value)
     {
         var (rows, tokens, turns, padded, ragged) = (pass.Rows, pass.Tokens, pass.Turns, pass.Padded, pass.Ragged);
-        var (prefixKey, prefixValue) = (pass.Prefix?.Keys[number], pass.Prefix?.Values[number]);
         var (pastKey, pastValue) = (pass.Past?.Keys[number], pass.Past?.Values[number]);
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
         var qkv = Linear(x, block.Qkv, number, Family.Qkv[0]);
@@ -302,27 +304,26 @@ public sealed class Decoder : IDisposable
         value = values.permute(2, 0, 1, 3);                                             // [K, B, T, h]
         if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
 
-        int earlier = (int)(pastKey?.size(2) ?? 0), before = (int)(prefixKey?.size(1) ?? 0);
+        int earlier = (int)(pastKey?.size(2) ?? 0), before = pass.Prefix?.Tokens ?? 0;
         query = query * Scalars.Of(Config.AttentionScale);
         var scores = Scores(matmul(query, key.transpose(-2, -1)));                      // [K, B, T G, S + T]
         if (tokens > 1 || earlier + tokens > layer.Window) scores = Plus(scores, Mask((int)tokens, earlier, layer.Window));
-        if (padded is not null) scores = Plus(scores, padded.Own);
+        if (padded?.Own is { } padding) scores = Plus(scores, padding);
         Tensor mixed;
-        if (prefixKey is null)
+        if (before == 0)
         {
             mixed = matmul(Weighted(scores), value);                                    // [K, B, T G, h]
         }
         else
         {
             // for rows of one token, the query lies in the order of the projection
-            var flat = query.reshape(kvHeads, rows * tokens * group, width);
-            var prior = Scores(bmm(flat, prefixKey.transpose(-2, -1)).view(kvHeads, rows, tokens * group, before));
+            var prior = Scores(pass.Prefix!.Products(query, number));                   // [K, B, T G, P]
+            if (pass.After is not null) prior = prior.masked_fill_(pass.After, Scalars.Of(double.NegativeInfinity));
             if (before + earlier + tokens > layer.Window) prior =
                 Plus(prior, padded?.Shared(layer.Window!.Value) ?? SharedMask((int)tokens, earlier, before, layer.Window!.Value));
             var weights = Weighted(cat([prior, scores], -1));                           // one softmax over both parts
-            var fromShared = bmm(weights.narrow(-1, 0, before).reshape(kvHeads, rows * tokens * group, before), prefixValue!);
             mixed = Plus(matmul(weights.narrow(-1, before, weights.size(-1) - before), value),
-                fromShared.view(kvHeads, rows, tokens * group, width));
+                pass.Prefix.Mixed(weights.narrow(-1, 0, before), number));
         }
         var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
         if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
@@ -404,22 +405,24 @@ public sealed class Decoder : IDisposable
 
     private Tensor Grouped(Tensor mask) => mask.repeat_interleave(Config.Heads / Config.KeyValueHeads, 0).DetachFromDisposeScope();
 
-    // Rows that begin with padding. Positions: [B T]. Own [1, B, T G, S + T] hides the padding with a number far below every score. It is
-    // not minus infinity, for a padding token's own row must not become NaN. Shared(window) [1, B, T G, P] hides what has left a row's
-    // window.
-    private sealed record Padded(Tensor Positions, Tensor Own, Func<int, Tensor> Shared);
+    // Rows whose positions differ: they begin with padding, or have prompts of different lengths. Positions: [B T]. Own [1, B, T G, S + T]
+    // hides the padding with a number far below every score; null where there is no padding. It is not minus infinity, for a padding
+    // token's own row must not become NaN. Shared(window) [1, B, T G, P] hides what has left a row's window.
+    private sealed record Padded(Tensor Positions, Tensor? Own, Func<int, Tensor> Shared);
 
-    private Padded LeftPadding(Tensor padding, int shared, int earlier, int tokens)
+    private Padded Rowwise(Tensor? padding, Prefix? prefix, int rows, int earlier, int tokens)
     {
-        var (rows, group) = (padding.size(0), Config.Heads / Config.KeyValueHeads);
-        var first = padding.view(-1, 1);
+        var (shared, group) = (prefix?.Tokens ?? 0, Config.Heads / Config.KeyValueHeads);
+        var first = padding?.view(-1, 1);
         var columns = arange(earlier + tokens, ScalarType.Int64, Device).view(1, -1);
-        var own = columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1)
+        var own = first is null ? null : columns.lt(first).to(ScalarType.Float32).mul_(Scalars.Of(-1e30)).view(1, rows, 1, -1)
             .expand(1, rows, (long)tokens * group, -1);
         // A padding token has the position of the first real token.
+        var places = columns.narrow(1, earlier, tokens);
+        if (first is not null) places = places.sub(first).clamp_min_(Scalars.Of(0L));
         // [B, T]
-        var positions = columns.narrow(1, earlier, tokens).sub(first).clamp_min_(Scalars.Of(0L))
-            .add_(Scalars.Of((long)shared), Scalars.One);
+        var positions = prefix?.Lengths is { } lengths ? places.add(lengths.view(-1, 1), Scalars.One)
+            : places.add(Scalars.Of((long)shared), Scalars.One);
         var windows = new Dictionary<int, Tensor>();
         Tensor Shared(int window)
         {
@@ -431,7 +434,7 @@ public sealed class Decoder : IDisposable
                 .repeat_interleave(group, 1).unsqueeze(0).MoveToOuterDisposeScope();
             return windows[window] = mask;
         }
-        return new(positions.view(-1), own, Shared);
+        return new(positions.reshape(-1), own, Shared);
     }
 
     /// <summary>Frees the tables of rotations and masks. The weights stay.</summary>

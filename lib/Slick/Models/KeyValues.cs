@@ -1,4 +1,5 @@
 using Slick.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Slick.Models;
@@ -27,9 +28,15 @@ public sealed class KeyValues : IDisposable
     internal KeyValues Rows(Tensor indices) =>
         new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
 
-    /// <summary>A cache that all rows share, made from a private cache of one row. This cache is left as it is.</summary>
-    public KeyValues AsShared() =>
-        new([.. Keys.Select(k => k.select(1, 0).contiguous())], [.. Values.Select(v => v.select(1, 0).contiguous())]);
+    /// <summary>A cache that all rows share, made from one row of a private cache. This cache is left as it is.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="tokens">How many tokens of the row, the first ones; null for all of them.</param>
+    public KeyValues AsShared(int row = 0, int? tokens = null)
+    {
+        Tensor[] Of(Tensor[] all) => [.. all.Select(t => t.select(1, row).narrow(1, 0, tokens ?? Tokens).clone())];
+        using var scope = NewDisposeScope();
+        return new(Of(Keys), Of(Values));
+    }
 
     /// <summary>Frees the tensors.</summary>
     public void Dispose()

@@ -21,6 +21,10 @@ public sealed record Platform(string Device, string NumberFormat)
 /// <param name="DType">The number format of weights and activations.</param>
 public sealed record Compute(torch.Device Device, torch.ScalarType DType)
 {
+    /// <summary>The memory that a forward pass may take beside the weights, in bytes; null for what fits the device. It is no part of a
+    /// result's identity.</summary>
+    public long? Memory { get; init; }
+
     /// <summary>The part of this choice that belongs to a result's identity: the kind of device and the number format.</summary>
     public Platform Platform => new(Device.type == DeviceType.CUDA ? "cuda" : "cpu", DType == torch.ScalarType.BFloat16 ? "bf16" : "fp32");
 

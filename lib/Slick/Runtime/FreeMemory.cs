@@ -11,9 +11,10 @@ internal static class FreeMemory
     /// than the process's container leaves it.
     /// </summary>
     /// <param name="device">The device of the work.</param>
-    /// <returns>Bytes; null where nothing tells, as on a GPU: TorchSharp 0.107 cannot ask it.</returns>
+    /// <returns>Bytes; null where nothing tells.</returns>
     public static long? On(torch.Device device)
     {
+        if (device.type == DeviceType.CUDA) return CudaDriver.FreeMemory(Math.Max(0, device.index));
         if (device.type != DeviceType.CPU) return null;
         var memory = GC.GetGCMemoryInfo();
         var limit = memory.TotalAvailableMemoryBytes; // of the container, or of the machine
@@ -80,7 +81,8 @@ internal static class MemoryFailure
             + "use a machine with more memory";
 
     // TorchSharp passes torch's errors on as an exception with their text.
-    private static bool Is(Exception e) => e is OutOfMemoryException
+    /// <summary>True for an error that says that memory does not suffice.</summary>
+    internal static bool Is(Exception e) => e is OutOfMemoryException
         || e is System.Runtime.InteropServices.ExternalException
             && (e.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase)
                 || e.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)

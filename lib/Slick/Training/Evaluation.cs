@@ -12,11 +12,12 @@ namespace Slick.Training;
 /// </summary>
 internal sealed class Evaluation : IDisposable
 {
-    private sealed record Part(int[] Indices, PromptTokens Tokens, Tensor Shared, IReadOnlyList<AnswerBatch> Batches);
-
     private readonly Decoder decoder;
     private readonly AnswerScorer scorer;
-    private readonly List<Part> parts = []; // one for each relation
+    private readonly IReadOnlyList<PromptTokens> relations; // the questions of each relation
+    private readonly int[] indices; // of each row, the position of its question in the caller's list
+    private readonly Tensor shared; // what the questions of each relation begin with, on the device
+    private readonly IReadOnlyList<AnswerBatch> batches = [];
     private readonly int count;
 
     /// <summary>Number of questions.</summary>
@@ -32,16 +33,16 @@ internal sealed class Evaluation : IDisposable
         // Exact match compares whole answers, so no answer is cut.
         (this.decoder, count, scorer) =
             (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
+        shared = zeros(0);
         try
         {
-            foreach (var relation in questions.Select((example, index) => (example, index)).GroupBy(p => p.example.Fact.Relation))
-            {
-                var tokens = new PromptTokens(decoder.Config, tokenizer, [.. relation.Select(p => p.example)]);
-                var shared = PromptBatch.Upload(tokens, decoder.Device).DetachFromDisposeScope();
-                var batches = new List<AnswerBatch>();
-                parts.Add(new([.. relation.Select(p => p.index)], tokens, shared, batches));
-                batches.AddRange(scorer.Upload(tokens.Questions, tokens.Shared.Count));
-            }
+            var groups = questions.Index().GroupBy(p => p.Item.Fact.Relation).ToList();
+            relations = [.. groups.Select(g => new PromptTokens(decoder.Config, tokenizer, [.. g.Select(p => p.Item)]))];
+            shared.Dispose();
+            shared = PromptBatch.Pack(relations, decoder.Device).DetachFromDisposeScope();
+            PromptRow[] rows = [.. relations.SelectMany((r, j) => r.Questions.Select(q => new PromptRow(j, q)))];
+            indices = Array.ConvertAll(rows, r => groups[r.Prompt].ElementAt(r.Question.Index).Index);
+            batches = scorer.Upload(rows, [.. relations.Select(r => r.Shared.Count)]);
         }
         catch
         {
@@ -58,15 +59,9 @@ internal sealed class Evaluation : IDisposable
     {
         if (count == 0) return [];
         using var scope = NewDisposeScope();
-        var (scores, indices) = (new List<Tensor>(), new List<int>());
-        foreach (var part in parts)
-        {
-            // The tokens that all of a relation's questions begin with are computed once.
-            using var prompt = new PromptBatch(decoder, part.Tokens, part.Shared);
-            scores.Add(scorer.Score(part.Batches, prompt.Shared, sampled: false, cancellation)[0]);
-            indices.AddRange(prompt.Questions.Select(q => part.Indices[q.Index]));
-        }
-        var values = HostTransfer.Read<float>(cat(scores));
+        // The tokens that all of a relation's questions begin with are computed once, those of all relations in one pass.
+        using var prompts = new PromptBatches(decoder, relations, shared);
+        var values = HostTransfer.Read<float>(scorer.Score(batches, prompts.Caches, sampled: false, cancellation)[0]);
         var correct = new bool[count];
         for (var i = 0; i < values.Length; i++) correct[indices[i]] = values[i] > 0;
         return correct;
@@ -76,10 +71,7 @@ internal sealed class Evaluation : IDisposable
     public void Dispose()
     {
         scorer.Dispose();
-        foreach (var part in parts)
-        {
-            part.Shared.Dispose();
-            foreach (var batch in part.Batches) batch.Dispose();
-        }
+        shared.Dispose();
+        foreach (var batch in batches) batch.Dispose();
     }
 }

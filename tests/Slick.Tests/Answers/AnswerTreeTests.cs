@@ -24,10 +24,11 @@ public sealed class AnswerTreeTests
     private PromptBatch Batch(string relation, IReadOnlyList<Fact> questions, int prompt = 0) =>
         new(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, model.Prompts(relation, Options)[prompt], questions);
 
-    private DrawnAnswers[] Draw(IReadOnlyList<Fact> questions, int seed, SamplingOptions? options = null)
+    private DrawnAnswers[] Draw(IReadOnlyList<Fact> questions, int seed, SamplingOptions? options = null, PassBounds? bounds = null)
     {
         using var batch = Batch(questions[0].Relation, questions);
-        return new AnswerTree(model.Decoder, model.Tokenizer, options ?? Options).Draw(batch, seed);
+        return new AnswerTree(model.Decoder, model.Tokenizer, options ?? Options) { Bounds = bounds ?? PassBounds.Default }
+            .Draw(batch, seed);
     }
 
     private static IEnumerable<string> Lines(IEnumerable<DrawnAnswers> drawn) =>
@@ -82,7 +83,59 @@ public sealed class AnswerTreeTests
         var all = Lines(Draw(questions, 5)).ToList();
         Assert.Equal(all.Where((_, i) => i % 3 == 1), Lines(Draw([.. questions.Where((_, i) => i % 3 == 1)], 5)));
         Assert.Equal(all.AsEnumerable().Reverse(), Lines(Draw([.. questions.Reverse()], 5)));
-        Assert.Equal(all, Lines(Draw(questions, 5, Options with { BatchTokens = 64 })));
+        Assert.Equal(all, Lines(Draw(questions, 5, bounds: PassBounds.Default with { Tokens = 64 })));
+    }
+
+    [Fact]
+    public void AQuestionsDraws_DoNotDependOnThePromptsInThePass()
+    {
+        var questions = model.Questions("P19");
+        PromptBatch[] prompts = [.. Enumerable.Range(0, 4).Select(j => Batch("P19", questions, j))];
+        DrawnAnswers[][] DrawAll(int[] order, PassBounds? bounds = null) =>
+            new AnswerTree(model.Decoder, model.Tokenizer, Options) { Bounds = bounds ?? PassBounds.Default }
+                .Draw([.. order.Select(j => prompts[j])], [.. order], TestContext.Current.CancellationToken);
+        string[][] alone = [.. prompts.Select((_, j) => Lines(DrawAll([j])[0]).ToArray())];
+        Assert.Equal(4, alone.Select(a => string.Join('\n', a)).Distinct().Count());
+        foreach (var order in new int[][] { [0, 1, 2, 3], [3, 1, 0, 2], [2, 0] })
+        {
+            Assert.Equal(order.Select(j => alone[j]), DrawAll(order).Select(d => Lines(d).ToArray()));
+            Assert.Equal(order.Select(j => alone[j]), DrawAll(order, new(PassBounds.Default.Bytes, 64)).Select(d => Lines(d).ToArray()));
+            Assert.Equal(order.Select(j => alone[j]), DrawAll(order, new(3_000_000, 8192)).Select(d => Lines(d).ToArray()));
+        }
+        foreach (var prompt in prompts) prompt.Dispose();
+    }
+
+    [Fact]
+    public void PromptsTogether_NeedFewerPasses()
+    {
+        PromptBatch[] prompts = [.. Enumerable.Range(0, 4).Select(j => Batch("P19", [.. model.Questions("P19").Take(3)], j))];
+        int Passes(params int[] of)
+        {
+            var tree = new AnswerTree(model.Decoder, model.Tokenizer, Options);
+            tree.Draw([.. of.Select(j => prompts[j])], of, TestContext.Current.CancellationToken);
+            return tree.Passes;
+        }
+        Assert.Equal(Enumerable.Range(0, 4).Max(j => Passes(j)), Passes(0, 1, 2, 3));
+        foreach (var prompt in prompts) prompt.Dispose();
+    }
+
+    [Fact]
+    public void WhereMemoryFails_BatchesAreCutAnew_AndItIsSaidOnce()
+    {
+        var said = new List<string>();
+        var memory = new PassMemory(new(1L << 30, 8192), said.Add);
+        int EndOf(int begin) => Math.Min(100, begin + (int)(memory.Bounds.Bytes >> 24)); // 64 rows at first
+        IEnumerable<Range> Work(int most) => RowBatches.Each(100, EndOf, part => part.Start.Value == 16, part =>
+        {
+            if (part.End.Value - part.Start.Value > most) throw new OutOfMemoryException();
+            return part;
+        }, memory.Halve);
+        Assert.Equal([0..16, 32..48, 48..64, 64..80, 80..96, 96..100], Work(20)); // 16..32 was done before
+        Assert.Equal(16L << 24, memory.Bounds.Bytes);
+        Assert.Single(said);
+        // Where a pass could not do with less, the error stays.
+        Assert.Throws<OutOfMemoryException>(() => Work(0).ToList());
+        Assert.Single(said);
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class CompletionServerTests
     }
 
     private static SourceAnswers[] Draw(CompletionServer server, int seed = 1, int questions = 3, CancellationToken? cancellation = null) =>
-        [.. server.Draw(Prompt, Questions[..questions], Protocol, seed, _ => true,
+        [.. server.Draw([new(Prompt, seed)], Questions[..questions], Protocol, (_, _) => true,
             cancellation ?? TestContext.Current.CancellationToken).SelectMany(b => b).OrderBy(a => a.Question)];
 
     [Fact]
@@ -287,8 +287,11 @@ public sealed class CompletionServerTests
     {
         using var server = new TestServer(Plain);
         using var source = Open(server);
-        var drawn = source.Draw(Prompt, Questions, Protocol, 1, i => i == 4, TestContext.Current.CancellationToken).SelectMany(b => b);
-        Assert.Equal(4, Assert.Single(drawn).Question);
+        var other = new FewShotPrompt(Prompt.Format, [Prompt.Exemplars[0] with { Question = "What?" }]);
+        var drawn = source.Draw([new(Prompt, 1), new(other, 2)], Questions, Protocol, (j, i) => j == 1 && i == 4,
+            TestContext.Current.CancellationToken).SelectMany(b => b);
+        var only = Assert.Single(drawn);
+        Assert.Equal((1, 4), (only.Prompt, only.Question));
         Assert.All(server.Requests, r => Assert.Equal("Where is s4?", r.Question));
     }
 
@@ -447,7 +450,7 @@ public sealed class CompletionServerTests
         using var server = new TestServer(Plain);
         using var source = Open(server);
         var error = Assert.Throws<UsageException>(() => new ExactEstimator(Protocol, PromptFormat.QuestionAnswer)
-            .Estimate(source, [], Questions, 1, new PromptEstimate?[Questions.Length], null, CancellationToken.None));
+            .Estimate(source, [new([], 1)], Questions, [new PromptEstimate?[Questions.Length]], null, CancellationToken.None));
         Assert.Contains(server.Url, error.Message, StringComparison.Ordinal);
         Assert.Contains("--estimator sampled", error.Message, StringComparison.Ordinal);
     }
@@ -459,11 +462,10 @@ public sealed class CompletionServerTests
         using var server = new TestServer((r, before) => Choices(Enumerable.Range(0, r.Choices)
             .Select(i => r.IsGreedy || i == 0 ? Gold(r) : " no")));
         using var source = Open(server);
-        var estimates = new PromptEstimate?[3];
-        estimates[1] = new(false, 0.75, "kept");
+        PromptEstimate?[][] estimates = [[null, new(false, 0.75, "kept"), null]];
         new SampledEstimator(Protocol, PromptFormat.QuestionAnswer)
-            .Estimate(source, Prompt.Exemplars, Questions[..3], 1, estimates, null, TestContext.Current.CancellationToken);
-        Assert.Equal([new(true, 0.25, "a0"), new(false, 0.75, "kept"), new(true, 0.25, "a2")], estimates.Select(e => e!.Value));
+            .Estimate(source, [new(Prompt.Exemplars, 1)], Questions[..3], estimates, null, TestContext.Current.CancellationToken);
+        Assert.Equal([new(true, 0.25, "a0"), new(false, 0.75, "kept"), new(true, 0.25, "a2")], estimates[0].Select(e => e!.Value));
         Assert.Equal(4, server.Requests.Count);
     }
 }

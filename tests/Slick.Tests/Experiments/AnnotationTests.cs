@@ -244,7 +244,8 @@ public sealed class AnnotationTests : IDisposable
     [InlineData(EstimatorKind.Sampled)]
     public void Interrupted_ItGoesOnInTheMiddleOfARelation_AndEndsWithTheSameBytes(EstimatorKind estimator)
     {
-        var options = Options with { Estimator = estimator, Relations = ["P19"], Sampling = new() { Prompts = 4, BatchTokens = 64 } };
+        var options = Options with { Estimator = estimator, Relations = ["P19"], Sampling = new() { Prompts = 4 },
+            Bounds = PassBounds.Default with { Tokens = 32 } };
         var whole = new Watch();
         var expected = Run(options, "undisturbed", progress: whole);
         Assert.True(whole.Done.Count > 8, "too few batches to stop among");
@@ -274,11 +275,11 @@ public sealed class AnnotationTests : IDisposable
         var options = Options with { Estimator = estimator, Relations = ["P17", "P19"] };
         var (wide, narrow, tokens) = (new Watch(), new Watch(), new Watch());
         var expected = Run(options, "wide", progress: wide);
-        var found = Run(options with { Bytes = 1_000_000 }, "narrow", progress: narrow);
+        var found = Run(options with { Bounds = PassBounds.Default with { Bytes = 1_000_000 } }, "narrow", progress: narrow);
         Assert.True(narrow.Done.Count > 2 * wide.Done.Count, $"{narrow.Done.Count} and {wide.Done.Count} batches");
         AssertSame(expected.Labels, found.Labels);
-        AssertSame(expected.Labels, Run(options with { Sampling = options.Sampling with { BatchTokens = 64 } }, "tokens", progress: tokens)
-            .Labels);
+        var few = PassBounds.Default with { Tokens = 64 };
+        AssertSame(expected.Labels, Run(options with { Bounds = few }, "tokens", progress: tokens).Labels);
         Assert.NotEqual(wide.Done.Count, tokens.Done.Count);
     }
 
@@ -289,16 +290,17 @@ public sealed class AnnotationTests : IDisposable
         using var decoder = new Decoder(lab);
         var limits = new BatchLimits(decoder, 0);
         Assert.True(limits.Fits(8192 / 12, 12, 6));
-        Assert.True(limits.LevelRows(8, 0, BatchLimits.DefaultBytes) >= 8192 / 8);
+        Assert.True(limits.LevelRows(8, 0, PassBounds.Default.Bytes) >= 8192 / 8);
         Assert.True(limits.TreeRows(8, 16) >= 8192 / 8);
         using var large = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1 }.Shape(250_000), CPU, trainable: false);
         using var other = new Decoder(large);
-        var questions = Enumerable.Range(0, 2000).Select(i => new PromptedQuestion(i, [5, 6, 7], [8, 9])).ToList();
+        var questions = Enumerable.Range(0, 2000).Select(i => new PromptRow(0, new(i, [5, 6, 7], [8, 9]))).ToList();
         var tokenizer = WordLevelTokenizer.Train(["a"]);
-        var batches = new AnswerScorer(other, tokenizer, new() { BatchTokens = 1_000_000 }).Batches(questions, 0).ToList();
+        var many = PassBounds.Default with { Tokens = 1_000_000 };
+        var batches = new AnswerScorer(other, tokenizer, new()) { Bounds = many }.Batches(questions, 0).ToList();
         Assert.Equal(2000, batches.Sum(b => b.GetOffsetAndLength(2000).Length));
         var rows = batches[0].GetOffsetAndLength(2000).Length;
-        Assert.InRange(rows * 3L * 250_000 * 4 * 3, BatchLimits.DefaultBytes / 2, BatchLimits.DefaultBytes);
+        Assert.InRange(rows * 3L * 250_000 * 4 * 3, PassBounds.Default.Bytes / 2, PassBounds.Default.Bytes);
     }
 
     [Fact]

@@ -65,27 +65,28 @@ public sealed class EstimatorAgreementTests
     [Fact]
     public void Sampled_CountsExactlyTheDrawsOfTheTree_AlsoWhereItGoesOn()
     {
-        var options = new SamplingOptions { BatchTokens = 64 };
+        var (options, bounds) = (new SamplingOptions(), PassBounds.Default with { Tokens = 64 });
         var questions = model.Questions("P19");
         var exemplars = model.Prompts("P19", options)[0];
         using var batch = new PromptBatch(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, questions, true);
-        var drawn = new AnswerTree(model.Decoder, model.Tokenizer, options).Draw(batch, seed: 3, TestContext.Current.CancellationToken);
+        var drawn = new AnswerTree(model.Decoder, model.Tokenizer, options) { Bounds = bounds }
+            .Draw(batch, seed: 3, TestContext.Current.CancellationToken);
         PromptEstimate[] expected = [.. drawn.Zip(questions, (d, q) => new PromptEstimate(d.Greedy == q.Answer,
             d.Sampled.Where(a => a.Answer == q.Answer).Sum(a => a.Count) / 16.0, d.Greedy))];
         Assert.Contains(expected, e => e.SampledCorrect is > 0 and < 1);
-        var source = new LocalModel(model.Decoder, model.Tokenizer);
-        var estimates = new PromptEstimate?[questions.Count];
+        var source = new LocalModel(model.Decoder, model.Tokenizer) { Memory = new(bounds) };
+        PromptEstimate?[][] estimates = [new PromptEstimate?[questions.Count]];
         var batches = 0;
         void Estimate() => new SampledEstimator(options, PromptFormat.QuestionAnswer)
-            .Estimate(source, exemplars, questions, 3, estimates, () => batches++, TestContext.Current.CancellationToken);
+            .Estimate(source, [new(exemplars, 3)], questions, estimates, _ => batches++, TestContext.Current.CancellationToken);
         Estimate();
-        Assert.Equal(expected, estimates.Select(e => e!.Value));
+        Assert.Equal(expected, estimates[0].Select(e => e!.Value));
         // A batch that lost one of its questions is drawn again, the others are not.
         var all = batches;
         Assert.True(all > 3);
-        estimates[5] = null;
+        estimates[0][5] = null;
         Estimate();
-        Assert.Equal((all + 1, expected[5]), (batches, estimates[5]!.Value));
+        Assert.Equal((all + 1, expected[5]), (batches, estimates[0][5]!.Value));
     }
 
     [Fact]

@@ -137,12 +137,12 @@ public sealed class ArchitectureTests
                 var (_, present) = decoder.Forward(ids.narrow(0, 0, 1).narrow(1, 0, 9), keep: true);
                 using var shared = present!.AsShared();
                 var kept = shared.Keys.Concat(shared.Values).Select(t => t.detach().clone()).ToList();
-                var (hidden, _) = decoder.Forward(ids.narrow(1, 9, 9), shared, padding: tensor([2L, 0L]));
+                var (hidden, _) = decoder.Forward(ids.narrow(1, 9, 9), new Prefix(shared), padding: tensor([2L, 0L]));
                 Assert.All(shared.Keys.Concat(shared.Values).Zip(kept), p => Assert.True(Same(p.First, p.Second)));
                 var (places, real) = RaggedRows.Layout([7, 9], left: false);
                 var rows = new RaggedRows(2, 9, tensor(places), tensor(real), tensor([6L, 15L]));
-                var (last, _) = decoder.Forward(cat([ids.select(0, 0).narrow(0, 9, 7), ids.select(0, 1).narrow(0, 9, 9)], 0), shared,
-                    ragged: rows);
+                var (last, _) = decoder.Forward(cat([ids.select(0, 0).narrow(0, 9, 7), ids.select(0, 1).narrow(0, 9, 9)], 0),
+                    new Prefix(shared), ragged: rows);
                 return [.. cat([hidden.view(-1), last.view(-1)]).to(ScalarType.Float32).detach().data<float>().ToArray()];
             }
             var expected = Ask(trains: true);
@@ -171,7 +171,8 @@ public sealed class ArchitectureTests
         Near(expected, decoder.Logits(decoder.Forward(all).Hidden).data<float>().ToArray(), "one pass");
         // The same through a shared prefix, a cache, and left padding.
         var (_, first) = decoder.Forward(all.narrow(1, 0, 9), keep: true);
-        using var shared = first!.AsShared();
+        using var cache = first!.AsShared();
+        var shared = new Prefix(cache);
         var (_, past) = decoder.Forward(all.narrow(1, 9, 6), shared, keep: true);
         var (last, _) = decoder.Forward(all.narrow(1, 15, 5), shared, past);
         Near(expected[15..], decoder.Logits(last).data<float>().ToArray(), "prefix and cache");
@@ -201,6 +202,30 @@ public sealed class ArchitectureTests
             var (on, _) = decoder.Forward(cat([all.narrow(1, 15, 3), all.narrow(1, 17, 3)], 0), shared, caches, padding: pads);
             Near([.. expected[15..18], .. expected[17..]], decoder.Logits(on).data<float>().ToArray(), "behind ragged rows");
         }
+
+        // Rows after prompts of 9, 5 and no tokens in one pass, and their next tokens; padded on either side, as lists of tokens and not.
+        using var five = first.AsShared(0, 5);
+        var prompts = new Prefix([(cache, 2), (five, 1), (null, 1)], tensor([9L, 9L, 5L, 0L]));
+        int[] begins = [9, 9, 5, 0], lengths = [6, 4, 6, 3];
+        var pad = tensor(lengths.Select(n => 6L - n).ToArray());
+        var own = cat([.. begins.Zip(lengths, (b, n) => all.select(0, 0).narrow(0, b, n))], 0);
+        double[][] after = [.. begins.Zip(lengths, (b, n) => expected[b + n - 1])];
+        double[][] onward = [.. begins.Zip(lengths, (b, n) => expected[b + n])];
+        var following = stack([.. begins.Zip(lengths, (b, n) => all.select(0, 0).narrow(0, b + n, 1))], 0);
+        long[] endings = [.. lengths.Select((_, r) => (long)lengths[..(r + 1)].Sum() - 1)];
+        foreach (var left in (bool[])[false, true])
+        {
+            var (places, real) = RaggedRows.Layout(lengths, left);
+            var rows = new RaggedRows(4, 6, tensor(places), tensor(real), tensor(endings));
+            var (ends, caches) = decoder.Forward(own, prompts, keep: true, padding: left ? pad : null, ragged: rows);
+            Near(after, decoder.Logits(ends).data<float>().ToArray(), $"rows after several prompts, left {left}");
+            if (!left) continue;
+            var (on, _) = decoder.Forward(following, prompts, caches, padding: pad);
+            Near(onward, decoder.Logits(on.select(1, 0)).data<float>().ToArray(), "tokens after several prompts and a cache");
+        }
+        var whole = stack([.. begins.Select(b => all.select(0, 0).narrow(0, b, 6))], 0);
+        Near([.. begins.SelectMany(b => expected[b..(b + 6)])], decoder.Logits(decoder.Forward(whole, prompts).Hidden)
+            .data<float>().ToArray(), "rows of one length after several prompts");
 
         // What is saved has the same names, shapes and logits.
         var copy = Scratch.Folder();
