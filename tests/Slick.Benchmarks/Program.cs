@@ -210,7 +210,8 @@ internal sealed class Bench(Subject lab)
     }
 
     private PromptBatches Batches(Decoder decoder, Work w, bool forDrawing) => new(decoder, [.. w.Prompts.Select(p =>
-        new PromptTokens(decoder.Config, lab.Tokenizer, PromptFormat.QuestionAnswer, p.Exemplars, w.Questions, forDrawing))]);
+        new PromptTokens(decoder.Config, lab.Tokenizer, PromptFormat.QuestionAnswer, p.Exemplars, w.Questions, forDrawing))],
+        new PassMemory(PassBounds.On(decoder.Device)));
 
     private static double PromptFlops(DecoderConfig config, PromptBatches batches) =>
         batches.Prompts.Sum(p => p.Shared is { } s ? FlopCount.Of(config, s.Tokens, s.Tokens, 0) : 0);

@@ -101,6 +101,7 @@ internal sealed class AnnotateCommand
         if (csv is not null) AtomicFile.EnsureWritable(csv);
         if (folder is not null) AtomicFile.EnsureWritable(Path.Combine(folder, "annotation.json"));
         var data = Path.GetFullPath(parsed.GetValue(_data)!);
+        var memory = StudyArguments.Bytes(parsed.GetValue(_memory));
         if (server is not null)
         {
             var kept = RunStore.Open(StudyArguments.Folder(parsed.GetValue(_store)));
@@ -109,7 +110,7 @@ internal sealed class AnnotateCommand
         }
         var compute = Compute.Choose(parsed.GetValue(_device)!, parsed.GetValue(_dtype)!, Console.Out.WriteLine) with
         {
-            Memory = StudyArguments.Bytes(parsed.GetValue(_memory)),
+            Memory = memory,
         };
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             Console.Out.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
@@ -158,7 +159,7 @@ internal sealed class AnnotateCommand
                 : (null, ServerSecret.None);
         }
         if (IsGiven(_model)) throw new UsageException("--model and --server are both there; leave one out.");
-        foreach (var option in new Option[] { _dtype, _device, _publish })
+        foreach (var option in new Option[] { _dtype, _device, _memory, _publish })
             if (IsGiven(option))
                 throw new UsageException($"{option.Name} is about a local model, and --server names a server; leave it out.");
         var (options, secret) = ServerOptions.Parse(url, parsed.GetValue(_serverModel)

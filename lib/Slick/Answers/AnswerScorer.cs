@@ -33,7 +33,7 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>A scorer for a model and its tokenizer.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="options">Temperature, top-k, longest answer, and the size of a batch.</param>
+    /// <param name="options">Temperature, top-k and longest answer.</param>
     public AnswerScorer(Decoder decoder, ITokenizer tokenizer, SamplingOptions options)
     {
         (this.decoder, this.options) = (decoder, options);
@@ -72,7 +72,7 @@ public sealed class AnswerScorer : IDisposable
     public Tensor Score(IReadOnlyList<PromptedQuestion> questions, KeyValues? shared, bool sampled, CancellationToken cancellation)
     {
         PromptRow[] rows = [.. questions.Select(q => new PromptRow(0, q))];
-        return Each(Batches(rows, shared?.Tokens ?? 0), part => ScoreBatch(rows[part], [shared], sampled), cancellation);
+        return Each(Batches(rows, [shared?.Tokens ?? 0]), part => ScoreBatch(rows[part], [shared], sampled), cancellation);
     }
 
     /// <summary>
@@ -94,7 +94,7 @@ public sealed class AnswerScorer : IDisposable
     /// <param name="rows">The rows, prompt by prompt.</param>
     /// <param name="promptTokens">The number of shared tokens of each prompt.</param>
     internal IReadOnlyList<AnswerBatch> Upload(PromptRow[] rows, IReadOnlyList<int> promptTokens) =>
-        [.. Batches(rows, promptTokens.DefaultIfEmpty().Max()).Select(part =>
+        [.. Batches(rows, promptTokens).Select(part =>
             new AnswerBatch(rows[part], promptTokens, options.MaxAnswerTokens, decoder.Device))];
 
     private Tensor Each<T>(IEnumerable<T> batches, Func<T, Tensor> score, CancellationToken cancellation)
@@ -113,17 +113,17 @@ public sealed class AnswerScorer : IDisposable
     /// The rows of each batch: the rows in order, as many as <see cref="BatchLimits"/> allows.
     /// </summary>
     /// <param name="questions">The rows, prompt by prompt. Batches waste least where the rows of a prompt are sorted by length.</param>
-    /// <param name="shared">Number of tokens of the longest prompt that comes before a row.</param>
-    internal IEnumerable<Range> Batches(IReadOnlyList<PromptRow> questions, int shared)
+    /// <param name="promptTokens">Number of shared tokens of each prompt.</param>
+    internal IEnumerable<Range> Batches(IReadOnlyList<PromptRow> questions, IReadOnlyList<int> promptTokens)
     {
-        for (int begin = 0, end; begin < questions.Count; begin = end) yield return begin..(end = BatchEnd(questions, shared, begin));
+        for (int begin = 0, end; begin < questions.Count; begin = end) yield return begin..(end = BatchEnd(questions, promptTokens, begin));
     }
 
     /// <summary>The end of the batch that begins at a row (<see cref="Batches"/>).</summary>
-    internal int BatchEnd(IReadOnlyList<PromptRow> questions, int shared, int begin)
+    internal int BatchEnd(IReadOnlyList<PromptRow> questions, IReadOnlyList<int> promptTokens, int begin)
     {
-        var limits = new BatchLimits(decoder, shared) { Bounds = Bounds };
-        int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0;
+        var limits = new BatchLimits(decoder, promptTokens.DefaultIfEmpty().Max()) { Bounds = Bounds };
+        int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0, before = 0;
         for (; end < questions.Count; end++)
         {
             var paths = AnswerBatch.Paths(questions[end].Question, options.MaxAnswerTokens);
@@ -133,9 +133,13 @@ public sealed class AnswerScorer : IDisposable
                 (length, answer) = (Math.Max(length, path.Own.Length + path.Gold.Length), Math.Max(answer, path.Scored));
                 (rows, tokens) = (rows + 1, tokens + path.Own.Length + path.Gold.Length);
             }
+            // Shorter rows are padded, and shorter prompts too. Each row fits behind its own prompt, but not behind the longest one.
+            var prompt = questions[end].Prompt;
+            var shared = Math.Max(before, promptTokens[prompt]);
+            var fits = prompt == questions[begin].Prompt || shared + length <= decoder.Config.MaxPositions;
             if (end > begin && ((long)rows * length > Bounds.Tokens || !limits.Fits(rows, length, answer)
-                || limits.IsEnough(tokens))) break;
-            (longest, positions) = (length, answer);
+                || limits.IsEnough(tokens) || !fits)) break;
+            (longest, positions, before) = (length, answer, shared);
         }
         return end;
     }
@@ -150,8 +154,8 @@ public sealed class AnswerScorer : IDisposable
     internal IEnumerable<(PromptRow[] Rows, float[] Scores)> ScoreEach(PromptRow[] rows, IReadOnlyList<KeyValues?> prompts,
         Func<PromptRow[], bool> isDone, CancellationToken cancellation)
     {
-        var shared = prompts.Max(p => p?.Tokens ?? 0);
-        return RowBatches.Each(rows.Length, begin => BatchEnd(rows, shared, begin), part => isDone(rows[part]), part =>
+        int[] promptTokens = [.. prompts.Select(p => p?.Tokens ?? 0)];
+        return RowBatches.Each(rows.Length, begin => BatchEnd(rows, promptTokens, begin), part => isDone(rows[part]), part =>
         {
             cancellation.ThrowIfCancellationRequested();
             using var scores = ScoreBatch(rows[part], prompts, sampled: true);

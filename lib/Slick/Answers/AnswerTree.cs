@@ -202,15 +202,29 @@ public sealed class AnswerTree
             ? decoder.Forward(all[0], prefix, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
             : decoder.Forward(all[0].view(rows, 1), prefix, past, keep: true, padding: leftPadding);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
-        var logits = decoder.Logits(hidden.view(rows, -1)).to(ScalarType.Float32); // [rows, V]
+        try
+        {
+            return new(Chosen(hidden.view(rows, -1), all[3], width), width, present!);
+        }
+        catch
+        {
+            present!.Dispose();
+            throw;
+        }
+    }
+
+    // For each row the greedy token, then the tokens of its samples.
+    private long[] Chosen(Tensor hidden, Tensor uniforms, int width)
+    {
+        var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [rows, V]
         var greedy = Decoder.Greedy(logits).unsqueeze(1);
-        if (width == 0) return new(HostTransfer.Read<long>(greedy), width, present!);
-        var uniform = all[3].view(rows, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
+        if (width == 0) return HostTransfer.Read<long>(greedy);
+        var uniform = uniforms.view(-1, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
         var top = new TopTokens(logits, options);
         var chosen = HostTransfer.Read<long>(cat([cat([greedy, top.Draw(uniform)], 1).view(-1), top.HasTies], 0));
         // More tokens tie with the k-th than are among the k. This is rare, so the slower draw is made only where it happens.
         if (chosen[^1] != 0) chosen = HostTransfer.Read<long>(cat([greedy, top.DrawAmongTies(uniform)], 1));
-        return new(chosen, width, present!);
+        return chosen;
     }
 
     // The last token of each row, in a list where the rows' tokens follow each other.

@@ -38,16 +38,22 @@ internal sealed record PassBounds(long Bytes, int Tokens)
         return new(Math.Max(LeastBytes, isGpu ? half : Math.Min(half, Default.Bytes)), tokens);
     }
 
+    /// <summary>
+    /// The bounds on the questions that are asked between the epochs of fine-tuning: 1 GiB, whatever is free, so that equal runs ask in
+    /// equal batches.
+    /// </summary>
+    /// <param name="memory">The memory that a pass may take, in bytes, as the user names it; null for what is said above.</param>
+    public static PassBounds InTraining(long? memory = null) => Default with { Bytes = memory ?? 1L << 30 };
+
     /// <summary>Half of the memory; null where a pass could not do with less.</summary>
     public PassBounds? Halved() => Bytes / 2 >= LeastBytes ? this with { Bytes = Bytes / 2 } : null;
 }
 
-/// <summary>Bounds on passes that are halved where memory does not suffice. Whoever shares the memory shares this object.</summary>
+/// <summary>Bounds on passes that are halved where memory does not suffice. An object is for the work of one thread.</summary>
 /// <param name="bounds">The bounds at first.</param>
 /// <param name="say">Told once, when the bounds are halved for the first time; null for nobody.</param>
 internal sealed class PassMemory(PassBounds bounds, Action<string>? say = null)
 {
-    private readonly Lock gate = new();
     private bool hasSaid;
 
     /// <summary>The bounds now.</summary>
@@ -57,13 +63,10 @@ internal sealed class PassMemory(PassBounds bounds, Action<string>? say = null)
     /// <returns>False where a pass could not do with less.</returns>
     public bool Halve()
     {
-        lock (gate)
-        {
-            if (Bounds.Halved() is not { } less) return false;
-            Bounds = less;
-            if (hasSaid) return true;
-            hasSaid = true;
-        }
+        if (Bounds.Halved() is not { } less) return false;
+        Bounds = less;
+        if (hasSaid) return true;
+        hasSaid = true;
         say?.Invoke("There is less memory than passes of this size need; they are made smaller from here on.");
         return true;
     }
@@ -91,7 +94,7 @@ internal static class RowBatches
             {
                 T found;
                 try { found = work(part); }
-                catch (Exception e) when (MemoryFailure.Is(e) && part.End.Value - begin > 1 && halve()) { continue; }
+                catch (Exception e) when (MemoryFailure.Is(e) && halve()) { continue; }
                 yield return found;
             }
             begin = part.End.Value;
@@ -101,11 +104,11 @@ internal static class RowBatches
 
 /// <summary>
 /// How many rows a batch may have. One bound is on the memory that a pass takes beside the weights and the shared prompt. The other bound
-/// is on the work of a batch. Both follow from the model's shape, its number format and the kind of device, and not from the number of
-/// questions. So the same questions always make the same batches. <see cref="PassBounds.Tokens"/> is looked at first. The bounds
-/// here matter where the model or its vocabulary is large; the lab's models stay far below them. Letters are as in <see cref="Decoder"/>,
-/// and: I the MLP's inner width, L layers, w bytes of a weight. A row has T tokens, P shared and S earlier tokens before them, and A
-/// positions whose logits are asked for. The row takes
+/// is on the work of a batch. Both follow from the bounds on a pass, the model's shape, its number format and the kind of device, and not
+/// from the number of questions. So the same questions make the same batches under the same bounds. <see cref="PassBounds.Tokens"/> is
+/// looked at first. The bounds here matter where the model or its vocabulary is large; the lab's models stay far below them. Letters are as
+/// in <see cref="Decoder"/>, and: I the MLP's inner width, L layers, w bytes of a weight. A row has T tokens, P shared and S earlier tokens
+/// before them, and A positions whose logits are asked for. The row takes
 /// one layer's activations   T (18 D + 12 (K G + 2 K) h + 4 I) w  (copies at norms, rotations and gates counted)
 ///   and in bf16, beside it  T (36 D + 9 (K G + K) h)             (norms are computed in fp32)
 /// its scores 6 x 4 K G T (P + S + T) (as products, capped, masked, joined, as shares, the prompt's copied; fp32)

@@ -44,7 +44,8 @@ public interface IAnswerSource
     /// </summary>
     /// <param name="prompts">The prompts of one relation.</param>
     /// <param name="questions">All questions of the relation, those that are not wanted as well. How a local model batches questions
-    /// follows from all of them, so work that was interrupted ends with the same numbers.</param>
+    /// follows from all of them, so work that was interrupted ends with the same numbers, up to rounding where a pass may take another
+    /// memory.</param>
     /// <param name="protocol">Samples, temperature, top-k, longest answer.</param>
     /// <param name="isWanted">Says whether the answers to a question (second argument: its place) after a prompt (first argument) are
     /// wanted. Answers that are not wanted may be given as well.</param>

@@ -18,15 +18,15 @@ public sealed class LocalModel(Decoder decoder, ITokenizer tokenizer) : IAnswerS
     /// <inheritdoc />
     public string Name => "the local model";
 
-    /// <summary>The memory that a pass may take.</summary>
-    internal PassMemory Memory { get; init; } = new(PassBounds.Default);
+    /// <summary>The memory that a pass may take. Work on another thread needs an object of its own.</summary>
+    internal PassMemory Memory { get; init; } = new(PassBounds.On(decoder.Device));
 
     /// <inheritdoc />
     public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(IReadOnlyList<SeededPrompt> prompts, IReadOnlyList<Fact> questions,
         SamplingOptions protocol, Func<int, int, bool> isWanted, CancellationToken cancellation)
     {
         using var batches = new PromptBatches(Decoder, [.. prompts.Select(p =>
-            new PromptTokens(Decoder.Config, Tokenizer, p.Prompt.Format, p.Prompt.Exemplars, questions, forDrawing: true))]);
+            new PromptTokens(Decoder.Config, Tokenizer, p.Prompt.Format, p.Prompt.Exemplars, questions, forDrawing: true))], Memory);
         var tree = new AnswerTree(Decoder, Tokenizer, protocol) { Memory = Memory };
         int[] seeds = [.. prompts.Select(p => p.Seed)];
         foreach (var (rows, answers) in tree.DrawEach(batches.Prompts, batches.Rows, seeds,

@@ -105,8 +105,39 @@ internal sealed class PromptBatches : IDisposable
     /// <param name="decoder">The model.</param>
     /// <param name="prompts">The prompts and their questions.</param>
     /// <param name="packed">As of <see cref="PromptBatch.Of"/>.</param>
-    public PromptBatches(Decoder decoder, IReadOnlyList<PromptTokens> prompts, Tensor? packed = null) =>
+    public PromptBatches(Decoder decoder, IReadOnlyList<PromptTokens> prompts, Tensor packed) =>
         Rows = PromptRow.Of(Prompts = PromptBatch.Of(decoder, prompts, packed));
+
+    /// <summary>Computes the keys and values of what the questions of each prompt share, in passes that keep within a memory.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="prompts">The prompts and their questions.</param>
+    /// <param name="memory">The memory.</param>
+    public PromptBatches(Decoder decoder, IReadOnlyList<PromptTokens> prompts, PassMemory memory)
+    {
+        var limits = new BatchLimits(decoder, 0);
+        int End(int begin)
+        {
+            int end = begin + 1, longest = prompts[begin].Shared.Count;
+            for (; end < prompts.Count; end++)
+            {
+                longest = Math.Max(longest, prompts[end].Shared.Count);
+                if ((end + 1L - begin) * limits.RowBytes(longest, 0, 1, keep: true) > memory.Bounds.Bytes) break;
+            }
+            return end;
+        }
+        var found = new List<PromptBatch>();
+        try
+        {
+            foreach (var part in RowBatches.Each(prompts.Count, End, _ => false,
+                part => PromptBatch.Of(decoder, [.. prompts.Take(part)]), memory.Halve)) found.AddRange(part);
+        }
+        catch
+        {
+            foreach (var prompt in found) prompt.Dispose();
+            throw;
+        }
+        Rows = PromptRow.Of(Prompts = found);
+    }
 
     /// <summary>Keys and values of the tokens that the questions of each prompt share; null for a prompt without such tokens.</summary>
     public IReadOnlyList<KeyValues?> Caches => [.. Prompts.Select(p => p.Shared)];

@@ -49,8 +49,8 @@ public static class Annotation
 
     /// <summary>
     /// Labels the questions that the store has no labels of. Interrupted work goes on in the middle of a relation and ends with the same
-    /// bytes. A killed process repeats less than 30 seconds of work. Memory: the weights, a prompt's keys and values, and up to 4 GiB for
-    /// the current batch, however many questions there are.
+    /// bytes. A killed process repeats less than 30 seconds of work. Memory: the weights, the keys and values of a relation's prompts, and
+    /// up to 4 GiB for the current batch, however many questions there are.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>.</param>
     /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
@@ -153,7 +153,7 @@ public static class Annotation
         var bounds = options.Bounds ?? PassBounds.On(compute.Device, compute.Memory);
         var width = small ? (int)Math.Clamp(bounds.Bytes / BatchLimits.LargestLogits(weights.Config, bounds), 1,
             SideBySide.Width) : 1;
-        void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, width, cancellation));
+        void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, bounds, width, cancellation));
         if (small) SideBySide.For(1, _ => Forecast(), cancellation);
         else Forecast();
         return (small, width);

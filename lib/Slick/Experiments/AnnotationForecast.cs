@@ -20,14 +20,15 @@ internal static class AnnotationForecast
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="estimator">The estimator of P_Correct.</param>
     /// <param name="options">Which questions are asked, and how.</param>
+    /// <param name="bounds">Bounds on a pass.</param>
     /// <param name="sideBySide">Number of relations that are worked on at once.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <returns>The sentence.</returns>
     public static string Of(IReadOnlyList<Annotation.Part> parts, DecoderWeights weights, ITokenizer tokenizer, IEstimator estimator,
-        AnnotationOptions options, int sideBySide, CancellationToken cancellation)
+        AnnotationOptions options, PassBounds bounds, int sideBySide, CancellationToken cancellation)
     {
         var measured = LabelSpeed.Measure(parts[0].Asked, weights, tokenizer, estimator, options.Sampling, options.Seed,
-            options.Bounds ?? PassBounds.On(weights.Flat.device), cancellation);
+            bounds, cancellation);
         var minutes = parts.Sum(p => measured.Seconds(p.Asked)) / Math.Min(sideBySide, parts.Count) / 60;
         var questions = parts.Sum(p => p.Questions.Count);
         return string.Create(CultureInfo.InvariantCulture,

@@ -121,6 +121,7 @@ internal static class FineTuneStage
                 ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
             Scratch = work.Scratch,
             KeptNames = options.TestAtStops ? 2 : 0, // EARLY_STOP and FIT
+            Asking = PassBounds.InTraining(work.Context.Compute.Memory),
         }, epoch =>
         {
             record.Add(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask(Each)));

@@ -137,7 +137,7 @@ public sealed class CheckpointForecast : Forecast
                 {
                     Start = weights, Tokenizer = tokenizer, Options = options.FineTuning, Examples = Example.Of(some, format),
                     Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = [.. Example.Of(some, format).Take(32)] },
-                        Seed = seed,
+                    Seed = seed, Asking = PassBounds.InTraining(compute.Memory),
                 }));
             }
         });

@@ -137,12 +137,13 @@ public static class Inspection
     // The answers to facts of one relation, [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
     private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
-        var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling);
+        var memory = new PassMemory(PassBounds.On(decoder.Device));
+        var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling) { Memory = memory };
         var model = labelled.Model;
         var exemplars = Prompts(labelled, facts[0].Relation);
         int[] seeds = [.. exemplars.Select((_, j) => Annotator.DrawSeed(model.Seed, facts[0].Relation, j))];
         using var batches = new PromptBatches(decoder, [.. exemplars.Select(e =>
-            new PromptTokens(decoder.Config, model.Tokenizer, PromptFormat.QuestionAnswer, e, facts, forDrawing: true))]);
+            new PromptTokens(decoder.Config, model.Tokenizer, PromptFormat.QuestionAnswer, e, facts, forDrawing: true))], memory);
         var byPrompt = Host.Run((_, cancellation) => tree.Draw(batches.Prompts, seeds, cancellation));
         return [.. facts.Select((_, i) => byPrompt.Select(prompt => prompt[i]).ToList())];
     }

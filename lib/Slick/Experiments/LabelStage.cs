@@ -26,7 +26,7 @@ public sealed record LabelOptions
 
 /// <summary>
 /// The stage of SliCK's labels of one relation and split. The lab's models, checkpoints and servers all use this stage. Interrupted work
-/// goes on in the middle of a relation and ends with the same bytes.
+/// goes on in the middle of a relation and ends with the same bytes where a pass may take the same memory (<see cref="PassBounds"/>).
 /// </summary>
 internal static class LabelStage
 {
@@ -113,18 +113,18 @@ internal static class LabelStage
         });
         using var decoder = model is null ? null : new Decoder(model.Weights);
         IAnswerSource source = server is not null ? server
-            : new LocalModel(decoder!, model!.Tokenizer) { Memory = work.Context.Memory };
+            : new LocalModel(decoder!, model!.Tokenizer) { Memory = work.Context.PassMemory(work.Progress) };
         IReadOnlyList<LabelRow> labels;
         try
         {
-            labels = Annotator.Label(source, Estimator(options), options.Sampling, asked.Questions, asked.Dev, work.Stage.Seed, estimates,
-                prompts =>
+            labels = MemoryFailure.Guard(() => Annotator.Label(source, Estimator(options), options.Sampling, asked.Questions, asked.Dev,
+                work.Stage.Seed, estimates, prompts =>
                 {
                     unsaved.UnionWith(prompts);
                     Report();
                     servers = [];
                     if (checkpoints.IsDue || work.Cancellation.IsCancellationRequested) SaveAll();
-                }, work.Cancellation);
+                }, work.Cancellation), $"Labelling {options.Relation}", MemoryFailure.OfPasses);
         }
         // The server's answers may have cost money. They are kept also when the server breaks.
         catch (Exception e) when (server is not null && e is SlickException or OperationCanceledException)

@@ -33,8 +33,16 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     public RunStore Store => store;
     /// <summary>Device and number format of the models.</summary>
     public Compute Compute => compute;
-    /// <summary>The memory that a pass may take. It changes how questions are batched. It changes estimates only by rounding.</summary>
-    public PassMemory Memory { get; init; } = new(PassBounds.On(compute.Device, compute.Memory));
+    /// <summary>Bounds on the passes of labelling, set by tests; null for those that fit the free memory.</summary>
+    public PassBounds? Bounds { get; init; }
+
+    /// <summary>
+    /// The memory that a pass of labelling may take, by what is free now: the model must be loaded before. It changes estimates only by
+    /// rounding.
+    /// </summary>
+    /// <param name="progress">Told when there is less memory than was free.</param>
+    public PassMemory PassMemory(IProgressReport progress) =>
+        new(Bounds ?? PassBounds.On(compute.Device, compute.Memory), progress.Say);
 
     /// <summary>The model of a name: that of a finished stage of pre-training, or a checkpoint.</summary>
     /// <param name="name">The name that stages give the model.</param>

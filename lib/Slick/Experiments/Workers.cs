@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using Slick.Answers;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -33,7 +32,7 @@ public static class Workers
         if (left.Count == 0) return 0;
         using var context = new WorkContext(store, compute, plan.Sources)
         {
-            Memory = new(plan.Bounds ?? PassBounds.On(compute.Device, compute.Memory), (progress ?? Progress.None).Say),
+            Bounds = plan.Bounds,
         };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var slots = plan.OneAtATime ? 1 : Math.Min(width ?? SideBySide.Width, left.Count);

@@ -56,6 +56,9 @@ public static class PublishedStudy
         public required IReadOnlyList<string> Failures { get; init; }
     }
 
+    // Options that published studies name and that are gone. They were no part of a result's identity.
+    private static readonly string[] Former = ["sampling.batchTokens"];
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
 
     /// <summary>Writes the files.</summary>
@@ -119,7 +122,8 @@ public static class PublishedStudy
         {
             about = JsonSerializer.Deserialize<About>(File.ReadAllText(Path("study.json")))
                 ?? throw new JsonException("It holds nothing.");
-            options = about.Options.Aggregate(new StudyOptions(), (o, v) => NamedOptions.Set(o, $"{v.Key}={v.Value}"));
+            options = about.Options.Where(v => !Former.Contains(v.Key))
+                .Aggregate(new StudyOptions(), (o, v) => NamedOptions.Set(o, $"{v.Key}={v.Value}"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or UsageException)
         {

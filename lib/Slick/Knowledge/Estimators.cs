@@ -28,7 +28,8 @@ public interface IEstimator
 
     /// <summary>
     /// Fills in the estimates of all questions after all prompts that are not there yet, batch by batch. The batches follow from all
-    /// questions and prompts, whatever is filled in already. So work that was interrupted ends with the same numbers.
+    /// questions, prompts and the memory of a pass, whatever is filled in already. So work that was interrupted ends with the same numbers,
+    /// up to rounding where the memory is another.
     /// </summary>
     /// <param name="source">The model that is asked.</param>
     /// <param name="prompts">The prompts of one relation: exemplars in order, and the seed of the draws. Exact draws nothing.</param>
@@ -100,7 +101,7 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
         var model = RequireLocal(source);
         if (estimates.All(e => Array.TrueForAll(e, found => found is not null))) return;
         using var batches = new PromptBatches(model.Decoder, [.. prompts.Select(p =>
-            new PromptTokens(model.Decoder.Config, model.Tokenizer, format, p.Exemplars, questions))]);
+            new PromptTokens(model.Decoder.Config, model.Tokenizer, format, p.Exemplars, questions))], model.Memory);
         using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Memory = model.Memory };
         PromptRow[] sorted = [.. batches.Rows.OrderBy(r => r.Prompt).ThenBy(r => r.Question.Own.Length + r.Question.Gold.Length)];
         // A batch that is filled in only in part is computed again as a whole.

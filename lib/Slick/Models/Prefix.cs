@@ -25,7 +25,7 @@ public sealed class Prefix
     /// <summary>Several prompts.</summary>
     /// <param name="parts">Keys and values of each prompt, null for a prompt without tokens; and how many rows it has.</param>
     /// <param name="lengths">Tokens of each row's prompt, int64 [B], on the model's device.</param>
-    public Prefix(IReadOnlyList<(KeyValues? Cache, int Rows)> parts, Tensor lengths) =>
+    internal Prefix(IReadOnlyList<(KeyValues? Cache, int Rows)> parts, Tensor lengths) =>
         (this.parts, Lengths, Tokens) = (parts, lengths, parts.Max(p => p.Cache?.Tokens ?? 0));
 
     /// <summary>Products of queries with the keys of each row's prompt: [K, B, T G, h] to [K, B, T G, P]. After the end of a

@@ -42,6 +42,9 @@ internal static class FreeMemory
 /// <summary>Turns a failure to get memory into an error of one sentence.</summary>
 internal static class MemoryFailure
 {
+    /// <summary>In place of a record of options: the passes of answers, whose size is no option of a result.</summary>
+    public const string OfPasses = "passes";
+
     /// <summary>Does some work. Where torch or .NET cannot get memory for the work, the error says so in one sentence.</summary>
     /// <param name="work">The work.</param>
     /// <param name="what">What is done, with which the sentence begins.</param>
@@ -75,8 +78,9 @@ internal static class MemoryFailure
     }
 
     /// <summary>What the user can do, as the end of an error's sentence.</summary>
-    public static string Cure(string options) => options == "preTraining"
-        ? "lower preTraining.batchRows or preTraining.hiddenSize, or use a machine with more memory"
+    public static string Cure(string options) => options == OfPasses
+        ? "give less memory to its passes, such as --memory 500M, or use a machine with more memory"
+        : options == "preTraining" ? "lower preTraining.batchRows or preTraining.hiddenSize, or use a machine with more memory"
         : $"set {options}.pieceExamples to a part of {options}.batchExamples, {options}.recompute to true or {options}.lora.rank to 8, or "
             + "use a machine with more memory";
 

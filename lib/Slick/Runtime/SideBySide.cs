@@ -32,13 +32,13 @@ public static class SideBySide
         Exception? failure = null;
         void Loop()
         {
-            torch.set_num_threads(1);
             while (Volatile.Read(ref failure) is null && !cancellation.IsCancellationRequested)
             {
                 var index = Interlocked.Increment(ref next);
                 if (index >= count) return;
                 try
                 {
+                    torch.set_num_threads(1);
                     work(index);
                 }
 #pragma warning disable CA1031 // handed to the caller below
@@ -86,22 +86,23 @@ public static class SideBySide
         private static readonly ConcurrentStack<Worker> Idle = new();
         private readonly SemaphoreSlim begun = new(0), done = new(0);
         private Action work = () => { };
+        private ExecutionContext? context; // the caller's, as a new thread would have it
 
-        private Worker() => new Thread(Run) { IsBackground = true, Name = nameof(SideBySide) }.Start();
+        private Worker() => new Thread(Run) { IsBackground = true, Name = nameof(SideBySide) }.UnsafeStart();
 
         public static Worker Take() => Idle.TryPop(out var idle) ? idle : new Worker();
 
         // The action must not throw.
         public void Begin(Action action)
         {
-            work = action;
+            (work, context) = (action, ExecutionContext.Capture());
             begun.Release();
         }
 
         public void Wait()
         {
             done.Wait();
-            work = () => { };
+            (work, context) = (() => { }, null);
             Idle.Push(this);
         }
 
@@ -110,7 +111,8 @@ public static class SideBySide
             for (; ; )
             {
                 begun.Wait();
-                work();
+                if (context is null) work();
+                else ExecutionContext.Run(context, _ => work(), null);
                 done.Release();
             }
         }

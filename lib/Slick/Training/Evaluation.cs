@@ -27,12 +27,13 @@ internal sealed class Evaluation : IDisposable
     /// <param name="decoder">The model; its weights may change between calls of <see cref="Ask"/>.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="questions">The questions with their gold answers, of any relations.</param>
+    /// <param name="bounds">Bounds on a pass.</param>
     /// <exception cref="SlickException">As the constructor of <see cref="PromptTokens"/>.</exception>
-    public Evaluation(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Example> questions)
+    public Evaluation(Decoder decoder, ITokenizer tokenizer, IReadOnlyList<Example> questions, PassBounds bounds)
     {
         // Exact match compares whole answers, so no answer is cut.
-        (this.decoder, count, scorer) =
-            (decoder, questions.Count, new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }));
+        (this.decoder, count) = (decoder, questions.Count);
+        scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }) { Bounds = bounds };
         shared = zeros(0);
         try
         {

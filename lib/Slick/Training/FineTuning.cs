@@ -194,7 +194,7 @@ internal sealed class FineTuningWork : IDisposable
             });
             if (options.DivergenceWeight > 0)
                 objective = new WithDivergence(objective, Own(new Decoder(run.Start)), options.DivergenceWeight);
-            foreach (var (name, asked) in run.Questions) questions[name] = Own(new Evaluation(decoder, run.Tokenizer, asked));
+            foreach (var (name, asked) in run.Questions) questions[name] = Own(new Evaluation(decoder, run.Tokenizer, asked, run.Asking));
             record = Own(new RunRecord(parameters, optimizer, decoder, adapter, run.Scratch, questions));
             using (NewDisposeScope()) total = zeros(1, device: decoder.Device).DetachFromDisposeScope();
             owned.Add(total);

@@ -32,6 +32,9 @@ public sealed record FineTuningRun
     /// changes no result: the forecast of memory (<see cref="TrainingForecast"/>) counts what they need.</summary>
     public int KeptNames { get; init; }
 
+    /// <summary>Bounds on the passes that ask questions.</summary>
+    internal PassBounds Asking { get; init; } = PassBounds.InTraining();
+
     /// <summary>Free memory in bytes, set by tests; null for the free memory that the machine reports.</summary>
     internal long? FreeBytes { get; init; }
 }

@@ -208,8 +208,9 @@ public sealed record TrainingForecast
         if (questions.Count == 0) return 0;
         var longest = questions.MaxBy(q => q.Prompt.Length + q.Target.Length)!;
         var tokens = TaughtExample.Of(config, run.Tokenizer, longest);
-        var limits = new BatchLimits(config, wide, run.Start.Flat.device.type != DeviceType.CUDA, 0);
-        var rows = Math.Min(questions.Count, Math.Max(1, PassBounds.Default.Tokens / tokens.Length));
+        var limits = new BatchLimits(config, wide, run.Start.Flat.device.type != DeviceType.CUDA, 0)
+            { Bounds = run.Asking };
+        var rows = Math.Min(questions.Count, Math.Max(1, run.Asking.Tokens / tokens.Length));
         while (rows > 1 && (limits.IsEnough((rows - 1L) * tokens.Length) || !limits.Fits(rows, tokens.Length, tokens.Taught.Length)))
             rows--;
         return rows * limits.RowBytes(tokens.Length, 0, tokens.Taught.Length, keep: false);

@@ -30,7 +30,8 @@ public sealed class ClaimsTests
         Assert.Equal(Verdict.Holds, Evaluate(new() { Seeds = 10, MaybeBonus = 0.2 })["5"].Verdict);
         var worst = Evaluate(new() { Seeds = 10, MaybeBonus = -0.2 })["5"];
         Assert.Equal(Verdict.Contradicted, worst.Verdict);
-        Assert.StartsWith("EARLY_STOP MaybeKnown - HighlyKnown: not 95% interval above 0", worst.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("EARLY_STOP MaybeKnown - HighlyKnown: the opposite of \"95% interval above 0\"", worst.Reason,
+            StringComparison.Ordinal);
         Assert.All(worst.Parts.Take(3), p => Assert.InRange(p.Value.Estimate, -18, -12)); // 20 points on three quarters of the questions
         Assert.All(worst.Parts.Skip(3), p => Assert.Equal(Verdict.Holds, p.Verdict));
     }

@@ -106,6 +106,19 @@ public sealed class AnswerTreeTests
     }
 
     [Fact]
+    public void APromptsKeysAndValues_DoNotDependOnThePromptsInThePass()
+    {
+        var facts = model.Questions("P19");
+        PromptTokens[] prompts = [.. Enumerable.Range(0, 4).Select(j => new PromptTokens(model.Decoder.Config, model.Tokenizer,
+            PromptFormat.QuestionAnswer, model.Prompts("P19", Options)[j], facts, forDrawing: true))];
+        using var together = new PromptBatches(model.Decoder, prompts, new PassMemory(PassBounds.Default));
+        using var alone = new PromptBatches(model.Decoder, prompts, new PassMemory(new(1, 8192)));
+        string[] Drawn(PromptBatches batches) => [.. new AnswerTree(model.Decoder, model.Tokenizer, Options)
+            .Draw(batches.Prompts, [0, 1, 2, 3], TestContext.Current.CancellationToken).SelectMany(Lines)];
+        Assert.Equal(Drawn(alone), Drawn(together));
+    }
+
+    [Fact]
     public void PromptsTogether_NeedFewerPasses()
     {
         PromptBatch[] prompts = [.. Enumerable.Range(0, 4).Select(j => Batch("P19", [.. model.Questions("P19").Take(3)], j))];

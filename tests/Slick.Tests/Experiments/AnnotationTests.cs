@@ -283,6 +283,21 @@ public sealed class AnnotationTests : IDisposable
         Assert.NotEqual(wide.Done.Count, tokens.Done.Count);
     }
 
+    // 16 positions: 8 tokens of the first prompt with 4 of a row, and 2 of the second with up to 12, fit each, but not padded together.
+    [Fact]
+    public void PromptsWhoseLongestRowsTogetherPassTheLastPosition_AreInBatchesOfTheirOwn()
+    {
+        using var weights = new DecoderWeights(new PreTrainingOptions { HiddenSize = 32, Layers = 1, ContextTokens = 8 }.Shape(20), CPU,
+            trainable: false);
+        weights.Initialize(1);
+        using var decoder = new Decoder(weights);
+        using var scorer = new AnswerScorer(decoder, WordLevelTokenizer.Train(["a"]), new());
+        PromptedQuestion Question(int i, int tokens) => new(i, [.. Enumerable.Repeat(5, tokens - 1)], [6]);
+        PromptRow[] rows = [new(0, Question(0, 4)), new(0, Question(1, 8)), new(1, Question(0, 8)), new(1, Question(1, 12))];
+        Assert.Equal([0..3, 3..4], scorer.Batches(rows, [8, 2]));
+        Assert.Equal([0..4], scorer.Batches(rows, [2, 4]));
+    }
+
     [Fact]
     public void TheBounds_AreNotFeltInTheLab_AndKeepALargeVocabularyWithinThem()
     {
@@ -297,7 +312,7 @@ public sealed class AnnotationTests : IDisposable
         var questions = Enumerable.Range(0, 2000).Select(i => new PromptRow(0, new(i, [5, 6, 7], [8, 9]))).ToList();
         var tokenizer = WordLevelTokenizer.Train(["a"]);
         var many = PassBounds.Default with { Tokens = 1_000_000 };
-        var batches = new AnswerScorer(other, tokenizer, new()) { Bounds = many }.Batches(questions, 0).ToList();
+        var batches = new AnswerScorer(other, tokenizer, new()) { Bounds = many }.Batches(questions, [0]).ToList();
         Assert.Equal(2000, batches.Sum(b => b.GetOffsetAndLength(2000).Length));
         var rows = batches[0].GetOffsetAndLength(2000).Length;
         Assert.InRange(rows * 3L * 250_000 * 4 * 3, PassBounds.Default.Bytes / 2, PassBounds.Default.Bytes);

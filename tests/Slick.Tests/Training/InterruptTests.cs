@@ -109,7 +109,8 @@ public sealed class InterruptTests
         using var start = TinyTraining.Weights(tokenizer);
         using var decoder = new Decoder(start);
         Fact[] questions = [.. Facts, TinyTraining.Fact(9, string.Join(' ', Enumerable.Repeat("s1", 200)), "o1") with { Relation = "P1" }];
-        FreesAll<SlickException>(() => new Evaluation(decoder, tokenizer, Example.Of(questions, PromptFormat.QuestionAnswer)).Dispose());
+        var asked = Example.Of(questions, PromptFormat.QuestionAnswer);
+        FreesAll<SlickException>(() => new Evaluation(decoder, tokenizer, asked, PassBounds.Default).Dispose());
     }
 
     // Of an element in a format that gradients do not have.
