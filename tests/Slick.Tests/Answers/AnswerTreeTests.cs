@@ -4,6 +4,7 @@ using Slick.Models;
 using Slick.Runtime;
 using Slick.Tests.Knowledge;
 using Slick.Text;
+using TorchSharp;
 
 namespace Slick.Tests.Answers;
 
@@ -130,6 +131,16 @@ public sealed class AnswerTreeTests
         }
         Assert.Equal(Enumerable.Range(0, 4).Max(j => Passes(j)), Passes(0, 1, 2, 3));
         foreach (var prompt in prompts) prompt.Dispose();
+    }
+
+    [Fact]
+    public void BoundsOnACpu_AreWhatIsNamed_ElseAPowerOfTwoOfWhatIsFree()
+    {
+        Assert.Equal(512L << 20, PassBounds.On(torch.CPU, 512L << 20).Bytes);
+        var bytes = PassBounds.On(torch.CPU).Bytes;
+        Assert.True(long.IsPow2(bytes));
+        Assert.InRange(bytes, 16L << 20, PassBounds.Default.Bytes);
+        Assert.Equal(16L << 30, PassBounds.InTraining(16L << 30).Bytes);
     }
 
     [Fact]

@@ -141,6 +141,12 @@ public sealed class ProgramTests : IDisposable
     [InlineData("slick: --rates takes numbers between 1e-8 and 1, not '0,1'. See slick tune --help.", "tune", "--rates", "0,1")]
     [InlineData("slick: 'NaN' is no value of fineTuning.learningRate; it takes a number, such as 0.5 or 3e-5.", "reproduce", "--set",
         "fineTuning.learningRate=NaN")]
+    [InlineData("slick: --memory abc: write mebibytes or gibibytes, such as 512M or 16G, at least 16M.",
+        "annotate", "--model", "x", "--data", "x", "--memory", "abc")]
+    [InlineData("slick: --memory 8M: write mebibytes or gibibytes, such as 512M or 16G, at least 16M.", "plan",
+        "--memory", "8M")]
+    [InlineData("slick: --memory is about a local model, and --server names a server; leave it out.",
+        "annotate", "--server", "http://127.0.0.1:1", "--server-model", "m", "--data", "x", "--memory", "1G")]
     [InlineData("slick: '1,5' is no value of bases; it takes a whole number, without separators.", "reproduce", "--set", "bases=1,5")]
     [InlineData("slick: --normaliser 'Squad!' is unknown: use none or squad.", "annotate", "--model", "x", "--data", "x", "--normaliser",
         "Squad!")]
