@@ -42,7 +42,7 @@ public abstract class Forecast
     }
 }
 
-/// <summary>The forecast for the lab: from the number of tokens that a stage needs, and from one second of measuring this
+/// <summary>The forecast for the lab: from the number of tokens that a stage needs, and from about a second of measuring this
 /// machine.</summary>
 internal sealed class LabForecast(StudyOptions options, Compute compute) : Forecast
 {
@@ -84,23 +84,26 @@ internal sealed class LabForecast(StudyOptions options, Compute compute) : Forec
 
     private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)
     {
-        var (clock, steps) = (Stopwatch.StartNew(), 0);
-        // A step counts once the device has finished it.
-        SideBySide.For(options.Shards, _ =>
+        var speeds = new double[options.Shards];
+        SideBySide.For(options.Shards, shard =>
         {
             using var weights = new DecoderWeights(options.Shape(700), device, trainable: true);
             weights.Initialize(1);
             using var decoder = new Decoder(weights);
-            while (clock.Elapsed.TotalSeconds < 1)
+            void Step()
             {
                 using var scope = torch.NewDisposeScope();
                 var ids = torch.zeros([options.BatchRows / options.Shards, options.ContextTokens], torch.ScalarType.Int64, device);
                 decoder.Logits(decoder.Forward(ids).Hidden).sum().backward();
-                Compute.Finish(device);
-                Interlocked.Increment(ref steps);
+                Compute.Finish(device); // a step counts once the device has finished it
             }
+            // The first steps of a process are slow: methods are compiled and memory is new.
+            for (var i = 0; i < 3; i++) Step();
+            var (clock, steps) = (Stopwatch.StartNew(), 0);
+            for (; clock.Elapsed.TotalSeconds < 1; steps++) Step();
+            speeds[shard] = (double)steps * options.BatchRows / options.Shards * options.ContextTokens / clock.Elapsed.TotalSeconds;
         }, default, options.Shards);
-        return (double)steps * options.BatchRows / options.Shards * options.ContextTokens / clock.Elapsed.TotalSeconds;
+        return speeds.Sum();
     }
 }
 
