@@ -72,13 +72,14 @@ internal static class ReproduceCommand
                 $"{data.NotConverged.Count} of {data.Runs.Count} runs fit less than 99% of their set at the last epoch and are in no claim "
                 + $"about CONVERGENCE: {StudyReport.NotConverged(result)}."));
         var claims = StudyReport.ClaimRows(result);
+        Console.Out.WriteLine("Claims with a letter, and 8, are ours (notebooks/REGISTRATION.md).");
         if (StudyReport.Legend(claims) is { Length: > 0 } legend) Console.Out.WriteLine(legend.Trim());
         if (Console.IsOutputRedirected)
         {
             // Each claim is one line without breaks that ends in its verdict.
             foreach (var c in claims)
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {c.HolmP:G2}. Verdict: "
+                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {StudyReport.P(c)}. Verdict: "
                         + $"{StudyReport.Answer(c)}"));
             return;
         }
@@ -88,7 +89,7 @@ internal static class ReproduceCommand
         foreach (var c in claims)
             table.AddRow(c.Number, Markup.Escape(c.Claim), Markup.Escape(c.Paper),
                 Markup.Escape(c.Here.Replace("; ", "\n", StringComparison.Ordinal)),
-                c.HolmP.ToString("G2", CultureInfo.InvariantCulture),
+                StudyReport.P(c),
                     $"[{(c.Verdict switch { "holds" => "green", "contradicted" => "red", _ => "yellow" })}]"
                         + $"{Markup.Escape(StudyReport.Answer(c))}[/]");
         AnsiConsole.Write(table);

@@ -65,6 +65,12 @@ internal sealed partial class SubmitCommand
             return 0;
         }
         RunStore.Open(store);
+        var study = arguments.Study(parsed, null, Console.Error, "cpu");
+        if (gpus == 0 && study.Plan.Left(study.Store).Count == 0)
+        {
+            Console.Out.WriteLine("Nothing is left to do: all stages of this study are complete in the store.");
+            return 0;
+        }
         var file = Path.Combine(store, "slurm", JobName(name) + ".sh");
         AtomicFile.WriteText(file, script);
         return Submit(file, tasks, store);

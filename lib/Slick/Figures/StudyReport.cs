@@ -118,8 +118,7 @@ public static class StudyReport
     internal static IReadOnlyList<string> ClaimColumns { get; } = ["", "claim", "paper", "here", "p (Holm)", "verdict"];
 
     internal static IReadOnlyList<string> Cells(ClaimRow c) =>
-        [c.Number, c.Claim, c.Paper, c.Here, c.Verdict == "not tested" ? "-" : c.HolmP < 0.001 ? "< 0.001"
-            : c.HolmP.ToString("F3", CultureInfo.InvariantCulture), Answer(c)];
+        [c.Number, c.Claim, c.Paper, c.Here, P(c), Answer(c)];
 
     /// <summary>A claim's verdict and, where it does not hold, why.</summary>
     /// <param name="claim">The claim.</param>
@@ -128,6 +127,11 @@ public static class StudyReport
     /// <summary>The sets of runs that did not converge, each with how many of its runs.</summary>
     /// <param name="result">The study.</param>
     public static string NotConverged(StudyResult result) => Curves.NotConverged(new StudyData(result));
+
+    /// <summary>A claim's corrected p-value as text; <c>-</c> for a claim that was not tested.</summary>
+    /// <param name="claim">The claim.</param>
+    public static string P(ClaimRow claim) => claim.Verdict == "not tested" ? "-" : claim.HolmP < 0.001 ? "< 0.001"
+        : claim.HolmP.ToString("F3", CultureInfo.InvariantCulture);
 
     /// <summary>What "[?, ?]" among the claims' numbers means; empty where there is none.</summary>
     /// <param name="claims">The claims shown.</param>

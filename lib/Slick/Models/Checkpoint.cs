@@ -88,6 +88,12 @@ public static class Checkpoint
     /// ends a text.</exception>
     public static ITokenizer OpenTokenizer(string folder)
     {
+        foreach (var name in new[] { "config.json", "tokenizer.json" })
+            if (!File.Exists(Path.Combine(folder, name)))
+                throw new SlickException(Directory.Exists(folder)
+                    ? $"{folder}: there is no {name}, so this is no checkpoint in Hugging Face's layout; give the folder that has "
+                        + "config.json, tokenizer.json and safetensors."
+                    : $"{folder}: there is no such folder.");
         var tokenizer = TokenizerJson.Read(Path.Combine(folder, "tokenizer.json"));
         CheckVocabulary(folder, DecoderConfig.Read(Path.Combine(folder, "config.json")), tokenizer);
         return tokenizer;
