@@ -23,12 +23,8 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>For a test that shows why the line's end is scored: true leaves the end's probability out.</summary>
     internal bool LeaveOutEnd { get; init; }
 
-    private readonly PassMemory memory = new(PassBounds.Default);
-
-    /// <summary>Bounds on a pass.</summary>
-    internal PassBounds Bounds { get => memory.Bounds; init => memory = new(value); }
-    /// <summary>Bounds that are shared with others.</summary>
-    internal PassMemory Memory { init => memory = value; }
+    /// <summary>The memory that a pass may take.</summary>
+    internal PassMemory Memory { get; init; } = new(PassBounds.Default);
 
     /// <summary>A scorer for a model and its tokenizer.</summary>
     /// <param name="decoder">The model.</param>
@@ -122,7 +118,7 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>The end of the batch that begins at a row (<see cref="Batches"/>).</summary>
     internal int BatchEnd(IReadOnlyList<PromptRow> questions, IReadOnlyList<int> promptTokens, int begin)
     {
-        var limits = new BatchLimits(decoder, promptTokens.DefaultIfEmpty().Max()) { Bounds = Bounds };
+        var limits = new BatchLimits(decoder, promptTokens.DefaultIfEmpty().Max()) { Bounds = Memory.Bounds };
         int end = begin, longest = 0, positions = 0, rows = 0, tokens = 0, before = 0;
         for (; end < questions.Count; end++)
         {
@@ -137,7 +133,7 @@ public sealed class AnswerScorer : IDisposable
             var prompt = questions[end].Prompt;
             var shared = Math.Max(before, promptTokens[prompt]);
             var fits = prompt == questions[begin].Prompt || shared + length <= decoder.Config.MaxPositions;
-            if (end > begin && ((long)rows * length > Bounds.Tokens || !limits.Fits(rows, length, answer)
+            if (end > begin && ((long)rows * length > Memory.Bounds.Tokens || !limits.Fits(rows, length, answer)
                 || limits.IsEnough(tokens) || !fits)) break;
             (longest, positions, before) = (length, answer, shared);
         }
@@ -160,7 +156,7 @@ public sealed class AnswerScorer : IDisposable
             cancellation.ThrowIfCancellationRequested();
             using var scores = ScoreBatch(rows[part], prompts, sampled: true);
             return (rows[part], HostTransfer.Read<float>(scores));
-        }, memory.Halve);
+        }, Memory.Halve);
     }
 
     /// <summary>Scores one batch of <see cref="Batches"/> in one forward pass: [2, rows] on the device.</summary>

@@ -20,12 +20,8 @@ public sealed class AnswerTree
     private readonly SamplingOptions options;
     private readonly bool[] ends; // by token id: true where the token ends an answer
 
-    private readonly PassMemory memory = new(PassBounds.Default);
-
-    /// <summary>Bounds on a pass. The memory includes the caches of the levels above.</summary>
-    internal PassBounds Bounds { get => memory.Bounds; init => memory = new(value); }
-    /// <summary>Bounds that are shared with others.</summary>
-    internal PassMemory Memory { init => memory = value; }
+    /// <summary>The memory that a pass may take, the caches of the levels above included.</summary>
+    internal PassMemory Memory { get; init; } = new(PassBounds.Default);
 
     /// <summary>Number of forward passes made so far.</summary>
     internal int Passes { get; private set; }
@@ -96,8 +92,8 @@ public sealed class AnswerTree
         {
             var length = Math.Max(longest, rows[end].Question.Own.Length);
             var shared = Math.Max(before, prompts[rows[end].Prompt].Shared?.Tokens ?? 0);
-            var most = Math.Min(Bounds.Tokens / length,
-                Math.Min(limits.LevelRows(length, 0, Bounds.Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
+            var most = Math.Min(Memory.Bounds.Tokens / length,
+                Math.Min(limits.LevelRows(length, 0, Memory.Bounds.Bytes), limits.TreeRows(length, options.MaxAnswerTokens)));
             if (end > begin && (end - begin >= most || ((rows[end].Prompt, rows[end].Question.Own.Length)
                 != (rows[begin].Prompt, rows[begin].Question.Own.Length)
                 && shared + length + options.MaxAnswerTokens > decoder.Config.MaxPositions))) break;
@@ -116,7 +112,7 @@ public sealed class AnswerTree
     internal IEnumerable<(PromptRow[] Rows, DrawnAnswers[] Answers)> DrawEach(IReadOnlyList<PromptBatch> prompts, PromptRow[] rows,
         IReadOnlyList<int> seeds, Func<PromptRow[], bool> isDone, CancellationToken cancellation) =>
         RowBatches.Each(rows.Length, begin => BatchEnd(prompts, rows, begin), part => isDone(rows[part]),
-            part => (rows[part], Draw(prompts, rows[part], seeds, cancellation)), memory.Halve);
+            part => (rows[part], Draw(prompts, rows[part], seeds, cancellation)), Memory.Halve);
 
     /// <summary>Draws the answers of one batch, in the order of its rows.</summary>
     /// <param name="prompts">The prompts.</param>
@@ -133,12 +129,12 @@ public sealed class AnswerTree
         var drawing = new Drawing([.. prompts.Select(p => p.Shared)], Array.ConvertAll(rows, r => r.Prompt), Limits(prompts), answers,
             Array.ConvertAll(rows, r => r.Question.Own.Length), cancellation);
         var level = Pass(drawing, roots, [.. rows.SelectMany(r => r.Question.Own.Select(t => (long)t))], null, null, 0);
-        using (level.Present) Grow(drawing, roots, level, 0, Bounds.Bytes);
+        using (level.Present) Grow(drawing, roots, level, 0, Memory.Bounds.Bytes);
         return Array.ConvertAll(answers, a => DrawnAnswers.Of(a.Greedy, a.Sampled));
     }
 
     private BatchLimits Limits(IReadOnlyList<PromptBatch> prompts) =>
-        new(decoder, prompts.Max(p => p.Shared?.Tokens ?? 0)) { Bounds = Bounds };
+        new(decoder, prompts.Max(p => p.Shared?.Tokens ?? 0)) { Bounds = Memory.Bounds };
 
     // The drawing of one batch, from the roots to the last leaf. Prompts: the keys and values of each prompt. PromptOf: the prompt of each
     // question. Lengths: number of tokens of each question. The caches of shorter questions are padded on the left.
@@ -163,7 +159,7 @@ public sealed class AnswerTree
                 $"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} "
                 + $"positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
         left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
-        var room = Math.Max(1, Math.Min(Bounds.Tokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
+        var room = Math.Max(1, Math.Min(Memory.Bounds.Tokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
         for (var first = 0; first < children.Count; first += room)
         {
             var count = Math.Min(room, children.Count - first);

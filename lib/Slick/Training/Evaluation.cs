@@ -33,7 +33,7 @@ internal sealed class Evaluation : IDisposable
     {
         // Exact match compares whole answers, so no answer is cut.
         (this.decoder, count) = (decoder, questions.Count);
-        scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }) { Bounds = bounds };
+        scorer = new AnswerScorer(decoder, tokenizer, new SamplingOptions { MaxAnswerTokens = int.MaxValue }) { Memory = new(bounds) };
         shared = zeros(0);
         try
         {

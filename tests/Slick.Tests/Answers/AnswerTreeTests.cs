@@ -28,7 +28,7 @@ public sealed class AnswerTreeTests
     private DrawnAnswers[] Draw(IReadOnlyList<Fact> questions, int seed, SamplingOptions? options = null, PassBounds? bounds = null)
     {
         using var batch = Batch(questions[0].Relation, questions);
-        return new AnswerTree(model.Decoder, model.Tokenizer, options ?? Options) { Bounds = bounds ?? PassBounds.Default }
+        return new AnswerTree(model.Decoder, model.Tokenizer, options ?? Options) { Memory = new(bounds ?? PassBounds.Default) }
             .Draw(batch, seed);
     }
 
@@ -93,7 +93,7 @@ public sealed class AnswerTreeTests
         var questions = model.Questions("P19");
         PromptBatch[] prompts = [.. Enumerable.Range(0, 4).Select(j => Batch("P19", questions, j))];
         DrawnAnswers[][] DrawAll(int[] order, PassBounds? bounds = null) =>
-            new AnswerTree(model.Decoder, model.Tokenizer, Options) { Bounds = bounds ?? PassBounds.Default }
+            new AnswerTree(model.Decoder, model.Tokenizer, Options) { Memory = new(bounds ?? PassBounds.Default) }
                 .Draw([.. order.Select(j => prompts[j])], [.. order], TestContext.Current.CancellationToken);
         string[][] alone = [.. prompts.Select((_, j) => Lines(DrawAll([j])[0]).ToArray())];
         Assert.Equal(4, alone.Select(a => string.Join('\n', a)).Distinct().Count());

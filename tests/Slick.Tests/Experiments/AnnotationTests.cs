@@ -312,7 +312,7 @@ public sealed class AnnotationTests : IDisposable
         var questions = Enumerable.Range(0, 2000).Select(i => new PromptRow(0, new(i, [5, 6, 7], [8, 9]))).ToList();
         var tokenizer = WordLevelTokenizer.Train(["a"]);
         var many = PassBounds.Default with { Tokens = 1_000_000 };
-        var batches = new AnswerScorer(other, tokenizer, new()) { Bounds = many }.Batches(questions, [0]).ToList();
+        var batches = new AnswerScorer(other, tokenizer, new()) { Memory = new(many) }.Batches(questions, [0]).ToList();
         Assert.Equal(2000, batches.Sum(b => b.GetOffsetAndLength(2000).Length));
         var rows = batches[0].GetOffsetAndLength(2000).Length;
         Assert.InRange(rows * 3L * 250_000 * 4 * 3, PassBounds.Default.Bytes / 2, PassBounds.Default.Bytes);

@@ -69,7 +69,7 @@ public sealed class EstimatorAgreementTests
         var questions = model.Questions("P19");
         var exemplars = model.Prompts("P19", options)[0];
         using var batch = new PromptBatch(model.Decoder, model.Tokenizer, PromptFormat.QuestionAnswer, exemplars, questions, true);
-        var drawn = new AnswerTree(model.Decoder, model.Tokenizer, options) { Bounds = bounds }
+        var drawn = new AnswerTree(model.Decoder, model.Tokenizer, options) { Memory = new(bounds) }
             .Draw(batch, seed: 3, TestContext.Current.CancellationToken);
         PromptEstimate[] expected = [.. drawn.Zip(questions, (d, q) => new PromptEstimate(d.Greedy == q.Answer,
             d.Sampled.Where(a => a.Answer == q.Answer).Sum(a => a.Count) / 16.0, d.Greedy))];

@@ -78,7 +78,8 @@ internal static class TinyTraining
     /// <summary>As of Llama 2: a meta symbol before the text and for spaces, bytes for what has no token, the line feed among
     /// them.</summary>
     public static ITokenizer SentencePiece() => Read(
-        [.. Special, .. Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>"), .. Letters.Select(c => $"{c}"), ".", "▁", "▁A"], ["▁ A"], """
+        [.. Special, .. Enumerable.Range(0, 256).Select(b => $"<0x{b:X2}>"), .. Letters.Select(c => $"{c}"), ".", "▁", "▁A"],
+        ["▁ A"], """
         {
             "normalizer": {"type": "Sequence",
                 "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
