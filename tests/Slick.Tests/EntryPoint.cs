@@ -21,6 +21,8 @@ internal static partial class EntryPoint
         if (Console.IsOutputRedirected && !args.Contains("-noColor", StringComparer.OrdinalIgnoreCase)) args = [.. args, "-noColor"];
         var code = await ConsoleRunner.Run(args);
         Console.SetOut(console);
+        // The runner says a second later that it waits for threads. The counts are to be the last line.
+        both.End();
         if (Summary().Matches(copy.ToString()).LastOrDefault() is not { } counts) return code;
         int Count(string name) => int.Parse(counts.Groups[name].Value, System.Globalization.CultureInfo.InvariantCulture);
         int failed = Count("failed") + Count("errors"), skipped = Count("skipped");
@@ -35,16 +37,23 @@ internal static partial class EntryPoint
 
     private sealed class Both(TextWriter first, TextWriter second) : TextWriter
     {
+        private volatile bool hasEnded;
+
         public override System.Text.Encoding Encoding => first.Encoding;
+
+        /// <summary>Ends the writing: what is written later is lost.</summary>
+        public void End() => hasEnded = true;
 
         public override void Write(char value)
         {
+            if (hasEnded) return;
             first.Write(value);
             second.Write(value);
         }
 
         public override void Write(string? value)
         {
+            if (hasEnded) return;
             first.Write(value);
             second.Write(value);
         }
