@@ -159,7 +159,7 @@ public sealed class AnswerTree
                 $"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} "
                 + $"positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
         left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
-        var room = Math.Max(1, Math.Min(Memory.Bounds.Tokens / (earlier + 1), drawing.Limits.LevelRows(1, earlier, left)));
+        var room = drawing.Limits.LevelRows(1, earlier, left);
         for (var first = 0; first < children.Count; first += room)
         {
             var count = Math.Min(room, children.Count - first);
