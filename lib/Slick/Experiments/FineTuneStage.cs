@@ -47,7 +47,7 @@ public sealed record RunOptions
 /// <summary>The stage of a fine-tuning run. A run on a set without facts is a finished stage that has a reason and no rows.</summary>
 internal static class FineTuneStage
 {
-    public static StageKind Kind { get; } = new("finetune", 6, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("finetune", 7, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>

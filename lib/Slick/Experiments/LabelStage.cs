@@ -35,7 +35,7 @@ internal static class LabelStage
     /// <summary>File name of the settings of a server's answers (<see cref="ServerRow"/>). The file lies beside the labels.</summary>
     public const string ServerFile = "server.parquet";
 
-    public static StageKind Kind { get; } = new("label", 2, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("label", 3, typeof(LabelOptions), s => $"SliCK (seed {s.Seed})", Run);
 
     // A finished estimate in the scratch folder, from which a later process goes on.
     private sealed record EstimateRow

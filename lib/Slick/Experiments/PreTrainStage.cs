@@ -14,7 +14,7 @@ namespace Slick.Experiments;
 /// </summary>
 internal static class PreTrainStage
 {
-    public static StageKind Kind { get; } = new("pretrain", 4, typeof(PreTrainingOptions), s => $"pre-training (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("pretrain", 5, typeof(PreTrainingOptions), s => $"pre-training (seed {s.Seed})", Run);
 
     /// <summary>The stage of a world's base model.</summary>
     public static Stage Of(PreTrainingOptions options, Stage world, Platform platform) =>

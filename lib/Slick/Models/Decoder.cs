@@ -297,11 +297,13 @@ public sealed class Decoder : IDisposable
             Tensor AsMatrix(Tensor t) => t.reshape(inner, -1).Take(0, ragged.Places).view(rows, tokens, -1, width);
             (rotated, values) = (AsMatrix(rotated), AsMatrix(values));
         }
+        key = rotated.narrow(2, heads, kvHeads).permute(2, 0, 1, 3);                   // [K, B, T, h]
+        value = values.permute(2, 0, 1, 3);                                             // [K, B, T, h]
+        if (IsPlain(layer, pass))
+            return Joined(Causal(rotated, values).transpose(1, 2).reshape(rows, tokens, heads * width));
         // Heads first, so that the product with shared keys is one matrix product a head for all rows: [K, B, T, G, h].
         var query = rotated.narrow(2, 0, heads).view(rows, tokens, kvHeads, group, width).permute(2, 0, 1, 3, 4)
             .reshape(kvHeads, rows, tokens * group, width);
-        key = rotated.narrow(2, heads, kvHeads).permute(2, 0, 1, 3);                   // [K, B, T, h]
-        value = values.permute(2, 0, 1, 3);                                             // [K, B, T, h]
         if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
 
         int earlier = (int)(pastKey?.size(2) ?? 0), before = pass.Prefix?.Tokens ?? 0;
@@ -325,10 +327,35 @@ public sealed class Decoder : IDisposable
             mixed = Plus(matmul(weights.narrow(-1, before, weights.size(-1) - before), value),
                 pass.Prefix.Mixed(weights.narrow(-1, 0, before), number));
         }
-        var joined = mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width);
-        if (ragged is not null) joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
-        if (ragged is not null && wanted is null) joined = joined.unsqueeze(0);
-        return Linear(joined, block.Output, number, Family.Output);
+        return Joined(mixed.view(kvHeads, rows, tokens, group, width).permute(1, 2, 0, 3, 4).reshape(rows, tokens, heads * width));
+
+        Tensor Joined(Tensor joined)
+        {
+            if (ragged is not null)
+                joined = joined.view(-1, heads * width).Take(0, wanted is null ? ragged.Real : ragged.Real.Take(0, wanted));
+            if (ragged is not null && wanted is null) joined = joined.unsqueeze(0);
+            return Linear(joined, block.Output, number, Family.Output);
+        }
+    }
+
+    // True where each token attends to itself and to all tokens before it in its row, and to nothing else. On the meta device, which
+    // computes shapes alone, torch's operation fails.
+    private bool IsPlain(LayerAttention layer, Pass pass) => pass.Prefix is null && pass.Past is null && pass.Padded is null
+        && Config.AttentionSoftCap is null && !(pass.Tokens > layer.Window) && Device.type != DeviceType.META;
+
+    // Attention of plain rows in torch's own operation, which keeps no scores (Dao et al. 2022, arXiv 2205.14135): from queries and keys
+    // [B, T, heads + K, h] and values [B, T, K, h] to [B, heads, T, h].
+    private Tensor Causal(Tensor queriesAndKeys, Tensor values)
+    {
+        long heads = Config.Heads, kvHeads = Config.KeyValueHeads, rows = values.size(0), tokens = values.size(1), width = Config.HeadDim;
+        var query = queriesAndKeys.narrow(2, 0, heads).transpose(1, 2);
+        // torch divides the products by the root of the head's width.
+        var scale = Config.AttentionScale * Math.Sqrt(width);
+        if (Math.Abs(scale - 1) > 1e-9) query = query * Scalars.Of(scale);
+        Tensor ForAllHeads(Tensor t) => kvHeads == heads ? t.transpose(1, 2)
+            : t.transpose(1, 2).unsqueeze(2).expand(rows, kvHeads, heads / kvHeads, tokens, width).reshape(rows, heads, tokens, width);
+        return nn.functional.scaled_dot_product_attention(query, ForAllHeads(queriesAndKeys.narrow(2, heads, kvHeads)),
+            ForAllHeads(values), is_casual: true);
     }
 
     private Tensor Scores(Tensor products) => Capped(reduced ? products.to(ScalarType.Float32) : products, Config.AttentionSoftCap);

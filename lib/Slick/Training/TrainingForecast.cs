@@ -182,10 +182,14 @@ public sealed record TrainingForecast
                 + q                                                   // the attention output
                 + (family.Gated ? 4 : 2) * inner)                     // gate and up, activated, multiplied
             + (family.QueryKeyNorm == QueryKeyNorm.None ? 0 : (wide * 2 + 4) * (q + kv) + wide * kv);
-        // Queries, keys and values as the products of attention read them.
-        var perPlace = wide * (q + 2 * kv);
-        var scores = config.Heads * places * shape.Tokens;
-        var shares = scores * (4 + (wide == 4 ? 0 : wide) + (config.AttentionSoftCap is null ? 0 : 4));
+        // torch's own attention keeps no scores. Where a model has another attention, scores are kept (Decoder.IsPlain).
+        var keepsScores = config.AttentionSoftCap is not null || config.LayerAttentions.Any(a => shape.Tokens > a.Window);
+        // Queries, keys and values as attention reads them. torch's own reads the rotated queries and keys, and the values where the
+        // projection wrote them, or, where several heads share a key, a copy of keys and values for each head.
+        var perPlace = wide * (keepsScores ? q + 2 * kv : q + kv + (q == kv ? q + 2 * kv : 2 * q));
+        var scores = keepsScores ? config.Heads * places * shape.Tokens : 0;
+        var shares = keepsScores ? scores * (4 + (wide == 4 ? 0 : wide) + (config.AttentionSoftCap is null ? 0 : 4))
+            : 4 * config.Heads * places;
         var adapters = lora * n * wide;                               // the inputs of each B, in all layers
         var block = n * perToken + places * perPlace + shares;
         var dropped = options.DropoutRate > 0 ? 2 * layers * n * d * wide : 0;
