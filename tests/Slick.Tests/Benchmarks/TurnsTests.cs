@@ -36,8 +36,8 @@ public sealed class TurnsTests
             ["fast"] = [new(1, 0, "all"), new(2, 0, "all"), new(4, 0, "all")],
             ["slow"] = [new(10, 0), new(10, 0), new(8, 0)],
         };
-        var lines = new Turns("things", 20, () => 0, "16^3").Table(turns, new Dictionary<string, double> { ["fast"] = 4e9, ["slow"] = 2e10 },
-            [5, 4, 100], "slow");
+        var flops = new Dictionary<string, double> { ["fast"] = 4e9, ["slow"] = 2e10 };
+        var lines = new Turns("things", 20, () => 0, "16^3").Table(turns, flops, [5, 4, 100], "slow");
         string[] Cells(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("Matrix product 16^3: 5 GFLOP/s (each round: 5, 4, 100)", lines[0]);
         Assert.Contains("things/s", lines[1], StringComparison.Ordinal);
