@@ -53,11 +53,16 @@ internal sealed class AnnotateCommand
     private readonly Option<string> _dtype =
         new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16",
         Description = "Number format of weights and activations." };
-    private readonly Option<string?> _csv = new("--csv") { HelpName = "file", Description = "Also write the labels as CSV." };
+    private readonly Option<string?> _csv = new("--csv") { HelpName = "file",
+        Description = "Also write the labels as CSV. Its folder is made where it is missing." };
 
     private readonly Option<string?> _publish =
         new("--publish") { HelpName = "folder",
-        Description = "Also write the labels, examples with the model's answers, the tables and a figure as SVG into this folder." };
+        Description = "Also write the labels, examples with the model's answers, the tables and a figure as SVG into this folder, which is "
+            + "made where it is missing." };
+
+    private readonly Option<bool> _verbose =
+        new("--verbose") { Description = "Also print what was done: passes, their rows, their time." };
 
     private readonly Option<string> _device = StudyArguments.DeviceOption();
     private readonly Option<string?> _memory = StudyArguments.MemoryOption();
@@ -71,7 +76,7 @@ internal sealed class AnnotateCommand
             arguments._model, arguments._server, arguments._serverModel, arguments._serverRequests, arguments._data,
             arguments._relations, arguments._split, arguments._questions, arguments._seed,
             arguments._estimator, arguments._normaliser, arguments._dtype, arguments._device, arguments._memory, arguments._store,
-            arguments._csv, arguments._publish,
+            arguments._csv, arguments._publish, arguments._verbose,
         };
         arguments._columns.AddTo(command);
         command.SetAction((parsed, cancel) => Background.Run(() => arguments.Run(parsed, cancel), cancel));
@@ -118,6 +123,7 @@ internal sealed class AnnotateCommand
         var model = Path.GetFullPath(parsed.GetValue(_model)!);
         var result = ConsoleProgress.Run(progress => Annotation.Run(model, data, options, store, compute, progress, cancel));
         Print(result, csv);
+        if (parsed.GetValue(_verbose)) PrintPasses(result);
         if (folder is null) return 0;
         var known = Annotation.Known(result, model, data, compute);
         using (known.Model)
@@ -145,6 +151,25 @@ internal sealed class AnnotateCommand
         Console.Out.WriteLine($"CSV: {csv}");
     }
 
+    // One line for each relation, and one for all of them together.
+    private static void PrintPasses(AnnotationResult result)
+    {
+        static string Line(string name, PassCounts of) => string.Create(CultureInfo.InvariantCulture,
+            $"{name,-8}  {of.Passes,8:N0}  {(double)of.Rows / of.Passes,12:N1}  {(double)of.Rows / of.Questions,16:F2}  "
+            + $"{1000 * of.Seconds / of.Rows,9:F3}  {of.Seconds,8:F1}  {of.Bytes / (1 << 20),8:N0}");
+        var (rows, are) = result.Options.Estimator == EstimatorKind.Exact ? ("rows", "ways to write a gold answer")
+            : ("nodes", "parts of the answers' trees with one token each");
+        Console.Out.WriteLine($"Passes ({rows} are {are}; a question counts once after each prompt; relations may be worked on at once):");
+        Console.Out.WriteLine($"{"relation",-8}  {"passes",8}  {rows + " a pass",12}  {rows + " a question",16}  {"ms a " + rows[..^1],9}  "
+            + $"{"seconds",8}  {"MiB",8}");
+        foreach (var relation in result.Labels.Select(l => l.Relation).Distinct())
+            Console.Out.WriteLine(result.Passes.TryGetValue(relation, out var of) && of.Passes > 0 ? Line(relation, of)
+                : $"{relation,-8}  read from the store");
+        var all = result.Passes.Values.Where(p => p.Passes > 0).ToList();
+        if (all.Count > 0) Console.Out.WriteLine(Line("together", all.Aggregate((one, other) => one + other)));
+        Console.Out.WriteLine("MiB: the memory that a pass may take beside the weights (--memory).");
+    }
+
     // The server that the command line names; null for a local model.
     private (ServerOptions? Server, ServerSecret Secret) Server(ParseResult parsed)
     {
@@ -159,7 +184,7 @@ internal sealed class AnnotateCommand
                 : (null, ServerSecret.None);
         }
         if (IsGiven(_model)) throw new UsageException("--model and --server are both there; leave one out.");
-        foreach (var option in new Option[] { _dtype, _device, _memory, _publish })
+        foreach (var option in new Option[] { _dtype, _device, _memory, _publish, _verbose })
             if (IsGiven(option))
                 throw new UsageException($"{option.Name} is about a local model, and --server names a server; leave it out.");
         var (options, secret) = ServerOptions.Parse(url, parsed.GetValue(_serverModel)

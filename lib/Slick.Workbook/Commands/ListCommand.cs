@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Slick.Experiments;
 using Slick.Storage;
 
 namespace Slick.Workbook.Commands;
@@ -20,10 +21,12 @@ internal static class ListCommand
         var store = RunStore.OpenExisting(StudyArguments.Folder(folder));
         var stages = store.List();
         Console.Out.WriteLine($"{store.Folder}: {stages.Count} stages, {Size(stages.Sum(s => s.Bytes))}");
+        var distinctions = StoredRuns.Distinctions(stages);
+        string Words(StoredStage stage) => distinctions.TryGetValue(stage.Name, out var words) ? $"  [{words}]" : "";
         foreach (var stage in stages)
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{stage.Name,-25}  {stage.State,-8}  {(double.IsNaN(stage.Seconds) ? "" : $"{stage.Seconds:F1} s"),9}  "
-                    + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Stage?.Title}{By(stage.Holder)}"));
+                    + $"{Size(stage.Bytes),8}  {stage.Finished:yyyy-MM-dd HH:mm}  {stage.Stage?.Title}{Words(stage)}{By(stage.Holder)}"));
         var older = stages.Count(s => s.State == "older");
         if (older > 0) Console.Out.WriteLine(
             $"{older} folders are of an older version of slick, which nothing reads any more; they can be deleted.");

@@ -21,7 +21,8 @@ internal static class ReproduceCommand
             "Pre-train a small model, sort its facts by SliCK, fine-tune on more and more Unknown, and compare with the paper.");
         var arguments = new StudyArguments(command);
         var publish = new Option<string?>("--publish") { HelpName = "folder",
-            Description = "Also write the claims, the small tables and the figures as SVG into this folder." };
+            Description = "Also write the claims, the small tables and the figures as SVG into this folder, which is made where it is "
+                + "missing." };
         command.Add(publish);
         command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(publish), cancel), cancel));
         return command;
@@ -56,6 +57,34 @@ internal static class ReproduceCommand
         return result.Failures.Count == 0 ? 0 : 1;
     }
 
+    // A claim for a file or another program: a line with the verdict, and under it what was found.
+    private static IEnumerable<string> Lines(ClaimRow claim) =>
+    [
+        $"Claim {claim.Number}: {claim.Verdict}{(StudyReport.P(claim) is var p && p == "-" ? "" : $", p (Holm) {p}")}",
+        .. Wrapped("    ", claim.Claim),
+        .. claim.Reason.Length > 0 ? Wrapped("    Why: ", claim.Reason) : [],
+        .. Wrapped("    Paper: ", claim.Paper),
+        .. claim.Here.Split("; ").SelectMany((part, i) => Wrapped(i == 0 ? "    Here: " : "          ", part)),
+    ];
+
+    // A text in lines of at most 100 columns. The lines after the first begin below the text.
+    private static List<string> Wrapped(string before, string text)
+    {
+        var lines = new List<string>();
+        var line = before;
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > before.Length && line.Length + 1 + word.Length > 100)
+            {
+                lines.Add(line);
+                line = new string(' ', before.Length);
+            }
+            line += (line.Length > before.Length ? " " : "") + word;
+        }
+        lines.Add(line);
+        return lines;
+    }
+
     private static void Print(StudyResult result)
     {
         Console.Out.WriteLine();
@@ -76,11 +105,7 @@ internal static class ReproduceCommand
         if (StudyReport.Legend(claims) is { Length: > 0 } legend) Console.Out.WriteLine(legend.Trim());
         if (Console.IsOutputRedirected)
         {
-            // Each claim is one line without breaks that ends in its verdict.
-            foreach (var c in claims)
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"Claim {c.Number}: {c.Claim} Paper: {c.Paper}. Here: {c.Here}. p (Holm) {StudyReport.P(c)}. Verdict: "
-                        + $"{StudyReport.Answer(c)}"));
+            foreach (var line in claims.SelectMany(Lines)) Console.Out.WriteLine(line);
             return;
         }
         var table = new Table { Border = TableBorder.Rounded, Expand = false };

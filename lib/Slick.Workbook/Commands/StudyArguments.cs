@@ -60,7 +60,8 @@ internal sealed class StudyArguments
     public Option<string?> Store { get; } = StoreOption();
 
     public static Option<string> DeviceOption() =>
-        new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n." };
+        new("--device") { DefaultValueFactory = _ => "auto", Description = "auto, cpu, cuda or cuda:n. auto takes a GPU for a checkpoint; "
+            + "for the lab's models it takes what the forecast says is faster." };
 
     public Option<string> Device { get; } = DeviceOption();
 
@@ -86,18 +87,23 @@ internal sealed class StudyArguments
     /// <param name="before">Called after the command line is checked and before anything is opened or measured; null for nothing.</param>
     /// <param name="said">Takes remarks; null for the standard output.</param>
     /// <param name="device">Another device than the command line names; null for the same.</param>
+    /// <param name="plan">The plan of the work on the lab's models, by options and kind of device; null for the study's.</param>
     /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
     /// other.</exception>
     /// <exception cref="SlickException">The model, the dataset or the store cannot be read.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
-    public GivenStudy Study(ParseResult parsed, Action? before = null, TextWriter? said = null, string? device = null)
+    public GivenStudy Study(ParseResult parsed, Action? before = null, TextWriter? said = null, string? device = null,
+        Func<StudyOptions, Platform, Plan>? plan = null)
     {
         said ??= Console.Out;
         var (name, options, seed) = Words(parsed);
         var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
         before?.Invoke();
         var store = RunStore.Open(Folder(parsed.GetValue(Store)));
-        var compute = Compute.Choose(device ?? parsed.GetValue(Device)!, parsed.GetValue(_dtype)!, said.WriteLine) with
+        device ??= parsed.GetValue(Device)!;
+        plan ??= (o, platform) => StudyPlan.Of(name, o, seed, platform);
+        var compute = (model is null ? LabDevice.Choose(device, options, platform => plan(options, platform), store, said.WriteLine)
+            : Compute.Choose(device, parsed.GetValue(_dtype)!, said.WriteLine)) with
         {
             Memory = Bytes(parsed.GetValue(_memory)),
         };
@@ -110,8 +116,8 @@ internal sealed class StudyArguments
         var source = new CheckpointSource(model, dataset);
         var study = new GivenStudy($"{name} of {source.Model.Name}", options, seed, store, compute, source);
         if (budget is not { } seconds) return study;
-        var plan = study.Plan;
-        var choice = BudgetChoice.Of(plan, store, seconds, () => ((CheckpointForecast)study.Forecast).LargestPartWithin(plan, seconds));
+        var whole = study.Plan;
+        var choice = BudgetChoice.Of(whole, store, seconds, () => ((CheckpointForecast)study.Forecast).LargestPartWithin(whole, seconds));
         var part = choice.LargestPart;
         said.WriteLine($"--budget: {LargestPart}={part} " + (choice.IsNew ? $"(kept in {choice.File})"
             : $"(chosen before; delete {Path.GetDirectoryName(choice.File)} to choose again)"));

@@ -19,7 +19,8 @@ internal sealed partial class SubmitCommand
     private readonly Option<int> _cpus = new("--cpus") { DefaultValueFactory = _ => 1, HelpName = "n",
         Description = "Cores of each task; it works on as many stages of the lab's size at once." };
     private readonly Option<int> _gpus =
-        new("--gpus") { HelpName = "n", Description = "GPUs of each task, 0 or 1; with one, --device is cuda." };
+        new("--gpus") { HelpName = "n",
+        Description = "GPUs of each task, 0 or 1; with one, --device is cuda, and without one auto is cpu." };
     private readonly Option<string?> _time =
         new("--time") { HelpName = "hh:mm:ss", Description = "Time limit of each task, as sbatch takes it." };
     private readonly Option<string?> _partition = new("--partition") { HelpName = "name", Description = "The partition." };
@@ -53,9 +54,10 @@ internal sealed partial class SubmitCommand
             throw new UsageException($"--partition {partition}: a partition's name has letters, digits, '_', '-', '.' and ',' alone.");
         var (name, _, _) = arguments.Words(parsed);
         var store = RunStore.Locate(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
-        // The tasks get the size of D itself: each of them would else measure its own machine.
-        int? part = arguments.HasBudget(parsed) ? LargestPart(parsed, arguments, gpus > 0 ? "cuda" : null) : null;
-        var words = arguments.Again(parsed, store, gpus > 0 ? "cuda" : null, part);
+        // The tasks get the device and the size of D: each of them would else measure its own machine.
+        var device = gpus > 0 ? "cuda" : parsed.GetValue(arguments.Device) is "auto" ? "cpu" : null;
+        int? part = arguments.HasBudget(parsed) ? LargestPart(parsed, arguments, device) : null;
+        var words = arguments.Again(parsed, store, device, part);
         var script = Script(name, tasks, cpus, gpus, time, partition, store, words);
         if (parsed.GetValue(_dryRun))
         {
@@ -78,7 +80,7 @@ internal sealed partial class SubmitCommand
 
     private static int LargestPart(ParseResult parsed, StudyArguments arguments, string? device)
     {
-        if (device is not null)
+        if (device is "cuda")
             try { Compute.Choose(device); }
             catch (SlickException e)
             {

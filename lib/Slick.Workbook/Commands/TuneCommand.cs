@@ -42,10 +42,11 @@ internal static class TuneCommand
     private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, CancellationToken cancel)
     {
         if (seeds is < 1 or > 1000) throw new UsageException($"--seeds {seeds}: between 1 and 1000 base models are possible.");
-        var study = arguments.Study(parsed);
+        int[] searched = [.. Enumerable.Range(FirstSeed, seeds)];
+        var study = arguments.Study(parsed, plan: (options, platform) => LearningRateSearch.Plan(options, rates, searched, platform));
         var (name, options, store) = (study.Name, study.Options, study.Store);
-        var (rows, chosen, bases) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates,
-            [.. Enumerable.Range(FirstSeed, seeds)], store, study.Compute, progress, cancel, study.Source));
+        var (rows, chosen, bases) = ConsoleProgress.Run(progress => LearningRateSearch.Run(options, rates, searched, store,
+            study.Compute, progress, cancel, study.Source));
         static void Line(params FormattableString[] parts) =>
         Console.Out.WriteLine(string.Concat(parts.Select(p => p.ToString(CultureInfo.InvariantCulture))));
         Line($"");

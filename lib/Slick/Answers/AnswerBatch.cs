@@ -26,6 +26,8 @@ internal sealed class AnswerBatch : IDisposable
     public bool OneRowEach { get; }
     /// <summary>Number of questions.</summary>
     public int Questions { get; }
+    /// <summary>N: number of tokens of all rows, without padding.</summary>
+    public int Tokens { get; }
     /// <summary>Number of tokens of the longest row.</summary>
     public int Columns { get; }
     /// <summary>A: number of scored positions of the longest answer, its end included.</summary>
@@ -70,7 +72,8 @@ internal sealed class AnswerBatch : IDisposable
         long[] lengths = prompts[0] == prompts[^1] ? [] : Array.ConvertAll(prompts, p => (long)promptTokens[p]);
         long[] ids = [.. rows.SelectMany(r => r.Own.Concat(r.Gold)).Select(t => (long)t)]; // N
         var (places, real) = RaggedRows.Layout([.. rows.Select(r => r.Own.Length + r.Gold.Length)], left: false);
-        (Rows, Questions, Columns, Answers) = (rows.Length, questions.Count, places.Length / rows.Length, rows.Max(r => r.Scored));
+        (Rows, Questions, Tokens) = (rows.Length, questions.Count, ids.Length);
+        (Columns, Answers) = (places.Length / rows.Length, rows.Max(r => r.Scored));
         var count = rows.Sum(r => r.Scored); // R
         var (wanted, targets) = (new long[count], new long[count]);
         // For each answer position of each row: its place among the R scored positions; R for padding, R + 1 in a row that is not possible.

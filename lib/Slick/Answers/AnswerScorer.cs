@@ -26,6 +26,13 @@ public sealed class AnswerScorer : IDisposable
     /// <summary>The memory that a pass may take.</summary>
     internal PassMemory Memory { get; init; } = new(PassBounds.Default);
 
+    /// <summary>Number of forward passes made so far.</summary>
+    internal int Passes { get; private set; }
+    /// <summary>Number of rows in the forward passes made so far: one for each way to write an answer.</summary>
+    internal long Rows { get; private set; }
+    /// <summary>Number of tokens in the forward passes made so far.</summary>
+    internal long Tokens { get; private set; }
+
     /// <summary>A scorer for a model and its tokenizer.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -181,6 +188,7 @@ public sealed class AnswerScorer : IDisposable
         var all = batch.Split();
         var (hidden, _) = decoder.Forward(all[0], batch.Before(prompts, all[7]),
             ragged: new(batch.Rows, batch.Columns, all[1], all[2], all[3]));
+        (Passes, Rows, Tokens) = (Passes + 1, Rows + batch.Rows, Tokens + batch.Tokens);
         var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [R, V]
         var (target, place) = (all[4], all[5]);
         var (one, zero) = (ones(1, device: decoder.Device), zeros(1, device: decoder.Device));

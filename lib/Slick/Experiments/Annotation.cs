@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Slick.Analysis;
 using Slick.Answers;
@@ -27,6 +28,10 @@ public sealed record AnnotationResult(string Model, AnnotationOptions Options, s
 
     /// <summary>URL of the server that was asked; empty for a model in this process.</summary>
     public string Server { get; init; } = "";
+
+    /// <summary>What was done now for each relation, by its id. A relation whose labels were read from the store, or that a server
+    /// answered, is not there.</summary>
+    public IReadOnlyDictionary<string, PassCounts> Passes { get; init; } = new Dictionary<string, PassCounts>();
 
     internal const string EntityQuestions = "EntityQuestions";
 
@@ -124,11 +129,16 @@ public static class Annotation
     {
         var table = LabelTable.Of([.. parts.Select(p => p.Stage)], options.Seed, name);
         foreach (var part in parts) sources.Asked[part.Stage.Inputs[1]] = part.Asked;
+        var counted = new ConcurrentDictionary<string, PassCounts>(StringComparer.Ordinal);
         var plan = new Plan($"SliCK's labels of {name}", [.. parts.Select(p => p.Stage), table], OneAtATime: width is null)
-            { Sources = sources, Bounds = options.Bounds };
+            { Sources = sources, Bounds = options.Bounds, Counted = (stage, counts) => counted[stage.Name] = counts };
         Workers.Run(plan, store, compute, progress, cancellation, width);
         return new(name, options, platform.NumberFormat, LabelTable.Read(store.Of(table)),
-            parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table))) { Source = dataset.Name };
+            parts.Sum(p => LabelStage.MovedBoundaries(store.Of(p.Stage))), LabelTable.File(store.Of(table)))
+        {
+            Source = dataset.Name,
+            Passes = parts.Where(p => counted.ContainsKey(p.Stage.Name)).ToDictionary(p => p.Relation, p => counted[p.Stage.Name]),
+        };
     }
 
     // Reports remarks on the model and a forecast before the work. A model of the lab's size leaves cores idle, so several relations are

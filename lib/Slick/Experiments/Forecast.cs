@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Slick.Answers;
 using Slick.Facts;
@@ -6,7 +5,6 @@ using Slick.Models;
 using Slick.Runtime;
 using Slick.Storage;
 using Slick.Training;
-using TorchSharp;
 
 namespace Slick.Experiments;
 
@@ -19,7 +17,8 @@ public abstract class Forecast
     /// <param name="compute">Device and number format of the models.</param>
     /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
     public static Forecast Of(StudyOptions options, int seed, Compute compute, CheckpointSource? source = null) =>
-        source is null ? new LabForecast(options, compute) : new CheckpointForecast(options, seed, compute, source);
+        source is null ? new LabForecast(options, LabSpeed.On(compute.Device, options))
+            : new CheckpointForecast(options, seed, compute, source);
 
     /// <summary>Seconds that a stage will take with all cores.</summary>
     /// <param name="stage">The stage.</param>
@@ -42,69 +41,47 @@ public abstract class Forecast
     }
 }
 
-/// <summary>The forecast for the lab: from the number of tokens that a stage needs, and from about a second of measuring this
-/// machine.</summary>
-internal sealed class LabForecast(StudyOptions options, Compute compute) : Forecast
+/// <summary>The forecast for the lab: from the work that a stage needs, and from about two seconds of measuring this machine.</summary>
+internal sealed class LabForecast(StudyOptions options, LabSpeed speed) : Forecast
 {
-    private readonly Lazy<double> tokensPerSecond = new(() => TrainingTokensPerSecond(options.PreTraining, compute.Device));
-
-    public override double Seconds(Stage stage, Plan plan) =>
-        Tokens(stage, plan) is var tokens && tokens == 0 ? 0 : tokens / tokensPerSecond.Value;
-
-    // Tokens of training that take as long as the stage. A forward pass takes a third of a training step.
-    private static double Tokens(Stage stage, Plan plan)
+    public override double Seconds(Stage stage, Plan plan)
     {
         Stage? Input(int i) => plan.Stages.FirstOrDefault(s => i < stage.Inputs.Count && s.Name == stage.Inputs[i]);
+        double AtOnce(int threads) =>
+            Math.Clamp((double)speed.AtOnce / threads, 1, plan.Stages.Count(s => s.Kind == stage.Kind));
+        var shards = options.PreTraining.Shards;
         if (stage.Kind == PreTrainStage.Kind.Name && Input(0) is { } world)
         {
             var w = world.OptionsAs<WorldOptions>();
             // A statement has about 10 tokens. The number of a fact's statements is at most 20 times the mean.
-            return Facts(w, all: true) * (1 - w.NeverSeenShare) * w.MeanExposures * 10 * stage.OptionsAs<PreTrainingOptions>().Epochs;
+            var tokens = Facts(w) * (1 - w.NeverSeenShare) * w.MeanExposures * 10;
+            return tokens * stage.OptionsAs<PreTrainingOptions>().Epochs / speed.PreTrainingTokens / AtOnce(shards);
         }
         if (stage.Kind == LabelStage.Kind.Name && Input(1) is { } of)
         {
             var (o, w) = (stage.OptionsAs<LabelOptions>(), of.OptionsAs<WorldOptions>());
             var inDistribution = SyntheticWorld.Relations.Single(r => r.Id == o.Relation).InDistribution;
             var questions = o.Split == Split.Train ? w.TrainFacts : inDistribution ? w.TestFacts : w.OodTestFacts;
-            return questions * o.Sampling.Prompts * 12.0 * (o.Estimator == EstimatorKind.Exact ? 1 : 3) / 3;
+            // A forward pass takes a third of a training step.
+            var tokens = questions * o.Sampling.Prompts * 12.0 * (o.Estimator == EstimatorKind.Exact ? 1 : 3) / 3;
+            return tokens / speed.PreTrainingTokens / AtOnce(shards);
         }
         if (stage.Kind == FineTuneStage.Kind.Name && Input(1) is { } asked)
         {
-            var (epochs, w) = (stage.OptionsAs<RunOptions>().FineTuning.Epochs, asked.OptionsAs<WorldOptions>());
-            var d = SyntheticWorld.Relations.Count(r => r.InDistribution) * w.TrainFacts * 0.1;
-            // About eight tokens of a prompted question are not shared with other questions.
-            return epochs * (d * 14 + (Facts(w, all: false) + d) * 8 / 3);
+            var (o, w) = (stage.OptionsAs<RunOptions>().FineTuning, asked.OptionsAs<WorldOptions>());
+            var d = SyntheticWorld.Relations.Count(r => r.InDistribution) * w.TrainFacts / 10;
+            return o.Epochs * (FineTuning.Updates(d, o.BatchExamples) * speed.StepSeconds
+                + (Asked(w) + d) * speed.QuestionSeconds) / AtOnce(1);
         }
         return 0;
     }
 
-    // Number of facts of a world: all of them, or those that are asked after an epoch.
-    private static double Facts(WorldOptions w, bool all) => SyntheticWorld.Relations.Sum(r => r.InDistribution
-        ? w.DevFacts + w.TestFacts + (all ? w.TrainFacts : 0) : w.OodTestFacts + (all ? w.OodDevFacts : 0));
+    /// <summary>Number of facts of a world that are asked after an epoch.</summary>
+    internal static int Asked(WorldOptions w) => SyntheticWorld.Relations.Sum(r => r.InDistribution ? w.DevFacts + w.TestFacts
+        : w.OodTestFacts);
 
-    private static double TrainingTokensPerSecond(PreTrainingOptions options, torch.Device device)
-    {
-        var speeds = new double[options.Shards];
-        SideBySide.For(options.Shards, shard =>
-        {
-            using var weights = new DecoderWeights(options.Shape(700), device, trainable: true);
-            weights.Initialize(1);
-            using var decoder = new Decoder(weights);
-            void Step()
-            {
-                using var scope = torch.NewDisposeScope();
-                var ids = torch.zeros([options.BatchRows / options.Shards, options.ContextTokens], torch.ScalarType.Int64, device);
-                decoder.Logits(decoder.Forward(ids).Hidden).sum().backward();
-                Compute.Finish(device); // a step counts once the device has finished it
-            }
-            // The first steps of a process are slow: methods are compiled and memory is new.
-            for (var i = 0; i < 3; i++) Step();
-            var (clock, steps) = (Stopwatch.StartNew(), 0);
-            for (; clock.Elapsed.TotalSeconds < 1; steps++) Step();
-            speeds[shard] = (double)steps * options.BatchRows / options.Shards * options.ContextTokens / clock.Elapsed.TotalSeconds;
-        }, default, options.Shards);
-        return speeds.Sum();
-    }
+    private static int Facts(WorldOptions w) => Asked(w)
+        + SyntheticWorld.Relations.Sum(r => r.InDistribution ? w.TrainFacts : w.OodDevFacts);
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Slick.Answers;
 using Slick.Facts;
@@ -114,6 +115,7 @@ internal static class LabelStage
         using var decoder = model is null ? null : new Decoder(model.Weights);
         IAnswerSource source = server is not null ? server
             : new LocalModel(decoder!, model!.Tokenizer) { Memory = work.Context.PassMemory(work.Progress) };
+        var clock = Stopwatch.StartNew();
         IReadOnlyList<LabelRow> labels;
         try
         {
@@ -132,6 +134,8 @@ internal static class LabelStage
             SaveAll();
             throw;
         }
+        if (source is LocalModel local) work.Context.Counted?.Invoke(work.Stage,
+            local.Counts with { Seconds = clock.Elapsed.TotalSeconds, Bytes = local.Memory.Bounds.Bytes });
         return folder =>
         {
             Tables.Write(Path.Combine(folder, LabelsFile), labels);

@@ -46,17 +46,11 @@ public static class LearningRateSearch
             IProgressReport progress, CancellationToken cancellation,
         CheckpointSource? source = null)
     {
-        options.Check();
-        Run[] runs = [new(Arm.Unknown, 1), new(new Arm(ArmKind.Natural), 1)];
         var tables = new List<(double Rate, RunTables Tables)>();
         var bases = new List<LabelledBase>();
         var diverged = new HashSet<double>();
-        StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
-        var trials = seeds.SelectMany(seed =>
-            rates.Select(rate => (Rate: rate, Stages: StudyPlan.Base(At(rate), seed, runs, compute.Platform, source)))).ToList();
-        // World, model and labels are the same stages for every rate.
-        Workers.Run(StudyPlan.Of("learning rates", [.. trials.Select(t => t.Stages)], compute.Platform, source), store, compute, progress,
-            cancellation);
+        var trials = Trials(options, rates, seeds, compute.Platform, source);
+        Workers.Run(Plan(trials, compute.Platform, source), store, compute, progress, cancellation);
         foreach (var (rate, stages) in trials)
         {
             stages.ThrowIfFailed(store);
@@ -99,6 +93,29 @@ public static class LearningRateSearch
                 Last(ArmKind.Natural), Early(ArmKind.Ratio, QuestionSet.Test), Last(ArmKind.Ratio));
         }).ToList();
         return (table, Choose(table), bases);
+    }
+
+    /// <summary>The plan of a search.</summary>
+    /// <param name="options">The study's options.</param>
+    /// <param name="rates">The learning rates to try.</param>
+    /// <param name="seeds">Seeds of the base models to search on.</param>
+    /// <param name="platform">The kind of device and the number format.</param>
+    /// <param name="source">A checkpoint and a dataset; null for the lab.</param>
+    /// <exception cref="UsageException">An option is out of its range.</exception>
+    public static Plan Plan(StudyOptions options, IReadOnlyList<double> rates, IReadOnlyList<int> seeds, Platform platform,
+        CheckpointSource? source = null) => Plan(Trials(options, rates, seeds, platform, source), platform, source);
+
+    // World, model and labels are the same stages for every rate.
+    private static Plan Plan(List<(double Rate, BaseStages Stages)> trials, Platform platform, CheckpointSource? source) =>
+        StudyPlan.Of("learning rates", [.. trials.Select(t => t.Stages)], platform, source);
+
+    private static List<(double Rate, BaseStages Stages)> Trials(StudyOptions options, IReadOnlyList<double> rates,
+        IReadOnlyList<int> seeds, Platform platform, CheckpointSource? source)
+    {
+        options.Check();
+        Run[] runs = [new(Arm.Unknown, 1), new(new Arm(ArmKind.Natural), 1)];
+        StudyOptions At(double rate) => options with { FineTuning = options.FineTuning with { LearningRate = rate } };
+        return [.. seeds.SelectMany(seed => rates.Select(rate => (rate, StudyPlan.Base(At(rate), seed, runs, platform, source))))];
     }
 
     /// <summary>

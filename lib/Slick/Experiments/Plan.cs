@@ -17,6 +17,9 @@ public sealed record Plan(string Name, IReadOnlyList<Stage> Stages, bool OneAtAT
     /// <summary>For a test: bounds on a pass; null for those that fit the device.</summary>
     internal PassBounds? Bounds { get; init; }
 
+    /// <summary>Told what was done for each stage of labels that was worked on; null for nobody.</summary>
+    internal Action<Stage, PassCounts>? Counted { get; init; }
+
     /// <summary>True where no stage is left to do (<see cref="Left"/>).</summary>
     public bool IsComplete(RunStore store) => Left(store).Count == 0;
 

@@ -20,12 +20,15 @@ internal static class PreTrainStage
     public static Stage Of(PreTrainingOptions options, Stage world, Platform platform) =>
         Kind.Stage($"base model, seed {world.Seed}", options, world.Seed, platform, world.Name);
 
+    /// <summary>The tokenizer of a world's base model: a token for each word of the documents and the questions.</summary>
+    public static WordLevelTokenizer Tokenizer(SyntheticWorld world) => WordLevelTokenizer.Train(world.Documents.Concat(
+        world.Dataset.Facts.Select(f => PromptFormat.QuestionAnswer.Exemplar(f.Question, $"{f.Answer} {f.Rival}"))));
+
     private static Action<string> Run(StageWork work)
     {
         var (stage, group) = (work.Stage, Kind.Group(work.Stage));
         var world = SyntheticWorld.Create(work.Context.Store.Finished(stage.Inputs[0]).Stage.OptionsAs<WorldOptions>(), stage.Seed);
-        var questions = world.Dataset.Facts.Select(f => PromptFormat.QuestionAnswer.Exemplar(f.Question, $"{f.Answer} {f.Rival}"));
-        var tokenizer = WordLevelTokenizer.Train(world.Documents.Concat(questions));
+        var tokenizer = Tokenizer(world);
         var documents = world.Documents.Select(d => tokenizer.Encode(d).Append(tokenizer.EosId!.Value).ToArray()).ToArray();
         work.Progress.Say(string.Create(CultureInfo.InvariantCulture,
             $"World {stage.Seed}: {world.Dataset.Facts.Count:N0} facts, {documents.Length:N0} documents, "

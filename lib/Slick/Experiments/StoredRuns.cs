@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Slick.Runtime;
 using Slick.Storage;
 
@@ -47,7 +48,7 @@ public static class StoredRuns
         var store = RunStore.OpenExisting(folder);
         var stages = store.List().Where(s => s.Stage is not null).ToList();
         var named = stages.DistinctBy(s => s.Name).ToDictionary(s => s.Name, s => s.Stage!, StringComparer.Ordinal);
-        var presets = Presets(stages.Where(s => s.Stage!.Kind == PreTrainStage.Kind.Name).Select(s => s.Stage!.Seed).Distinct());
+        var presets = Presets(stages);
         return [.. stages.Select(s => new StoredRun
         {
             Key = s.Stage!.Key,
@@ -74,11 +75,58 @@ public static class StoredRuns
 
     private static Run? RunOf(Stage stage) => stage.Kind == FineTuneStage.Kind.Name ? stage.OptionsAs<RunOptions>().Run : null;
 
+    /// <summary>
+    /// What tells the stages of a store from each other, where it has those of several studies: the preset that a stage belongs to. A stage
+    /// of no preset is told from those with the same title: by its options, its device, or what tells its inputs from theirs.
+    /// </summary>
+    /// <param name="stages">The stages of a store, as <see cref="RunStore.List"/> gives them.</param>
+    /// <returns>Words by the stage's name. A stage that nothing needs to be said about is not there.</returns>
+    public static IReadOnlyDictionary<string, string> Distinctions(IReadOnlyList<StoredStage> stages)
+    {
+        List<StoredStage> described = [.. stages.Where(s => s.Stage is not null)];
+        var presets = Presets(described);
+        var named = described.DistinctBy(s => s.Name).ToDictionary(s => s.Name, s => s.Stage!, StringComparer.Ordinal);
+        if (named.Keys.Select(n => presets.GetValueOrDefault(n, "")).Distinct().Count() < 2
+            && named.Values.DistinctBy(s => s.Title).Count() == named.Count) return new Dictionary<string, string>();
+        var titles = named.Values.ToLookup(s => s.Title, StringComparer.Ordinal);
+        string Of(Stage stage)
+        {
+            if (presets.TryGetValue(stage.Name, out var preset)) return preset;
+            var own = Values(stage);
+            var others = titles[stage.Title].Where(s => s.Name != stage.Name).Select(s => (Stage: s, Values: Values(s))).ToList();
+            bool Has((Stage, Dictionary<string, string> Values) other, KeyValuePair<string, string> value) =>
+                other.Values.GetValueOrDefault(value.Key) == value.Value;
+            var differing = own.Where(v => !others.All(o => Has(o, v))).Select(v => v.Key == "" ? v.Value : $"{v.Key}={v.Value}");
+            // Those with the same options have other inputs.
+            var alike = others.Where(o => o.Values.Count == own.Count && own.All(v => Has(o, v))).ToList();
+            var inputs = stage.Inputs.Where(i => alike.Any(o => !o.Stage.Inputs.Contains(i)));
+            return string.Join(", ", differing.Order(StringComparer.Ordinal).Concat(inputs.Select(i =>
+                named.TryGetValue(i, out var input) && Of(input) is { Length: > 0 } words ? words : i)).Distinct());
+        }
+        return named.Values.Select(s => (s.Name, Words: Of(s))).Where(s => s.Words.Length > 0)
+            .ToDictionary(s => s.Name, s => s.Words, StringComparer.Ordinal);
+    }
+
+    // The options that differ from their defaults, by their names with dots; and without a name device and number format.
+    private static Dictionary<string, string> Values(Stage stage)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        void Add(JsonObject of, string before)
+        {
+            foreach (var (name, value) in of)
+                if (value is JsonObject inner) Add(inner, $"{before}{name}.");
+                else values[before + name] = value?.ToJsonString().Trim('"') ?? "null";
+        }
+        Add(stage.Options, "");
+        if (stage.Device.Length > 0) values[""] = $"{stage.Device} {stage.NumberFormat}";
+        return values;
+    }
+
     // Options cannot be found from a stage's name. So the names of the stages of all presets are computed and compared.
-    private static Dictionary<string, string> Presets(IEnumerable<int> seeds)
+    private static Dictionary<string, string> Presets(IReadOnlyList<StoredStage> stages)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var seed in seeds)
+        foreach (var seed in stages.Where(s => s.Stage!.Kind == PreTrainStage.Kind.Name).Select(s => s.Stage!.Seed).Distinct())
             foreach (var (preset, options) in StudyOptions.Presets)
                 foreach (var device in new[] { "cpu", "cuda" })
                     foreach (var stage in StudyPlan.Bases(options with { Bases = 1 }, seed, new(device, "fp32")).SelectMany(b => b.All)

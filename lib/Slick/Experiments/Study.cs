@@ -83,15 +83,15 @@ public static class Study
     /// </summary>
     /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
     /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
     /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>. Empty for the unchanged
     /// preset.</param>
     /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
     public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var compute = Compute.Choose(device);
-        var (name, options, opened) = Choose(preset, seed, store, set, (o, s, opened) => IsComplete(o, s, opened, compute));
+        Plan PlanOf(string name, StudyOptions options, Platform platform) => StudyPlan.Of(name, options, seed, platform);
+        var (name, options, opened, compute) = Choose(preset, seed, device, store, set, PlanOf);
         return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation));
     }
 
@@ -130,39 +130,43 @@ public static class Study
     /// preset <c>smoke</c> are computed.</summary>
     /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
     /// <param name="seed">Seed of the base model.</param>
-    /// <param name="device">auto, cpu, cuda or cuda:n.</param>
+    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
     /// <param name="set">Options by name, separated by spaces. Empty for the unchanged preset.</param>
     /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
     /// <exception cref="DivergedException">Pre-training diverged.</exception>
     public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
     {
-        var compute = Compute.Choose(device);
-        Plan PlanOf(string name, StudyOptions options) =>
-            new(name, StudyPlan.Base(options, seed, [], compute.Platform).All, compute.Platform.IsGpu);
-        var (name, options, opened) = Choose(preset, seed, store, set, (o, _, opened) => PlanOf("", o).IsComplete(opened));
+        Plan PlanOf(string name, StudyOptions options, Platform platform) =>
+            new(name, StudyPlan.Base(options, seed, [], platform).All, platform.IsGpu);
+        var (name, options, opened, compute) = Choose(preset, seed, device, store, set, PlanOf);
         return Host.Run((progress, cancellation) =>
         {
-            Workers.Run(PlanOf(name, options), opened, compute, progress, cancellation);
+            Workers.Run(PlanOf(name, options, compute.Platform), opened, compute, progress, cancellation);
             var stages = StudyPlan.Base(options, seed, [], compute.Platform);
             stages.ThrowIfFailed(opened);
             return new LabelledModel(name, options, BaseModel.Of(stages, opened, compute), LabelTable.Read(opened.Of(stages.Table)));
         });
     }
 
-    private static (string Name, StudyOptions Options, RunStore Store) Choose(string preset, int seed, string folder, string set,
-        Func<StudyOptions, int, RunStore, bool> isThere)
+    private static (string Name, StudyOptions Options, RunStore Store, Compute Compute) Choose(string preset, int seed, string device,
+        string folder, string set, Func<string, StudyOptions, Platform, Plan> planOf)
     {
         var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
         options.Check();
         var store = RunStore.Open(folder);
-        if (preset == "smoke" || isThere(options, seed, store)) return (string.Join(", ", settings.Prepend(preset)), options, store);
+        (string, StudyOptions, RunStore, Compute) Chosen(string name, StudyOptions options) => (name, options, store,
+            // Where there is no GPU, there is nothing to choose and nothing to say.
+            LabDevice.Choose(device, options, platform => planOf(name, options, platform), store,
+                Compute.HasGpu ? Host.Progress.Say : null));
+        if (preset == "smoke" || LabDevice.Platforms(device).Any(p => planOf("", options, p).IsComplete(store)))
+            return Chosen(string.Join(", ", settings.Prepend(preset)), options);
         Console.WriteLine(
             $"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed "
             + $"{seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing "
             + $"smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");
-        return ("smoke", StudyOptions.Smoke, store);
+        return Chosen("smoke", StudyOptions.Smoke);
     }
 
     /// <summary>True where every stage of a study has finished or failed: nothing is left to do.</summary>

@@ -36,6 +36,9 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     /// <summary>Bounds on the passes of labelling, set by tests; null for those that fit the free memory.</summary>
     public PassBounds? Bounds { get; init; }
 
+    /// <summary>Told what was done for a stage of labels; null for nobody.</summary>
+    public Action<Stage, PassCounts>? Counted { get; init; }
+
     /// <summary>
     /// The memory that a pass of labelling may take, by what is free now: the model must be loaded before. It changes estimates only by
     /// rounding.

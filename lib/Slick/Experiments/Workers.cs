@@ -33,6 +33,7 @@ public static class Workers
         using var context = new WorkContext(store, compute, plan.Sources)
         {
             Bounds = plan.Bounds,
+            Counted = plan.Counted,
         };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var slots = plan.OneAtATime ? 1 : Math.Min(width ?? SideBySide.Width, left.Count);

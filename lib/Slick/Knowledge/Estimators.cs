@@ -104,10 +104,12 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
             new PromptTokens(model.Decoder.Config, model.Tokenizer, format, p.Exemplars, questions))], model.Memory);
         using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Memory = model.Memory };
         PromptRow[] sorted = [.. batches.Rows.OrderBy(r => r.Prompt).ThenBy(r => r.Question.Own.Length + r.Question.Gold.Length)];
+        var (before, answered) = (model.Counts, 0L);
         // A batch that is filled in only in part is computed again as a whole.
         foreach (var (rows, values) in scorer.ScoreEach(sorted, batches.Caches,
             part => part.All(r => estimates[r.Prompt][r.Question.Index] is not null), cancellation))
         {
+            model.Counts = before + new PassCounts(scorer.Passes, scorer.Rows, scorer.Tokens, answered += rows.Length);
             foreach (var (i, row) in rows.Index())
                 estimates[row.Prompt][row.Question.Index] = new(values[i] > 0, values[rows.Length + i], "", row.Question.Moved);
             batchDone?.Invoke([.. rows.Select(r => r.Prompt).Distinct()]);

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Slick.Runtime;
-using Slick.Storage;
+using Slick.Text;
 
 namespace Slick.Models;
 
@@ -52,19 +52,19 @@ internal sealed class ConfigFile
 
     public static DecoderConfig Read(string path)
     {
-        NotDownloaded.Refuse(path);
+        const string Cure = "give a folder that holds a Hugging Face checkpoint";
+        if (!File.Exists(path)) throw new SlickException($"{path}: there is no such file; {Cure}.");
         JsonObject json;
+        using (var document = JsonPlace.Open(path, "config.json", Reading))
+            json = document.RootElement.ValueKind == JsonValueKind.Object ? JsonObject.Create(document.RootElement.Clone())!
+                : throw new SlickException($"{path}: not a readable config.json, which has an object in braces; {Cure}.");
         try
         {
-            json = JsonNode.Parse(File.ReadAllText(path), documentOptions: Reading)!.AsObject();
             CheckTexts(json, "");
         }
-        catch (Exception e) when (
-            e is IOException or JsonException or InvalidOperationException or NullReferenceException or UnauthorizedAccessException
-                or ArgumentException or FormatException)
+        catch (FormatException e)
         {
-            throw new SlickException(
-                $"{path}: not a readable config.json ({e.Message}); give a folder that holds a Hugging Face checkpoint.", e);
+            throw new SlickException($"{path}: not a readable config.json ({e.Message}); {Cure}.", e);
         }
         var config = new ConfigFile(path, json).Read();
         try

@@ -33,7 +33,8 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
     /// torch is asked for operations that give the same bits each time on one card with one libtorch. Where torch has no such operation, it
     /// warns on the error stream and goes on. On the CPU nothing is set.
     /// </summary>
-    /// <param name="device">auto (CUDA where there is a device, else the CPU), cpu, cuda or cuda:n.</param>
+    /// <param name="device">auto (CUDA where there is a device, else the CPU), cpu, cuda or cuda:n. For the lab's models auto has a rule of
+    /// its own (<c>LabDevice</c>).</param>
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="say">Called with a line that says what auto chose; null for nobody.</param>
     /// <exception cref="UsageException">The device or the number format has an unknown name.</exception>
@@ -54,10 +55,10 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
             throw new UsageException($"The device '{device}' is unknown: use auto, cpu, cuda or cuda:n.");
         NativeLibraries.Load();
         if (device == "cpu") return new Compute(torch.CPU, format);
-        var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
+        var count = Gpus();
         if (device == "auto")
         {
-            say?.Invoke(count > 0 ? "Device: cuda:0 (chosen by auto)." : "Device: cpu (auto found no CUDA device).");
+            say?.Invoke(count > 0 ? "Device: cuda:0 (auto: a GPU is here)." : "Device: cpu (auto found no CUDA device).");
             if (count == 0) return new Compute(torch.CPU, format);
         }
         else if (index >= count)
@@ -70,6 +71,18 @@ public sealed record Compute(torch.Device Device, torch.ScalarType DType)
             say?.Invoke("This build of libtorch cannot be asked for repeatable operations: the last digits may differ from run to run.");
         return new Compute(new torch.Device(DeviceType.CUDA, index), format);
     }
+
+    /// <summary>True where libtorch finds a CUDA device.</summary>
+    public static bool HasGpu
+    {
+        get
+        {
+            NativeLibraries.Load();
+            return Gpus() > 0;
+        }
+    }
+
+    private static int Gpus() => torch.cuda.is_available() ? torch.cuda.device_count() : 0;
 
     /// <summary>
     /// Waits until a device has finished its work. A GPU works on after a call has returned, so a clock that is read without this wait

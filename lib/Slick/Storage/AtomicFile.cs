@@ -36,15 +36,26 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Checks that a file can be written, before the work is done whose result it will hold.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Checks that a file can be written, before the work is done whose result it will hold. Nothing is left behind, no folder
+    /// either.</summary>
+    /// <param name="path">The file. Its folder may be missing.</param>
     /// <exception cref="SlickException">The file cannot be written.</exception>
     public static void EnsureWritable(string path)
     {
         if (Directory.Exists(path)) throw new SlickException($"{path}: this is a folder; name a file.");
+        var missing = new List<string>(); // folders, the inner ones first
+        for (var folder = Path.GetDirectoryName(path); folder is { Length: > 0 } && !Directory.Exists(folder);
+            folder = Path.GetDirectoryName(folder)) missing.Add(folder);
         var probe = path + ".probe";
-        Write(probe, _ => { });
-        Delete(probe);
+        try
+        {
+            Write(probe, _ => { });
+        }
+        finally
+        {
+            Delete(probe);
+            foreach (var folder in missing.Where(Directory.Exists)) DeleteEmpty(folder);
+        }
         if (!File.Exists(path)) return;
         // On Windows a file that another program holds cannot be replaced.
         try { using var held = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite); }
@@ -78,6 +89,12 @@ public static class AtomicFile
                 Thread.Sleep(50);
             }
         }
+    }
+
+    private static void DeleteEmpty(string folder)
+    {
+        try { Directory.Delete(folder); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* another program has put something there */ }
     }
 
     private static void Delete(string aside)

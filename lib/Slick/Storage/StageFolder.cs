@@ -39,6 +39,8 @@ public sealed class StageFolder
     public bool HasFailed => System.IO.File.Exists(FailureFile);
     /// <summary>True where there is nothing to do, because the stage is finished or has failed.</summary>
     public bool IsSettled => IsComplete || HasFailed;
+    /// <summary>True where the stage is finished or has failed, or a worker has begun it and left files to go on from.</summary>
+    public bool HasBegun => IsSettled || Directory.Exists(ScratchFolder);
     /// <summary>The worker that has the stage now; null for nobody.</summary>
     public LeaseHolder? Holder => store.Leases.Holder(Stage.Name);
     private string FailedFolder => Path.Combine(store.Folder, $"failed-{Stage.Name}");

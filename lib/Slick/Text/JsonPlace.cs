@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Slick.Runtime;
@@ -14,21 +15,66 @@ internal readonly record struct JsonPlace(string File, string Key, JsonElement V
     /// <summary>Parses a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="kind">What the file is, for an error's message.</param>
+    /// <param name="options">What the parser lets through.</param>
     /// <exception cref="SlickException">The file is missing, cannot be read, or is no JSON in UTF-8.</exception>
-    public static JsonDocument Open(string path, string kind)
+    public static JsonDocument Open(string path, string kind, JsonDocumentOptions options = default)
     {
         NotDownloaded.Refuse(path);
-        try
-        {
-            var bytes = System.IO.File.ReadAllBytes(path);
-            if (FirstWrongLine(bytes) is { } line) throw new SlickException(FormattableString.Invariant(
-                $"{path}:{line}: not UTF-8, so not a readable {kind}; copy or make it again."));
-            return JsonDocument.Parse(bytes);
-        }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        ReadOnlyMemory<byte> bytes;
+        try { bytes = System.IO.File.ReadAllBytes(path); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new SlickException($"{path}: not a readable {kind} ({e.Message}); copy or make it again.", e);
         }
+        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[Encoding.UTF8.Preamble.Length..];
+        string Damage(int line, string what) => FormattableString.Invariant(
+            $"{path}:{line}: {what}, so not a readable {kind}; {StoredResult.Cure(path)}.");
+        if (FirstWrongLine(bytes.Span) is { } wrong) throw new SlickException(Damage(wrong, "not UTF-8"));
+        try
+        {
+            return JsonDocument.Parse(bytes, options);
+        }
+        // An invalid operation is half of a character, one of a surrogate pair, in a key.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            var (line, what) = Fault(bytes.Span, e as JsonException);
+            throw new SlickException(Damage(line, what), e);
+        }
+    }
+
+    // What is wrong with a text, and in which line. The parser's own words are about its tokens and options, and count lines from 0.
+    private static (int Line, string What) Fault(ReadOnlySpan<byte> json, JsonException? e)
+    {
+        if (e is not { LineNumber: { } before, BytePositionInLine: { } within }) return WrongKey(json);
+        var at = 0;
+        for (var line = 0; line < before; line++) at += json[at..].IndexOf((byte)'\n') + 1;
+        var rest = json[Math.Min(json.Length, at + (int)within)..];
+        if (rest.Trim(" \t\r\n"u8).IsEmpty) return ((int)before + 1, "the text ends before it is complete");
+        var end = rest.IndexOfAny((byte)'\r', (byte)'\n');
+        var left = json[at..^rest.Length];
+        var right = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        if (right.Length > 20) right = $"{right.AsSpan(0, 20)}...";
+        return ((int)before + 1, FormattableString.Invariant(
+            $"no JSON from character {Encoding.UTF8.GetCharCount(left) + 1} on{(right.Length == 0 ? "" : $", '{right}'")}"));
+    }
+
+    // The first key that its object has twice, or that is no text.
+    private static (int Line, string What) WrongKey(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        var keys = new Stack<HashSet<string>>();
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.StartObject) keys.Push([]);
+            if (reader.TokenType == JsonTokenType.EndObject) keys.Pop();
+            if (reader.TokenType != JsonTokenType.PropertyName) continue;
+            var line = json[..(int)reader.TokenStartIndex].Count((byte)'\n') + 1;
+            string key;
+            try { key = reader.GetString()!; }
+            catch (InvalidOperationException) { return (line, "one of its keys is no valid text"); }
+            if (!keys.Peek().Add(key)) return (line, $"the key '{Cut(key)}' stands here a second time");
+        }
+        return (1, "one of its keys stands there twice");
     }
 
     /// <summary>

@@ -283,6 +283,40 @@ public sealed class AnnotationTests : IDisposable
         Assert.NotEqual(wide.Done.Count, tokens.Done.Count);
     }
 
+    [Theory]
+    [InlineData(EstimatorKind.Exact)]
+    [InlineData(EstimatorKind.Sampled)]
+    public void MemoryOfAPass_ChangesThePassesAlone_AndTheyAreCounted(EstimatorKind estimator)
+    {
+        var options = Options with { Estimator = estimator, Relations = ["P17", "P19"] };
+        const long Little = 1_000_000;
+        var wide = Run(options, "wide");
+        var narrow = Run(options, "narrow", compute: Fp32 with { Memory = Little });
+        AssertSame(wide.Labels, narrow.Labels);
+        Assert.Equal(["P17", "P19"], narrow.Passes.Keys);
+        foreach (var (relation, many) in narrow.Passes)
+        {
+            var few = wide.Passes[relation];
+            Assert.True(many.Passes > few.Passes, $"{relation}: {many.Passes} passes in {Little} bytes, {few.Passes} in {few.Bytes}");
+            // Questions and nodes are the same ones, in other passes.
+            Assert.Equal((few.Questions, few.Rows, few.Tokens), (many.Questions, many.Rows, many.Tokens));
+            Assert.Equal(wide.Labels.Count(l => l.Relation == relation) * options.Sampling.Prompts, few.Questions);
+            Assert.True(many.Rows >= many.Questions && many.Tokens >= many.Rows && many.Seconds > 0);
+            Assert.Equal((Little, PassBounds.On(CPU).Bytes), (many.Bytes, few.Bytes));
+        }
+        // What is read was not done.
+        Assert.Empty(Run(options, "narrow").Passes);
+    }
+
+    [Fact]
+    public void CountsOfTwoWorks_AddUp()
+    {
+        var one = new PassCounts(1, 20, 300, 4) { Seconds = 0.5, Bytes = 100 };
+        Assert.Equal(new PassCounts(3, 25, 306, 11) { Seconds = 2, Bytes = 70 },
+            one + new PassCounts(2, 5, 6, 7) { Seconds = 1.5, Bytes = 70 });
+        Assert.Equal(one, one + PassCounts.None);
+    }
+
     // 16 positions: 8 tokens of the first prompt with 4 of a row, and 2 of the second with up to 12, fit each, but not padded together.
     [Fact]
     public void PromptsWhoseLongestRowsTogetherPassTheLastPosition_AreInBatchesOfTheirOwn()

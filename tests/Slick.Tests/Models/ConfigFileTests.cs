@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Slick.Models;
+using Slick.Runtime;
 using Slick.Tests.Models.StraightLine;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,6 +15,33 @@ public sealed class ConfigFileTests
         var path = Path.Combine(Scratch.Folder(), "config.json");
         File.WriteAllText(path, new TinyModel(type, JsonNode.Parse(settings)!.AsObject()).Config.ToJsonString());
         return DecoderConfig.Read(path);
+    }
+
+    [Theory]
+    [InlineData("{\n  \"model_type\": \"llama\",\n  \"vocab_size\": 10", ":3: the text ends before it is complete")]
+    [InlineData("{\n  \"model_type\": \"llama", ":2: the text ends before it is complete")]
+    [InlineData("{\n  \"model_type\": \"llama\"\n  \"vocab_size\": 10\n}", ":3: no JSON from character 3 on, '\"vocab_size\": 10'")]
+    [InlineData("{\n  \"näme\": nul, \"vocab_size\": 100000000\n}", ":2: no JSON from character 14 on, ', \"vocab_size\": 1000...'")]
+    [InlineData("{\n  \"vocab_size\": 10,\n}", ":3: no JSON from character 1 on, '}'")]
+    [InlineData("{\n  \"vocab_size\": 10,\n  \"a\": {\"vocab_size\": 1},\n  \"vocab_size\": 10\n}",
+        ":4: the key 'vocab_size' stands here a second time")]
+    [InlineData("{\n  \"\\ud800\": 10\n}", ":2: one of its keys is no valid text")]
+    [InlineData("[1]", ": not a readable config.json, which has an object in braces; give a folder that holds a Hugging Face checkpoint.")]
+    public void DamagedFile_SaysWhatIsWrongAndInWhichLine(string text, string expected)
+    {
+        var path = Path.Combine(Scratch.Folder(), "config.json");
+        File.WriteAllText(path, text);
+        var message = Assert.Throws<SlickException>(() => DecoderConfig.Read(path)).Message;
+        Assert.Equal(path + expected + (expected.EndsWith('.') ? "" : ", so not a readable config.json; copy or make it again."), message);
+    }
+
+    [Fact]
+    public void ByteOrderMark_IsReadOver()
+    {
+        var path = Path.Combine(Scratch.Folder(), "config.json");
+        File.WriteAllText(path, new TinyModel("llama", []).Config.ToJsonString(), System.Text.Encoding.UTF8); // with the mark
+        Assert.Equal(0xEF, File.ReadAllBytes(path)[0]);
+        Assert.Equal("llama", DecoderConfig.Read(path).Architecture.ModelType);
     }
 
     private static object Meaning(DecoderConfig c) =>

@@ -198,7 +198,13 @@ public sealed class ProgramTests : IDisposable
         var lines = output.TrimEnd().Split(Environment.NewLine);
         var claims = lines.Where(l => l.StartsWith("Claim ", StringComparison.Ordinal)).ToList();
         Assert.Equal(Claims.All.Count, claims.Count);
-        Assert.All(claims, c => Assert.Matches("Verdict: (holds|contradicted|undecided: .+|not tested: .+)$", c));
+        Assert.All(claims, c => Assert.Matches(@"^Claim \w+: ((holds|contradicted|undecided), p \(Holm\) (< )?[\d.]+|not tested)$", c));
+        // What belongs to a claim stands below it, in lines that fit a page.
+        var first = Array.FindIndex(lines, l => l.StartsWith("Claim ", StringComparison.Ordinal));
+        Assert.Matches("^    Unknown facts are fitted later", lines[first + 1]);
+        var below = lines.Skip(first).TakeWhile(l => !l.StartsWith("Report: ", StringComparison.Ordinal)).Except(claims).ToList();
+        Assert.All(below, l => Assert.True(l.StartsWith("    ", StringComparison.Ordinal) && l.Length <= 100, l));
+        Assert.Equal(claims.Count, below.Count(l => l.StartsWith("    Here: ", StringComparison.Ordinal)));
         var report = lines.Single(l => l.StartsWith("Report: ", StringComparison.Ordinal))["Report: ".Length..];
         Assert.True(File.Exists(report));
         Assert.Equal(StudyReport.ClaimRows(SmokeStudy.Result), Tables.Read<ClaimRow>(Path.Combine(published, "claims.parquet")));
@@ -248,8 +254,11 @@ public sealed class ProgramTests : IDisposable
         string[] args = ["annotate", "--model", SmokeStudy.Result.Bases[0].Folder, "--data", sample, "--relations", "P17", "P36",
             "--questions", "4", "--device", "cpu", "--store", Path.Combine(_books.Folder, "store")];
         var csv = Path.Combine(_books.Folder, "labels.csv");
-        var (code, output, errors) = await Slick([.. args, "--csv", csv]);
+        var (code, output, errors) = await Slick([.. args, "--csv", csv, "--verbose"]);
         Assert.Equal((0, ""), (code, errors));
+        Assert.Matches(@"(?m)^relation +passes +rows a pass +rows a question +ms a row +seconds +MiB\s*$", output);
+        Assert.Matches(@"(?m)^P36 +\d+ +[\d.]+ +1\.00 +[\d.]+ +[\d.]+ +[\d,]+\s*$", output);
+        Assert.Matches(@"(?m)^together +\d+ ", output);
         Assert.Contains("Forecast: under a minute (8 questions of 2 relations, 10 prompts each)", output, StringComparison.Ordinal);
         Assert.Contains("Table 3 for", output, StringComparison.Ordinal);
         Assert.Matches("(?m)^P17 .* 55.6, 33.3, 6.5, 4.6\\s*$", output);
@@ -258,8 +267,10 @@ public sealed class ProgramTests : IDisposable
         var table = output.Split(Environment.NewLine).Single(l => l.StartsWith("Labels: ", StringComparison.Ordinal))["Labels: ".Length..];
         Assert.Equal(8, Tables.Read<Slick.Knowledge.LabelRow>(table).Count);
         // Again: everything is read.
-        var (_, again, _) = await Slick(args);
+        var (_, again, _) = await Slick([.. args, "--verbose"]);
         Assert.DoesNotContain("Forecast", again, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^P36 +read from the store\s*$", again);
+        Assert.DoesNotContain("together", again, StringComparison.Ordinal);
         Assert.Contains(table, again, StringComparison.Ordinal);
     }
 

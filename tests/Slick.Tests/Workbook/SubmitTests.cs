@@ -45,7 +45,7 @@ public sealed class SubmitTests : IDisposable
         Assert.DoesNotContain("task that is stopped", script, StringComparison.Ordinal);
         Assert.Contains("cancelled or ran out of time is not", script, StringComparison.Ordinal);
         var work = lines.Single(l => l.StartsWith("exec ", StringComparison.Ordinal));
-        Assert.Contains($" work --preset smoke --seed 1 --set fineTuning.epochs=3 --store '{store}' --device auto --workers 2", work,
+        Assert.Contains($" work --preset smoke --seed 1 --set fineTuning.epochs=3 --store '{store}' --device cpu --workers 2", work,
             StringComparison.Ordinal);
         Assert.False(Directory.Exists(store));
     }
