@@ -25,7 +25,7 @@ internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, R
 }
 
 /// <summary>The command-line options that all commands on studies have.</summary>
-internal sealed class StudyArguments
+internal sealed partial class StudyArguments
 {
     private const string LargestPart = "questions.largestPart";
 

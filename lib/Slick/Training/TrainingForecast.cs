@@ -87,12 +87,26 @@ public sealed record TrainingForecast
     /// <summary>The memory of a fine-tuning run.</summary>
     internal static TrainingForecast OfMemory(EncodedRun encoded)
     {
-        var (run, options) = (encoded.Run, encoded.Run.Options);
-        var (config, dtype) = (run.Start.Config, run.Start.Flat.dtype);
-        long wide = dtype == torch.ScalarType.Float32 ? 4 : 2;
-        var trained = Trained(run);
+        var (run, config) = (encoded.Run, encoded.Run.Start.Config);
+        long wide = run.Start.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2;
+        var trained = Trained(config, run.Options);
+        return OfMemory(config, wide, run.Options, encoded.Source()) with
+        {
+            Evaluation = EvaluationBytes(run, config, wide),
+            KeptParameters = run.Scratch is null ? run.KeptNames * trained.Count * wide : 0,
+            Replaced = run.KeptNames > 0 ? trained.Count * wide : 0,
+        };
+    }
+
+    /// <summary>The memory of the steps of a fine-tuning run, from shapes alone.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="wide">Bytes of a weight.</param>
+    /// <param name="options">The run's options.</param>
+    /// <param name="source">The batches. Only the lengths of their examples are looked at.</param>
+    internal static TrainingForecast OfMemory(DecoderConfig config, long wide, FineTuningOptions options, IBatchSource source)
+    {
+        var trained = Trained(config, options);
         // The order of the examples decides which rows share a piece. So the largest piece of three passes counts.
-        var source = encoded.Source();
         var batches = Enumerable.Range(0, 3).SelectMany(source.Pass).Select(b => UploadedPass.Cut(b, options.PieceExamples).ToList())
             .ToList();
         var pieces = batches.SelectMany(b => b).Select(p => Shape.Of(p.Rows, options.Ragged)).ToList();
@@ -108,9 +122,6 @@ public sealed record TrainingForecast
             Activations = most,
             Logits = LogitBytes(config, wide, scored, options.DivergenceWeight > 0),
             Passing = Math.Max(trained.LargestMatrix * wide, 4 * trained.Count * (wide == 4 || sums ? 1 : 2) - most),
-            Evaluation = EvaluationBytes(run, config, wide),
-            KeptParameters = run.Scratch is null ? run.KeptNames * trained.Count * wide : 0,
-            Replaced = run.KeptNames > 0 ? trained.Count * wide : 0,
             Kept = AllocatorBytes,
         };
     }
@@ -136,8 +147,8 @@ public sealed record TrainingForecast
 
     private const long AllocatorBytes = 110_000_000;
 
-    // A piece: B, T, the number of stored tokens, the number of scored tokens.
-    private readonly record struct Shape(long Rows, long Tokens, long Lying, long Scored)
+    /// <summary>A piece: B, T, the number of stored tokens, the number of scored tokens.</summary>
+    internal readonly record struct Shape(long Rows, long Tokens, long Lying, long Scored)
     {
         public static Shape Of(IReadOnlyList<TaughtExample> rows, bool ragged)
         {
@@ -149,16 +160,15 @@ public sealed record TrainingForecast
 
     private readonly record struct TrainedCounts(long Copied, long Count, long Gradient, long LargestMatrix, long Lora);
 
-    private static TrainedCounts Trained(FineTuningRun run)
+    private static TrainedCounts Trained(DecoderConfig config, FineTuningOptions options)
     {
-        var config = run.Start.Config;
-        if (run.Options.Lora.Rank > 0)
+        if (options.Lora.Rank > 0)
         {
-            var (count, ranks) = LoraAdapter.Size(config, run.Options.Lora.ToConfig());
+            var (count, ranks) = LoraAdapter.Size(config, options.Lora.ToConfig());
             return new(count, count, count, 0, ranks);
         }
         var layout = DecoderWeights.LayoutOf(config);
-        var part = new ParameterPart(run.Options.Parameters);
+        var part = new ParameterPart(options.Parameters);
         var names = part.IsAll ? null : part.Of(config);
         var trained = layout.Where(p => names?.Contains(p.Name) != false).Select(p => DecoderWeights.Product(p.Shape)).ToList();
         var all = layout.Sum(p => DecoderWeights.Product(p.Shape));
