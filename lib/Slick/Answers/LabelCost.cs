@@ -86,8 +86,7 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
                 var earlier = own + depth - 1;
                 left -= (long)(nodes * limits.KeyValueBytes(earlier));
                 nodes *= Nodes[depth] / Nodes[depth - 1];
-                var parts = Math.Max(1, Math.Ceiling(nodes / Math.Max(1, Math.Min(bounds.Tokens / (earlier + 1),
-                    limits.LevelRows(1, earlier, left)))));
+                var parts = Math.Max(1, Math.Ceiling(nodes / limits.LevelRows(1, earlier, left)));
                 nodes /= parts;
                 count *= parts;
                 // Fewer than one node a part: some parts have none, and there is no pass.
