@@ -39,7 +39,8 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
     internal static IReadOnlyList<double> CountedNodes { get; } =
         [1, 4.82, 4.71, 3.47, 2.12, 1.39, 0.65, 0.65, 0.2, 0.2, 0.06, 0.06, 0.06, 0.02, 0.02, 0.02];
 
-    /// <summary>Nodes of a question's answer tree, by depth. With other numbers of samples all but the first change in proportion.</summary>
+    /// <summary>Nodes of a question's answer tree, by depth. With other numbers of samples all but the first change in
+    /// proportion.</summary>
     public IReadOnlyList<double> Nodes { get; init; } = [.. Enumerable.Range(0, sampling.MaxAnswerTokens)
         .Select(d => d == 0 ? 1 : CountedNodes[Math.Min(d, CountedNodes.Count - 1)] * (sampling.Samples + 1) / (CountedSamples + 1))];
 
@@ -51,7 +52,8 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
         {
             var (limits, cost) = Start(relation, passes, ref most);
             double tokens = relation.Own + relation.Gold, scored = relation.Gold + 1;
-            long rows = (long)relation.Questions * sampling.Prompts, length = (long)Math.Round(tokens), positions = (long)Math.Ceiling(scored);
+            long rows = (long)relation.Questions * sampling.Prompts, length = (long)Math.Round(tokens);
+            var positions = (long)Math.Ceiling(scored);
             var room = Most(rows, r => r * length <= bounds.Tokens && limits.Fits(r, length, positions)
                 && !limits.IsEnough((long)(r * tokens)));
             var count = Math.Ceiling(rows / (double)room);

@@ -67,7 +67,8 @@ public sealed class MachineForecast
     /// <param name="machine">The machine.</param>
     /// <param name="count">Number of such machines.</param>
     /// <param name="formats">Number formats: fp32, bf16.</param>
-    /// <param name="options">The protocol (<see cref="StudyOptions.Sampling"/>) and the run (<see cref="StudyOptions.FineTuning"/>).</param>
+    /// <param name="options">The protocol (<see cref="StudyOptions.Sampling"/>) and the run
+    /// (<see cref="StudyOptions.FineTuning"/>).</param>
     /// <param name="questions">The questions to label.</param>
     /// <param name="setSize">Number of examples of D.</param>
     /// <param name="memory">Memory that a pass of labels may take, in bytes; null for what the program takes by itself.</param>

@@ -231,7 +231,8 @@ public sealed class MachineForecastTests
         Assert.All(all.Relations, r => Assert.Equal(1, r.Gold));
         Assert.All(all.Relations, r => Assert.InRange(r.Own, 3, 8));
         Assert.All(all.Relations, r => Assert.InRange(r.Shared, 4 * 8, 5 * 12));
-        Assert.Equal([5, 5], ForecastQuestions.Of(dataset, 5, config, tokenizer, new() { Prompts = 2 }, 1).Relations.Select(r => r.Questions));
+        var some = ForecastQuestions.Of(dataset, 5, config, tokenizer, new() { Prompts = 2 }, 1);
+        Assert.Equal([5, 5], some.Relations.Select(r => r.Questions));
         Assert.Equal(40, all.Examples.Count);
     }
 }
