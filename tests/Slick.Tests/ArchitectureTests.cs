@@ -108,7 +108,7 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void OnlyFigures_KnowAChartLibrary() =>
         Assert.Empty(Uses.Keys.Where(f => f != "Figures").SelectMany(Files)
-            .Where(f => Regex.IsMatch(File.ReadAllText(f), @"using (Plotly|ScottPlot|SkiaSharp)")).Select(Path.GetFileName));
+            .Where(f => Regex.IsMatch(File.ReadAllText(f), @"using (Plotly|SkiaSharp)")).Select(Path.GetFileName));
 
     // TorchSharp makes every Generator on the CPU, whichever device it is asked for, and a draw that another thread or device makes
     // differently is no function of the seed. The meta device takes a generator of the CPU without complaint, so this looks at the text.

@@ -223,8 +223,8 @@ internal sealed class KernelSession : IDisposable
         return Task.CompletedTask;
     }
 
-    private static JsonObject Display(JsonObject data) => new() { ["data"] = data, ["metadata"] = new JsonObject(),
-        ["output_type"] = "display_data" };
+    private static JsonObject Display(JsonObject data, JsonObject? metadata = null) => new() { ["data"] = data,
+        ["metadata"] = metadata ?? [], ["output_type"] = "display_data" };
 
     // Turns the kernels' events into outputs of nbformat.
     private sealed class Listener(NotebookRecord record) : IObserver<KernelEvent>
@@ -244,11 +244,11 @@ internal sealed class KernelSession : IDisposable
                     break;
                 case ReturnValueProduced result:
                     var count = record.Running is { } cell ? record.Notebook.Cells[cell].ExecutionCount : null;
-                    record.Add(new JsonObject { ["data"] = Data(result), ["execution_count"] = count, ["metadata"] = new JsonObject(),
+                    record.Add(new JsonObject { ["data"] = Data(result), ["execution_count"] = count, ["metadata"] = Metadata(result),
                         ["output_type"] = "execute_result" }, result.ValueId);
                     break;
                 case DisplayedValueProduced displayed:
-                    record.Add(Display(Data(displayed)), displayed.ValueId);
+                    record.Add(Display(Data(displayed), Metadata(displayed)), displayed.ValueId);
                     break;
             }
         }
@@ -265,11 +265,17 @@ internal sealed class KernelSession : IDisposable
             var data = new JsonObject();
             foreach (var form in shown.FormattedValues.DistinctBy(form => form.MimeType))
                 data[form.MimeType] = Form(form.MimeType, form.Value ?? "");
+            if (shown.Value is Figure or Plotly.NET.GenericChart)
+                data[NotebookFormatters.PlotlyData] = JsonNode.Parse(shown.Value.ToDisplayString(NotebookFormatters.PlotlyData));
             // A value that has only an HTML form would show nothing on a terminal.
             if (!data.ContainsKey("text/plain") && shown.Value is not (null or IHtmlContent or FormattedValue))
                 data["text/plain"] = NotebookCell.Lines(shown.Value.ToDisplayString("text/plain"));
             return data;
         }
+
+        // A viewer would show a picture for fine screens at twice its size.
+        private static JsonObject Metadata(DisplayEvent shown) => shown.Value is not Figure ? []
+            : new() { ["image/png"] = new JsonObject { ["width"] = PngRenderer.Width } };
 
         private static JsonNode? Form(string mime, string value)
         {

@@ -45,20 +45,36 @@ internal sealed record AxisRange(bool Log, double Min, double Max)
     /// <summary>The position of a value between the left end (0) and the right end (1).</summary>
     public double Share(double value) => (Place(value) - Min) / (Max - Min);
 
-    /// <summary>The values that have a tick on a logarithmic axis: the powers of ten; with 2 and 5 times these where they are
-    /// few.</summary>
-    public IEnumerable<double> LogTicks()
+    /// <summary>
+    /// The values that have a tick, at most about <paramref name="most"/>. On an axis of numbers they are multiples of 1, 2 or 5 times a
+    /// power of ten (Heckbert, "Nice numbers for graph labels", Graphics Gems, 1990). On a logarithmic axis they are powers of ten; with 2
+    /// and 5 times these where there is room.
+    /// </summary>
+    public IReadOnlyList<double> Ticks(int most)
     {
-        double[] steps = Max - Min <= 3 ? [1, 2, 5] : [1];
-        for (var power = (int)Math.Floor(Min); power <= (int)Math.Ceiling(Max); power++)
-        {
-            foreach (var step in steps)
-            {
-                var value = step * Math.Pow(10, power);
-                if (Math.Log10(value) >= Min - 1e-9 && Math.Log10(value) <= Max + 1e-9)
-                    yield return value;
-            }
-        }
+        if (!Log)
+            return Multiples(Min, Max, most);
+        var all = Powers([1, 2, 5]);
+        var powers = Powers([1]);
+        // A range without two such values is shorter than a decade, and the multiples of one step are far enough from each other.
+        return all.Count < 2 ? Multiples(Math.Pow(10, Min), Math.Pow(10, Max), most) : all.Count <= most ? all
+            : [.. powers.Where((_, i) => i % ((powers.Count + most - 1) / most) == 0)];
+    }
+
+    private static List<double> Multiples(double min, double max, int most)
+    {
+        var raw = (max - min) / Math.Max(1, most);
+        var power = Math.Pow(10, Math.Floor(Math.Log10(raw)));
+        var step = power * ((raw / power - 1e-9) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
+        var (first, last) = (Math.Ceiling(min / step - 1e-9), Math.Floor(max / step + 1e-9));
+        return [.. Enumerable.Range(0, (int)(last - first) + 1).Select(i => (first + i) * step)];
+    }
+
+    private List<double> Powers(double[] steps)
+    {
+        var values = Enumerable.Range((int)Math.Floor(Min), (int)Math.Ceiling(Max) - (int)Math.Floor(Min) + 1)
+            .SelectMany(power => steps.Select(step => step * Math.Pow(10, power)));
+        return [.. values.Where(value => Math.Log10(value) >= Min - 1e-9 && Math.Log10(value) <= Max + 1e-9)];
     }
 
     private static double Place(double value, bool log) =>

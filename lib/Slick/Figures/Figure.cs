@@ -3,7 +3,8 @@ using Slick.Experiments;
 
 namespace Slick.Figures;
 
-/// <summary>A chart as plain data. <see cref="PlotlyRenderer"/> draws it on a screen, <see cref="SvgRenderer"/> in a file.</summary>
+/// <summary>A chart as plain data. <see cref="PlotlyRenderer"/> draws it in a browser, <see cref="SvgRenderer"/> and
+/// <see cref="PngRenderer"/> draw it as a picture.</summary>
 public sealed record Figure
 {
     /// <summary>Name of the figure, short and unique in its page, such as <c>figure-3a</c>.</summary>
@@ -27,7 +28,7 @@ public sealed record Figure
     /// <summary>Vertical reference lines.</summary>
     public IReadOnlyList<Marker> Markers { get; init; } = [];
 
-    /// <summary>Checks that the figure can be drawn. Both renderers call this first.</summary>
+    /// <summary>Checks that the figure can be drawn. All renderers call this first.</summary>
     /// <exception cref="ArgumentException">The lists of a series differ in length, only one end of its interval is given, or an axis has an
     /// empty range.</exception>
     public void Check()
@@ -51,7 +52,9 @@ public sealed record Figure
         }
     }
 
-    /// <summary>The figure as text for a console: title, note, and one line with the range of each series.</summary>
+    /// <summary>
+    /// The figure as text for a console: title, note, and one line for each series with its range, its first and its last value.
+    /// </summary>
     public string Text()
     {
         var lines = new List<string> { Title };
@@ -59,13 +62,26 @@ public sealed record Figure
             lines.Add(Note);
         foreach (var series in Series)
         {
-            var known = series.Y.Where(double.IsFinite).ToList();
-            lines.Add(known.Count == 0 ? $"  {series.Name}: no values"
-                : FormattableString.Invariant(
-                    $"  {series.Name}: {known.Count} values of {Y.Title}, {Numbers.Short(known.Min())} to {Numbers.Short(known.Max())}"));
+            var known = series.X.Zip(series.Y).Where(p => double.IsFinite(p.First) && double.IsFinite(p.Second)).ToList();
+            string At(int i) => $"{Numbers.Short(known[i].Second)} at {X.Text(known[i].First)}";
+            lines.Add(known.Count switch
+            {
+                0 => $"  {series.Name}: no values",
+                1 => $"  {series.Name}: {At(0)}",
+                var n => FormattableString.Invariant(
+                    $"  {series.Name}: {n} values of {Y.Title}, {Numbers.Short(known.Min(p => p.Second))} to ")
+                    + $"{Numbers.Short(known.Max(p => p.Second))}; {At(0)}, {At(n - 1)}",
+            });
         }
         return string.Join('\n', lines);
     }
+
+    /// <summary>
+    /// The figure as a chart of Plotly.NET, which Plotly.NET's own functions restyle, such as
+    /// <c>Chart.withTitle("...", null).Invoke(figure.ToChart())</c>. What a browser shows of this figure is the same chart.
+    /// </summary>
+    /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Check"/>).</exception>
+    public Plotly.NET.GenericChart ToChart() => PlotlyChart.Of(this);
 
     /// <summary>The text that a screen reader says instead of the picture.</summary>
     internal string Description => $"{Title}. {Y.Title} against {X.Title}. Series: {string.Join(", ", Series.Select(s => s.Name))}.";
@@ -78,7 +94,12 @@ public sealed record Figure
 /// <param name="Categories">Labels of the positions 0, 1, ...; null for an axis of numbers.</param>
 /// <param name="LogScale">True for a logarithmic axis, base 10. Values of 0 and below are gaps then.</param>
 public sealed record Axis(string Title, double? Min = null, double? Max = null, IReadOnlyList<string>? Categories = null,
-    bool LogScale = false);
+    bool LogScale = false)
+{
+    /// <summary>A position as text: the label of the category there, or the number.</summary>
+    internal string Text(double position) => Categories is { } names && position >= 0 && position < names.Count
+        && position == Math.Floor(position) ? names[(int)position] : Numbers.Short(position);
+}
 
 /// <summary>A vertical line across the figure.</summary>
 /// <param name="X">The horizontal position of the line.</param>

@@ -11,7 +11,7 @@ internal static class FigureStyle
         }
         .slick-note { font-size: .875em; opacity: .8; margin: .3rem 0 0; }
         .slick-plot { width: 100%; min-height: 2rem; }
-        .slick-plot > img { width: 100%; max-width: 56.25rem; background: #fff; }
+        .slick-plot > img { max-width: 100%; height: auto; background: #fff; }
         .slick-plot .main-svg text { fill: currentColor !important; }
         .slick-plot .barlayer .errorbar path { stroke: currentColor !important; }
         .slick-plot .hoverlayer text { fill: #1d2129 !important; }
@@ -19,10 +19,9 @@ internal static class FigureStyle
         /* The class is said twice: JupyterLab's rules for all tables of outputs are more specific than one class and a name. */
         .slick-table.slick-table table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em; color: inherit; }
         .slick-table.slick-table table th, .slick-table.slick-table table td { border: 0; border-bottom: 1px solid rgba(128, 128, 128, .4);
-          padding: .25rem .5rem; text-align: left; vertical-align: top; font-weight: normal; white-space: nowrap; }
+          padding: .25rem .5rem; vertical-align: top; font-weight: normal; white-space: nowrap; }
         .slick-table.slick-table table .long { white-space: normal; min-width: 9rem; }
         .slick-table.slick-table table thead th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; white-space: normal; }
-        .slick-table.slick-table table .num { text-align: right; }
         @media print { .slick-table { overflow: visible; } .modebar { display: none; }
           .slick-table.slick-table table { font-size: .8em; } .slick-table.slick-table table .long { min-width: 5rem; }
           .slick-table.slick-table table th, .slick-table.slick-table table td { white-space: normal; } }

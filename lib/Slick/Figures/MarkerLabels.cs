@@ -6,26 +6,25 @@ namespace Slick.Figures;
 internal static class MarkerLabels
 {
     public const int RowHeight = 18;
-    private const double LetterWidth = 8.2;
+    public const double Size = 14;
 
-    /// <summary>A marker's label. Row 0 is the lowest. Anchor is the part of the label that is at the marker's line: "start", "middle" or
-    /// "end".</summary>
-    public sealed record Label(Marker Marker, int Row, string Anchor);
+    /// <summary>A marker's label. Row 0 is the lowest. Anchor is the part of the label that is at the marker's line.</summary>
+    public sealed record Place(Marker Marker, int Row, Anchor Anchor);
 
     /// <summary>The labels of the markers that are in the range, from left to right.</summary>
     /// <param name="figure">The figure.</param>
     /// <param name="range">The horizontal range.</param>
     /// <param name="width">Width of the chart in pixels, approximately.</param>
-    public static List<Label> Of(Figure figure, AxisRange range, double width)
+    public static List<Place> Of(Figure figure, AxisRange range, double width)
     {
-        var labels = new List<Label>();
+        var labels = new List<Place>();
         var ends = new List<double>();
         foreach (var marker in figure.Markers.Where(m => range.Share(m.X) is >= 0 and <= 1).OrderBy(m => m.X))
         {
             var place = range.Share(marker.X) * width;
-            var length = marker.Label.Length * LetterWidth;
-            var anchor = place < length / 2 ? "start" : place > width - length / 2 ? "end" : "middle";
-            var start = anchor switch { "start" => place, "end" => place - length, _ => place - length / 2 };
+            var length = FigureFont.Width(marker.Label, Size);
+            var anchor = place < length / 2 ? Anchor.Start : place > width - length / 2 ? Anchor.End : Anchor.Middle;
+            var start = anchor switch { Anchor.Start => place, Anchor.End => place - length, _ => place - length / 2 };
             var row = ends.FindIndex(end => end + 10 <= start);
             if (row < 0)
             {
@@ -33,11 +32,11 @@ internal static class MarkerLabels
                 ends.Add(0);
             }
             ends[row] = start + length;
-            labels.Add(new Label(marker, row, anchor));
+            labels.Add(new Place(marker, row, anchor));
         }
         return labels;
     }
 
     /// <summary>The height of all rows in pixels.</summary>
-    public static int Height(List<Label> labels) => labels.Count == 0 ? 0 : (labels.Max(l => l.Row) + 1) * RowHeight;
+    public static int Height(List<Place> labels) => labels.Count == 0 ? 0 : (labels.Max(l => l.Row) + 1) * RowHeight;
 }

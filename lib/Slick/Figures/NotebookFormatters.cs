@@ -11,14 +11,27 @@ namespace Slick.Figures;
 public static class NotebookFormatters
 {
     private const int RowsShown = 20;
+    private const string Html = "text/html", Text = "text/plain", Png = "image/png";
 
-    /// <summary>Registers the formatters with the host. Further calls change nothing.</summary>
+    /// <summary>
+    /// The data of a chart, for viewers that have plotly.js themselves. A figure and a chart of Plotly.NET have this form, but a host must
+    /// ask for it. The tool dotnet-interactive would write it as a string of JSON, and viewers need an object.
+    /// </summary>
+    public const string PlotlyData = "application/vnd.plotly.v1+json";
+
+    /// <summary>
+    /// Registers the formatters with the host. Further calls change nothing. A figure is given in several forms, so that every viewer has
+    /// one that it shows: HTML with a live chart and a picture, a picture alone, and text.
+    /// </summary>
     public static void Register()
     {
-        Add<Figure>(PlotlyRenderer.NotebookHtml, figure => figure.Text());
-        Add<TableView>(table => table.Html(), table => table.Text());
-        Add<DataFrame>(frame => Table(frame).Html(), frame => Table(frame).Text());
-        Add<Plotly.NET.GenericChart>(PlotlyRenderer.NotebookHtml, _ => "A chart of Plotly.NET");
+        Add<Figure>((Html, PlotlyRenderer.NotebookHtml), (Png, figure => Convert.ToBase64String(PngRenderer.Png(figure))),
+            (Text, figure => figure.Text()));
+        Add<Plotly.NET.GenericChart>((Html, PlotlyRenderer.NotebookHtml), (Text, PlotlyChart.Text));
+        Formatter.Register<Figure>(figure => PlotlyChart.Json(figure.ToChart()).ToJsonString(), PlotlyData);
+        Formatter.Register<Plotly.NET.GenericChart>(chart => PlotlyChart.Json(chart).ToJsonString(), PlotlyData);
+        Add<TableView>((Html, table => table.Html()), (Text, table => table.Text()));
+        Add<DataFrame>((Html, frame => Table(frame).Html()), (Text, frame => Table(frame).Text()));
     }
 
     /// <summary>The first rows of a data frame as a table, with numbers in a readable form.</summary>
@@ -46,10 +59,11 @@ public static class NotebookFormatters
         _ => value.ToString() ?? "",
     };
 
-    private static void Add<T>(Func<T, string> html, Func<T, string> text)
+    // Hosts give all forms on, and prefer them in this order.
+    private static void Add<T>(params (string MimeType, Func<T, string> Format)[] forms)
     {
-        Formatter.Register(html, "text/html");
-        Formatter.Register(text, "text/plain");
-        Formatter.SetPreferredMimeTypesFor(typeof(T), "text/html", "text/plain");
+        foreach (var (mimeType, format) in forms)
+            Formatter.Register(format, mimeType);
+        Formatter.SetPreferredMimeTypesFor(typeof(T), [.. forms.Select(form => form.MimeType)]);
     }
 }

@@ -35,22 +35,15 @@ public static class PlotlyRenderer
     /// </summary>
     /// <param name="figure">The figure.</param>
     /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
-    public static string Html(Figure figure) => FigureStyle.Element + Body(figure, "");
+    public static string Html(Figure figure) => FigureStyle.Element + Body(figure);
 
     /// <summary>
-    /// Title, chart and note as HTML for a notebook. It has a static picture for hosts that run no script. The first figure of a session
-    /// also has plotly.js (<see cref="FirstFigureBringsPlotly"/>).
+    /// Title, chart and note as HTML for a notebook: <see cref="Html"/>, and in the first figure of a session plotly.js
+    /// (<see cref="FirstFigureBringsPlotly"/>).
     /// </summary>
     /// <param name="figure">The figure.</param>
     /// <exception cref="ArgumentException">The figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
-    public static string NotebookHtml(Figure figure)
-    {
-        figure.Check();
-        // Title and note are in the HTML around the picture.
-        var svg = SvgRenderer.Svg(figure with { Title = "", Note = "" });
-        var picture = $"<img alt=\"\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(svg))}\">";
-        return FigureStyle.Element + Body(figure, picture) + Loader();
-    }
+    public static string NotebookHtml(Figure figure) => Html(figure) + Loader();
 
     /// <summary>Removes the plotly.js of first figures from a page's HTML, for a page that has its own.</summary>
     /// <param name="html">The page's HTML.</param>
@@ -62,35 +55,39 @@ public static class PlotlyRenderer
         return html;
     }
 
-    internal static string Body(Figure figure, string picture)
+    internal static string Body(Figure figure)
     {
-        figure.Check();
-        var chart = PlotlyJson.Of(figure);
-        var html = new StringBuilder("<div class=\"slick-figure\">\n<p class=\"slick-title\">").Append(WebUtility.HtmlEncode(figure.Title))
-            .Append("</p>\n");
-        html.Append(Plot(figure.Id, figure.Description, picture, chart));
+        var chart = PlotlyChart.Json(PlotlyChart.Of(figure));
+        // A viewer without scripts shows the picture. It is a PNG, since sanitising viewers remove SVG. Title and note are text around it.
+        var png = Convert.ToBase64String(PngRenderer.Png(figure with { Title = "", Note = "" }, height: 420));
+        var picture = $"<img alt=\"{WebUtility.HtmlEncode(figure.Description)}\" width=\"{PngRenderer.Width}\" "
+            + $"src=\"data:image/png;base64,{png}\">";
+        var html = new StringBuilder("<div class=\"slick-figure\">\n<p class=\"slick-title\">")
+            .Append(WebUtility.HtmlEncode(figure.Title)).Append("</p>\n")
+            .Append(Plot(figure.Id, figure.Description, picture, chart, PlotlyChart.LongestTitle));
         if (figure.Note.Length > 0)
             html.Append("<p class=\"slick-note\">").Append(WebUtility.HtmlEncode(figure.Note)).Append("</p>\n");
         return html.Append("</div>\n").ToString();
     }
 
-    /// <summary>A chart of Plotly.NET as HTML that needs no network.</summary>
+    /// <summary>A chart of Plotly.NET as HTML that needs no network. A viewer without scripts shows what the chart has as text.</summary>
     internal static string NotebookHtml(Plotly.NET.GenericChart chart)
     {
-        var figure = JsonNode.Parse(Plotly.NET.GenericChart.toFigureJson(chart))!.AsObject();
-        NumbersOnly(figure["data"]);
-        figure["config"] = PlotlyJson.Config("chart");
-        return FigureStyle.Element + "<div class=\"slick-figure\">\n" + Plot("chart", "Chart", "", figure) + "</div>\n" + Loader();
+        var text = PlotlyChart.Text(chart);
+        var otherwise = $"<p class=\"slick-note\">{WebUtility.HtmlEncode(text)} It is drawn by a script, which does not run here.</p>";
+        return FigureStyle.Element + "<div class=\"slick-figure\">\n" + Plot("chart", text, otherwise, PlotlyChart.Json(chart), least: 0)
+            + "</div>\n" + Loader();
     }
 
     // The chart's element is found by the hash of what is drawn there. So two elements share a name only where they show the same chart.
-    private static string Plot(string id, string description, string picture, JsonObject chart)
+    // On a narrow screen the legend takes more lines. The chart becomes higher until its vertical axis has `least` pixels.
+    private static string Plot(string id, string description, string otherwise, JsonObject chart, int least)
     {
         var json = chart.ToJsonString();
         var key = string.Concat(id.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) + "-"
             + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)))[..12];
         return $$"""
-            <div class="slick-plot" data-figure="{{key}}" role="img" aria-label="{{WebUtility.HtmlEncode(description)}}">{{picture}}</div>
+            <div class="slick-plot" data-figure="{{key}}" role="img" aria-label="{{WebUtility.HtmlEncode(description)}}">{{otherwise}}</div>
             <script>(function () {
             var figure = {{json}};
             var tries = 0;
@@ -102,7 +99,14 @@ public static class PlotlyRenderer
                 place.slickDrawn = true;
                 place.textContent = '';
                 var copy = JSON.parse(JSON.stringify(figure));
-                Plotly.newPlot(place, copy.data, copy.layout, copy.config);
+                Plotly.newPlot(place, copy.data, copy.layout, copy.config).then(function () {
+                  function grow() {
+                    var shown = place._fullLayout, lack = shown.yaxis ? {{least}} - shown.yaxis._length : 0;
+                    if (lack > 1) Plotly.relayout(place, { height: shown.height + lack });
+                  }
+                  place.on('plotly_afterplot', grow);
+                  grow();
+                });
               });
             })();
             })();</script>
@@ -118,25 +122,5 @@ public static class PlotlyRenderer
         var script = PlotlyScript();
         return Interlocked.Exchange(ref _loaderGiven, 1) == 1 ? ""
             : LoaderStart + "if (!window.Plotly) (function (define, module, exports) {\n" + script + "\n}).call(window);" + LoaderEnd;
-    }
-
-    // Plotly.NET writes NaN and infinities as strings.
-    private static void NumbersOnly(JsonNode? node)
-    {
-        if (node is JsonObject members)
-        {
-            foreach (var (_, member) in members)
-                NumbersOnly(member);
-        }
-        else if (node is JsonArray items)
-        {
-            for (var i = 0; i < items.Count; i++)
-            {
-                if (items[i] is JsonValue value && value.TryGetValue<string>(out var text) && text is "NaN" or "Infinity" or "-Infinity")
-                    items[i] = null;
-                else
-                    NumbersOnly(items[i]);
-            }
-        }
     }
 }

@@ -37,7 +37,7 @@ public static class ReportPage
             {
                 case Figure figure:
                     usesPlotly = true;
-                    Section(figure.Id, PlotlyRenderer.Body(figure, ""));
+                    Section(figure.Id, PlotlyRenderer.Body(figure));
                     break;
                 case TableView table:
                     Section(table.Id, table.Body());

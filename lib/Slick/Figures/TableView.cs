@@ -119,9 +119,10 @@ public sealed record TableView
             html.Append("<p class=\"slick-note\">").Append(WebUtility.HtmlEncode(Note)).Append("</p>\n");
         return html.Append("</div>\n").ToString();
 
+        // The alignment stands in each cell: front ends have rules of their own for cells, and sanitising viewers remove style sheets.
         void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(IsNumeric(column) ? " class=\"num\"" : IsLong(column) ? " class=\"long\"" : "")}>"
-            + $"{WebUtility.HtmlEncode(text)}</{element}>");
+            $"<{element}{scope}{(!IsNumeric(column) && IsLong(column) ? " class=\"long\"" : "")} "
+            + $"style=\"text-align:{(IsNumeric(column) ? "right" : "left")}\">{WebUtility.HtmlEncode(text)}</{element}>");
     }
 
     // All cells of a column with a sentence wrap.

@@ -1,5 +1,9 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using AngleSharp.Html.Parser;
 using Microsoft.Data.Analysis;
 using Microsoft.DotNet.Interactive.Formatting;
+using SkiaSharp;
 using Slick.Experiments;
 using Slick.Figures;
 using Slick.Tests.Workbook;
@@ -26,14 +30,59 @@ public sealed class NotebookFormattersTests : IDisposable
     }
 
     [Fact]
-    public void Figure_IsShownAsChart_AndAsText()
+    public void Figure_HasAFormForEveryViewer()
     {
-        Assert.Equal(["text/html", "text/plain"], Formatter.GetPreferredMimeTypesFor(typeof(Figure)));
-        var html = Samples.Bars.ToDisplayString("text/html");
-        Assert.Contains("Plotly.newPlot(", html, StringComparison.Ordinal);
-        Assert.Contains("src=\"data:image/svg+xml;base64,", html, StringComparison.Ordinal);
-        Assert.Equal("Test accuracy\n  early stop: 2 values of accuracy (%), 60 to 90\n  convergence: 3 values of accuracy (%), 2 to 80",
+        string[] forms = ["text/html", "image/png", "text/plain"];
+        Assert.Equal(forms, Formatter.GetPreferredMimeTypesFor(typeof(Figure)));
+        Assert.Equal(forms, FormattedValue.CreateManyFromObject(Samples.Bars).Select(value => value.MimeType));
+        Assert.Contains("Plotly.newPlot(", Samples.Bars.ToDisplayString("text/html"), StringComparison.Ordinal);
+        Assert.Equal(PngRenderer.Png(Samples.Bars), Convert.FromBase64String(Samples.Bars.ToDisplayString("image/png")));
+        var chart = JsonNode.Parse(Samples.Bars.ToDisplayString(NotebookFormatters.PlotlyData))!.AsObject();
+        Assert.Equal(["data", "layout", "config"], chart.Select(part => part.Key));
+        Assert.Equal(2, chart["data"]!.AsArray().Count);
+        Assert.Equal("Test accuracy\n  early stop: 2 values of accuracy (%), 60 to 90; 90 at HighlyKnown, 60 at MaybeKnown\n"
+            + "  convergence: 3 values of accuracy (%), 2 to 80; 80 at HighlyKnown, 2 at Unknown",
             Samples.Bars.ToDisplayString("text/plain"));
+    }
+
+    // Such viewers keep p, img and a PNG as a data URL; they remove scripts, style sheets, SVG, and sources that are SVG.
+    [Fact]
+    public void FigureWithoutScripts_IsAPicture_BetweenItsTitleAndItsNote()
+    {
+        using var page = new HtmlParser().ParseDocument(Samples.Lines.ToDisplayString("text/html"));
+        foreach (var element in page.QuerySelectorAll("script, style").ToList())
+            element.Remove();
+        Assert.Empty(page.QuerySelectorAll("svg"));
+        Assert.Equal([Samples.Lines.Title, Samples.Lines.Note], page.QuerySelectorAll("p").Select(p => p.TextContent));
+        var image = Assert.Single(page.QuerySelectorAll("img"));
+        Assert.Equal(Samples.Lines.Description, image.GetAttribute("alt"));
+        const string Start = "data:image/png;base64,";
+        Assert.StartsWith(Start, image.GetAttribute("src"), StringComparison.Ordinal);
+        using var picture = SKBitmap.Decode(Convert.FromBase64String(image.GetAttribute("src")![Start.Length..]));
+        Assert.Equal(PngRenderer.Scale * int.Parse(image.GetAttribute("width")!, CultureInfo.InvariantCulture), picture.Width);
+    }
+
+    [Fact]
+    public void ChartOfPlotlyNet_IsRestyledByItsOwnFunctions_AndKeepsTheRest()
+    {
+        var chart = Samples.Lines.ToChart();
+        var before = JsonNode.Parse(chart.ToDisplayString(NotebookFormatters.PlotlyData))!;
+        var figures = JsonNode.Parse(Samples.Lines.ToDisplayString(NotebookFormatters.PlotlyData));
+        Assert.True(JsonNode.DeepEquals(before, figures));
+        chart = Plotly.NET.Chart.withXAxisStyle<int, int, int>(TitleText: "steps", null, null, null, null, null, null, null, null, null,
+            null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null)
+            .Invoke(chart);
+        chart = Plotly.NET.Chart.withTitle("Another title", null).Invoke(chart);
+        var after = JsonNode.Parse(chart.ToDisplayString(NotebookFormatters.PlotlyData))!;
+        Assert.Equal("steps", (string?)after["layout"]!["xaxis"]!["title"]!["text"]);
+        Assert.Equal("Another title", (string?)after["layout"]!["title"]!["text"]);
+        Assert.True(JsonNode.DeepEquals(before["data"], after["data"]));
+        foreach (var json in new[] { before, after })
+        {
+            json["layout"]!.AsObject().Remove("title");
+            json["layout"]!["xaxis"]!["title"]!.AsObject().Remove("text");
+        }
+        Assert.True(JsonNode.DeepEquals(before, after), $"{before}\n{after}");
     }
 
     [Fact]
@@ -48,13 +97,17 @@ public sealed class NotebookFormattersTests : IDisposable
     public void PlotlyNetChart_IsShownWithoutNetwork_NaNAsNull()
     {
         var trace = new Plotly.NET.Trace("scatter");
+        trace.SetProperty("name", "<i>");
         trace.SetProperty("y", new[] { 2.5, double.NaN, 4.5 });
         var chart = Plotly.NET.GenericChart.ofTraceObject(true, trace);
-        Assert.Equal(["text/html", "text/plain"], Formatter.GetPreferredMimeTypesFor(chart.GetType()));
+        Assert.Equal(["text/html", "text/plain"], Formatter.GetPreferredMimeTypesFor(typeof(Plotly.NET.GenericChart)));
         var html = chart.ToDisplayString("text/html");
         Assert.Contains("Plotly.newPlot(", html, StringComparison.Ordinal);
         Assert.Contains("[2.5,null,4.5]", html, StringComparison.Ordinal);
         Assert.DoesNotMatch("src\\s*=|cdn\\.", html);
+        Assert.Contains(">A chart of Plotly.NET: &lt;i&gt;. It is drawn by a script, which does not run here.</p>", html,
+            StringComparison.Ordinal);
+        Assert.Equal("A chart of Plotly.NET: <i>.", chart.ToDisplayString("text/plain"));
     }
 
     [Fact]
@@ -63,8 +116,9 @@ public sealed class NotebookFormattersTests : IDisposable
         var frame = new DataFrame(new StringDataFrameColumn("category", ["Unknown", null, "<i>"]),
             new DoubleDataFrameColumn("accuracy", [0.123456789, 2, double.NaN]), new Int32DataFrameColumn("epoch", [1, 2, 12345]));
         var html = frame.ToDisplayString("text/html");
-        Assert.Contains("<tr><td>Unknown</td><td class=\"num\">0.123457</td><td class=\"num\">1</td></tr>", html, StringComparison.Ordinal);
-        Assert.Contains("<td>&lt;i&gt;</td><td class=\"num\">NaN</td><td class=\"num\">12345</td>", html, StringComparison.Ordinal);
+        const string Right = "<td style=\"text-align:right\">";
+        Assert.Contains($">Unknown</td>{Right}0.123457</td>{Right}1</td></tr>", html, StringComparison.Ordinal);
+        Assert.Contains($">&lt;i&gt;</td>{Right}NaN</td>{Right}12345</td>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("rows in all", html, StringComparison.Ordinal);
         Assert.Contains("0.123457", frame.ToDisplayString("text/plain"), StringComparison.Ordinal);
     }
@@ -95,6 +149,14 @@ public sealed class NotebookFormattersTests : IDisposable
         Assert.Null(run.Failure);
         Assert.Equal(1, PlotlyRendererTests.Count(HtmlExport.ToHtml(run.Notebook), "plotly.js v2.28.0"));
         Assert.DoesNotContain("plotly.js v2.28.0", Workbooks.Value(run.Notebook.Cells[1])!.ToJsonString(), StringComparison.Ordinal);
+        // nbformat has JSON as an object, a picture as base64, and texts as lines.
+        var output = Assert.Single(run.Notebook.Cells[1].Outputs)!;
+        Assert.Equal(["text/html", "image/png", "text/plain", "application/vnd.plotly.v1+json"],
+            output["data"]!.AsObject().Select(form => form.Key));
+        Assert.Equal("scatter", (string?)output["data"]!["application/vnd.plotly.v1+json"]!["data"]![0]!["type"]);
+        using var picture = SKBitmap.Decode(Convert.FromBase64String((string)output["data"]!["image/png"]!));
+        Assert.Equal(PngRenderer.Scale * (int)output["metadata"]!["image/png"]!["width"]!, picture.Width);
+        Assert.Equal("T\n", (string?)output["data"]!["text/plain"]![0]);
         Assert.True(PlotlyRenderer.FirstFigureBringsPlotly);
     }
 }

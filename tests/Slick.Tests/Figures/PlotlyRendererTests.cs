@@ -10,8 +10,8 @@ public sealed partial class PlotlyRendererTests
     public void NaN_BecomesNull()
     {
         var traces = Json(Samples.Lines)["data"]!.AsArray().Where(t => (bool?)t!["showlegend"] != false).ToList();
-        Assert.Equal(["10", "20", null, "40", "50"], traces[0]!["y"]!.AsArray().Select(v => v?.ToJsonString()));
-        Assert.Equal(["1", null, "5", null, "12345"], traces[1]!["y"]!.AsArray().Select(v => v?.ToJsonString()));
+        Assert.Equal([10, 20, null, 40, 50], traces[0]!["y"]!.AsArray().Select(v => (double?)v));
+        Assert.Equal([1, null, 5, null, 12345], traces[1]!["y"]!.AsArray().Select(v => (double?)v));
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed partial class PlotlyRendererTests
         var figure = Samples.Named(name);
         var html = PlotlyRenderer.Html(figure);
         var traces = Json(figure)["data"]!.AsArray().Where(t => (bool?)t!["showlegend"] != false)
-            .Select(t => System.Net.WebUtility.HtmlDecode((string?)t!["name"]));
+            .Select(t => System.Net.WebUtility.HtmlDecode(((string?)t!["name"])!.Replace("<br>", " ", StringComparison.Ordinal)));
         Assert.Equal(figure.Series.Select(s => s.Name), traces);
         Assert.Contains(System.Net.WebUtility.HtmlEncode(figure.Note), html, StringComparison.Ordinal);
         Assert.Equal(1, Count(html, "</script>"));
@@ -76,6 +76,19 @@ public sealed partial class PlotlyRendererTests
         Assert.Equal([-0.5, 2.5], layout["xaxis"]!["range"]!.AsArray().Select(v => (double)v!));
         Assert.Equal(["HighlyKnown", "MaybeKnown", "Unknown"], layout["xaxis"]!["ticktext"]!.AsArray().Select(v => (string?)v));
         Assert.Equal(0, (double?)layout["yaxis"]!["range"]![0]);
+    }
+
+    // plotly.js cuts off what is longer than its axis.
+    [Fact]
+    public void LongAxisTitles_AreBrokenIntoLines()
+    {
+        var layout = Json(Samples.Long)["layout"]!;
+        var title = (string)layout["yaxis"]!["title"]!["text"]!;
+        Assert.Equal(Samples.Long.Y.Title, title.Replace("<br>", " ", StringComparison.Ordinal));
+        var size = (int)layout["yaxis"]!["title"]!["font"]!["size"]!;
+        Assert.All(title.Split("<br>"), line => Assert.InRange(FigureFont.Width(line, size), 1, 300));
+        Assert.All(((string)Json(Samples.Long)["data"]![0]!["name"]!).Split("<br>"),
+            line => Assert.InRange(FigureFont.Width(line, 14), 1, 240));
     }
 
     [Fact]

@@ -53,6 +53,23 @@ internal static class Samples
         Series = [new Series { Name = "none", X = [], Y = [] },
         new Series { Name = "gaps", X = [1], Y = [double.NaN], Kind = SeriesKind.Bars }] };
 
+    public static Figure Long { get; } = new()
+    {
+        Id = "figure-4",
+        Title = string.Join(' ', Enumerable.Repeat("What is lost of what was known, by what was trained on", 3)),
+        Note = string.Join(' ', Enumerable.Repeat("Runs that fit less than 99% of their set are left out.", 9)),
+        X = new Axis("the set that the model was trained on, " + "or the name of a relation, which may be long,".PadRight(60, '.'),
+            Categories: ["Who is X married to, if X is married?", "D_HighlyKnown", "D_Unknown", "D_Natural", "x", "y"]),
+        Y = new Axis("points lost from EARLY_STOP to CONVERGENCE on the test questions of the category"),
+        Series =
+        [
+            new Series { Name = "the HighlyKnown test questions, those that every prompt of the relation gets right, and greedily so",
+                X = [0, 1, 2, 3, 4, 5], Y = [1_000_000, 2, -300_000, 4, 5, 6], Kind = SeriesKind.Bars },
+            new Series { Name = "short", X = [0, 5], Y = [3, 4], Kind = SeriesKind.Points, Color = 3 },
+        ],
+        Markers = [new Marker(0, "a label that is longer than half of the chart"), new Marker(5, "and one at the other end of it")],
+    };
+
     public static TableView Table { get; } = new()
     {
         Id = "table-1",
@@ -62,7 +79,8 @@ internal static class Samples
         Rows = [["0% Unknown", "43.6 ± 0.2", "a|b"], ["50% Unknown", "9.1 ± 0.1", "<none>"]],
     };
 
-    public static TheoryData<string> Names { get; } = ["Lines", "Bars", "Logarithmic", "Empty"];
+    public static TheoryData<string> Names { get; } = ["Lines", "Bars", "Logarithmic", "Empty", "Long"];
 
-    public static Figure Named(string name) => name switch { "Lines" => Lines, "Bars" => Bars, "Logarithmic" => Logarithmic, _ => Empty };
+    public static Figure Named(string name) => name switch { "Lines" => Lines, "Bars" => Bars, "Logarithmic" => Logarithmic,
+        "Long" => Long, _ => Empty };
 }
