@@ -39,8 +39,8 @@ internal sealed record MachineWork(IReadOnlyList<MachinePass> Passes, double Hos
 /// The constants of a CPU. C, B and h are measured where the forecast is made (<see cref="MachineMeasurement"/>). s = 0.97 and t = 5 us
 /// were fitted on two cores of an AMD Zen 3, with Gemma 3 270M (vocabulary cut to 32,768) and smaller random models. To fit them again,
 /// run the same questions with <c>slick plan --model DIR --data DIR --device here --questions 24</c> and with
-/// <c>tests/Slick.Benchmarks</c> (<c>--checkpoint DIR --data DIR --relations 1 --questions 24 --rounds 1 --only Exact</c>, then
-/// <c>Sampled</c>, and <c>finetune DIR --time</c>) on a machine that does nothing else. Exact has large passes, so its time sets s.
+/// <c>tests/Slick.Benchmarks</c> (<c>annotate --checkpoint DIR --data DIR --relations 1 --questions 24 --contenders exact,sampled</c>, and
+/// <c>finetune DIR --time</c>) on a machine that does nothing else. Exact has large passes, so its time sets s.
 /// Sampled has small ones, so its time then tests h. Where weights are packed once and not for each product, h is no longer that of
 /// <see cref="MachineMeasurement"/>: change the product that is measured there.
 /// </para>
