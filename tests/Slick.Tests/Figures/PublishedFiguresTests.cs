@@ -17,7 +17,8 @@ public sealed partial class PublishedFiguresTests
     public void FiguresOfTheLab_FollowFromThePublishedRows()
     {
         // The categories of the Known examples, of which Figure 6 is made, were not published; neither was Figure 7.
-        var figures = StudyReport.PaperFigures(WideTables.Read(Published(""))).Where(f => f.Id is not "figure-6" && f.Id[..8] != "figure-7");
+        var figures = StudyReport.PaperFigures(WideTables.Read(Published("")))
+            .Where(f => f.Id is not ("figure-6" or "figure-7a" or "figure-7b")).ToList();
         Assert.Equal(["figure-1", "figure-3a", "figure-3b", "figure-4"], figures.Select(f => f.Id));
         Assert.All(figures, figure => AssertDrawn(figure, Published("")));
     }
