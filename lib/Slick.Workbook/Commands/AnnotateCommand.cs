@@ -158,7 +158,7 @@ internal sealed class AnnotateCommand
             $"{name,-8}  {of.Passes,8:N0}  {(double)of.Rows / of.Passes,12:N1}  {(double)of.Rows / of.Questions,16:F2}  "
             + $"{1000 * of.Seconds / of.Rows,9:F3}  {of.Seconds,8:F1}  {of.Bytes / (1 << 20),8:N0}");
         var (rows, are) = result.Options.Estimator == EstimatorKind.Exact ? ("rows", "ways to write a gold answer")
-            : ("nodes", "parts of the answers' trees with one token each");
+            : ("nodes", "those of the trees of answers, whose roots are the questions");
         Console.Out.WriteLine($"Passes ({rows} are {are}; a question counts once after each prompt; relations may be worked on at once):");
         Console.Out.WriteLine($"{"relation",-8}  {"passes",8}  {rows + " a pass",12}  {rows + " a question",16}  {"ms a " + rows[..^1],9}  "
             + $"{"seconds",8}  {"MiB",8}");
