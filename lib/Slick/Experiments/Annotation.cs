@@ -177,19 +177,19 @@ public static class Annotation
     /// <param name="data">EntityQuestions in its official layout; not read for the lab's model.</param>
     /// <param name="questions">Number of train questions of each of the 12 relations. The lab's model has labels of all questions of its
     /// world, so the number is not used there.</param>
-    /// <param name="preset">The preset of the lab's model.</param>
-    /// <param name="seed">Seed of the questions and the exemplars; for the lab's model its own seed.</param>
+    /// <param name="results">Where the lab's model comes from (<see cref="ResultsChoice"/>).</param>
+    /// <param name="seed">Seed of the questions and the exemplars; not used for the lab's model, which has its own.</param>
     /// <param name="device">auto, cpu, cuda or cuda:n.</param>
     /// <param name="dtype">fp32 or bf16.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
     /// <exception cref="SlickException">The model or the dataset cannot be read, or do not fit each other.</exception>
-    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions, string preset = "quick",
-        int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
+    public static (AnnotationResult Result, LabelledModel Known) Open(string model, string data, int questions,
+        string results = ResultsChoice.Published, int seed = 1, string device = "auto", string dtype = "fp32", string store = "")
     {
         if (model.Length == 0)
         {
-            var lab = Study.OpenModel(preset, seed, device, store);
-            var asked = new AnnotationOptions { Seed = seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
+            var lab = Study.OpenModel(results, device, store);
+            var asked = new AnnotationOptions { Seed = lab.Model.Seed, Estimator = lab.Options.Estimator, Sampling = lab.Options.Sampling };
             return (new($"the lab's model ({lab.Preset})", asked, "fp32", [.. lab.Labels.Where(l => l.Split == asked.Split)], 0,
                 "") { Source = AnnotationResult.Lab }, lab);
         }

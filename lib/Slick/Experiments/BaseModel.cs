@@ -36,6 +36,10 @@ public sealed class BaseModel : IDisposable
     internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
         new(seed, folder, dataset, compute);
 
+    /// <summary>The lab's model, as it was published.</summary>
+    internal static BaseModel OfPublished(string folder, Dataset dataset, IReadOnlyList<ExposureRow> exposures, int seed,
+        Compute compute) => new(seed, folder, dataset, compute) { Exposures = exposures };
+
     /// <summary>The lab's model, from finished stages.</summary>
     internal static BaseModel Of(BaseStages stages, RunStore store, Compute compute) =>
         new(stages.Seed, store.Of(stages.Model!).Folder, WorldStage.Read(store.Of(stages.World!)), compute)

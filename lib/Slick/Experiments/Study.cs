@@ -78,21 +78,23 @@ public static class Study
     }
 
     /// <summary>
-    /// A study for a notebook. Where the store has the whole study of the preset, its results are read. Else the preset <c>smoke</c> is
-    /// computed. Progress goes to <see cref="Host.Progress"/>.
+    /// A study for a notebook. Published results are read. Of a preset, the stages that the store lacks are computed: the first line
+    /// printed is then a forecast of how long that takes. Reports to <see cref="Host.Progress"/>.
     /// </summary>
-    /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
-    /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n.</param>
+    /// <param name="results">Where the results come from (<see cref="ResultsChoice"/>): <c>published</c>, a preset with options such as
+    /// <c>quick seed=2 fineTuning.learningRate=1e-4</c>, or a folder that <c>slick reproduce --publish</c> wrote.</param>
+    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n. Published results need no device.</param>
     /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
-    /// <param name="set">Options by name, separated by spaces, such as <c>fineTuning.learningRate=1e-4 bases=2</c>. Empty for the unchanged
-    /// preset.</param>
-    /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
-    public static StudyResult Open(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
+    /// <exception cref="UsageException">There are no such results, or an option does not take its value.</exception>
+    /// <exception cref="SlickException">Published results cannot be read.</exception>
+    public static StudyResult Open(string results = ResultsChoice.Published, string device = "auto", string store = "")
     {
-        Plan PlanOf(string name, StudyOptions options, Platform platform) => StudyPlan.Of(name, options, seed, platform);
-        var (name, options, opened, compute) = Choose(preset, seed, device, store, set, PlanOf);
-        return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation));
+        var choice = ResultsChoice.Parse(results);
+        if (choice.Folder is { } folder) return PublishedStudy.Read(folder) with { IsPublished = true };
+        Plan PlanOf(Platform platform) => StudyPlan.Of(choice.Name, choice.Options, choice.Seed, platform);
+        var (opened, compute) = Place(choice, device, store, PlanOf);
+        return Host.Run((progress, cancellation) =>
+            Run(choice.Name, choice.Options, choice.Seed, opened, compute, progress, cancellation));
     }
 
     /// <summary>
@@ -126,47 +128,43 @@ public static class Study
         return Host.Run((progress, cancellation) => Run(name, options, seed, opened, compute, progress, cancellation, source));
     }
 
-    /// <summary>A base model and its labels, for a notebook. Where the store has them for the preset, they are read. Else those of the
-    /// preset <c>smoke</c> are computed.</summary>
-    /// <param name="preset">Name of the preset: smoke, quick or lab.</param>
-    /// <param name="seed">Seed of the base model.</param>
-    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n.</param>
+    /// <summary>A base model and its labels, for a notebook: the first one of a lab's study. A published one is read. Of a preset, the
+    /// stages that the store lacks are computed.</summary>
+    /// <param name="results">Where the model comes from (<see cref="ResultsChoice"/>).</param>
+    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n. For a published model, auto is the CPU.</param>
     /// <param name="store">The store's folder; empty for the default.</param>
-    /// <param name="set">Options by name, separated by spaces. Empty for the unchanged preset.</param>
-    /// <exception cref="UsageException">There is no such preset or option, or an option does not take its value.</exception>
+    /// <exception cref="UsageException">There are no such results, or an option does not take its value.</exception>
+    /// <exception cref="SlickException">The published model cannot be read.</exception>
     /// <exception cref="DivergedException">Pre-training diverged.</exception>
-    public static LabelledModel OpenModel(string preset, int seed = 1, string device = "auto", string store = "", string set = "")
+    public static LabelledModel OpenModel(string results = ResultsChoice.Published, string device = "auto", string store = "")
     {
-        Plan PlanOf(string name, StudyOptions options, Platform platform) =>
-            new(name, StudyPlan.Base(options, seed, [], platform).All, platform.IsGpu);
-        var (name, options, opened, compute) = Choose(preset, seed, device, store, set, PlanOf);
+        var choice = ResultsChoice.Parse(results);
+        if (choice.Folder is { } folder)
+            return PublishedStudy.ReadModel(folder, Compute.Choose(device == "auto" ? "cpu" : device));
+        Plan PlanOf(Platform platform) =>
+            new(choice.Name, StudyPlan.Base(choice.Options, choice.Seed, [], platform).All, platform.IsGpu);
+        var (opened, compute) = Place(choice, device, store, PlanOf);
         return Host.Run((progress, cancellation) =>
         {
-            Workers.Run(PlanOf(name, options, compute.Platform), opened, compute, progress, cancellation);
-            var stages = StudyPlan.Base(options, seed, [], compute.Platform);
+            Workers.Run(PlanOf(compute.Platform), opened, compute, progress, cancellation);
+            var stages = StudyPlan.Base(choice.Options, choice.Seed, [], compute.Platform);
             stages.ThrowIfFailed(opened);
-            return new LabelledModel(name, options, BaseModel.Of(stages, opened, compute), LabelTable.Read(opened.Of(stages.Table)));
+            return new LabelledModel(choice.Name, choice.Options, BaseModel.Of(stages, opened, compute),
+                LabelTable.Read(opened.Of(stages.Table)));
         });
     }
 
-    private static (string Name, StudyOptions Options, RunStore Store, Compute Compute) Choose(string preset, int seed, string device,
-        string folder, string set, Func<string, StudyOptions, Platform, Plan> planOf)
+    // The store and the device of a preset's work. Prints a forecast where more than a minute of work is left.
+    private static (RunStore Store, Compute Compute) Place(ResultsChoice choice, string device, string folder,
+        Func<Platform, Plan> planOf)
     {
-        var settings = set.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
-        options.Check();
+        choice.Options.Check();
         var store = RunStore.Open(folder);
-        (string, StudyOptions, RunStore, Compute) Chosen(string name, StudyOptions options) => (name, options, store,
-            // Where there is no GPU, there is nothing to choose and nothing to say.
-            LabDevice.Choose(device, options, platform => planOf(name, options, platform), store,
-                Compute.HasGpu ? Host.Progress.Say : null));
-        if (preset == "smoke" || LabDevice.Platforms(device).Any(p => planOf("", options, p).IsComplete(store)))
-            return Chosen(string.Join(", ", settings.Prepend(preset)), options);
-        Console.WriteLine(
-            $"{store.Folder} holds no finished '{preset}' with seed {seed} (slick reproduce --preset {preset} --seed "
-            + $"{seed}{string.Concat(settings.Select(s => " --set " + s))} makes it); computing "
-            + $"smoke{(settings.Length > 0 ? $", without {set.Trim()}" : "")}.");
-        return Chosen("smoke", StudyOptions.Smoke);
+        // Where there is no GPU, there is nothing to choose and nothing to say.
+        var compute = LabDevice.Choose(device, choice.Options, planOf, store, Compute.HasGpu ? Host.Progress.Say : null);
+        if (Forecast.Of(choice.Options, choice.Seed, compute).Sentence(planOf(compute.Platform), store) is { } forecast)
+            Console.WriteLine($"{store.Folder} lacks results of '{choice.Name}', seed {choice.Seed}. {forecast}");
+        return (store, compute);
     }
 
     /// <summary>True where every stage of a study has finished or failed: nothing is left to do.</summary>
@@ -179,4 +177,13 @@ public static class Study
 /// <param name="Options">The study's options.</param>
 /// <param name="Model">The model with its tokenizer and its facts.</param>
 /// <param name="Labels">SliCK's labels of the model's facts.</param>
-public sealed record LabelledModel(string Preset, StudyOptions Options, BaseModel Model, IReadOnlyList<LabelRow> Labels);
+public sealed record LabelledModel(string Preset, StudyOptions Options, BaseModel Model, IReadOnlyList<LabelRow> Labels)
+{
+    /// <summary>True for a model that was read from a published folder, and not from a store.</summary>
+    public bool IsPublished { get; init; }
+
+    /// <summary>Where the labels come from, for the note under a figure.</summary>
+    public string Source => IsPublished ? $"Published results of preset {Preset}, seed {Model.Seed}."
+        : Preset.StartsWith("smoke", StringComparison.Ordinal) ? $"Preset {Preset}: numbers without meaning, only that it works."
+        : $"Preset {Preset}, seed {Model.Seed}.";
+}

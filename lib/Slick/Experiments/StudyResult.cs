@@ -38,6 +38,9 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
     /// <summary>The base model of a study on a checkpoint; null for the lab, whose studies make their models.</summary>
     public StudiedModel? Model { get; init; }
 
+    /// <summary>True for results that were read from a published folder, and not from a store.</summary>
+    public bool IsPublished { get; init; }
+
     /// <summary>The labels of all base models.</summary>
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];
 
@@ -55,9 +58,9 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
         var n => FormattableString.Invariant($" {n} runs diverged, or could not be run for one that did, and are left out."),
     };
 
-    private string Basis => Preset.StartsWith("smoke", StringComparison.Ordinal)
-        ? $"Preset {Preset}: numbers without meaning, only that it works."
-        : !IsLab && Bases.Count == 1 ? $"Preset {Preset}: one base model, intervals over questions and over draws of D; the wider is shown."
-        : Options.Bases > 1 ? $"Preset {Preset}: {Options.Bases} seeds, each with its own world, model, labels and sets."
-        : $"Preset {Preset}: one base model, intervals over D and its order only.";
+    private string Basis => $"{(IsPublished ? "Published results of preset" : "Preset")} {Preset}: " +
+        (Preset.StartsWith("smoke", StringComparison.Ordinal) ? "numbers without meaning, only that it works."
+        : !IsLab && Bases.Count == 1 ? "one base model, intervals over questions and over draws of D; the wider is shown."
+        : Options.Bases > 1 ? $"{Options.Bases} seeds, each with its own world, model, labels and sets."
+        : "one base model, intervals over D and its order only.");
 }

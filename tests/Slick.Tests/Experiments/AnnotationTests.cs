@@ -179,7 +179,7 @@ public sealed class AnnotationTests : IDisposable
     [Fact]
     public void WithoutAModel_TheLabsStandsIn()
     {
-        var (result, known) = Annotation.Open("", "nowhere", questions: 3, preset: "smoke", device: "cpu", store: SmokeStudy.Store);
+        var (result, known) = Annotation.Open("", "nowhere", questions: 3, results: "smoke", device: "cpu", store: SmokeStudy.Store);
         Assert.Equal("the lab's model (smoke)", result.Model);
         Assert.Equal(SmokeStudy.Result.Labels.Where(l => l.Split == Split.Train), result.Labels);
         Assert.NotEmpty(Inspection.Answers(known, result.Labels[0].FactId));

@@ -85,18 +85,58 @@ public sealed class StudyTests
     {
         var before = Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
             .ToDictionary(f => f, File.GetLastWriteTimeUtc);
-        var again = Study.Open("smoke", 1, "cpu", SmokeStudy.Store);
+        var again = Study.Open("smoke", "cpu", SmokeStudy.Store);
         Assert.Equal(SmokeStudy.Result.Scores, again.Scores);
         Assert.Equal(before, Directory.GetFiles(SmokeStudy.Store, "timing.json", SearchOption.AllDirectories)
             .ToDictionary(f => f, File.GetLastWriteTimeUtc));
     }
 
     [Fact]
-    public void PresetThatTheStoreLacks_BecomesSmokeAndEveryFigureSaysSo()
+    public void FigureOfSmoke_SaysThatItsNumbersMeanNothing()
     {
-        var study = Study.Open("quick", 1, "cpu", SmokeStudy.Store);
-        Assert.Equal("smoke", study.Preset);
-        Assert.All(StudyReport.PaperFigures(study), f => Assert.Contains("smoke", f.Note, StringComparison.Ordinal));
+        var study = Study.Open("smoke", "cpu", SmokeStudy.Store);
+        Assert.All(StudyReport.PaperFigures(study), f => Assert.Contains("numbers without meaning", f.Note, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void PublishedStudy_IsReadByItsFolder_WithItsModel()
+    {
+        var folder = Scratch.Folder("published-lab");
+        try
+        {
+            PublishedStudy.Write(SmokeStudy.Result, folder);
+            var read = Study.Open(folder);
+            Assert.True(read.IsPublished);
+            Assert.Equal(SmokeStudy.Result.Scores, read.Scores);
+            Assert.All(StudyReport.PaperFigures(read), f =>
+                Assert.Contains("Published results of preset smoke", f.Note, StringComparison.Ordinal));
+            var (published, here) = (Study.OpenModel(folder), Study.OpenModel("smoke", "cpu", SmokeStudy.Store));
+            Assert.Equal(here.Labels, published.Labels);
+            Assert.Equal(here.Model.Exposures, published.Model.Exposures);
+            Assert.Equal(here.Model.Dataset.Facts, published.Model.Dataset.Facts);
+            Assert.Equal((here.Model.Seed, here.Options), (published.Model.Seed, published.Options));
+            Assert.Equal(Inspection.Answers(here, 0), Inspection.Answers(published, 0));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("lab2", "published, smoke, quick or lab")]
+    [InlineData("", "published, smoke, quick or lab")]
+    [InlineData("real-quick", "needs a checkpoint")]
+    [InlineData("quick seed=x", "no seed")]
+    [InlineData("quick nothing=1", "nothing")]
+    public void ResultsThatDoNotExist_AreNamed(string results, string said) =>
+        Assert.Contains(said, Assert.Throws<UsageException>(() => ResultsChoice.Parse(results)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void WordsOfResults_AreAPresetASeedAndOptions()
+    {
+        var choice = ResultsChoice.Parse(" quick  seed=3 bases=2 ");
+        Assert.Equal((null, "quick, bases=2", 3, 2), (choice.Folder, choice.Name, choice.Seed, choice.Options.Bases));
     }
 
     [Fact]

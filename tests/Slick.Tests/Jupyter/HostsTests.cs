@@ -129,11 +129,18 @@ public sealed partial class HostsTests
     [GeneratedRegex(@"<style.*</style>|<[^>]*>", RegexOptions.Singleline)]
     private static partial Regex Markup();
 
-    private static Dictionary<string, string> Values => new() { ["preset"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store };
+    // The parameters that a notebook declares, for a short study.
+    private static Dictionary<string, string> Values(Notebook notebook)
+    {
+        var declared = Parameters.Declared(notebook.Cells.Single(c => c.Tags.Contains("parameters")).Source);
+        return new Dictionary<string, string> { ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store }
+            .Where(v => declared.ContainsKey(v.Key)).ToDictionary();
+    }
 
     private static Notebook Here(string name)
     {
-        var run = NotebookRunner.Run(Notebook.Load(Path.Combine(Folder, name)), Values, cancel: TestContext.Current.CancellationToken);
+        var notebook = Notebook.Load(Path.Combine(Folder, name));
+        var run = NotebookRunner.Run(notebook, Values(notebook), cancel: TestContext.Current.CancellationToken);
         Assert.Null(run.Failure);
         return run.Notebook;
     }
@@ -147,7 +154,7 @@ public sealed partial class HostsTests
     private static string WithValues(string name)
     {
         var notebook = Notebook.Load(Path.Combine(Folder, name)).Copy();
-        Parameters.Inject(notebook, Values);
+        Parameters.Inject(notebook, Values(notebook));
         return Copy(notebook);
     }
 

@@ -21,7 +21,7 @@ public sealed class InterruptTests : IDisposable
     {
         JupyterHere.Require();
         // Some hours of fine-tuning.
-        var study = $"Slick.Experiments.Study.Open(\"smoke\", device: \"cpu\", store: {Quoted(_store)}, set: \"fineTuning.epochs=5000\")";
+        var study = $"Slick.Experiments.Study.Open(\"smoke fineTuning.epochs=5000\", \"cpu\", {Quoted(_store)})";
         var cells = await Talk(
             ("#load \"setup.csx\"\nvar kept = \"still here\";", null),
             ($"var study = {study};", "display"),

@@ -17,9 +17,12 @@ public sealed class PublishedNotebooksTests
 
     private static NotebookRun Run(string name, params (string Name, string Value)[] parameters)
     {
-        var values = new Dictionary<string, string> { ["preset"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store };
+        var values = new Dictionary<string, string> { ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store };
         foreach (var (key, value) in parameters) values[key] = value;
-        return NotebookRunner.Run(Notebook.Load(Path.Combine(Folder, name)), values, cancel: TestContext.Current.CancellationToken);
+        var notebook = Notebook.Load(Path.Combine(Folder, name));
+        var declared = Parameters.Declared(notebook.Cells.Single(c => c.Tags.Contains("parameters")).Source);
+        foreach (var other in values.Keys.Where(key => !declared.ContainsKey(key)).ToList()) values.Remove(other);
+        return NotebookRunner.Run(notebook, values, cancel: TestContext.Current.CancellationToken);
     }
 
     [Theory]
@@ -53,12 +56,12 @@ public sealed class PublishedNotebooksTests
             Assert.All(magic, l => Assert.Matches("^#!(sql|set|share)( |$)", l));
         });
         var parameters = Notebook.Load(Path.Combine(Folder, name)).Cells.Single(c => c.Tags.Contains("parameters"));
-        Assert.Superset(new HashSet<string> { "preset", "seed", "device", "store" },
+        Assert.Superset(new HashSet<string> { "device", "store" },
             Parameters.Declared(parameters.Source).Keys.ToHashSet());
     }
 
     [Theory]
-    [InlineData("02-unknown-ratio.ipynb", "figure-3a", "seed", "2")]
+    [InlineData("02-unknown-ratio.ipynb", "figure-3a", "results", "smoke seed=2")]
     [InlineData("03-training-dynamics.ipynb", "figure-1", "unknownPercent", "75")]
     [InlineData("01-what-does-a-model-know.ipynb", "answers", "example", "40")]
     public void ChangedParameter_ChangesTheData(string name, string cell, string parameter, string value)

@@ -1,10 +1,10 @@
 using System.Text.Json;
-using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Runtime;
 using Slick.Storage;
 
-namespace Slick.Figures;
+namespace Slick.Experiments;
 
 /// <summary>A base model's label of a fact: what is published behind the tables of labels.</summary>
 public sealed record PublishedLabel
@@ -41,8 +41,9 @@ public sealed record PublishedExposure
 }
 
 /// <summary>
-/// A study as files that are small enough to be kept beside the README, and read again without a model: <c>study.json</c> and the
-/// tables runs, epochs, scores, answers, labels and, of a lab, exposures.
+/// A study as files that are small enough to be kept beside the README, and read again without a store: <c>study.json</c> and the
+/// tables runs, epochs, scores, answers, labels and, of a lab, exposures. The folder <c>model</c> of a lab's study has the first base
+/// model with its facts and labels.
 /// </summary>
 public static class PublishedStudy
 {
@@ -60,6 +61,17 @@ public static class PublishedStudy
     private static readonly string[] Former = ["sampling.batchTokens"];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
+
+    // The files of a model's folder that are published with the lab's first base model.
+    private static readonly string[] FilesOfAModel = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json"];
+
+    /// <summary>A folder of the repository's published results.</summary>
+    /// <param name="name">The folder's name below <c>data/published</c>.</param>
+    /// <exception cref="SlickException">The program does not run in a checkout.</exception>
+    public static string Folder(string name) => Path.Combine(Repository.Root ?? throw new SlickException(
+        "Published results lie in data/published of the repository, and neither the current folder nor the program lies in a checkout."),
+        "data", "published", name);
 
     /// <summary>Writes the files.</summary>
     /// <param name="result">The study.</param>
@@ -105,6 +117,36 @@ public static class PublishedStudy
             Relations = [.. result.Bases.SelectMany(b => b.Dataset.Relations).DistinctBy(r => r.Id)],
             Failures = result.Failures,
         }, Indented) + "\n");
+        if (result.IsLab && result.Bases[0].Folder.Length > 0) WriteModel(result.Bases[0], Path("model"));
+    }
+
+    private static void WriteModel(LabelledBase of, string folder)
+    {
+        foreach (var file in FilesOfAModel.Where(f => File.Exists(Path.Combine(of.Folder, f))))
+            AtomicFile.Write(Path.Combine(folder, file), to =>
+            {
+                using var from = File.OpenRead(Path.Combine(of.Folder, file));
+                from.CopyTo(to);
+            });
+        Tables.Write(Path.Combine(folder, "facts.parquet"), of.Facts);
+        Tables.Write(Path.Combine(folder, "exposures.parquet"), of.Exposures);
+        Tables.Write(Path.Combine(folder, "labels.parquet"), of.Labels);
+    }
+
+    /// <summary>Reads the first base model of a lab's published study.</summary>
+    /// <param name="folder">The folder of the study.</param>
+    /// <param name="compute">Device and number format of the model.</param>
+    /// <exception cref="SlickException">A file is missing or not what it should be, or the study has no model.</exception>
+    public static LabelledModel ReadModel(string folder, Compute compute)
+    {
+        var study = Read(folder);
+        var model = Path.Combine(folder, "model");
+        if (!File.Exists(Path.Combine(model, "config.json"))) throw new SlickException(
+            $"{model}: there is no model. A study on a checkpoint is published without the checkpoint; name its folder as the model.");
+        var dataset = new Dataset(study.Bases[0].Dataset.Relations, Tables.Read<Fact>(Path.Combine(model, "facts.parquet")));
+        return new(study.Preset, study.Options, BaseModel.OfPublished(model, dataset,
+            Tables.Read<ExposureRow>(Path.Combine(model, "exposures.parquet")), study.Bases[0].Seed, compute),
+            Tables.Read<LabelRow>(Path.Combine(model, "labels.parquet"))) { IsPublished = true };
     }
 
     /// <summary>
