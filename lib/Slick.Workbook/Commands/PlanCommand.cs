@@ -83,8 +83,11 @@ internal static class PlanCommand
             HeaderColumns = 2,
             Rows = [.. forecast.Rows.Select(r => (IReadOnlyList<string>)
             [
-                r.Work, r.Format, Number(r.Tokens / 1e6), Number(r.LogitRows / 1e6), Number(r.Flop / 1e15), $"{Math.Round(r.Passes):F0}",
-                Number(r.WeightBytes / 1e12), Number(r.Operations / 1e6), Gibibytes(r.Bytes), Time(r.Seconds),
+                r.Work, r.Format, Number(r.Tokens / 1e6), Number(r.LogitRows / 1e6), Number(r.Flop / 1e15),
+                // How many passes there are follows from the memory for them, so there is no number where the work does not fit.
+                .. r.Seconds is null ? (string[])["", "", ""]
+                    : [$"{Math.Round(r.Passes):F0}", Number(r.WeightBytes / 1e12), Number(r.Operations / 1e6)],
+                Gibibytes(r.Bytes), Time(r.Seconds),
                 .. count > 1 ? [Time(r.SecondsOnAll)] : Array.Empty<string>(),
             ])],
         }.Text());
