@@ -103,14 +103,15 @@ public static class PaperTables
             Title = "Table 2. Sets of one category: exact match (%) by category of the test question",
             Note = $"{result.Source} FIT: the first epoch with at least 99% of the set fitted, of the base models where every set has one. "
                 + $"Marks: below the column's best by a paired t-test over up to 100 random equal parts of the "
-                + $"questions, * p < 0.05, ** p < 0.01 (as in the paper; the test sees how questions differ, not how seeds do). "
+                + $"questions, * p < 0.05, ** p < 0.01 (as in the paper; the test sees how questions differ, not how seeds do)"
+                + (result.Bases.Count > 2 ? "; \u2020 below the best by a paired t-test over the base models, p < 0.05. " : ". ")
                 + $"Paper: the same columns for PaLM 2-M.",
             Columns = ["stop", "trained on", "all", .. Categories.Select(c => c.ToString()), "paper"],
             Rows = rows,
             HeaderColumns = 2,
         };
 
-        static string Cell(Dictionary<Arm, (Share Share, List<bool> Right)> column, Arm arm)
+        static string Cell(Dictionary<Arm, (Share Share, List<bool> Right, List<double> OfBase)> column, Arm arm)
         {
             var (own, best) = (column[arm], column.Values.MaxBy(v => v.Share.Value));
             var mark = "";
@@ -120,13 +121,17 @@ public static class PaperTables
                 var p = HypothesisTests.PairedT(a, b).P;
                 mark = p < 0.01 ? "**" : p < 0.05 ? "*" : "";
             }
+            // With two base models a t-test has one degree of freedom.
+            if (own.OfBase.Count > 2 && own.OfBase.Count == best.OfBase.Count && !ReferenceEquals(own.Right, best.Right)
+                && HypothesisTests.PairedT(best.OfBase, own.OfBase).P < 0.05) mark += "\u2020";
             return Number(100 * own.Share.Value) + mark;
         }
     }
 
-    // The share over all base models' questions, and the answers one by one, base model by base model, by fact id.
-    private static (Share Share, List<bool> Right) Column(List<StudyRun> runs, Func<StudyRun, int?> epochOf, Category? category,
-        Dictionary<int, Dictionary<int, Category>> labels, Dictionary<int, HashSet<int>> tested)
+    // The share over all base models' questions; the answers one by one, base model by base model, by fact id; the share of each base
+    // model.
+    private static (Share Share, List<bool> Right, List<double> OfBase) Column(List<StudyRun> runs, Func<StudyRun, int?> epochOf,
+        Category? category, Dictionary<int, Dictionary<int, Category>> labels, Dictionary<int, HashSet<int>> tested)
     {
         var shares = runs.Select(r => r.Right(epochOf(r)!.Value, QuestionSet.Test, category is { } c ? x => x == c : null)).ToList();
         return (new(shares.Sum(s => s.Right), shares.Sum(s => s.Of), shares.Sum(s => s.EffectiveQuestions)),
@@ -134,7 +139,8 @@ public static class PaperTables
                 from answer in run.Answers(epochOf(run)!.Value)
                 where tested[run.Row.BaseSeed].Contains(answer.FactId)
                     && (category is null || labels[run.Row.BaseSeed].GetValueOrDefault(answer.FactId, (Category)(-1)) == category)
-                select answer.Right]);
+                select answer.Right],
+            [.. shares.Select(s => s.Value)]);
     }
 
     private static HashSet<int> TestIds(LabelledBase of, bool inDistribution)
@@ -338,16 +344,16 @@ public static class PaperTables
             foreach (var kind in new[] { Told.GoldMajority, Told.RivalMajority, Told.NeverSeen })
             {
                 // The facts of this kind that were asked at an epoch, in all runs that have the stop.
-                IEnumerable<(int Base, AnswerRow Answer)> At(Func<StudyRun, int?> epochOf) =>
+                IEnumerable<(int Base, int Cluster, AnswerRow Answer)> At(Func<StudyRun, int?> epochOf) =>
                     from run in data.Of(arm)
                     let seed = run.Row.BaseSeed
                     let epoch = epochOf(run)
                     where epoch is not null
                     from answer in run.Answers(epoch.Value)
                     where tested[seed].Contains(answer.FactId) && told[seed].TryGetValue(answer.FactId, out var said) && said == kind
-                    select (seed, answer);
-                string Mean(Func<StudyRun, int?> epochOf) =>
-                    Number(100 * At(epochOf).Select(a => a.Answer.Right ? 1.0 : 0).DefaultIfEmpty(double.NaN).Average());
+                    select (seed, data.Cluster(run), answer);
+                string Mean(Func<StudyRun, int?> epochOf) => Bounded(Intervals.MeanT([.. At(epochOf).GroupBy(a => a.Cluster)
+                    .Select(g => g.Average(a => a.Answer.Right ? 1.0 : 0))]));
                 rows.Add([arm.ToString(), kind switch { Told.GoldMajority => "mostly the gold answer", Told.RivalMajority =>
                     "mostly the rival", _ => "nothing" }, Whole(At(_ => 0).Select(a => (a.Base, a.Answer.FactId)).Distinct().Count()),
                     Mean(_ => 0), Mean(r => r.Stops!.EarlyStop), Mean(r => r.Stops!.Fit), Mean(r => r.Stops!.Last)]);
@@ -356,7 +362,8 @@ public static class PaperTables
         {
             Id = "harm-by-exposure",
             Title = "What is lost, by what pre-training said of the question",
-            Note = $"{result.Source} Exact match (%), the mean over runs; at FIT over the runs that have it.",
+            Note = $"{result.Source} Exact match (%), the mean over {data.Unit} with its 95% interval (t); at FIT over the runs that have "
+                + "it.",
             Columns = ["trained on", "pre-training stated", "test questions", "base model", "EARLY_STOP", "FIT", "last epoch"],
             Rows = rows,
             HeaderColumns = 2,
@@ -388,6 +395,9 @@ public static class PaperTables
 
     private static string WithInterval(Interval share) =>
         $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
+
+    // Of one run or of equal numbers there is no interval.
+    private static string Bounded(Interval share) => share.HasBounds ? WithInterval(share) : Number(100 * share.Estimate);
 
     private static string Number(double value, string format = "F1") => double.IsNaN(value) ? "-"
         : value.ToString(format, CultureInfo.InvariantCulture) is var text && text.Trim('-', '0', '.').Length == 0 ? text.TrimStart('-')

@@ -90,14 +90,15 @@ public static class StudyReport
     }
 
     /// <summary>
-    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure and fitness.
+    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure, SliCK against the truth and fitness.
     /// </summary>
     /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
     [
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
         PaperTables.Table5(result), PaperTables.Baselines(result),
-        .. result.IsLab ? [PaperTables.HarmByExposure(result), PaperTables.FitnessTable(result)] : (TableView[])[],
+        .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.Categories(result), TruthTables.Errors(result),
+            PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 
     /// <summary>The claims as rows, the paper's first.</summary>

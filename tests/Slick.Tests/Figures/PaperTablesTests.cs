@@ -297,10 +297,55 @@ public sealed class PaperTablesTests
         var rows = PaperTables.HarmByExposure(Study).Rows;
         IReadOnlyList<string> Row(string set, string said) => rows.Single(r => r[0] == set && r[1] == said);
         // HighlyKnown and MaybeKnown were mostly told rightly: 4 + 6 of 20, then 1 + 2.
-        Assert.Equal(["D 100%", "mostly the gold answer", "40", "50.0", "50.0", "15.0", "15.0"], Row("D 100%", "mostly the gold answer"));
-        Assert.Equal(["D 0%", "mostly the gold answer", "40", "50.0", "55.0", "45.0", "45.0"], Row("D 0%", "mostly the gold answer"));
-        Assert.Equal(["D 50%", "mostly the rival", "20", "50.0", "30.0", "10.0", "10.0"], Row("D 50%", "mostly the rival"));
-        Assert.Equal(["D 100%", "nothing", "20", "50.0", "0.0", "0.0", "0.0"], Row("D 100%", "nothing"));
+        Assert.Equal(["D 100%", "mostly the gold answer", "40", "50.0", "50.0", "15.0", "15.0"],
+            Row("D 100%", "mostly the gold answer").Select(Estimate));
+        Assert.Equal(["D 0%", "mostly the gold answer", "40", "50.0", "55.0", "45.0", "45.0"],
+            Row("D 0%", "mostly the gold answer").Select(Estimate));
+        Assert.Equal(["D 50%", "mostly the rival", "20", "50.0", "30.0", "10.0", "10.0"],
+            Row("D 50%", "mostly the rival").Select(Estimate));
+        Assert.Equal(["D 100%", "nothing", "20", "50.0", "0.0", "0.0", "0.0"], Row("D 100%", "nothing").Select(Estimate));
+        // The two base models answer alike before fine-tuning.
+        Assert.Equal("50.0 [50.0, 50.0]", Row("D 100%", "nothing")[3]);
+    }
+
+    private static string Estimate(string cell) => cell.Split(" [")[0];
+
+    [Fact]
+    public void CategoriesBesideTheTruth_AreSharesOfTheirFacts()
+    {
+        var rows = TruthTables.Categories(Study).Rows;
+        // What was said follows from the category in this study. A base model has 7 + 10, 5 + 10... facts: train of r and s, test of r.
+        Assert.Equal(["HighlyKnown", "30", "0.0 [0.0, 0.0]", "0.0 [0.0, 0.0]", "100.0 [100.0, 100.0]"], rows[0]);
+        Assert.Equal(["WeaklyKnown", "30", "0.0 [0.0, 0.0]", "100.0 [100.0, 100.0]", "0.0 [0.0, 0.0]"], rows[2]);
+        Assert.Equal(["Unknown", "38", "100.0 [100.0, 100.0]", "0.0 [0.0, 0.0]", "0.0 [0.0, 0.0]"], rows[3]);
+        Assert.Equal(("all", "128"), (rows[4][0], rows[4][1]));
+    }
+
+    [Fact]
+    public void ErrorsOfSlick_AreCountedFromBothSides()
+    {
+        // Two base models with four facts of a relation each; the second one has one error more of the first kind.
+        LabelledBase Base(int seed, params (Category Category, int Gold, int Rival)[] of) => new(seed, "",
+            new([new("P36", "", true)], [.. of.Select((_, i) => new Fact { Id = i, Relation = "P36", Split = Split.Train, Subject = "",
+                Question = "", Answer = "" })]), [.. of.Select((f, i) => new LabelRow { FactId = i, Relation = "P36", Split = Split.Train,
+                Question = "", Answer = "", GreedyCorrect = 0, SampledCorrect = 0, Category = f.Category, CategoryProbability = 1 })],
+            [.. of.Select((f, i) => new ExposureRow { FactId = i, GoldExposures = f.Gold, RivalExposures = f.Rival })]);
+        var study = Study with
+        {
+            Bases =
+            [
+                Base(1, (Category.HighlyKnown, 9, 0), (Category.MaybeKnown, 0, 0), (Category.Unknown, 0, 0), (Category.Unknown, 3, 0)),
+                Base(2, (Category.HighlyKnown, 9, 0), (Category.MaybeKnown, 0, 0), (Category.WeaklyKnown, 0, 0), (Category.Unknown, 0, 3)),
+            ],
+        };
+        var rows = TruthTables.Errors(study).Rows;
+        Assert.Equal(["all", "answers are unique"], rows.Select(r => r[0]));
+        // 1 of 2 and 2 of 2; 1 of 2 and 1 of 1; 1 of 2 and 2 of 3.
+        Assert.Equal(["all", "8", "75.0", "75.0", "58.3"], rows[0].Select(Estimate));
+        Assert.Equal(rows[0].Skip(1), rows[1].Skip(1));
+        var one = TruthTables.Errors(study with { Bases = [study.Bases[0]] });
+        Assert.Equal("50.0 [9.5, 90.5]", one.Rows[0][2]); // Wilson, 1 of 2
+        Assert.Contains("Wilson", one.Note, StringComparison.Ordinal);
     }
 
     [Fact]

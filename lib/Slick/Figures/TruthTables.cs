@@ -1,0 +1,102 @@
+using System.Globalization;
+using Slick.Analysis;
+using Slick.Experiments;
+using Slick.Facts;
+using Slick.Knowledge;
+
+namespace Slick.Figures;
+
+/// <summary>
+/// Tables that only a lab can have: SliCK's labels beside what pre-training stated. A label says what a model answers; the truth says what
+/// the model was told.
+/// </summary>
+public static class TruthTables
+{
+    /// <summary>
+    /// Of each category: the share of its facts that pre-training never stated, of which it stated mostly the rival, and mostly the gold
+    /// answer.
+    /// </summary>
+    /// <param name="result">The study of a lab.</param>
+    public static TableView Categories(StudyResult result)
+    {
+        var facts = Facts(result);
+        return new()
+        {
+            Id = "slick-and-truth",
+            Title = "What pre-training stated about the facts of each category",
+            Note = $"{result.Source} {Which} Shares of a category's facts (%). {Method(result)}",
+            Columns = ["category", "facts", "nothing", "mostly the rival", "mostly the gold answer"],
+            Rows =
+            [
+                .. Enum.GetValues<Category>().Select(c => Row(c.ToString(), [.. facts.Where(f => f.Category == c)])),
+                Row("all", facts),
+            ],
+        };
+
+        static IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
+            .. new[] { Told.NeverSeen, Told.RivalMajority, Told.GoldMajority }.Select(told => Share(of, f => f.Told == told))];
+    }
+
+    /// <summary>
+    /// Where SliCK and the truth part: facts that no document states and that are labelled Known; facts labelled Unknown that documents
+    /// state; facts labelled Known that no document states. For all relations, for those whose answers are unique, and by the pool that a
+    /// relation's answers are drawn from: an answer of a small pool can be guessed.
+    /// </summary>
+    /// <param name="result">The study of a lab.</param>
+    public static TableView Errors(StudyResult result)
+    {
+        var facts = Facts(result);
+        return new()
+        {
+            Id = "slick-errors",
+            Title = "Where SliCK's labels and what pre-training stated part",
+            Note = $"{result.Source} {Which} {Method(result)}",
+            Columns = ["relations", "facts", "never stated: labelled Known, %", "labelled Unknown: were stated, %",
+                "labelled Known: never stated, %"],
+            Rows =
+            [
+                Row("all", facts),
+                Row("answers are unique", [.. facts.Where(f => f.Pool.Length == 0)]),
+                .. facts.Where(f => f.Pool.Length > 0).GroupBy(f => f.Pool)
+                    .OrderBy(g => WorldRelation.PoolSizes[g.Key]).ThenBy(g => g.Key, StringComparer.Ordinal)
+                    .Select(g => Row($"answers of the pool {g.Key} ({string.Join(", ", g.Select(f => f.Relation).Distinct())})",
+                        [.. g])),
+            ],
+        };
+
+        static IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
+            Share([.. of.Where(f => f.Told == Told.NeverSeen)], f => f.Category != Category.Unknown),
+            Share([.. of.Where(f => f.Category == Category.Unknown)], f => f.Told != Told.NeverSeen),
+            Share([.. of.Where(f => f.Category != Category.Unknown)], f => f.Told == Told.NeverSeen)];
+    }
+
+    private const string Which = "Train and test facts of the relations in distribution.";
+
+    private static string Method(StudyResult result) => result.Bases.Count > 1
+        ? "Means over the base models with 95% intervals (t)." : "One base model: 95% intervals over its facts (Wilson).";
+
+    private sealed record ToldFact(int Base, string Relation, string Pool, Category Category, Told Told);
+
+    private static List<ToldFact> Facts(StudyResult result)
+    {
+        var pools = WorldRelation.All.ToDictionary(r => r.Id, r => r.Pool);
+        return [.. from of in result.Bases
+                   let told = of.Exposures.ToDictionary(e => e.FactId, e => e.Told)
+                   let trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal)
+                   from label in of.Labels
+                   where trained.Contains(label.Relation) && told.ContainsKey(label.FactId)
+                   select new ToldFact(of.Seed, label.Relation, pools.GetValueOrDefault(label.Relation, ""), label.Category,
+                       told[label.FactId])];
+    }
+
+    // Of several base models the mean of their shares, else the share.
+    private static string Share(List<ToldFact> of, Func<ToldFact, bool> which)
+    {
+        var shares = of.GroupBy(f => f.Base).Select(g => g.Average(f => which(f) ? 1.0 : 0)).ToList();
+        var share = shares.Count == 1 ? Intervals.Wilson(of.Count(which), of.Count) : Intervals.MeanT(shares);
+        return double.IsNaN(share.Estimate) ? "-" : string.Create(CultureInfo.InvariantCulture,
+            $"{100 * share.Estimate:F1} [{100 * share.Low:F1}, {100 * share.High:F1}]");
+    }
+
+    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+}
