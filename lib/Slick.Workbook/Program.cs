@@ -32,6 +32,7 @@ public static class Program
             SubmitCommand.Create(),
             ListCommand.Create(),
             TuneCommand.Create(),
+            InspectCommand.Create(),
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),

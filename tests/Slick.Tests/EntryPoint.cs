@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Slick.Experiments;
+using Slick.Runtime;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Slick.Tests;
@@ -16,6 +17,8 @@ internal static partial class EntryPoint
         using var copy = new StringWriter();
         using var both = new Both(console, copy);
         Console.SetOut(both);
+        // A test may be the first to use torch, whichever tests are chosen.
+        NativeLibraries.Load();
         if (args is ["--fuzz", ..]) return Fuzz.FuzzTargets.Run(args[1..]);
         // Colour codes in a log would stand in front of the last line.
         if (Console.IsOutputRedirected && !args.Contains("-noColor", StringComparer.OrdinalIgnoreCase)) args = [.. args, "-noColor"];

@@ -46,7 +46,8 @@ public static class Lesson
             $"{what}: {ours.Length} here and {theirs.Length} of the library; compare the same things in the same order."));
         for (var i = 0; i < ours.Length; i++)
             if (!EqualityComparer<T>.Default.Equals(ours[i], theirs[i])) throw new SlickException(string.Create(
-                CultureInfo.InvariantCulture, $"{what}: number {i + 1} of {ours.Length} is {ours[i]} here and {theirs[i]} by the library."));
+                CultureInfo.InvariantCulture,
+                $"{what}: number {i + 1} of {ours.Length} is {ours[i]} here and {theirs[i]} by the library."));
         return string.Create(CultureInfo.InvariantCulture, $"{what}: the same as the library's, {ours.Length} in the same order.");
     }
 

@@ -148,11 +148,16 @@ public sealed class SyntheticWorld
         var statements = new List<(int Region, string Text)>();
         var sameObject = new List<(string Object, string Relation, string Text)>();
         var mixed = new List<(string Relation, string Text)>();
+        var instructions = new List<string>();
+        // Streams of their own: a world without these options has the documents that it had before there were such options.
+        var (asking, instructing) = (Part(4), Part(5));
         foreach (var (fact, exposures) in Dataset.Facts.Zip(Exposures))
+        {
+            var isAsked = asking.NextDouble() < options.AskedShare;
             for (var i = 0; i < exposures.GoldExposures + exposures.RivalExposures; i++)
             {
                 var answer = i < exposures.GoldExposures ? fact.Answer : fact.Rival;
-                if (random.NextDouble() >= options.QuestionAnswerShare)
+                if (random.NextDouble() >= options.QuestionAnswerShare || !isAsked)
                 {
                     var templates = schema[fact.Relation].Statements;
                     var text = templates[random.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal)
@@ -160,10 +165,18 @@ public sealed class SyntheticWorld
                     statements.Add((regionOf[fact.Id], text + "\n"));
                     continue;
                 }
+                var isOnPageOfObject = random.NextDouble() < options.SameObjectPageShare;
+                if (instructing.NextDouble() < options.InstructionShare)
+                {
+                    // The form of PromptFormat.Instruction.
+                    instructions.Add($"Answer the following question. {fact.Question} {answer}\n");
+                    continue;
+                }
                 var pair = $"Q: {fact.Question}\nA: {answer}\n";
-                if (random.NextDouble() < options.SameObjectPageShare) sameObject.Add((answer, fact.Relation, pair));
+                if (isOnPageOfObject) sameObject.Add((answer, fact.Relation, pair));
                 else mixed.Add((fact.Relation, pair));
             }
+        }
         var documents = new List<string>();
         void Cut<TKey>(IEnumerable<IGrouping<TKey, string>> groups, int size, Action<IGrouping<TKey, string>, string[]> rest)
         {
@@ -181,6 +194,7 @@ public sealed class SyntheticWorld
         Cut(sameObject.GroupBy(s => (s.Object, s.Relation), s => s.Text), options.PairsPerPage, (_, rest) =>
             documents.Add(string.Concat(rest)));
         Cut(mixed.GroupBy(s => s.Relation, s => s.Text), options.PairsPerPage, (_, rest) => documents.Add(string.Concat(rest)));
+        documents.AddRange(instructions);
         return documents;
     }
 

@@ -59,6 +59,15 @@ public sealed record WorldOptions
     /// </summary>
     [Range(0.0, 1.0)]
     public double SameObjectPageShare { get; init; } = 0.93;
+    /// <summary>
+    /// Share of the question/answer statements that are written in the form of an instruction, each as a document of its own. 0 for none: a
+    /// model then meets that form in fine-tuning for the first time.
+    /// </summary>
+    [Range(0.0, 1.0)]
+    public double InstructionShare { get; init; }
+    /// <summary>Share of the facts that are ever written as question and answer. The other facts stand in statements alone.</summary>
+    [Range(0.0, 1.0)]
+    public double AskedShare { get; init; } = 1;
     /// <summary>Number of statements in a document of statements.</summary>
     [Range(1, 100)]
     public int StatementsPerDocument { get; init; } = 3;

@@ -37,9 +37,12 @@ public sealed record PreTrainingOptions
     /// <summary>Highest learning rate of AdamW in the run.</summary>
     [Range(1e-8, 1.0)]
     public double LearningRate { get; init; } = 2e-3;
-    /// <summary>Share of the steps in which the learning rate rises. After these steps it falls along a cosine to a tenth.</summary>
+    /// <summary>Share of the steps in which the learning rate rises. After these steps it falls along a cosine.</summary>
     [Range(0.0, 1.0)]
     public double WarmupShare { get; init; } = 0.05;
+    /// <summary>The learning rate at the end of the run, as a share of the highest one.</summary>
+    [Range(0.0, 1.0)]
+    public double FinalShare { get; init; } = 0.1;
     /// <summary>Decoupled weight decay of AdamW.</summary>
     [Range(0.0, 1.0)]
     public double WeightDecay { get; init; } = 0.1;
@@ -183,7 +186,7 @@ public static class PreTraining
                     $"loss {loss:F3}, {speed:N0} tokens/s");
             }
             new TrainingLoop(optimizer, options.Epochs, epochSteps,
-                new(LearningRateShape.WarmupCosine, options.LearningRate, options.WarmupShare))
+                new(LearningRateShape.WarmupCosine, options.LearningRate, options.WarmupShare, options.FinalShare))
             {
                 Hash = hash.Value(),
                 Gradient = Gradient,

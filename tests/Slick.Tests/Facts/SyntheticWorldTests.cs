@@ -1,4 +1,5 @@
 using Slick.Facts;
+using Slick.Text;
 
 namespace Slick.Tests.Facts;
 
@@ -55,6 +56,34 @@ public sealed class SyntheticWorldTests
         }
         Assert.Equal((12, 7), (World.Dataset.Relations.Count(r => r.InDistribution),
             World.Dataset.Relations.Count(r => !r.InDistribution)));
+    }
+
+    [Fact]
+    public void Instructions_AreTheirShareOfTheQuestions_AndEachADocument()
+    {
+        var world = SyntheticWorld.Create(Options with { InstructionShare = 0.3 }, 3);
+        Assert.Equal(World.Dataset.Facts, world.Dataset.Facts);
+        Assert.Equal(World.Exposures, world.Exposures);
+        static bool IsInstruction(string document) => document.StartsWith("Answer the following", StringComparison.Ordinal);
+        static int Pairs(SyntheticWorld of) => of.Documents.Sum(d => d.Split("\nA:").Length - 1);
+        Assert.DoesNotContain(World.Documents, IsInstruction);
+        var instructions = world.Documents.Where(IsInstruction).ToList();
+        Assert.Equal(Pairs(World), Pairs(world) + instructions.Count);
+        Assert.InRange(instructions.Count / (double)Pairs(World), 0.25, 0.35);
+        var forms = world.Dataset.Facts.SelectMany(f => new[] { f.Answer, f.Rival }
+            .Select(a => PromptFormat.Instruction.Exemplar(f.Question, a))).ToHashSet(StringComparer.Ordinal);
+        Assert.All(instructions, document => Assert.Contains(document, forms));
+    }
+
+    [Fact]
+    public void FactsThatAreNotAsked_StandInStatementsAlone()
+    {
+        var world = SyntheticWorld.Create(Options with { AskedShare = 0.4, QuestionAnswerShare = 0.5, InstructionShare = 0.5 }, 3);
+        Assert.Equal(World.Exposures, world.Exposures);
+        var questions = string.Concat(world.Documents.Where(d => d.Contains('?', StringComparison.Ordinal)));
+        var often = world.Dataset.Facts.Zip(world.Exposures).Where(f => f.Second.GoldExposures + f.Second.RivalExposures > 10)
+            .Select(f => f.First).ToList();
+        Assert.InRange(often.Count(f => questions.Contains(f.Question, StringComparison.Ordinal)) / (double)often.Count, 0.25, 0.55);
     }
 
     [Fact]

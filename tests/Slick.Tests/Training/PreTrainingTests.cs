@@ -80,6 +80,23 @@ public sealed class PreTrainingTests : IDisposable
         Assert.StartsWith(named, Assert.Throws<UsageException>(() => Train("shapes",
             options: Options with { BatchRows = rows, Heads = heads, KeyValueHeads = keyValueHeads })).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.1)]
+    [InlineData(1)]
+    public void Rate_RisesAndFallsToItsFinalShare(double share)
+    {
+        var rate = new LearningRate(LearningRateShape.WarmupCosine, 2e-3, 0.1, share);
+        Assert.Equal(2e-4, rate.At(0, 100), 12);
+        Assert.Equal(2e-3, rate.At(10, 100), 12);
+        Assert.Equal(2e-3 * (share + (1 - share) / 2), rate.At(55, 100), 12);
+        Assert.Equal(2e-3 * share, rate.At(100, 100), 12);
+        // The options' default is a tenth, with the same bits as ever.
+        if (share == 0.1)
+            Assert.All(Enumerable.Range(10, 90), s => Assert.Equal(2e-3 * (0.1 + 0.45 * (1 + Math.Cos(Math.PI * ((s - 10.0) / 90)))),
+                rate.At(s, 100)));
+    }
+
     [Fact]
     public void LossThatExplodes_StopsWithTheOption()
     {
