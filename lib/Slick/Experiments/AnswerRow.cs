@@ -15,6 +15,9 @@ public sealed record AnswerRow
     public required int FactId { get; init; }
     /// <summary>Whether the greedy answer is the gold answer: exact match.</summary>
     public required bool Right { get; init; }
-    /// <summary>Text of the greedy answer where it was drawn. Empty where teacher forcing compared the gold answer only.</summary>
+    /// <summary>Text of a wrong greedy answer; empty for a right answer, whose text is the gold answer.</summary>
     public string Text { get; init; } = "";
+    /// <summary>Probability that an answer drawn at T = 1 from all tokens is the wrong <see cref="Text"/>; NaN for a right answer and for
+    /// an empty text.</summary>
+    public double Probability { get; init; } = double.NaN;
 }

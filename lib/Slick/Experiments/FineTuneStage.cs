@@ -2,6 +2,7 @@ using System.Globalization;
 using Slick.Answers;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Models;
 using Slick.Runtime;
 using Slick.Storage;
 using Slick.Text;
@@ -47,7 +48,7 @@ public sealed record RunOptions
 /// <summary>The stage of a fine-tuning run. A run on a set without facts is a finished stage that has a reason and no rows.</summary>
 internal static class FineTuneStage
 {
-    public static StageKind Kind { get; } = new("finetune", 7, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
+    public static StageKind Kind { get; } = new("finetune", 8, typeof(RunOptions), s => $"fine-tuning (seed {s.Seed})", Run);
 
     /// <summary>The stage of a run.</summary>
     /// <param name="run">The set and its draw.</param>
@@ -104,6 +105,15 @@ internal static class FineTuneStage
                 : [(QuestionSet.Dev, asked.Dev), (QuestionSet.Test, asked.Test), (QuestionSet.Ood, asked.Ood)], labels);
         var format = Format(options.Form);
         const string Each = "each", Test = "test", Ood = "ood", Early = "early-stop", Fit = "fit";
+        // What is answered to the questions that are answered wrongly. A resumed run reports the epochs before its checkpoint without a
+        // model; their answers lie in files.
+        void Drawn(int epoch, Action<Action<Decoder>> withModel)
+        {
+            var file = Path.Combine(work.Scratch, string.Create(CultureInfo.InvariantCulture, $"wrong-answers-{epoch}.parquet"));
+            if (!File.Exists(file)) withModel(decoder => Tables.Write(file, WrongAnswers.Draw(decoder, model.Tokenizer,
+                record.WrongAt(epoch), format, PassBounds.InTraining(work.Context.Compute.Memory), work.Cancellation)));
+            record.Add(epoch, Tables.Read<WrongAnswer>(file));
+        }
         FineTuning.Run(new()
         {
             Start = model.Weights,
@@ -120,7 +130,7 @@ internal static class FineTuneStage
             EpochUpdates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
                 ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
             Scratch = work.Scratch,
-            KeptNames = options.TestAtStops ? 2 : 0, // EARLY_STOP and FIT
+            KeptNames = 2, // EARLY_STOP and FIT
             Asking = PassBounds.InTraining(work.Context.Compute.Memory),
         }, epoch =>
         {
@@ -144,13 +154,20 @@ internal static class FineTuneStage
                     if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop) TestNow(fit, set => epoch.AskKept(Fit, set));
                     TestNow(epoch.Epoch, epoch.Ask);
                 }
-                else
-                {
-                    if (stops!.EarlyStop == epoch.Epoch) epoch.Keep(Early);
-                    if (stops.Fit == epoch.Epoch) epoch.Keep(Fit);
-                }
             }
-            if (isLast) epoch.Stop();
+            if (epoch.Epoch == 0) Drawn(0, draw => draw(epoch.Decoder));
+            else if (isLast)
+            {
+                if (stops!.EarlyStop != epoch.Epoch) Drawn(stops.EarlyStop, draw => epoch.WithKept(Early, draw));
+                if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop) Drawn(fit, draw => epoch.WithKept(Fit, draw));
+                Drawn(epoch.Epoch, draw => draw(epoch.Decoder));
+                epoch.Stop();
+            }
+            else
+            {
+                if (stops!.EarlyStop == epoch.Epoch) epoch.Keep(Early);
+                if (stops.Fit == epoch.Epoch) epoch.Keep(Fit);
+            }
         }, work.Cancellation);
         return record.Tables().Write;
     }

@@ -19,6 +19,8 @@ public sealed record PublishedLabel
     public required Split Split { get; init; }
     /// <summary>The gold answer.</summary>
     public required string Answer { get; init; }
+    /// <summary>The rival of a lab's fact; empty where there is none.</summary>
+    public string Rival { get; init; } = "";
     /// <summary>P_Correct(T=0).</summary>
     public required double GreedyCorrect { get; init; }
     /// <summary>P_Correct(T&gt;0).</summary>
@@ -87,7 +89,7 @@ public static class PublishedStudy
         Tables.Write(Path("labels.parquet"), [.. result.Bases.SelectMany(b => b.Labels.Select(l => new PublishedLabel
         {
             BaseSeed = b.Seed, FactId = l.FactId, Relation = l.Relation, Split = l.Split, Answer = l.Answer,
-            GreedyCorrect = l.GreedyCorrect, SampledCorrect = l.SampledCorrect, Category = l.Category,
+            Rival = b.Facts[l.FactId].Rival, GreedyCorrect = l.GreedyCorrect, SampledCorrect = l.SampledCorrect, Category = l.Category,
         }))]);
         if (result.IsLab)
             Tables.Write(Path("exposures.parquet"), [.. from b in result.Bases
@@ -188,7 +190,8 @@ public static class PublishedStudy
     {
         var facts = Enumerable.Range(0, labels.Max(l => l.FactId) + 1)
             .Select(id => new Fact { Id = id, Relation = "", Split = Split.Dev, Subject = "", Question = "", Answer = "" }).ToArray();
-        foreach (var l in labels) facts[l.FactId] = facts[l.FactId] with { Relation = l.Relation, Split = l.Split, Answer = l.Answer };
+        foreach (var l in labels) facts[l.FactId] = facts[l.FactId] with { Relation = l.Relation, Split = l.Split, Answer = l.Answer,
+            Rival = l.Rival };
         return new(seed, "", new(relations, facts), [.. labels.Select(l => new LabelRow
         {
             FactId = l.FactId, Relation = l.Relation, Split = l.Split, Question = "", Answer = l.Answer, GreedyCorrect = l.GreedyCorrect,

@@ -76,7 +76,7 @@ public sealed record RunTables(RunRow Run, IReadOnlyList<EpochRow> Epochs, IRead
 /// <summary>
 /// Makes a run's tables from the results of fine-tuning. Sets that every epoch asks come with each <see cref="EpochResult"/>. A set that is
 /// asked at the stops only is added at each stop
-/// (<see cref="Add(int, QuestionSet, IReadOnlyList{Fact}, IReadOnlyList{bool}, IReadOnlyList{string})"/>).
+/// (<see cref="Add(int, QuestionSet, IReadOnlyList{Fact}, IReadOnlyList{bool})"/>).
 /// </summary>
 public sealed class RunRecorder
 {
@@ -84,7 +84,8 @@ public sealed class RunRecorder
     private readonly IReadOnlyDictionary<int, Category> categories;
     private readonly List<EpochRow> epochs = [];
     private readonly List<ScoreRow> scores = [];
-    private readonly List<(int Epoch, IReadOnlyList<Fact> Questions, IReadOnlyList<bool> Right, IReadOnlyList<string>? Texts)> tested = [];
+    private readonly List<(int Epoch, IReadOnlyList<Fact> Questions, IReadOnlyList<bool> Right)> tested = [];
+    private readonly Dictionary<(int Epoch, int FactId), WrongAnswer> wrong = [];
     private readonly IReadOnlyList<(QuestionSet Set, IReadOnlyList<Fact> Questions)> asked;
 
     /// <summary>Begins the tables of a run.</summary>
@@ -148,13 +149,11 @@ public sealed class RunRecorder
     /// <param name="set">The set.</param>
     /// <param name="questions">The questions that were asked.</param>
     /// <param name="right">Whether each answer is the gold answer, in the order of the questions.</param>
-    /// <param name="texts">Texts of the greedy answers, in the order of the questions; null where none were drawn.</param>
     /// <exception cref="ArgumentException">The lists differ in length.</exception>
-    public void Add(int epoch, QuestionSet set, IReadOnlyList<Fact> questions, IReadOnlyList<bool> right,
-        IReadOnlyList<string>? texts = null)
+    public void Add(int epoch, QuestionSet set, IReadOnlyList<Fact> questions, IReadOnlyList<bool> right)
     {
-        if (right.Count != questions.Count || (texts ?? questions.Select(_ => "").ToList()).Count != questions.Count)
-            throw new ArgumentException($"{right.Count} answers, {texts?.Count} texts to {questions.Count} questions.", nameof(right));
+        if (right.Count != questions.Count)
+            throw new ArgumentException($"{right.Count} answers to {questions.Count} questions.", nameof(right));
         foreach (var of in questions.Select((f, i) => (Right: right[i], Category: CategoryOf(f))).GroupBy(q => q.Category)
             .OrderBy(g => g.Key is { } c ? (int)c : -1))
             scores.Add(new()
@@ -162,7 +161,20 @@ public sealed class RunRecorder
                 Run = run.Run, Epoch = epoch, Set = set, Category = of.Key?.ToString() ?? "", Right = of.Count(q => q.Right),
                 Of = of.Count(),
             });
-        if (set is QuestionSet.Test or QuestionSet.Ood) tested.Add((epoch, questions, right, texts));
+        if (set is QuestionSet.Test or QuestionSet.Ood) tested.Add((epoch, questions, right));
+    }
+
+    /// <summary>The test questions that were answered wrongly at an epoch, in distribution and out of it.</summary>
+    /// <param name="epoch">The epoch.</param>
+    internal IReadOnlyList<Fact> WrongAt(int epoch) => [.. tested.Where(t => t.Epoch == epoch)
+        .SelectMany(t => t.Questions.Zip(t.Right).Where(a => !a.Second).Select(a => a.First))];
+
+    /// <summary>Adds what was answered to the questions of <see cref="WrongAt"/>.</summary>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="answers">The answers.</param>
+    internal void Add(int epoch, IEnumerable<WrongAnswer> answers)
+    {
+        foreach (var answer in answers) wrong[(epoch, answer.FactId)] = answer;
     }
 
     private Category? CategoryOf(Fact fact) => categories.TryGetValue(fact.Id, out var category) ? category : null;
@@ -177,7 +189,9 @@ public sealed class RunRecorder
         return new(run, epochs, scores, [.. tested.Where(t => stops.Contains(t.Epoch)).OrderBy(t => t.Epoch)
             .SelectMany(t => t.Questions.Select((f, i) => new AnswerRow
             {
-                Run = run.Run, Epoch = t.Epoch, FactId = f.Id, Right = t.Right[i], Text = t.Texts?[i] ?? "",
+                Run = run.Run, Epoch = t.Epoch, FactId = f.Id, Right = t.Right[i],
+                Text = wrong.GetValueOrDefault((t.Epoch, f.Id))?.Text ?? "",
+                Probability = wrong.GetValueOrDefault((t.Epoch, f.Id))?.Probability ?? double.NaN,
             }))]);
     }
 }

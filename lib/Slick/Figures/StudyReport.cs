@@ -90,7 +90,8 @@ public static class StudyReport
     }
 
     /// <summary>
-    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure, SliCK against the truth and fitness.
+    /// Tables 1 to 5 and what was answered before fine-tuning; of a lab also harm by exposure, SliCK against the truth,
+    /// what lost questions are answered with, and fitness.
     /// </summary>
     /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
@@ -98,6 +99,8 @@ public static class StudyReport
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
         PaperTables.Table5(result), PaperTables.Baselines(result),
         .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.Categories(result), TruthTables.Errors(result),
+            // Tables that were published before texts were kept have none.
+            .. result.Answers.Any(a => a.Text.Length > 0) ? [TruthTables.WrongAnswers(result)] : (TableView[])[],
             PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 

@@ -3,6 +3,7 @@ using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Runtime;
 
 namespace Slick.Figures;
 
@@ -70,6 +71,55 @@ public static class TruthTables
             Share([.. of.Where(f => f.Category != Category.Unknown)], f => f.Told == Told.NeverSeen)];
     }
 
+    /// <summary>
+    /// Where the wrong answers come from: of the test questions in distribution that the base model answers rightly alone and that are
+    /// answered wrongly at a stop, the share of each kind, and the share that the model is sure of.
+    /// </summary>
+    /// <param name="result">The study of a lab.</param>
+    public static TableView WrongAnswers(StudyResult result)
+    {
+        var data = new StudyData(result);
+        var bases = result.Bases.ToDictionary(b => b.Seed);
+        var rows = new List<IReadOnlyList<string>>();
+        foreach (var arm in new[] { 0, 50, 100 }.Select(x => new Arm(ArmKind.Ratio, x)))
+            foreach (var (stop, name) in new[] { (Stop.EarlyStop, "EARLY_STOP"), (Stop.Fit, "FIT"), (Stop.Convergence, "last epoch") })
+            {
+                var lost = new List<(int Cluster, WrongAnswerKind Kind, bool Sure)>();
+                foreach (var run in data.Of(arm))
+                {
+                    if ((stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop)) is not { } epoch) continue;
+                    var of = bases[run.Row.BaseSeed];
+                    var kinds = new WrongAnswerKinds(of.Facts, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
+                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions));
+                    var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
+                    var before = run.Answers(0).Where(a => a.Right && trained.Contains(of.Facts[a.FactId].Relation)).Select(a => a.FactId)
+                        .ToHashSet();
+                    lost.AddRange(run.Answers(epoch).Where(a => !a.Right && before.Contains(a.FactId))
+                        .Select(a => (data.Cluster(run), kinds.Of(a), a.Probability >= 0.5)));
+                }
+                string Mean(Func<(int Cluster, WrongAnswerKind Kind, bool Sure), bool> which)
+                {
+                    var share = Intervals.MeanT([.. lost.GroupBy(l => l.Cluster).Select(g => g.Average(l => which(l) ? 1.0 : 0))]);
+                    return double.IsNaN(share.Estimate) ? "-" : share.HasBounds ? Bounded(share)
+                        : (100 * share.Estimate).ToString("F1", CultureInfo.InvariantCulture);
+                }
+                rows.Add([arm.ToString(), name, Whole(lost.Count),
+                    .. Enum.GetValues<WrongAnswerKind>().Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
+            }
+        return new()
+        {
+            Id = "wrong-answers",
+            Title = "What lost questions are answered with (%)",
+            Note = $"{result.Source} Test questions that the base model answers rightly and the fine-tuned one wrongly. The first kind "
+                + "that fits counts. Sure: the answer's probability (T = 1) is at least 0.5. "
+                + $"Means over {data.Unit} with 95% intervals (t).",
+            Columns = ["trained on", "stop", "lost", "nothing", "the rival", "an answer of D", "another of the relation",
+                "of another relation", "elsewhere", "sure"],
+            Rows = rows,
+            HeaderColumns = 2,
+        };
+    }
+
     private const string Which = "Train and test facts of the relations in distribution.";
 
     private static string Method(StudyResult result) => result.Bases.Count > 1
@@ -94,9 +144,11 @@ public static class TruthTables
     {
         var shares = of.GroupBy(f => f.Base).Select(g => g.Average(f => which(f) ? 1.0 : 0)).ToList();
         var share = shares.Count == 1 ? Intervals.Wilson(of.Count(which), of.Count) : Intervals.MeanT(shares);
-        return double.IsNaN(share.Estimate) ? "-" : string.Create(CultureInfo.InvariantCulture,
-            $"{100 * share.Estimate:F1} [{100 * share.Low:F1}, {100 * share.High:F1}]");
+        return double.IsNaN(share.Estimate) ? "-" : Bounded(share);
     }
+
+    private static string Bounded(Interval share) => string.Create(CultureInfo.InvariantCulture,
+        $"{100 * share.Estimate:F1} [{100 * share.Low:F1}, {100 * share.High:F1}]");
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

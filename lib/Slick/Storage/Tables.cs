@@ -17,7 +17,8 @@ namespace Slick.Storage;
 /// </summary>
 public static class Tables
 {
-    private sealed record Column(string Name, Type Type, Func<object, object?> Get, Action<object, object?>? Set);
+    private sealed record Column(string Name, Type Type, Func<object, object?> Get, Action<object, object?>? Set,
+        bool IsRequired);
 
     /// <summary>Writes a table as Parquet. The same rows give the same bytes.</summary>
     /// <typeparam name="T">The record of a row.</typeparam>
@@ -51,7 +52,8 @@ public static class Tables
     /// <summary>Reads a table that <see cref="Write"/> wrote.</summary>
     /// <typeparam name="T">The record of a row.</typeparam>
     /// <param name="path">The file.</param>
-    /// <exception cref="SlickException">The file is missing, damaged or truncated, or lacks a column.</exception>
+    /// <exception cref="SlickException">The file is missing, damaged or truncated, or lacks the column of a property that is
+    /// <c>required</c>. Other properties whose column is missing keep their default.</exception>
     public static IReadOnlyList<T> Read<T>(string path) where T : class
     {
         NotDownloaded.Refuse(path);
@@ -73,9 +75,17 @@ public static class Tables
                     foreach (var column in columns.Where(c => c.Set is not null))
                     {
                         if (!fields.TryGetValue(column.Name, out var field))
+                        {
+                            // Files of an earlier version lack columns that are younger; their rows keep the property's default.
+                            if (!column.IsRequired && Activator.CreateInstance(typeof(T)) is { } fresh)
+                            {
+                                foreach (var row in block) column.Set!(row, column.Get(fresh));
+                                continue;
+                            }
                             throw new SlickException(
                                 $"{path}: the column '{column.Name}' is missing; the file was written by another version: "
                                 + $"{StoredResult.Cure(path)}.");
+                        }
                         var values = await ReadColumn(group, field, block.Length, Stored(column.Type));
                         for (var i = 0; i < block.Length; i++)
                             column.Set!(block[i], column.Type.IsEnum ? Enum.Parse(column.Type, (string)values.GetValue(i)!)
@@ -159,7 +169,8 @@ public static class Tables
 
     private static List<Column> Columns<T>() => [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
         .Where(p => p.GetMethod is not null)
-            .Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetMethod is null ? null : p.SetValue))];
+            .Select(p => new Column(p.Name, Supported(p), Getter(p), p.SetMethod is null ? null : p.SetValue,
+                p.IsDefined(typeof(RequiredMemberAttribute))))];
 
     private static Type Supported(PropertyInfo property) =>
         property.PropertyType.IsEnum || property.PropertyType == typeof(string) || property.PropertyType == typeof(int)

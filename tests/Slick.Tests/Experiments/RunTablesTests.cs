@@ -81,11 +81,15 @@ public sealed class RunTablesTests
         var record = Recorder(withTest: false);
         record.Add(Epoch(0, "00 0000"));
         record.Add(Epoch(1, "11 1111"));
-        record.Add(1, QuestionSet.Test, Facts[6..9], [true, false, false], ["Ulm", "Bonn", ""]);
+        record.Add(1, QuestionSet.Test, Facts[6..9], [true, false, false]);
+        Assert.Equal([7, 8], record.WrongAt(1).Select(f => f.Id));
+        record.Add(1, [new WrongAnswer { FactId = 7, Text = "Bonn", Probability = 0.25 },
+            new WrongAnswer { FactId = 8, Text = "", Probability = double.NaN }]);
         var tables = record.Tables();
         Assert.Equal([(1, "MaybeKnown", 1, 2), (1, "Unknown", 0, 1)],
             tables.Scores.Where(s => s.Set == QuestionSet.Test).Select(s => (s.Epoch, s.Category, s.Right, s.Of)));
-        Assert.Equal([(6, "Ulm"), (7, "Bonn"), (8, "")], tables.Answers.Select(a => (a.FactId, a.Text)));
+        Assert.Equal([(6, "", double.NaN), (7, "Bonn", 0.25), (8, "", double.NaN)],
+            tables.Answers.Select(a => (a.FactId, a.Text, a.Probability)));
         Assert.Throws<ArgumentException>(() => record.Add(2, QuestionSet.Test, Facts[6..9], [true]));
     }
 

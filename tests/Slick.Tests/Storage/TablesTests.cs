@@ -131,6 +131,20 @@ public sealed class TablesTests : IDisposable
         Assert.Contains("'More'", Assert.Throws<SlickException>(() => Tables.Read<Other>(Path())).Message, StringComparison.Ordinal);
     }
 
+    private sealed record Younger
+    {
+        public required string Text { get; init; }
+        public double Probability { get; init; } = double.NaN;
+        public string More { get; init; } = "none";
+    }
+
+    [Fact]
+    public void MissingColumnOfAPropertyThatIsNotRequired_KeepsItsDefault()
+    {
+        Tables.Write(Path(), Rows);
+        Assert.Equal(Rows.Select(r => new Younger { Text = r.Text }), Tables.Read<Younger>(Path()));
+    }
+
     [Fact]
     public void FolderThatIsAFile_LeavesNothingBehind()
     {
