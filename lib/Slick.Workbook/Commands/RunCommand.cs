@@ -20,6 +20,9 @@ internal static class RunCommand
             Description = "Notebook files, folders of them, or patterns such as notebooks/*.ipynb." };
         var html = new Option<string?>("--html") { HelpName = "folder",
             Description = "Also write each notebook with its outputs as an HTML page into this folder." };
+        var publish = new Option<string?>("--publish") { HelpName = "folder",
+            Description = "Also write each notebook with its outputs as a notebook without scripts into this folder, for viewers such as "
+                + "GitHub. A notebook with a failed cell is not written." };
         var set = new Option<string[]>("--set") { HelpName = "name=value",
             Description = "Set a parameter that the cell tagged \"parameters\" declares; may be given several times." };
         set.Validators.Add(result =>
@@ -31,26 +34,34 @@ internal static class RunCommand
         notebooks.Validators.Add(result =>
         {
             foreach (var token in result.Tokens.Where(token => token.Value.StartsWith('-')))
-                result.AddError($"run has no option '{token.Value}'; it has --html and --set.");
+                result.AddError($"run has no option '{token.Value}'; it has --html, --publish and --set.");
         });
-        var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, set };
-        command.SetAction((parsed, cancel) =>
-            Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html), parsed.GetValue(set) ?? [], cancel), cancel,
-            Grace));
+        var command = new Command("run", "Run notebooks and show what they print.") { notebooks, html, publish, set };
+        command.Validators.Add(result =>
+        {
+            // The copies are of the notebooks as they stand.
+            if (result.GetResult(publish) is not null && result.GetResult(set) is not null)
+                result.AddError("--publish takes the notebooks with their own parameters; leave out --set.");
+        });
+        command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed.GetValue(notebooks)!, parsed.GetValue(html),
+            parsed.GetValue(publish), parsed.GetValue(set) ?? [], cancel), cancel, Grace));
         return command;
     }
 
-    private static int Run(string[] patterns, string? html, string[] settings, CancellationToken cancel)
+    private static int Run(string[] patterns, string? html, string? publish, string[] settings, CancellationToken cancel)
     {
         var pages = html is null ? null : Path.GetFullPath(html);
+        var copies = publish is null ? null : Path.GetFullPath(publish);
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var setting in settings)
             values[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] =
                 setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
         var files = NotebookFiles.Expand(patterns);
-        if (pages is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase)
+        if ((pages ?? copies) is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase)
             .FirstOrDefault(same => same.Count() > 1) is { } twice)
-            throw new SlickException($"{string.Join(" and ", twice)} would be one page; export them into two folders.");
+            throw new SlickException($"{string.Join(" and ", twice)} would be one file; export them into two folders.");
+        if (files.FirstOrDefault(file => Path.GetDirectoryName(file) == copies) is { } itself)
+            throw new UsageException($"--publish {publish}: the copy would replace {itself}; name another folder.");
         IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System)
             : new CellProgress(Console.Error);
         var notebooks = files.Select(Notebook.Load).ToList();
@@ -75,9 +86,9 @@ internal static class RunCommand
             {
                 Status(notebook, 0, 0);
                 // The outputs are also shown where the run was interrupted.
-                if (pages is null)
+                if (pages is null && copies is null)
                     Print(record.Notebook);
-                else
+                if (pages is not null)
                     foreach (var remark in HtmlExport.Save(record.Notebook, pageOf[notebook.Path],
                         pageOf)) Console.Error.WriteLine($"slick: {remark}");
             }
@@ -89,11 +100,26 @@ internal static class RunCommand
             }
             else
             {
+                var (said, isWrong) = copies is null ? ("", false) : Copy(notebook, record.Notebook, copies);
+                if (isWrong) failed++;
+                var page = pages is null ? "" : ", " + pageOf[notebook.Path];
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{(pages is null ? "" : ", " + pageOf[notebook.Path])}"));
+                    $"{notebook.Name}: done in {clock.Elapsed.TotalSeconds:F1} s{page}{said}"));
             }
         }
         return failed == 0 ? 0 : 1;
+    }
+
+    // Writes the published copy. Returns what to say of the copy, and whether it is not fit to be published.
+    private static (string Said, bool IsWrong) Copy(Notebook notebook, Notebook executed, string folder)
+    {
+        var path = Path.Combine(folder, Path.GetFileName(notebook.Path));
+        var before = File.Exists(path) ? File.ReadAllText(path) : null;
+        var copy = PublishedCopy.Of(executed, path).ToJson();
+        AtomicFile.WriteText(path, copy);
+        var faults = PublishedCopy.Faults(notebook, path);
+        foreach (var fault in faults) Console.Error.WriteLine($"slick: {fault}");
+        return ($", {path} ({(before is null ? "new" : before == copy ? "as before" : "changed")})", faults.Count > 0);
     }
 
     // A status line that each call overwrites, on a terminal only.

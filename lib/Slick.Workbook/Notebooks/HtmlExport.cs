@@ -37,6 +37,14 @@ public static class HtmlExport
     /// <param name="notebook">A notebook with its outputs.</param>
     public static string ToHtml(Notebook notebook) => ToPage(notebook, notebook.Path, null).Html;
 
+    // A chart that is drawn inside a fold has no width until the fold is opened.
+    private const string DrawWhenUnfolded = """
+        <script>document.addEventListener('toggle', function (event) {
+        if (event.target.open) event.target.querySelectorAll('.js-plotly-plot').forEach(function (plot) { Plotly.Plots.resize(plot); });
+        }, true);</script>
+
+        """;
+
     internal static (string Html, IReadOnlyList<string> Remarks) ToPage(
         Notebook notebook, string path, IReadOnlyDictionary<string, string>? pages = null)
     {
@@ -47,9 +55,12 @@ public static class HtmlExport
         page.Append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         page.Append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
         page.Append("<title>").Append(WebUtility.HtmlEncode(title)).Append("</title>\n<style>\n").Append(PageStyle.Css)
-            .Append("</style>\n");
+            .Append(FigureStyle.Css).Append("</style>\n");
         if (content.Html.Contains("Plotly.", StringComparison.Ordinal))
+        {
             page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");
+            if (content.Html.Contains("<details", StringComparison.Ordinal)) page.Append(DrawWhenUnfolded);
+        }
         page.Append("</head>\n<body>\n");
         AppendContents(page, content);
         return (page.Append(content.Html).Append("</main>\n</body>\n</html>\n").ToString(), content.Remarks);

@@ -26,8 +26,22 @@ public sealed class Notebook
     /// <summary>The notebook's metadata, such as its kernel and its language.</summary>
     internal JsonObject? Metadata => _root["metadata"] as JsonObject;
 
+    /// <summary>The notebook's metadata. They are added where the file has none.</summary>
+    internal JsonObject Named
+    {
+        get
+        {
+            if (Metadata is null) _root["metadata"] = new JsonObject();
+            return Metadata!;
+        }
+    }
+
     /// <summary>The file's name without folder and extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(Path);
+
+    /// <summary>The text of the first heading in the Markdown cells, as it is written; null where there is none.</summary>
+    public string? Heading => Cells.Where(cell => cell.Type == "markdown").SelectMany(cell => cell.Source.Split('\n'))
+        .FirstOrDefault(line => line.StartsWith("# ", StringComparison.Ordinal))?[2..].Trim();
 
     /// <summary>The notebook's folder. Relative paths in the cells start from it.</summary>
     public string Folder => System.IO.Path.GetDirectoryName(Path)!;

@@ -47,6 +47,13 @@ public sealed class NotebookCell
     public IReadOnlyList<string> Tags =>
         Json["metadata"]?["tags"] is JsonArray tags ? [.. tags.Select(Notebook.Text).OfType<string>()] : [];
 
+    /// <summary>Whether the cell's source is to be shown folded, as JupyterLab does it.</summary>
+    public bool IsFolded => Json["metadata"]?["jupyter"] is JsonObject jupyter && jupyter["source_hidden"] is JsonValue hidden
+        && hidden.TryGetValue<bool>(out var isHidden) && isHidden;
+
+    /// <summary>The tag of a cell that answers an exercise. Pages show it folded, with its outputs.</summary>
+    public const string AnswerTag = "answer";
+
     /// <summary>The outputs of the cell's last run, in nbformat's form; empty for a cell that is not code.</summary>
     public JsonArray Outputs => Json["outputs"] as JsonArray ?? [];
 

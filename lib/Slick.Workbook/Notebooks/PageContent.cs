@@ -82,6 +82,8 @@ internal sealed class PageContent
 
     private void AppendCell(IElement section, NotebookCell cell, int number)
     {
+        // An answer is read after the reader has tried. So it is folded as a whole.
+        if (cell.Tags.Contains(NotebookCell.AnswerTag)) section = Append(AppendFold(section, "Answer"), "div", "answer");
         switch (cell.Type)
         {
             case "markdown":
@@ -122,7 +124,11 @@ internal sealed class PageContent
     private void AppendCode(IElement section, NotebookCell cell, int number)
     {
         if (cell.Source.Length > 0)
-            Append(section, "pre", "source").InnerHtml = $"<code>{CodeHtml.Highlight(cell.Source)}</code>";
+        {
+            var folded = cell.IsFolded && !cell.Tags.Contains(NotebookCell.AnswerTag);
+            Append(folded ? AppendFold(section, "Code") : section, "pre", "source").InnerHtml =
+                $"<code>{CodeHtml.Highlight(cell.Source)}</code>";
+        }
         if (cell.ExecutionCount is null && !string.IsNullOrWhiteSpace(cell.Source))
             Append(section, "p", "not-run").TextContent = "not run";
         if (cell.Outputs.Any(output => output is not JsonObject))
@@ -217,6 +223,16 @@ internal sealed class PageContent
 
     // JSON is an object in an output; everything else is text.
     private static string TextOf(JsonNode? value) => value is JsonObject ? value.ToJsonString(Indented) : NotebookCell.JoinedText(value);
+
+    private IElement AppendFold(IElement parent, string summary)
+    {
+        var fold = Append(parent, "details", "fold");
+        var title = _document.CreateElement("summary");
+        title.TextContent = summary;
+        fold.AppendChild(title);
+        fold.AppendChild(_document.CreateTextNode("\n"));
+        return fold;
+    }
 
     private IElement Append(IElement parent, string name, string css)
     {

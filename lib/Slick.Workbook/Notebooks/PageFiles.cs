@@ -213,9 +213,14 @@ internal sealed partial class PageFiles(
             .FirstOrDefault(Path.Exists);
     }
 
-    private string RelativeUrl(string file)
+    private string RelativeUrl(string file) => RelativeUrl(_folder, file);
+
+    /// <summary>The URL of a file or folder in a page of a folder. It is relative, except to a file on another drive.</summary>
+    /// <param name="folder">Full path of the page's folder.</param>
+    /// <param name="file">Full path of the file.</param>
+    internal static string RelativeUrl(string folder, string file)
     {
-        var relative = Path.GetRelativePath(_folder, file);
+        var relative = Path.GetRelativePath(folder, file);
         return Path.IsPathRooted(relative)
             ? new Uri(file).AbsoluteUri
             : string.Join('/', relative.Split(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar).Select(Uri.EscapeDataString));

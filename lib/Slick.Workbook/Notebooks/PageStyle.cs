@@ -30,6 +30,8 @@ internal static class PageStyle
         pre.output { margin: .2rem 0; white-space: pre-wrap; }
         div.output { overflow-x: auto; padding: .3rem 0; }
         pre.error, pre.stderr { border-left: 3px solid var(--bad); color: var(--bad); }
+        details.fold { border: 1px solid var(--line); border-radius: 4px; padding: .3rem .8rem; margin: .6rem 0; }
+        details.fold > summary { cursor: pointer; font-weight: 600; }
         pre.raw { white-space: pre-wrap; margin-top: 0; }
         .not-run, .label { color: var(--c); font-style: italic; margin: .2rem 0; } .label { font-size: .875em; }
         span.no-picture { border: 1px dashed var(--line); padding: 0 .3rem; color: var(--c); }

@@ -36,7 +36,10 @@ public sealed record ClaimPart(string Statistic, string Test, Interval Value, st
     internal Func<int, bool> IsContradicted { get; init; } = _ => false;
 
     /// <summary>Statistic, estimate, interval and method as one line of text.</summary>
-    public string Numbers => $"{Statistic} {Number(Value.Estimate)} [{Number(Value.Low)}, {Number(Value.High)}] ({Method})";
+    public string Numbers => $"{Short} ({Method})";
+
+    /// <summary>Statistic, estimate and interval as one line of text.</summary>
+    public string Short => $"{Statistic} {Number(Value.Estimate)} [{Number(Value.Low)}, {Number(Value.High)}]";
 
     private static string Number(double value) => double.IsNaN(value) ? "?" : value.ToString("F1", CultureInfo.InvariantCulture);
 }

@@ -2,8 +2,9 @@ namespace Slick.Figures;
 
 /// <summary>The style sheet of figures and tables in a page. Texts take the page's colour, so they can be read on light and on
 /// dark.</summary>
-internal static class FigureStyle
+public static class FigureStyle
 {
+    /// <summary>The rules, for a style sheet that other rules stand in too.</summary>
     public const string Css = """
         .slick-figure, .slick-table { margin: 1rem 0; max-width: 60rem; }
         .slick-title, .slick-table caption {
@@ -28,5 +29,6 @@ internal static class FigureStyle
 
         """;
 
+    /// <summary>The rules as an element of HTML, for a place that has no style sheet of its own.</summary>
     public const string Element = "<style>\n" + Css + "</style>\n";
 }

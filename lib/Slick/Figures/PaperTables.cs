@@ -330,6 +330,30 @@ public static class PaperTables
     }
 
     /// <summary>
+    /// The claims that were tested, a line each: of its parts the one with the largest p, on which the claim's own p rests.
+    /// </summary>
+    /// <param name="result">The study.</param>
+    public static TableView ClaimsInShort(StudyResult result)
+    {
+        var claims = Claims.Evaluate(result).OrderBy(c => c.Claim.Registered.IsOurs).ToList();
+        var stops = new StudyData(result).Runs.Select(r => r.Stops?.EarlyStop).OfType<int>().ToList();
+        var untested = claims.Where(c => c.Verdict == Verdict.NotTested).Select(c => c.Claim.Registered.Number).ToList();
+        return new TableView
+        {
+            Id = "claims-in-short",
+            Title = "",
+            Note = $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Of a claim with several parts the part "
+                + $"with the largest p is shown. EARLY_STOP lies in the first 5 epochs of {stops.Count(s => s <= 5)} of {stops.Count} runs."
+                + $"{(untested.Count > 0 ? $" Not tested on this study: {string.Join(", ", untested)}." : "")}",
+            Columns = ["", "claim", "paper", "here", "verdict"],
+            Rows = [.. claims.Where(c => c.Verdict != Verdict.NotTested).Select(c => (IReadOnlyList<string>)[c.Claim.Registered.Number,
+                c.Claim.Registered.Sentence, c.Claim.Registered.IsOurs ? "ours"
+                    : $"{c.Claim.Registered.Paper.Split("; ")[0]} ({c.Claim.Registered.Source})",
+                c.Parts.MaxBy(p => p.P)!.Short, Word(c.Verdict)])],
+        };
+    }
+
+    /// <summary>
     /// Harm by what pre-training said of a test question: never a word, the gold answer as the majority, or the rival.
     /// SliCK calls a fact Unknown in the first and in the last case alike; only the lab can tell them apart.
     /// </summary>

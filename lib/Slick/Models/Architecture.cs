@@ -183,7 +183,7 @@ internal sealed record Architecture(string ModelType, string ClassName)
         Unused = ["hidden_act"],
     };
 
-    /// <summary>The families that can be read, in the order of the README's list.</summary>
+    /// <summary>The families that can be read, in the order of the list in lib/Slick.Workbook/README.md.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
         Llama,

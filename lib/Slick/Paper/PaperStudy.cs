@@ -69,6 +69,18 @@ public static class PaperStudy
     /// <summary>|D|: number of examples of a fine-tuning set (section 4).</summary>
     public const int SetSize = 6142;
 
+    /// <summary>Examples in a batch of fine-tuning (appendix E).</summary>
+    public const int BatchExamples = 128;
+
+    /// <summary>Learning rate of fine-tuning (appendix E).</summary>
+    public const double LearningRate = 1e-5;
+
+    /// <summary>Share of the values that dropout sets to 0 in fine-tuning (appendix E).</summary>
+    public const double DropoutRate = 0.05;
+
+    /// <summary>Epochs of fine-tuning until CONVERGENCE (section 4).</summary>
+    public const int Epochs = 50;
+
     /// <summary>Table 1: the linear model of the accuracy on test questions in distribution.</summary>
     public static PaperFit Fit { get; } = new(36.9, 7.3, -8.3, 0.86);
 

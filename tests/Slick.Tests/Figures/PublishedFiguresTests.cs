@@ -13,22 +13,14 @@ public sealed partial class PublishedFiguresTests
 {
     private static string Published(string name) => Path.Combine(Shared.Repository, "data", "published", name);
 
-    [Fact]
-    public void FiguresOfTheLab_FollowFromThePublishedRows()
+    [Theory]
+    [InlineData("lab")]
+    [InlineData("real-quick")]
+    public void FiguresOfAPublishedStudy_FollowFromItsRows(string name)
     {
-        // The categories of the Known examples, of which Figure 6 is made, were not published; neither was Figure 7.
-        var figures = StudyReport.PaperFigures(WideTables.Read(Published("")))
-            .Where(f => f.Id is not ("figure-6" or "figure-7a" or "figure-7b")).ToList();
-        Assert.Equal(["figure-1", "figure-3a", "figure-3b", "figure-4"], figures.Select(f => f.Id));
-        Assert.All(figures, figure => AssertDrawn(figure, Published("")));
-    }
-
-    [Fact]
-    public void FiguresOfTheStudyOnARealModel_FollowFromItsPublishedRows()
-    {
-        var figures = StudyReport.PaperFigures(PublishedStudy.Read(Published("real-quick")));
+        var figures = StudyReport.PaperFigures(PublishedStudy.Read(Published(name)));
         Assert.Equal(7, figures.Count);
-        Assert.All(figures, figure => AssertDrawn(figure, Published("real-quick")));
+        Assert.All(figures, figure => AssertDrawn(figure, Published(name)));
     }
 
     [Fact]

@@ -99,6 +99,46 @@ public sealed class HtmlExportTests : IDisposable
         return cell;
     }
 
+    private static NotebookCell Tagged(NotebookCell cell, params string[] tags)
+    {
+        cell.Json["metadata"] = new JsonObject { ["tags"] = new JsonArray([.. tags.Select(tag => JsonValue.Create(tag))]),
+            ["jupyter"] = new JsonObject { ["source_hidden"] = true } };
+        return cell;
+    }
+
+    private static NotebookCell Sum() =>
+        Shown("""{"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "2"}}""");
+
+    [Fact]
+    public void AnAnswer_IsFoldedWithItsOutputs()
+    {
+        var cell = Tagged(Sum(), "answer");
+        cell.Source = "1 + 1";
+        var fold = new HtmlParser().ParseDocument(Export(null, cell).Html).QuerySelector("details.fold")!;
+        Assert.False(fold.HasAttribute("open"));
+        Assert.Equal("Answer", fold.QuerySelector("summary")!.TextContent);
+        Assert.Equal("1 + 1", fold.QuerySelector("pre.source")!.TextContent);
+        Assert.Equal("2", fold.QuerySelector("pre.output")!.TextContent);
+    }
+
+    [Fact]
+    public void AWrittenAnswer_IsFolded()
+    {
+        var page = new HtmlParser().ParseDocument(Export(null, Tagged(NotebookCell.Markdown("m", "Because."), "answer")).Html);
+        Assert.Equal("Because.", page.QuerySelector("details.fold p")!.TextContent);
+    }
+
+    [Fact]
+    public void AHiddenSource_IsFolded_AndItsOutputsAreNot()
+    {
+        var cell = Tagged(Sum());
+        cell.Source = "1 + 1";
+        var page = new HtmlParser().ParseDocument(Export(null, cell).Html);
+        Assert.Equal("Code", page.QuerySelector("details.fold > summary")!.TextContent);
+        Assert.Equal("1 + 1", page.QuerySelector("details.fold pre.source")!.TextContent);
+        Assert.Equal("2", page.QuerySelector("section > pre.output")!.TextContent);
+    }
+
     [Theory]
     [InlineData("![a](attachment:shot.png)")]
     [InlineData("![a](attachment:my%20shot.png) ![a](<attachment:my shot.png>)")]

@@ -60,6 +60,21 @@ public sealed class PublishedNotebooksTests
             Parameters.Declared(parameters.Source).Keys.ToHashSet());
     }
 
+    private static string Copies => Path.Combine(Shared.Repository, "data", "published", "notebooks");
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void ThePublishedCopy_IsOfThisNotebook(string name)
+    {
+        var faults = PublishedCopy.Faults(Notebook.Load(Path.Combine(Folder, name)), Path.Combine(Copies, name));
+        Assert.True(faults.Count == 0, string.Join('\n', faults.Append($"{PublishedCopy.MadeBy} writes the copies.")));
+    }
+
+    [Fact]
+    public void EveryPublishedCopy_HasItsNotebook() =>
+        Assert.Empty((Directory.Exists(Copies) ? Directory.GetFiles(Copies) : []).Select(Path.GetFileName)
+            .Except(Directory.GetFiles(Folder).Select(Path.GetFileName)));
+
     [Theory]
     [InlineData("02-unknown-ratio.ipynb", "figure-3a", "results", "smoke seed=2")]
     [InlineData("03-training-dynamics.ipynb", "figure-1", "unknownPercent", "75")]
