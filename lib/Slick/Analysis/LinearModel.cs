@@ -5,7 +5,8 @@ namespace Slick.Analysis;
 
 /// <summary>
 /// Ordinary least squares with three kinds of standard errors. It fits the paper's Accuracy = b0 + b_kn N_kn/|D| + b_unk N_unk/|D| (Table
-/// 1). Rows of one seed are not independent there: in one fit to the rows of all seeds, the clustered errors are the right ones.
+/// 1). Rows of one seed are not independent there: in one fit to the rows of all seeds, the clustered errors are the right ones. Taught in
+/// <c>notebooks/03-training-dynamics.ipynb</c>.
 /// </summary>
 public static class LinearModel
 {

@@ -11,7 +11,7 @@ namespace Slick.Answers;
 /// begin at the same node and part where they differ. A node is computed once, however many samples are at it. The samples are distributed
 /// as independent draws are. An answer ends as <see cref="SamplingOptions.MaxAnswerTokens"/> says. Cost: one token's forward pass a node,
 /// and for each pass one transfer to the device and one back. The same seed gives the same answers, whatever else is in the batch (up to
-/// rounding). The tree is ours.
+/// rounding). The tree is ours. Taught in <c>notebooks/01-what-does-a-model-know.ipynb</c>.
 /// </summary>
 public sealed class AnswerTree
 {

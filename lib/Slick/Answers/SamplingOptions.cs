@@ -3,7 +3,10 @@ using Slick.Runtime;
 
 namespace Slick.Answers;
 
-/// <summary>How questions are asked and answers are drawn: SliCK's protocol (paper, section 3 and appendix C).</summary>
+/// <summary>
+/// How questions are asked and answers are drawn: SliCK's protocol (paper, section 3 and appendix C). Taught in
+/// <c>notebooks/01-what-does-a-model-know.ipynb</c>.
+/// </summary>
 public sealed record SamplingOptions
 {
     /// <summary>N_ex: number of different few-shot prompts of a relation.</summary>

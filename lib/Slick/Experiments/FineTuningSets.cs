@@ -15,7 +15,8 @@ public enum SizeRule
 }
 
 /// <summary>Fine-tuning sets (paper, section 4). Except D_Known, every set takes |D| examples, with the same number from each relation as
-/// D. A set is smaller where a relation has too few facts of a category.</summary>
+/// D. A set is smaller where a relation has too few facts of a category. Taught in
+/// <c>notebooks/02-make-a-fine-tuning-set.ipynb</c>.</summary>
 public static class FineTuningSets
 {
     /// <summary>Draws the examples of an arm from the train split.</summary>

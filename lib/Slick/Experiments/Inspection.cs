@@ -48,9 +48,22 @@ public sealed record ExampleRow
     public int RivalExposures { get; init; } = -1;
 }
 
-/// <summary>Shows SliCK fact by fact: the prompts and the model's answers.</summary>
+/// <summary>
+/// Shows SliCK fact by fact: the prompts and the model's answers. Taught in <c>notebooks/01-what-does-a-model-know.ipynb</c>.
+/// </summary>
 public static class Inspection
 {
+    /// <summary>
+    /// The exemplars of each of a relation's prompts, in order (paper, appendix C). All questions of the relation are asked behind these
+    /// prompts.
+    /// </summary>
+    /// <param name="labelled">A base model and its labels.</param>
+    /// <param name="relation">The relation's id.</param>
+    /// <returns>The dev facts of each prompt: [prompts][shots].</returns>
+    /// <exception cref="SlickException">There is no such relation, or it has too few dev facts.</exception>
+    public static IReadOnlyList<IReadOnlyList<Fact>> Exemplars(LabelledModel labelled, string relation) =>
+        Annotator.Exemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, relation, labelled.Model.Seed);
+
     /// <summary>The text of a prompt, as the model sees it.</summary>
     /// <param name="labelled">A base model and its labels.</param>
     /// <param name="factId">Id of the question's fact.</param>
@@ -59,7 +72,7 @@ public static class Inspection
     public static string PromptText(LabelledModel labelled, int factId, int prompt = 1)
     {
         var fact = Fact(labelled, factId);
-        var prompts = Prompts(labelled, fact.Relation);
+        var prompts = Exemplars(labelled, fact.Relation);
         if (prompt < 1 || prompt > prompts.Count) throw new SlickException(
             $"There is no prompt {prompt}; they are numbered 1 to {prompts.Count}.");
         return new FewShotPrompt(PromptFormat.QuestionAnswer, prompts[prompt - 1]).Text(fact);
@@ -76,7 +89,7 @@ public static class Inspection
         var (options, model) = (labelled.Options.Sampling, labelled.Model);
         using var decoder = new Decoder(model.Weights);
         var exact = new ExactEstimator(options, PromptFormat.QuestionAnswer);
-        var prompts = Prompts(labelled, fact.Relation);
+        var prompts = Exemplars(labelled, fact.Relation);
         return [.. Drawn(labelled, decoder, [fact])[0].Select((drawn, j) => new PromptAnswersRow
         {
             Prompt = j + 1,
@@ -131,16 +144,13 @@ public static class Inspection
             : throw new SlickException($"There is no fact {id}; they are numbered 0 to {facts.Count - 1}.");
     }
 
-    private static IReadOnlyList<IReadOnlyList<Fact>> Prompts(LabelledModel labelled, string relation) =>
-        Annotator.Exemplars(labelled.Model.Dataset.Of(relation, Split.Dev), labelled.Options.Sampling, relation, labelled.Model.Seed);
-
     // The answers to facts of one relation, [facts][prompts]. Where Sampled made the labels, these are the draws that it counted.
     private static List<List<DrawnAnswers>> Drawn(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> facts)
     {
         var memory = new PassMemory(PassBounds.On(decoder.Device));
         var tree = new AnswerTree(decoder, labelled.Model.Tokenizer, labelled.Options.Sampling) { Memory = memory };
         var model = labelled.Model;
-        var exemplars = Prompts(labelled, facts[0].Relation);
+        var exemplars = Exemplars(labelled, facts[0].Relation);
         int[] seeds = [.. exemplars.Select((_, j) => Annotator.DrawSeed(model.Seed, facts[0].Relation, j))];
         using var batches = new PromptBatches(decoder, [.. exemplars.Select(e =>
             new PromptTokens(decoder.Config, model.Tokenizer, PromptFormat.QuestionAnswer, e, facts, forDrawing: true))], memory);

@@ -15,6 +15,7 @@ public static class FigureStyle
         .slick-plot > img { max-width: 100%; height: auto; background: #fff; }
         .slick-plot .main-svg text { fill: currentColor !important; }
         .slick-plot .barlayer .errorbar path { stroke: currentColor !important; }
+        .slick-plot .updatemenu-item-rect { fill: transparent !important; }
         .slick-plot .hoverlayer text { fill: #1d2129 !important; }
         .slick-table { overflow-x: auto; }
         /* The class is said twice: JupyterLab's rules for all tables of outputs are more specific than one class and a name. */

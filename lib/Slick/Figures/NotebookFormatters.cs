@@ -5,7 +5,7 @@ using Microsoft.DotNet.Interactive.Formatting;
 namespace Slick.Figures;
 
 /// <summary>
-/// Formatters for notebooks: how figures, tables, charts of Plotly.NET and data frames are shown in every host that uses
+/// Formatters for notebooks: how figures, players, tables, charts of Plotly.NET and data frames are shown in every host that uses
 /// Microsoft.DotNet.Interactive.Formatting.
 /// </summary>
 public static class NotebookFormatters
@@ -28,6 +28,9 @@ public static class NotebookFormatters
         Add<Figure>((Html, PlotlyRenderer.NotebookHtml), (Png, figure => Convert.ToBase64String(PngRenderer.Png(figure))),
             (Text, figure => figure.Text()));
         Add<Plotly.NET.GenericChart>((Html, PlotlyRenderer.NotebookHtml), (Text, PlotlyChart.Text));
+        Add<FigurePlayer>((Html, PlotlyRenderer.NotebookHtml), (Png, player => Convert.ToBase64String(PngRenderer.Png(player.Whole))),
+            (Text, player => player.Whole.Text()));
+        Formatter.Register<FigurePlayer>(player => PlotlyChart.Json(player).ToJsonString(), PlotlyData);
         Formatter.Register<Figure>(figure => PlotlyChart.Json(figure.ToChart()).ToJsonString(), PlotlyData);
         Formatter.Register<Plotly.NET.GenericChart>(chart => PlotlyChart.Json(chart).ToJsonString(), PlotlyData);
         Add<TableView>((Html, table => table.Html()), (Text, table => table.Text()));

@@ -38,6 +38,43 @@ internal static class PlotlyChart
         return json;
     }
 
+    /// <summary>The first step of a player as plotly.js takes it, with the other steps as frames, a slider and two buttons.</summary>
+    /// <exception cref="ArgumentException">The player cannot be drawn (<see cref="FigurePlayer.Check"/>).</exception>
+    public static JsonObject Json(FigurePlayer player)
+    {
+        player.Check();
+        var steps = player.Steps.Select(s => (Name: Plain(s.Label), Chart: Json(Of(s.Figure)))).ToList();
+        var json = steps[0].Chart.DeepClone().AsObject();
+        json["frames"] = new JsonArray([.. steps.Select(s => new JsonObject { ["name"] = s.Name, ["data"] = s.Chart["data"]!.DeepClone() })]);
+        // How a frame is shown: each for so many milliseconds, without movement between two.
+        static JsonObject Showing(int milliseconds, bool goesOn) => new()
+        {
+            ["mode"] = "immediate", ["fromcurrent"] = goesOn, ["transition"] = new JsonObject { ["duration"] = 0 },
+            ["frame"] = new JsonObject { ["duration"] = milliseconds, ["redraw"] = true },
+        };
+        static JsonObject Animate(string label, JsonNode? frames, JsonObject showing) =>
+            new() { ["label"] = label, ["method"] = "animate", ["args"] = new JsonArray(frames, showing) };
+        var layout = json["layout"]!;
+        layout["height"] = Height + 60;
+        // The slider has the place below the axis, so the legend is above the chart.
+        layout["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["xanchor"] = "left", ["y"] = 1.02, ["yanchor"] = "bottom",
+            ["bgcolor"] = "rgba(0,0,0,0)" };
+        layout["sliders"] = new JsonArray(new JsonObject
+        {
+            ["x"] = 0.2, ["len"] = 0.8, ["pad"] = new JsonObject { ["t"] = 60 }, ["bordercolor"] = Frame, ["bgcolor"] = Grid,
+            ["currentvalue"] = new JsonObject { ["prefix"] = Plain(player.Unit) + " " },
+            ["steps"] = new JsonArray([.. steps.Select(s => Animate(s.Name, new JsonArray(s.Name), Showing(0, goesOn: false)))]),
+        });
+        layout["updatemenus"] = new JsonArray(new JsonObject
+        {
+            ["type"] = "buttons", ["direction"] = "right", ["showactive"] = false, ["x"] = 0, ["xanchor"] = "left", ["y"] = 0,
+            ["yanchor"] = "top", ["pad"] = new JsonObject { ["t"] = 70 }, ["bgcolor"] = "rgba(0,0,0,0)", ["bordercolor"] = Frame,
+            ["buttons"] = new JsonArray(Animate("Play", null, Showing(250, goesOn: true)),
+                Animate("Pause", new JsonArray((JsonNode?)null), Showing(0, goesOn: false))),
+        });
+        return json;
+    }
+
     /// <summary>A sentence about a chart: the names of its traces.</summary>
     public static string Text(GenericChart chart)
     {

@@ -55,9 +55,22 @@ public static class PlotlyRenderer
         return html;
     }
 
-    internal static string Body(Figure figure)
+    /// <summary>
+    /// Title, chart with its slider, and note as HTML for a notebook. A viewer without scripts shows the picture of
+    /// <see cref="FigurePlayer.Whole"/>.
+    /// </summary>
+    /// <param name="player">The player.</param>
+    /// <exception cref="ArgumentException">The player cannot be drawn (<see cref="FigurePlayer.Check"/>).</exception>
+    public static string NotebookHtml(FigurePlayer player)
     {
-        var chart = PlotlyChart.Json(PlotlyChart.Of(figure));
+        ArgumentNullException.ThrowIfNull(player);
+        return FigureStyle.Element + Body(player.Whole, PlotlyChart.Json(player)) + Loader();
+    }
+
+    internal static string Body(Figure figure) => Body(figure, PlotlyChart.Json(PlotlyChart.Of(figure)));
+
+    private static string Body(Figure figure, JsonObject chart)
+    {
         // A viewer without scripts shows the picture. It is a PNG, since sanitising viewers remove SVG. Title and note are text around it.
         var png = Convert.ToBase64String(PngRenderer.Png(figure with { Title = "", Note = "" }, height: 420));
         var picture = $"<img alt=\"{WebUtility.HtmlEncode(figure.Description)}\" width=\"{PngRenderer.Width}\" "
@@ -99,7 +112,7 @@ public static class PlotlyRenderer
                 place.slickDrawn = true;
                 place.textContent = '';
                 var copy = JSON.parse(JSON.stringify(figure));
-                Plotly.newPlot(place, copy.data, copy.layout, copy.config).then(function () {
+                Plotly.newPlot(place, copy).then(function () {
                   function grow() {
                     var shown = place._fullLayout, lack = shown.yaxis ? {{least}} - shown.yaxis._length : 0;
                     if (lack > 1) Plotly.relayout(place, { height: shown.height + lack });

@@ -4,7 +4,8 @@ using Slick.Knowledge;
 
 namespace Slick.Figures;
 
-/// <summary>The paper's Figures 1 and 6: the share of D that is fitted, and the dev accuracy, by epoch.</summary>
+/// <summary>The paper's Figures 1 and 6: the share of D that is fitted, and the dev accuracy, by epoch. Taught in
+/// <c>notebooks/03-training-dynamics.ipynb</c>.</summary>
 public static class TrainingDynamics
 {
     /// <summary>

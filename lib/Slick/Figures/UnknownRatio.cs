@@ -4,7 +4,9 @@ using Slick.Knowledge;
 
 namespace Slick.Figures;
 
-/// <summary>The paper's Figures 3, 4 and 7: what a growing share of Unknown examples changes.</summary>
+/// <summary>The paper's Figures 3, 4 and 7: what a growing share of Unknown examples changes. Taught in
+/// <c>notebooks/02-make-a-fine-tuning-set.ipynb</c> (Figure 3), <c>03-training-dynamics.ipynb</c> (Figure 4) and
+/// <c>05-out-of-distribution.ipynb</c> (Figure 7).</summary>
 public static class UnknownRatio
 {
     private static string Paired(StudyData data) => data.SeveralBases

@@ -2,7 +2,8 @@ namespace Slick.Knowledge;
 
 /// <summary>
 /// SliCK's four categories of a fact (paper, section 3), from the best known to the least known. P_Correct(T=0) is the share of prompts
-/// whose greedy answer is right, P_Correct(T&gt;0) the share of right samples.
+/// whose greedy answer is right, P_Correct(T&gt;0) the share of right samples. Taught in
+/// <c>notebooks/01-what-does-a-model-know.ipynb</c>.
 /// </summary>
 public enum Category
 {

@@ -82,7 +82,7 @@ public static class Estimators
 /// <summary>
 /// The estimator Exact (ours): a closed form in place of the paper's samples. Teacher forcing gives the probability that a sample with the
 /// protocol's temperature and top-k is the gold answer. The probability is a lower bound where the answer's text has other tokenisations
-/// than the tokenizer's own.
+/// than the tokenizer's own. Taught in <c>notebooks/01-what-does-a-model-know.ipynb</c>.
 /// </summary>
 /// <param name="options">The protocol.</param>
 /// <param name="format">How questions are written.</param>

@@ -9,7 +9,7 @@ namespace Slick.Models;
 /// on every parameter. Cost of a step: about 12 passes over the parameters, whatever their number of matrices. Everything is computed in
 /// fp32. Weights in a shorter number format have a copy in fp32: a step changes the copy, and the copy is rounded into the weights. A step
 /// is mostly smaller than half of the last digit of a shorter format, and would be lost without the copy (Micikevicius et al. 2018, arXiv
-/// 1710.03740, section 3.1).
+/// 1710.03740, section 3.1). Taught in <c>notebooks/03-training-dynamics.ipynb</c>.
 /// </summary>
 public sealed class AdamW : IDisposable
 {

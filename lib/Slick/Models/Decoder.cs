@@ -217,6 +217,25 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>
+    /// The logits of the token that follows a text, on the host: one forward pass over the text's tokens. Where there are many texts,
+    /// <see cref="Forward"/> with a row for each is faster. Taught in <c>notebooks/01-what-does-a-model-know.ipynb</c>.
+    /// </summary>
+    /// <param name="tokens">The text's token ids, [T], at least one.</param>
+    /// <returns>[V], in fp32.</returns>
+    /// <exception cref="ArgumentException">There is no token.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">More tokens than the model has positions.</exception>
+    public float[] NextTokenLogits(IReadOnlyList<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        if (tokens.Count == 0) throw new ArgumentException("A text of no tokens has no next token; give at least one.", nameof(tokens));
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        long[] row = [.. tokens.Select(t => (long)t)];
+        var (hidden, _) = Forward(tensor(row, ScalarType.Int64).to(Device).view(1, -1)); // [1, T, D]
+        return HostTransfer.Read<float>(Logits(hidden.select(1, row.Length - 1)).to(ScalarType.Float32)); // [1, V]
+    }
+
+    /// <summary>
     /// The greedy tokens: the token with the largest logit, and of several with the same logit the one with the lowest id, as torch
     /// documents argmax. torch's topk leaves the order of equal values open. So every greedy answer is found by this method.
     /// </summary>

@@ -2,10 +2,11 @@ namespace Slick.Runtime;
 
 /// <summary>
 /// Random numbers drawn in turn by SplitMix64 (Steele, Lea and Flood 2014). Everything whose bytes must be repeatable draws from it: the
-/// generator of .NET may change with the version of .NET.
+/// generator of .NET may change with the version of .NET. The order of a set's facts is drawn by it in
+/// <c>notebooks/02-make-a-fine-tuning-set.ipynb</c>, the order of an epoch in <c>notebooks/03-training-dynamics.ipynb</c>.
 /// </summary>
 /// <param name="seed">The seed.</param>
-internal sealed class RandomStream(int seed)
+public sealed class RandomStream(int seed)
 {
     private ulong state = Seeds.Next((uint)seed);
 

@@ -18,7 +18,7 @@ public sealed record EpochResult(int Epoch, int Updates, double Loss, IReadOnlyL
 /// <summary>
 /// Fine-tuning on question/answer pairs, zero-shot (paper, section 4). The loss is on the tokens of the answer and its end alone
 /// (<see cref="AnswerTokens.Taught"/>). An optimiser step follows the mean over its batch's tokens. Weights in bf16 are fine-tuned with a
-/// copy in fp32 (<see cref="AdamW"/>).
+/// copy in fp32 (<see cref="AdamW"/>). Taught in <c>notebooks/03-training-dynamics.ipynb</c>, which writes one epoch out.
 /// </summary>
 public static class FineTuning
 {

@@ -121,6 +121,10 @@ public sealed class AnnotationTests : IDisposable
         Assert.Equal(label.GreedyCorrect, Inspection.Answers(known, label.FactId).Average(a => a.GreedyCorrect ? 1.0 : 0), 1e-9);
         Assert.Equal(label.SampledCorrect, Inspection.Answers(known, label.FactId).Average(a => a.Probability), 1e-6);
         Assert.NotEmpty(Inspection.Examples(known, perCategory: 1));
+        var exemplars = Inspection.Exemplars(known, label.Relation);
+        Assert.StartsWith(string.Concat(exemplars[1].Select(e => $"Q: {e.Question}\nA: {e.Answer}\n")),
+            Inspection.PromptText(known, label.FactId, prompt: 2), StringComparison.Ordinal);
+        Assert.Throws<SlickException>(() => Inspection.Exemplars(known, "no relation"));
     }
 
     [Fact]

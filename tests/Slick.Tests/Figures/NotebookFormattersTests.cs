@@ -63,6 +63,19 @@ public sealed class NotebookFormattersTests : IDisposable
     }
 
     [Fact]
+    public void Player_IsThePictureOfItsWhole_WhereNoScriptRuns()
+    {
+        Assert.Equal(["text/html", "image/png", "text/plain"], FormattedValue.CreateManyFromObject(Samples.Player).Select(v => v.MimeType));
+        Assert.Equal(PngRenderer.Png(Samples.Lines), Convert.FromBase64String(Samples.Player.ToDisplayString("image/png")));
+        Assert.Equal(Samples.Lines.Text(), Samples.Player.ToDisplayString("text/plain"));
+        using var page = new HtmlParser().ParseDocument(Samples.Player.ToDisplayString("text/html"));
+        Assert.Equal(Samples.Lines.Description, Assert.Single(page.QuerySelectorAll("img")).GetAttribute("alt"));
+        Assert.Equal([Samples.Lines.Title, Samples.Lines.Note], page.QuerySelectorAll("p").Select(p => p.TextContent));
+        var chart = JsonNode.Parse(Samples.Player.ToDisplayString(NotebookFormatters.PlotlyData))!.AsObject();
+        Assert.Equal(["data", "layout", "config", "frames"], chart.Select(part => part.Key));
+    }
+
+    [Fact]
     public void ChartOfPlotlyNet_IsRestyledByItsOwnFunctions_AndKeepsTheRest()
     {
         var chart = Samples.Lines.ToChart();

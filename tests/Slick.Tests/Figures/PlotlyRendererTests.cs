@@ -117,6 +117,35 @@ public sealed partial class PlotlyRendererTests
         Assert.Throws<ArgumentException>(() => PlotlyRenderer.Html(Samples.Bars with { Y = new Axis("y", 0, LogScale: true) }));
     }
 
+    [Fact]
+    public void Player_HasAFrameForEachStep_WhichSliderAndButtonsName()
+    {
+        var html = PlotlyRenderer.NotebookHtml(Samples.Player);
+        Assert.Equal(1, Count(PlotlyRenderer.WithoutLoaders(html), "</script>"));
+        var chart = JsonNode.Parse(FigureJson().Match(html).Groups[1].Value)!;
+        var frames = chart["frames"]!.AsArray();
+        Assert.Equal(["0", "1"], frames.Select(f => (string?)f!["name"]));
+        Assert.True(JsonNode.DeepEquals(chart["data"], frames[0]!["data"]));
+        Assert.Equal([1, 2, 3], frames[1]!["data"]![0]!["y"]!.AsArray().Select(v => (double)v!));
+        var slider = Assert.Single(chart["layout"]!["sliders"]!.AsArray())!;
+        Assert.Equal("epoch &lt;e&gt; ", (string?)slider["currentvalue"]!["prefix"]);
+        Assert.Equal(["0", "1"], slider["steps"]!.AsArray().Select(s => (string?)s!["args"]![0]![0]));
+        Assert.All(slider["steps"]!.AsArray(), s => Assert.Equal("animate", (string?)s!["method"]));
+        // null: all frames, one after the other; [null]: stop.
+        var buttons = Assert.Single(chart["layout"]!["updatemenus"]!.AsArray())!["buttons"]!.AsArray();
+        Assert.Null(buttons[0]!["args"]![0]);
+        Assert.Equal([null], buttons[1]!["args"]![0]!.AsArray());
+    }
+
+    [Fact]
+    public void PlayerOfDifferentFigures_IsRefused()
+    {
+        foreach (var steps in new (string, Figure)[][] { [], [("0", Samples.Bars), ("0", Samples.Bars)],
+            [("0", Samples.Bars), ("1", Samples.Lines)] })
+            Assert.Contains("figure-1", Assert.Throws<ArgumentException>(() =>
+                PlotlyRenderer.NotebookHtml(Samples.Player with { Steps = steps })).Message, StringComparison.Ordinal);
+    }
+
     internal static int Count(string text, string part) => text.Split(part).Length - 1;
 
     private static JsonNode Json(Figure figure) => JsonNode.Parse(FigureJson().Match(PlotlyRenderer.Html(figure)).Groups[1].Value)!;

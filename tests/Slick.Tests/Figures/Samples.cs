@@ -70,6 +70,13 @@ internal static class Samples
         Markers = [new Marker(0, "a label that is longer than half of the chart"), new Marker(5, "and one at the other end of it")],
     };
 
+    public static FigurePlayer Player { get; } = new()
+    {
+        Unit = "epoch <e>",
+        Steps = [("0", Bars), ("1", Bars with { Series = [Bars.Series[0] with { Y = [1, 2, 3] }, Bars.Series[1]] })],
+        Whole = Lines,
+    };
+
     public static TableView Table { get; } = new()
     {
         Id = "table-1",

@@ -90,6 +90,21 @@ public sealed class EstimatorAgreementTests
     }
 
     [Fact]
+    public void NextTokenLogits_AreThoseOfTheLastTokenInAPassOverSeveralTexts()
+    {
+        int[] first = model.Tokenizer.Encode("Q: Which country"), second = [.. first.Reverse()];
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        long[] both = [.. first.Concat(second).Select(t => (long)t)];
+        var ids = TorchSharp.torch.tensor(both).view(2, -1);
+        var logits = HostTransfer.Read<float>(model.Decoder.Logits(model.Decoder.Forward(ids).Hidden.select(1, first.Length - 1)));
+        float[] alone = [.. model.Decoder.NextTokenLogits(first), .. model.Decoder.NextTokenLogits(second)];
+        Assert.Equal(2 * model.Decoder.Config.VocabularySize, alone.Length);
+        Assert.All(logits.Zip(alone), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        Assert.NotEqual(alone[..(alone.Length / 2)], alone[(alone.Length / 2)..]);
+        Assert.Throws<ArgumentException>(() => model.Decoder.NextTokenLogits([]));
+    }
+
+    [Fact]
     public void SampledCounts_AreDrawnFromExactsProbabilities() =>
         AssertHolds(true, Compare(model, new SamplingOptions(), new SamplingOptions()));
 
