@@ -31,11 +31,13 @@ internal sealed class SqlException(string message, int line) : SlickException(me
 
 /// <summary>
 /// The kernel of <c>#!sql</c>: SQL over the store, in <c>slick run</c> and in the tool dotnet-interactive. DuckDB reads the Parquet files
-/// in the store's folders. The views are <c>stages</c> (one row for each stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (one row for
-/// each epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c> and <c>exposures</c>. Each row has its <c>Preset</c>. The
-/// views runs, epochs, scores and answers are joined by <c>Run</c>; answers and labels by <c>Labels</c> and <c>FactId</c>; labels,
+/// in the store's folders, and those of the published results that the C# variable <c>results</c> names
+/// (<see cref="ResultsChoice"/>). The views are <c>stages</c> (one row for each stage), <c>runs</c>, <c>epochs</c>, <c>scores</c> (one row
+/// for each epoch, set and category), <c>answers</c>, <c>facts</c>, <c>labels</c> and <c>exposures</c>. Each row has its <c>Preset</c>.
+/// The views runs, epochs, scores and answers are joined by <c>Run</c>; answers and labels by <c>Labels</c> and <c>FactId</c>; labels,
 /// exposures and facts by <c>World</c> and <c>FactId</c>, which is <c>Id</c> in facts. Preset and BaseSeed are no key: studies that differ
-/// in an option share them. Right is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>.
+/// in an option share them. Right is a word of SQL, so this column is written in quotation marks: <c>sum("Right")</c>. Taught in
+/// <c>notebooks/04-categories.ipynb</c>.
 /// </summary>
 /// <remarks>
 /// The result is a <see cref="DataFrame"/>. C# gets it by <c>#!set --byref --name frame --value @sql:last</c>. After
@@ -66,6 +68,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     private readonly Dictionary<string, DataFrame> _results = new(StringComparer.Ordinal);
     private readonly Dictionary<string, object?> _values = new(StringComparer.Ordinal);
     private IReadOnlyList<StoredRun>? _runs;
+    private string? _published;
 
     /// <summary>Makes a kernel named <c>sql</c>.</summary>
     /// <param name="store">The store's folder; null for that of the C# variable <c>store</c>, else the default.</param>
@@ -359,12 +362,13 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
     // The views must show the present store: an earlier cell may have computed something.
     private void Refresh(string sql)
     {
-        var folder = _store ?? ((RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault() is { } csharp
-            && csharp.TryGetValue<object>("store", out var value) ? value as string : null);
-        var runs = StoredRuns.Read(folder);
-        if (_runs is not null && _runs.SequenceEqual(runs))
+        var runs = StoredRuns.Read(_store ?? Variable("store"));
+        var published = PublishedFolder(Variable("results"));
+        if (_runs is not null && _runs.SequenceEqual(runs) && _published == published)
             return;
-        _runs = null;
+        (_runs, _published) = (null, published);
+        if (published is not null)
+            ReadPublishedRuns(published);
         Execute($"create or replace table stages({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
         Execute("create or replace table stage_files(Path varchar, Stage varchar)");
         using (var appender = _database.CreateAppender("stages"))
@@ -381,7 +385,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
                 .Select(r => (Path: Path.Combine(r.Folder, file), r.Key)).Where(f => File.Exists(f.Path)).ToList();
             try
             {
-                CreateView(view, files, row, of);
+                CreateView(view, files, row, of, published);
             }
             catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase))
             {
@@ -393,28 +397,90 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
             _runs = runs;
     }
 
-    private void CreateView(string view, List<(string Path, string Stage)> files, Type row, string[] of)
+    private void CreateView(string view, List<(string Path, string Stage)> files, Type row, string[] of, string? published)
     {
         Execute($"drop view if exists {view}");
-        if (files.Count == 0)
+        // A part without rows names the columns, so that they are there without any file.
+        var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer"
+            : "varchar")).Concat(Columns(row));
+        List<string> parts = [$"select {string.Join(", ", columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}"))} where false"];
+        if (files.Count > 0)
         {
-            var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer"
-                : "varchar")).Concat(Columns(row));
-            var nulls = columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}");
-            Execute($"create view {view} as select {string.Join(", ", nulls)} where false");
-            return;
+            using (var appender = _database.CreateAppender("stage_files"))
+            {
+                foreach (var (path, stage) in files)
+                    appender.CreateRow().AppendValue(path).AppendValue(stage).EndRow();
+            }
+            parts.Add($"select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) "
+                + $"from read_parquet([{string.Join(", ", files.Select(f => Literal(f.Path)))}], union_by_name = true, "
+                + "filename = 'stage_file') t join stage_files f on f.Path = t.stage_file join stages r on r.Key = f.Stage");
         }
-        using (var appender = _database.CreateAppender("stage_files"))
-        {
-            foreach (var (path, stage) in files)
-                appender.CreateRow().AppendValue(path).AppendValue(stage).EndRow();
-        }
-        var paths = string.Join(", ",
-            files.Select(f => $"'{Glob().Replace(f.Path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'"));
-        Execute($"create view {view} as select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) "
-            + $"from read_parquet([{paths}], union_by_name = true, filename = 'stage_file') t "
-            + "join stage_files f on f.Path = t.stage_file join stages r on r.Key = f.Stage");
+        if (published is not null && Published(view, published) is { } rows)
+            parts.Add(rows);
+        Execute($"create view {view} as {string.Join(" union all by name ", parts)}");
     }
+
+    // The folder of published results that a notebook names; null where it names none, or there is none: the cell that opens it says so.
+    private static string? PublishedFolder(string? results)
+    {
+        if (results is null)
+            return null;
+        try
+        {
+            return ResultsChoice.Parse(results).Folder is { } folder && File.Exists(Path.Combine(folder, "study.json")) ? folder : null;
+        }
+        catch (SlickException)
+        {
+            return null;
+        }
+    }
+
+    // Published runs have no stages. Their labels and worlds are told apart by the base model's seed.
+    private void ReadPublishedRuns(string folder)
+    {
+        var path = Path.Combine(folder, "study.json");
+        string preset;
+        try
+        {
+            using var study = JsonDocument.Parse(File.ReadAllText(path));
+            preset = $"published {study.RootElement.GetProperty("Preset").GetString()}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException
+            or InvalidOperationException)
+        {
+            throw new SlickException($"{path}: {e.Message} It is a file that slick reproduce --publish writes.", e);
+        }
+        Execute("create or replace table published(Run varchar, Preset varchar, Arm varchar, BaseSeed integer)");
+        using var appender = _database.CreateAppender("published");
+        foreach (var run in Tables.Read<RunRow>(Path.Combine(folder, "runs.parquet")))
+            appender.CreateRow().AppendValue(run.Run).AppendValue(preset).AppendValue(new Arm(run.Kind, run.UnknownPercent).ToString())
+                .AppendValue(run.BaseSeed).EndRow();
+    }
+
+    // The rows of a view in published files; null where there is no such file.
+    private static string? Published(string view, string folder)
+    {
+        const string Preset = "(select any_value(Preset) from published) as Preset";
+        var path = Path.Combine(folder, view == "facts" ? Path.Combine("model", "facts.parquet") : $"{view}.parquet");
+        if (!File.Exists(path))
+            return null;
+        var from = $"from read_parquet({Literal(path)}) t";
+        return view switch
+        {
+            // The published model is that of the first seed.
+            "facts" => $"select 'published ' || s.BaseSeed as World, {Preset}, s.BaseSeed, t.* {from}, "
+                + "(select min(BaseSeed) as BaseSeed from published) s",
+            "labels" => $"select 'published ' || BaseSeed as Labels, 'published ' || BaseSeed as World, {Preset}, t.* {from}",
+            "exposures" => $"select 'published ' || BaseSeed as World, {Preset}, t.*, case when GoldExposures + RivalExposures = 0 then "
+                + $"'NeverSeen' when RivalExposures > GoldExposures then 'RivalMajority' else 'GoldMajority' end as Told {from}",
+            _ => $"select p.Preset, p.Arm, 'published ' || p.BaseSeed as Labels, t.* {from} join published p on p.Run = t.Run",
+        };
+    }
+
+    private string? Variable(string name) => (RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault()
+        is { } csharp && csharp.TryGetValue<object>(name, out var value) ? value as string : null;
+
+    private static string Literal(string path) => $"'{Glob().Replace(path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'";
 
     private void Execute(string sql)
     {

@@ -1,6 +1,6 @@
 namespace Slick.Analysis;
 
-/// <summary>How much of the answers of a relation are one answer.</summary>
+/// <summary>How much of the answers of a relation are one answer. Taught in <c>notebooks/06-a-real-model.ipynb</c>.</summary>
 public static class CommonestAnswer
 {
     /// <summary>

@@ -6,7 +6,7 @@ namespace Slick.Analysis;
 /// <summary>
 /// The paper's test behind the stars of Tables 2 and 7. The questions of a test set are split at random into 100 equal parts. The parts'
 /// accuracies are compared by <see cref="HypothesisTests.PairedT"/>. The test sees the questions of one model only, not the variation over
-/// seeds.
+/// seeds. Taught in <c>notebooks/04-categories.ipynb</c>.
 /// </summary>
 public static class EqualParts
 {

@@ -84,6 +84,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
     /// <summary>
     /// The weighted mean over the questions of one run, with a bootstrap interval. Each draw takes, with replacement, as many questions of
     /// each relation as were asked. The bounds are quantiles of the drawn means. The standard error is their standard deviation.
+    /// Taught in <c>notebooks/08-how-sure.ipynb</c>.
     /// </summary>
     /// <param name="questions">The value of each question.</param>
     /// <param name="runs">What was averaged for each question, such as <c>one run</c> or <c>3 draws</c>.</param>

@@ -15,7 +15,7 @@ public static class HypothesisTests
     /// <summary>
     /// Student's paired t-test of a - b, two-sided. The paper's Table 2 marks its results with * (p &lt; 0.05) and ** (p &lt; 0.01). Fewer
     /// than two pairs give NaN. Differences that are all 0 give t = 0 and p = 1. Differences that are all equal and not 0 give an infinite
-    /// t.
+    /// t. Taught in <c>notebooks/04-categories.ipynb</c>.
     /// </summary>
     /// <param name="a">Values, [n].</param>
     /// <param name="b">Values of the same units in the same order, [n].</param>
@@ -69,6 +69,7 @@ public static class HypothesisTests
     /// <summary>
     /// McNemar's exact test (1947) of two models on the same questions. It looks at the b + c questions that only one model answers
     /// rightly. The two-sided p-value is twice the smaller tail of binomial(b + c, 1/2), at most 1. Without such questions p is 1.
+    /// Taught in <c>notebooks/04-categories.ipynb</c>.
     /// </summary>
     /// <param name="b">Number of questions that only the first model answers rightly.</param>
     /// <param name="c">Number of questions that only the second model answers rightly.</param>

@@ -7,7 +7,8 @@ public static class Intervals
 {
     /// <summary>
     /// Mean +- t(n-1) s / sqrt(n) (Student 1908). With one value for each seed this is the cluster interval over seeds: values within a
-    /// seed are averaged before. Fewer than two values give NaN bounds. No values give a NaN estimate.
+    /// seed are averaged before. Fewer than two values give NaN bounds. No values give a NaN estimate. Taught in
+    /// <c>notebooks/08-how-sure.ipynb</c>.
     /// </summary>
     /// <param name="values">One value for each independent unit, [n].</param>
     /// <param name="level">Coverage, in (0, 1).</param>
@@ -24,8 +25,55 @@ public static class Intervals
     }
 
     /// <summary>
+    /// For planning: the half-width of <see cref="MeanT"/>'s interval of n values with a known spread, t(n-1) s / sqrt(n). Taught in
+    /// <c>notebooks/08-how-sure.ipynb</c>.
+    /// </summary>
+    /// <param name="spread">Standard deviation s of the values, in their unit, such as that of a few seeds.</param>
+    /// <param name="values">Number of values, n. Fewer than two give an infinite half-width.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">The spread is negative or not finite, or the level is outside (0, 1).</exception>
+    public static double HalfWidth(double spread, int values, double level = 0.95)
+    {
+        Check.Level(level);
+        if (!(spread >= 0 && double.IsFinite(spread)))
+            throw new ArgumentOutOfRangeException(nameof(spread), spread, "A standard deviation is a finite number, at least 0.");
+        return values < 2 ? double.PositiveInfinity : Quantiles.CriticalT(level, values - 1) * spread / Math.Sqrt(values);
+    }
+
+    /// <summary>
+    /// For planning: the smallest number of values whose <see cref="HalfWidth"/> is at most the wanted one; at least 2. Taught in
+    /// <c>notebooks/08-how-sure.ipynb</c>.
+    /// </summary>
+    /// <param name="spread">Standard deviation of the values, in their unit.</param>
+    /// <param name="halfWidth">The wanted half-width, above 0, in the same unit.</param>
+    /// <param name="level">Coverage, in (0, 1).</param>
+    /// <exception cref="ArgumentOutOfRangeException">The spread is negative or not finite, the half-width is not above 0, the level is
+    /// outside (0, 1), or more than 1,000,000,000 values would be needed.</exception>
+    public static int ValuesNeeded(double spread, double halfWidth, double level = 0.95)
+    {
+        if (!(halfWidth > 0)) throw new ArgumentOutOfRangeException(nameof(halfWidth), halfWidth, "A half-width is above 0.");
+        const int Most = 1_000_000_000;
+        var (few, enough) = (1, 2);
+        while (HalfWidth(spread, enough, level) > halfWidth)
+        {
+            if (enough > Most) throw new ArgumentOutOfRangeException(nameof(halfWidth), halfWidth,
+                $"More than {Most:N0} values would be needed; take a larger half-width.");
+            (few, enough) = (enough, 2 * enough);
+        }
+        // The half-width falls as the number grows. Few values are too few, enough are enough.
+        while (enough - few > 1)
+        {
+            var middle = few + (enough - few) / 2;
+            if (HalfWidth(spread, middle, level) > halfWidth) few = middle;
+            else enough = middle;
+        }
+        return enough;
+    }
+
+    /// <summary>
     /// The score interval of a share (Wilson 1927): (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). The estimate is p =
-    /// successes / trials. Trials count as independent: use <see cref="MeanT"/> over seeds for what varies by seed.
+    /// successes / trials. Trials count as independent: use <see cref="MeanT"/> over seeds for what varies by seed. Taught in
+    /// <c>notebooks/06-a-real-model.ipynb</c>.
     /// </summary>
     /// <param name="successes">Successes, 0 to trials.</param>
     /// <param name="trials">Trials, n; 0 gives NaN throughout.</param>

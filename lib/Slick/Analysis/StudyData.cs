@@ -19,7 +19,7 @@ public sealed record LackingSet(Arm Arm, int BaseSeed, string Reason);
 
 /// <summary>
 /// The tables of a study, by arm and cluster. Clusters vary independently of each other. A cluster is a base model where the study has
-/// several base models; else a cluster is a draw of D and its order.
+/// several base models; else a cluster is a draw of D and its order. Taught in <c>notebooks/08-how-sure.ipynb</c>.
 /// </summary>
 /// <remarks>
 /// Intervals. With several base models they are t over the base models. With one base model of the lab they are t over draws, and with one

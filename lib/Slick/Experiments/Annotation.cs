@@ -171,7 +171,8 @@ public static class Annotation
 
     /// <summary>
     /// For a notebook: labels train questions by <see cref="Run"/>, and opens the model with its labels for <see cref="Inspection"/>. Where
-    /// no model is named, the lab's model and its own questions are used.
+    /// no model is named, the lab's model and its own questions are used. Taught in
+    /// <c>notebooks/07-your-own-model-and-data.ipynb</c>.
     /// </summary>
     /// <param name="model">A folder with <c>config.json</c>, safetensors and <c>tokenizer.json</c>; empty for the lab's model.</param>
     /// <param name="data">EntityQuestions in its official layout; not read for the lab's model.</param>
@@ -198,6 +199,28 @@ public static class Annotation
         var result = Host.Run((progress, cancellation) =>
             Run(Path.GetFullPath(model), Path.GetFullPath(data), options, RunStore.Open(store), compute, progress, cancellation));
         return (result, Known(result, Path.GetFullPath(model), Path.GetFullPath(data), compute));
+    }
+
+    /// <summary>
+    /// For a notebook: labels train questions by a server (<see cref="RunByServer"/>). The key is read from the environment
+    /// (<see cref="ServerSecret"/>). Reports to <see cref="Host.Progress"/>. Taught in
+    /// <c>notebooks/07-your-own-model-and-data.ipynb</c>.
+    /// </summary>
+    /// <param name="server">The server's address, such as <c>http://localhost:8000/v1</c>.</param>
+    /// <param name="serverModel">The model's name at the server.</param>
+    /// <param name="data">EntityQuestions in its official layout, or a question file.</param>
+    /// <param name="questions">Number of train questions of each relation.</param>
+    /// <param name="seed">Seed of the questions, the exemplars and the draws.</param>
+    /// <param name="store">The store's folder; empty for the default.</param>
+    /// <exception cref="UsageException">The address or the name is wrong.</exception>
+    /// <exception cref="SlickException">The dataset cannot be read, or the server does not answer.</exception>
+    public static AnnotationResult OpenServer(string server, string serverModel, string data, int questions, int seed = 1,
+        string store = "")
+    {
+        var (options, secret) = ServerOptions.Parse(server, serverModel, Environment.GetEnvironmentVariable);
+        var asked = new AnnotationOptions { Questions = questions, Seed = seed, Estimator = EstimatorKind.Sampled };
+        return Host.Run((progress, cancellation) =>
+            RunByServer(options, secret, Path.GetFullPath(data), asked, RunStore.Open(store), progress, cancellation));
     }
 
     /// <summary>Opens the model that was asked, with its labels, for <see cref="Inspection"/>.</summary>

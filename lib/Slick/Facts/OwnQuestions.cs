@@ -11,7 +11,8 @@ namespace Slick.Facts;
 /// <summary>
 /// Reads a user's own questions. The file is CSV (RFC 4180; <c>.tsv</c> with tabs) whose first line names the columns, or JSONL with an
 /// object a line, in UTF-8. Each relation needs exemplars for its prompts: its questions of the split dev. Where a relation has none, some
-/// of its questions are drawn with the seed. These then belong to dev and are not asked.
+/// of its questions are drawn with the seed. These then belong to dev and are not asked. Taught in
+/// <c>notebooks/07-your-own-model-and-data.ipynb</c>.
 /// </summary>
 public static class OwnQuestions
 {

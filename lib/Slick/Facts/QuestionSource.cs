@@ -1,6 +1,7 @@
 namespace Slick.Facts;
 
-/// <summary>Reads questions: a folder is EntityQuestions, a file holds a user's own questions.</summary>
+/// <summary>Reads questions: a folder is EntityQuestions, a file holds a user's own questions. Taught in
+/// <c>notebooks/07-your-own-model-and-data.ipynb</c>.</summary>
 public static class QuestionSource
 {
     /// <summary>Reads the questions of a folder or a file.</summary>

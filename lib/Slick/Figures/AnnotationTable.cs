@@ -8,7 +8,8 @@ using Slick.Storage;
 
 namespace Slick.Figures;
 
-/// <summary>The paper's Tables 3 (train), 4 (test) and 5 (test, out of distribution) for any model.</summary>
+/// <summary>The paper's Tables 3 (train), 4 (test) and 5 (test, out of distribution) for any model. Taught in
+/// <c>notebooks/06-a-real-model.ipynb</c>.</summary>
 public static class AnnotationTable
 {
     private static readonly Category[] Categories = Enum.GetValues<Category>();

@@ -32,13 +32,13 @@ public static class KnowledgeFigures
                 Categories: [.. bins.Select(b => $"{names[b.Key]} ({b.Rows.Count})")]),
             Y = new("share of the facts (%)", 0, 100),
             Series = [.. Categories.Select((c, i) =>
-                Bars(c.ToString(), i, [.. bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count))]))],
+                Series.Bars(c.ToString(), i, [.. bins.Select(b => Intervals.Wilson(b.Rows.Count(l => l.Category == c), b.Rows.Count))]))],
         };
     }
 
     /// <summary>
     /// Table 3 as a picture: for each relation, the share of questions that a model knows at all and the share that is HighlyKnown. The
-    /// shares of the paper's PaLM 2-M stand beside them.
+    /// shares of the paper's PaLM 2-M stand beside them. Taught in <c>notebooks/06-a-real-model.ipynb</c>.
     /// </summary>
     /// <param name="result">The labels, and how they were made.</param>
     public static Figure KnownByRelation(AnnotationResult result)
@@ -48,7 +48,7 @@ public static class KnowledgeFigures
         var relations = result.Labels.GroupBy(l => l.Relation)
             .OrderByDescending(g => g.Count(l => l.Category != Category.Unknown) / (double)g.Count()).ToList();
         Series Shares(string name, int color, Func<IGrouping<string, LabelRow>, (int Count, int Of)> of) =>
-            Bars(name, color, [.. relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of)
+            Series.Bars(name, color, [.. relations.Select(r => of(r) is { Of: > 0 } n ? Intervals.Wilson(n.Count, n.Of)
                 : new(double.NaN, double.NaN, double.NaN))]);
         (int, int) Here(IGrouping<string, LabelRow> r, Func<Category, bool> which) => (r.Count(l => which(l.Category)), r.Count());
         (int, int) There(IGrouping<string, LabelRow> r, Func<Category, bool> which) =>
@@ -76,7 +76,7 @@ public static class KnowledgeFigures
 
     /// <summary>
     /// Points lost between EARLY_STOP and CONVERGENCE on the HighlyKnown and MaybeKnown test questions, for each single-category set and
-    /// D_Natural.
+    /// D_Natural. Taught in <c>notebooks/04-categories.ipynb</c>.
     /// </summary>
     public static Figure LossByTrainedCategory(StudyResult result)
     {
@@ -84,7 +84,7 @@ public static class KnowledgeFigures
         var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.Natural), new(ArmKind.WeaklyKnown),
             new(ArmKind.Ratio, 100) }
             .Where(a => data.Clusters.Any(c => data.Has(a, Stop.EarlyStop, c))).ToList();
-        Series Loss(Category category, int color) => Bars($"{category} test questions", color,
+        Series Loss(Category category, int color) => Series.Bars($"{category} test questions", color,
             [.. arms.Select(a => data.Contrast(c => data.Has(a, Stop.Convergence, c)
                 ? [new(a, Stop.EarlyStop, 1), new(a, Stop.Convergence, -1)] : [], k => k == category).Value95)]);
         return new Figure
@@ -98,16 +98,4 @@ public static class KnowledgeFigures
             Series = [Loss(Category.HighlyKnown, 0), Loss(Category.MaybeKnown, 2)],
         };
     }
-
-    // Shares or differences of shares at the places 0, 1, ..., in percent.
-    private static Series Bars(string name, int color, IReadOnlyList<Interval> values) => new()
-    {
-        Name = name,
-        Kind = SeriesKind.Bars,
-        Color = color,
-        X = [.. values.Select((_, i) => (double)i)],
-        Y = [.. values.Select(v => 100 * v.Estimate)],
-        Low = [.. values.Select(v => 100 * v.Low)],
-        High = [.. values.Select(v => 100 * v.High)],
-    };
 }

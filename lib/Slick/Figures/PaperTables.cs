@@ -64,7 +64,7 @@ public static class PaperTables
 
     /// <summary>
     /// Table 2: single-category sets and D_Natural by category of the test question, at EARLY_STOP, FIT and CONVERGENCE, of the first
-    /// draw of each set; beside it the paper's rows.
+    /// draw of each set; beside it the paper's rows. Taught in <c>notebooks/04-categories.ipynb</c>.
     /// </summary>
     /// <param name="result">The study.</param>
     public static TableView Table2(StudyResult result)
@@ -184,12 +184,14 @@ public static class PaperTables
             });
     }
 
-    /// <summary>Table 4: how many test questions of the relations in distribution fall into each category.</summary>
+    /// <summary>Table 4: how many test questions of the relations in distribution fall into each category. Taught in
+    /// <c>notebooks/05-out-of-distribution.ipynb</c>.</summary>
     /// <param name="result">The study.</param>
     public static TableView Table4(StudyResult result) => OfTest(result, "table-4", "Table 4. Test questions by category", true,
         PaperStudy.Test);
 
-    /// <summary>Table 5: the same of the relations out of distribution.</summary>
+    /// <summary>Table 5: the same of the relations out of distribution. Taught in
+    /// <c>notebooks/05-out-of-distribution.ipynb</c>.</summary>
     /// <param name="result">The study.</param>
     public static TableView Table5(StudyResult result) => OfTest(result, "table-5",
         "Table 5. Test questions out of distribution by category", false, PaperStudy.OodTest);
@@ -269,7 +271,7 @@ public static class PaperTables
 
     /// <summary>
     /// What stands beside every result: accuracy behind the few-shot prompts, accuracy of the base model in the form of fine-tuning, and
-    /// what saying each relation's commonest gold answer would score.
+    /// what saying each relation's commonest gold answer would score. Taught in <c>notebooks/06-a-real-model.ipynb</c>.
     /// </summary>
     /// <param name="result">The study.</param>
     public static TableView Baselines(StudyResult result)
@@ -355,7 +357,8 @@ public static class PaperTables
 
     /// <summary>
     /// Harm by what pre-training said of a test question: never a word, the gold answer as the majority, or the rival.
-    /// SliCK calls a fact Unknown in the first and in the last case alike; only the lab can tell them apart.
+    /// SliCK calls a fact Unknown in the first and in the last case alike; only the lab can tell them apart. Taught in
+    /// <c>notebooks/04-categories.ipynb</c>.
     /// </summary>
     /// <param name="result">The study of a lab.</param>
     public static TableView HarmByExposure(StudyResult result)

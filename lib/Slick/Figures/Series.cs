@@ -1,3 +1,5 @@
+using Slick.Analysis;
+
 namespace Slick.Figures;
 
 /// <summary>Values of a figure that are drawn in the same way. NaN and infinities are gaps.</summary>
@@ -31,6 +33,21 @@ public sealed record Series
     /// True to show intervals as a bar at each value, false to show them as a shaded band. <see cref="SeriesKind.Bars"/> always has bars.
     /// </summary>
     public bool ErrorBars { get; init; }
+
+    /// <summary>Bars of shares, or of differences of shares, at the places 0, 1, ..., in percent, each with its interval.</summary>
+    /// <param name="name">The series' entry in the legend.</param>
+    /// <param name="color">Index of the colour (<see cref="Color"/>).</param>
+    /// <param name="shares">The shares, 1 for all; [places].</param>
+    public static Series Bars(string name, int color, IReadOnlyList<Interval> shares) => new()
+    {
+        Name = name,
+        Kind = SeriesKind.Bars,
+        Color = color,
+        X = [.. shares.Select((_, i) => (double)i)],
+        Y = [.. shares.Select(v => 100 * v.Estimate)],
+        Low = [.. shares.Select(v => 100 * v.Low)],
+        High = [.. shares.Select(v => 100 * v.High)],
+    };
 
     internal bool HasBand => Low is not null && !ErrorBars && Kind != SeriesKind.Bars;
 

@@ -27,6 +27,7 @@ public sealed record LabelRow
     /// <summary>
     /// Probability that fresh samples after the same prompts give this category. HighlyKnown and MaybeKnown have 1, for no sample can
     /// change them. WeaklyKnown and Unknown have the probability by Exact, and NaN by Sampled, for a share of draws is no probability.
+    /// Taught in <c>notebooks/08-how-sure.ipynb</c>.
     /// </summary>
     public required double CategoryProbability { get; init; }
     /// <summary>The different greedy answers, joined by " | "; empty where none was drawn (Exact).</summary>

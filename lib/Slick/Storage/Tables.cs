@@ -127,6 +127,7 @@ public static class Tables
 
     /// <summary>
     /// Writes a table as CSV (RFC 4180) for other programs: a heading, commas, UTF-8, line feeds, numbers as in C#'s invariant culture.
+    /// Taught in <c>notebooks/07-your-own-model-and-data.ipynb</c>.
     /// </summary>
     /// <typeparam name="T">The record of a row.</typeparam>
     /// <param name="path">The file.</param>

@@ -21,6 +21,39 @@ public sealed class IntervalTests
     }
 
     [Fact]
+    public void HalfWidth_IsThatOfMeanT()
+    {
+        double[] values = [1, 4, 2, 8, 5];
+        var interval = Intervals.MeanT(values, 0.9);
+        var spread = Math.Sqrt(values.Sum(v => (v - 4) * (v - 4)) / 4);
+        Assert.Equal(interval.High - 4, Intervals.HalfWidth(spread, 5, 0.9), 1e-12);
+        Assert.Equal(double.PositiveInfinity, Intervals.HalfWidth(spread, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Intervals.HalfWidth(double.NaN, 5));
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 0.5)]
+    [InlineData(3, 0.01)]
+    [InlineData(0.1, 5)]
+    [InlineData(0, 1)]
+    public void ValuesNeeded_IsTheFirstNumberThatIsEnough(double spread, double halfWidth)
+    {
+        var needed = Intervals.ValuesNeeded(spread, halfWidth);
+        Assert.True(Intervals.HalfWidth(spread, needed) <= halfWidth);
+        Assert.True(needed == 2 || Intervals.HalfWidth(spread, needed - 1) > halfWidth);
+    }
+
+    [Fact]
+    public void ValuesNeeded_RefusesWhatNoStudyHas()
+    {
+        // The normal quantile squared, 3.84, is the limit of n (half-width / spread)^2.
+        Assert.InRange(Intervals.ValuesNeeded(1, 0.001), 3_841_000, 3_842_000);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Intervals.ValuesNeeded(1, 1e-6));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Intervals.ValuesNeeded(1, 0));
+    }
+
+    [Fact]
     public void MeanT_ManyValues_NearsTheNormal()
     {
         var values = Enumerable.Range(0, 400_000).Select(i => i % 2 * 2.0 - 1).ToArray();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Data.Analysis;
 using Slick.Analysis;
 using Slick.Experiments;
+using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
 using Slick.Storage;
@@ -24,7 +25,7 @@ public sealed class SqlKernelTests : IDisposable
     }
 
     private NotebookRun Run(params string[] code) => _books.Run(
-        [$"var store = {Microsoft.CodeAnalysis.CSharp.SymbolDisplay.FormatLiteral(SmokeStudy.Store, true)};", .. code]);
+        [$"var store = {Literal(SmokeStudy.Store)};", .. code]);
 
     [Fact]
     public void Views_HoldTheRowsOfTheStore()
@@ -263,6 +264,34 @@ public sealed class SqlKernelTests : IDisposable
         Assert.Equal("n", Workbooks.Text(cells[3]));
         Assert.Contains("30 rows in all", Workbooks.Text(cells[4]), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void PublishedResultsThatTheNotebookNames_AreInTheViews()
+    {
+        var (study, folder) = (SmokeStudy.Result, Path.Combine(_books.Folder, "it's published"));
+        PublishedStudy.Write(study, folder);
+        const string Published = "where Preset like 'published%'";
+        var run = _books.Run($"var store = {Literal(Path.Combine(_books.Folder, "empty"))}; var results = \"nowhere\";",
+            "#!sql\nselect count(*) from runs",
+            $"results = {Literal(folder)};",
+            "#!sql\nselect count(*) from answers join runs using (Run, Preset, Arm, Labels) join labels using (Labels, FactId)",
+            $"#!sql\nselect count(*) from labels join exposures using (World, FactId) {Published.Replace("Preset", "labels.Preset",
+                StringComparison.Ordinal)}",
+            $"#!sql\nselect count(*) from scores {Published} and Arm = 'D 50%'",
+            $"#!sql\nselect sum(GoldExposures) from exposures {Published} and Told = 'RivalMajority'",
+            "#!sql\nselect count(*) from facts join labels on Id = FactId and facts.World = labels.World "
+                + "and facts.Answer = labels.Answer");
+        Assert.Null(run.Failure?.ToString());
+        var half = study.Runs.Where(r => r.Kind == ArmKind.Ratio && r.UnknownPercent == 50).Select(r => r.Run).ToHashSet();
+        var labelled = study.Labels.Select(l => l.FactId).ToHashSet();
+        Assert.Equal([0L, study.Answers.Count, study.Labels.Count, study.Scores.Count(s => half.Contains(s.Run)),
+            study.Exposures.Where(e => labelled.Contains(e.FactId) && e.Told == Told.RivalMajority).Sum(e => e.GoldExposures),
+            study.Labels.Count],
+            run.Notebook.Cells.Where(c => c.Source.StartsWith("#!sql", StringComparison.Ordinal)).Select(c => long.Parse(
+                Workbooks.Text(c).Split('\n')[2], System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    private static string Literal(string text) => Microsoft.CodeAnalysis.CSharp.SymbolDisplay.FormatLiteral(text, true);
 
     [Fact]
     public void ValueOfCSharp_IsAParameterOfTheQuery()
