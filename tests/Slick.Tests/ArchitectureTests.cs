@@ -24,7 +24,8 @@ public sealed partial class ArchitectureTests
         ["Training"] = ["Answers", "Models", "Text", "Facts"],
         ["Experiments"] = ["Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
         ["Analysis"] = ["Experiments", "Knowledge", "Paper", "Facts"],
-        ["Figures"] = ["Analysis", "Experiments", "Knowledge", "Answers", "Paper", "Facts"], // of Answers the options alone
+        // Of Training and Answers the options alone.
+        ["Figures"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Paper", "Facts"],
         ["Checks"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
     };
 
