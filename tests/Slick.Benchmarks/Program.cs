@@ -64,6 +64,8 @@ var annotate = With(new("annotate", "Question-prompts a second of SliCK's estima
     { relations, questions, prompts, annotators, gguf }, common);
 annotate.SetAction(parsed =>
 {
+    if (parsed.GetValue(gguf) is not null && parsed.GetValue(checkpoint) is null) throw new UsageException(
+        "--gguf is the model of --checkpoint in another file; name that folder with --checkpoint too.");
     var (file, compute) = (parsed.GetValue(gguf), On(parsed));
     var choice = AnnotationSpeed.Choose(parsed.GetValue(annotators), parsed.GetValue(baseline), file,
         compute.Platform.IsGpu);
