@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Slick.Experiments;
 using Slick.Figures;
@@ -34,9 +35,23 @@ public sealed partial class ReadmeTests
         var (begin, end) = ($"<!-- {name}: begin -->", $"<!-- {name}: end -->");
         var (from, to) = (text.IndexOf(begin, StringComparison.Ordinal), text.IndexOf(end, StringComparison.Ordinal));
         Assert.True(from >= 0 && to > from, $"{path} has no block {name}.");
-        var expected = $"{begin}\n{content.Trim()}\n";
+        var expected = $"{begin}\n{string.Join('\n', content.Trim().Split('\n').Select(Wrapped))}\n";
         text = Current(path, text[..from] + expected + text[to..]);
         Assert.Equal(expected, text[from..text.IndexOf(end, StringComparison.Ordinal)]);
+    }
+
+    // A paragraph in lines of at most 140 characters. The rows of a table stay as they are.
+    private static string Wrapped(string line)
+    {
+        if (line.StartsWith('|')) return line;
+        var (text, length) = (new StringBuilder(), 0);
+        foreach (var word in line.Split(' '))
+        {
+            var breaks = length > 0 && length + 1 + word.Length > 140;
+            text.Append(length == 0 ? "" : breaks ? "\n" : " ").Append(word);
+            length = breaks ? word.Length : length + (length > 0 ? 1 : 0) + word.Length;
+        }
+        return text.ToString();
     }
 
     [Fact]

@@ -37,14 +37,6 @@ public static class HtmlExport
     /// <param name="notebook">A notebook with its outputs.</param>
     public static string ToHtml(Notebook notebook) => ToPage(notebook, notebook.Path, null).Html;
 
-    // A chart that is drawn inside a fold has no width until the fold is opened.
-    private const string DrawWhenUnfolded = """
-        <script>document.addEventListener('toggle', function (event) {
-        if (event.target.open) event.target.querySelectorAll('.js-plotly-plot').forEach(function (plot) { Plotly.Plots.resize(plot); });
-        }, true);</script>
-
-        """;
-
     internal static (string Html, IReadOnlyList<string> Remarks) ToPage(
         Notebook notebook, string path, IReadOnlyDictionary<string, string>? pages = null)
     {
@@ -57,10 +49,7 @@ public static class HtmlExport
         page.Append("<title>").Append(WebUtility.HtmlEncode(title)).Append("</title>\n<style>\n").Append(PageStyle.Css)
             .Append(FigureStyle.Css).Append("</style>\n");
         if (content.Html.Contains("Plotly.", StringComparison.Ordinal))
-        {
-            page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");
-            if (content.Html.Contains("<details", StringComparison.Ordinal)) page.Append(DrawWhenUnfolded);
-        }
+            page.Append(ChartScripts.Html);
         page.Append("</head>\n<body>\n");
         AppendContents(page, content);
         return (page.Append(content.Html).Append("</main>\n</body>\n</html>\n").ToString(), content.Remarks);

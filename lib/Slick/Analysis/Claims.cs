@@ -214,7 +214,7 @@ public static class Claims
         [
             double.IsNaN(equal.Value) ? Missing(data, statistic, KnownOnly(data, ArmKind.KnownOnly), Stop.EarlyStop)
                 : Equality(statistic, equal, RegisteredClaims.EqualityMargin),
-            BelowKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, "at CONVERGENCE"),
+            BelowKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, "D - D_Known at CONVERGENCE"),
         ];
     }
 

@@ -58,7 +58,7 @@ public static class ReportPage
             + "initial-scale=1\">\n");
         page.Append("<title>").Append(name).Append("</title>\n<style>\n").Append(Css).Append(FigureStyle.Css).Append("</style>\n");
         if (usesPlotly)
-            page.Append("<script>").Append(PlotlyRenderer.PlotlyScript()).Append("</script>\n");
+            page.Append(ChartScripts.Html);
         page.Append("</head>\n<body>\n<main>\n<h1>").Append(name).Append("</h1>\n").Append(introHtml).Append('\n');
         return page.Append(body).Append("</main>\n</body>\n</html>\n").ToString();
 

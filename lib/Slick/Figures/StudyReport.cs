@@ -47,6 +47,7 @@ public static class StudyReport
             [
                 PaperTables.ClaimsTable(result),
                 .. PaperFigures(result),
+                .. OwnFigures(result),
                 .. PublishedTables(result),
                 $"<details><summary>All options</summary><table>{options}</table></details>",
             ]);
@@ -86,6 +87,21 @@ public static class StudyReport
             .. half ? [TrainingDynamics.Figure6(result)] : (Figure[])[],
             .. data.Runs.Any(r => r.Right(0, QuestionSet.Ood).Of > 0)
                 ? [UnknownRatio.Figure7a(result), UnknownRatio.Figure7b(result)] : (Figure[])[],
+        ];
+    }
+
+    /// <summary>Figures of ours, of a lab: what the first base model knows by how often pre-training stated it; and, where D_Natural was
+    /// run, what is lost of what was known, by what was trained on.</summary>
+    /// <param name="result">The study.</param>
+    public static IReadOnlyList<Figure> OwnFigures(StudyResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        if (!result.IsLab) return [];
+        var first = result.Bases[0];
+        return
+        [
+            KnowledgeFigures.CategoryByExposure(first.Labels, first.Exposures, $"{result.Source} Facts of the first base model."),
+            .. new StudyData(result).Of(new(ArmKind.Natural)).Count > 0 ? [KnowledgeFigures.LossByTrainedCategory(result)] : (Figure[])[],
         ];
     }
 
@@ -168,7 +184,8 @@ public static class StudyReport
         Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
         AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         PublishedStudy.Write(result, folder);
-        foreach (var figure in PaperFigures(result)) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
+        foreach (var figure in PaperFigures(result).Concat(OwnFigures(result)))
+            SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
         foreach (var table in PublishedTables(result))
             AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }

@@ -33,7 +33,7 @@ public static class StudySetup
                 Row("form of a question", "an instruction", s => s.Options.Form == QuestionForm.Instruction ? "the paper's instruction"
                     : "`Q: ...`, `A: ...`, as in the prompts"),
                 Row("examples a batch", Text($"{PaperStudy.BatchExamples}"), s => Text($"{s.Options.FineTuning.BatchExamples}")),
-                Row("learning rate", Text($"{PaperStudy.LearningRate:0.0E+0}"), s => Text($"{s.Options.FineTuning.LearningRate:0.0E+0}")),
+                Row("learning rate", Text($"{PaperStudy.LearningRate:0.#e-0}"), s => Text($"{s.Options.FineTuning.LearningRate:0.#e-0}")),
                 Row("dropout", Text($"{PaperStudy.DropoutRate}"), s => Text($"{s.Options.FineTuning.DropoutRate}")),
                 Row("epochs", Text($"{PaperStudy.Epochs}"), s => Text($"{s.Epochs.Select(e => e.Epoch).DefaultIfEmpty().Max()}")),
                 Row("fine-tuning runs", "", s => Text($"{s.Runs.Count(r => r.Reason.Length == 0)}")),

@@ -120,9 +120,13 @@ public sealed record TableView
         return html.Append("</div>\n").ToString();
 
         // The alignment stands in each cell: front ends have rules of their own for cells, and sanitising viewers remove style sheets.
-        void Cell(string element, string scope, int column, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<{element}{scope}{(!IsNumeric(column) && IsLong(column) ? " class=\"long\"" : "")} "
-            + $"style=\"text-align:{(IsNumeric(column) ? "right" : "left")}\">{WebUtility.HtmlEncode(text)}</{element}>");
+        // Some remove styles, too. They keep the attribute align, which says more than a rule for cells where it stands inside the cell.
+        void Cell(string element, string scope, int column, string text)
+        {
+            var side = IsNumeric(column) ? "right" : "left";
+            html.Append(CultureInfo.InvariantCulture, $"<{element}{scope}{(!IsNumeric(column) && IsLong(column) ? " class=\"long\"" : "")} "
+                + $"style=\"text-align:{side}\"><div align=\"{side}\">{WebUtility.HtmlEncode(text)}</div></{element}>");
+        }
     }
 
     // All cells of a column with a sentence wrap.

@@ -129,9 +129,9 @@ public sealed class NotebookFormattersTests : IDisposable
         var frame = new DataFrame(new StringDataFrameColumn("category", ["Unknown", null, "<i>"]),
             new DoubleDataFrameColumn("accuracy", [0.123456789, 2, double.NaN]), new Int32DataFrameColumn("epoch", [1, 2, 12345]));
         var html = frame.ToDisplayString("text/html");
-        const string Right = "<td style=\"text-align:right\">";
-        Assert.Contains($">Unknown</td>{Right}0.123457</td>{Right}1</td></tr>", html, StringComparison.Ordinal);
-        Assert.Contains($">&lt;i&gt;</td>{Right}NaN</td>{Right}12345</td>", html, StringComparison.Ordinal);
+        const string Right = "<td style=\"text-align:right\"><div align=\"right\">", End = "</div></td>";
+        Assert.Contains($">Unknown{End}{Right}0.123457{End}{Right}1{End}</tr>", html, StringComparison.Ordinal);
+        Assert.Contains($">&lt;i&gt;{End}{Right}NaN{End}{Right}12345{End}", html, StringComparison.Ordinal);
         Assert.DoesNotContain("rows in all", html, StringComparison.Ordinal);
         Assert.Contains("0.123457", frame.ToDisplayString("text/plain"), StringComparison.Ordinal);
     }

@@ -14,12 +14,13 @@ public sealed partial class PublishedFiguresTests
     private static string Published(string name) => Path.Combine(Shared.Repository, "data", "published", name);
 
     [Theory]
-    [InlineData("lab")]
-    [InlineData("real-quick")]
-    public void FiguresOfAPublishedStudy_FollowFromItsRows(string name)
+    [InlineData("lab", 9)]
+    [InlineData("real-quick", 7)]
+    public void FiguresOfAPublishedStudy_FollowFromItsRows(string name, int count)
     {
-        var figures = StudyReport.PaperFigures(PublishedStudy.Read(Published(name)));
-        Assert.Equal(7, figures.Count);
+        var study = PublishedStudy.Read(Published(name));
+        var figures = StudyReport.PaperFigures(study).Concat(StudyReport.OwnFigures(study)).ToList();
+        Assert.Equal(count, figures.Count);
         Assert.All(figures, figure => AssertDrawn(figure, Published(name)));
     }
 

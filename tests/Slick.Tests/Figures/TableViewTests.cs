@@ -13,10 +13,12 @@ public sealed class TableViewTests
     {
         var html = Samples.Table.Html();
         Assert.Contains("<caption>Accuracy &lt;%&gt;</caption>", html, StringComparison.Ordinal);
-        Assert.Contains("<th scope=\"row\" style=\"text-align:left\">0% Unknown</th><td style=\"text-align:right\">43.6 &#177; 0.2</td>"
-            + "<td style=\"text-align:left\">a|b</td>", html, StringComparison.Ordinal);
-        Assert.Contains("<th scope=\"col\" style=\"text-align:right\">Early stop</th>", html, StringComparison.Ordinal);
-        Assert.Contains(">&lt;none&gt;</td>", html, StringComparison.Ordinal);
+        Assert.Contains("<th scope=\"row\" style=\"text-align:left\"><div align=\"left\">0% Unknown</div></th>"
+            + "<td style=\"text-align:right\"><div align=\"right\">43.6 &#177; 0.2</div></td>"
+            + "<td style=\"text-align:left\"><div align=\"left\">a|b</div></td>", html, StringComparison.Ordinal);
+        Assert.Contains("<th scope=\"col\" style=\"text-align:right\"><div align=\"right\">Early stop</div></th>", html,
+            StringComparison.Ordinal);
+        Assert.Contains(">&lt;none&gt;</div></td>", html, StringComparison.Ordinal);
         Assert.Contains("Five seeds.", html, StringComparison.Ordinal);
     }
 

@@ -209,7 +209,7 @@ public sealed class ProgramTests : IDisposable
         Assert.True(File.Exists(report));
         Assert.Equal(StudyReport.ClaimRows(SmokeStudy.Result), Tables.Read<ClaimRow>(Path.Combine(published, "claims.parquet")));
         foreach (var svg in Directory.GetFiles(published, "*.svg")) System.Xml.Linq.XDocument.Load(svg);
-        Assert.Equal(7, Directory.GetFiles(published, "*.svg").Length);
+        Assert.Equal(9, Directory.GetFiles(published, "*.svg").Length);
     }
 
     [Fact]
