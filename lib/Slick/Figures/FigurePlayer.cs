@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Slick.Figures;
 
 /// <summary>
-/// Figures as the steps of a slider, such as the epochs of a fine-tuning run. A browser shows one step at a time, with plotly.js' own slider
-/// and a button that plays all steps. A viewer without scripts shows a picture of the whole. Taught in
+/// Figures as the steps of a slider, such as the epochs of a fine-tuning run. A browser shows one step at a time, with plotly.js' own
+/// slider and a button that plays all steps. A viewer without scripts shows a picture of the whole. Taught in
 /// <c>notebooks/03-training-dynamics.ipynb</c>.
 /// </summary>
 public sealed record FigurePlayer
@@ -20,8 +20,8 @@ public sealed record FigurePlayer
     public required Figure Whole { get; init; }
 
     /// <summary>Checks that the player can be drawn.</summary>
-    /// <exception cref="ArgumentException">There is no step, two have the same label, or a step has other series than the first; or a figure
-    /// cannot be drawn (<see cref="Figure.Check"/>).</exception>
+    /// <exception cref="ArgumentException">There is no step, two have the same label, or a step has other series than the first. Or a
+    /// figure cannot be drawn (<see cref="Figure.Check"/>).</exception>
     public void Check()
     {
         Whole.Check();

@@ -45,7 +45,8 @@ internal static class PlotlyChart
         player.Check();
         var steps = player.Steps.Select(s => (Name: Plain(s.Label), Chart: Json(Of(s.Figure)))).ToList();
         var json = steps[0].Chart.DeepClone().AsObject();
-        json["frames"] = new JsonArray([.. steps.Select(s => new JsonObject { ["name"] = s.Name, ["data"] = s.Chart["data"]!.DeepClone() })]);
+        json["frames"] = new JsonArray([.. steps.Select(s =>
+            new JsonObject { ["name"] = s.Name, ["data"] = s.Chart["data"]!.DeepClone() })]);
         // How a frame is shown: each for so many milliseconds, without movement between two.
         static JsonObject Showing(int milliseconds, bool goesOn) => new()
         {

@@ -115,9 +115,7 @@ public static class StudyReport
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
         PaperTables.Table5(result), PaperTables.Baselines(result),
         .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.Categories(result), TruthTables.Errors(result),
-            // Tables that were published before texts were kept have none.
-            .. result.Answers.Any(a => a.Text.Length > 0) ? [TruthTables.WrongAnswers(result)] : (TableView[])[],
-            PaperTables.FitnessTable(result)] : (TableView[])[],
+            TruthTables.WrongAnswers(result), PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 
     /// <summary>The claims as rows, the paper's first.</summary>

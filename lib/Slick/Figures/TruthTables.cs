@@ -81,7 +81,9 @@ public static class TruthTables
         var data = new StudyData(result);
         var bases = result.Bases.ToDictionary(b => b.Seed);
         var rows = new List<IReadOnlyList<string>>();
-        foreach (var arm in new[] { 0, 50, 100 }.Select(x => new Arm(ArmKind.Ratio, x)))
+        // Runs of earlier versions kept no texts.
+        var hasTexts = result.Answers.Any(a => a.Text.Length > 0);
+        foreach (var arm in hasTexts ? new[] { 0, 50, 100 }.Select(x => new Arm(ArmKind.Ratio, x)) : [])
             foreach (var (stop, name) in new[] { (Stop.EarlyStop, "EARLY_STOP"), (Stop.Fit, "FIT"), (Stop.Convergence, "last epoch") })
             {
                 var lost = new List<(int Cluster, WrongAnswerKind Kind, bool Sure)>();
@@ -110,7 +112,8 @@ public static class TruthTables
         {
             Id = "wrong-answers",
             Title = "What lost questions are answered with (%)",
-            Note = $"{result.Source} Test questions that the base model answers rightly and the fine-tuned one wrongly. The first kind "
+            Note = !hasTexts ? $"{result.Source} The texts of wrong answers were not kept."
+                : $"{result.Source} Test questions that the base model answers rightly and the fine-tuned one wrongly. The first kind "
                 + "that fits counts. Sure: the answer's probability (T = 1) is at least 0.5. "
                 + $"Means over {data.Unit} with 95% intervals (t).",
             Columns = ["trained on", "stop", "lost", "nothing", "the rival", "an answer of D", "another of the relation",
