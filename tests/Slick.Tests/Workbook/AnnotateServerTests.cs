@@ -142,13 +142,13 @@ public sealed class AnnotateServerTests : IDisposable
         using var server = new TestServer(Knows);
         var file = Path.Combine(folder, "plain.csv");
         File.WriteAllLines(file, ["relation,question,answer,split", .. File.ReadLines(data).Skip(1)]);
-        var store = Path.Combine(folder, "notebook");
-        var result = Annotation.OpenServer(server.Url, "small", file, questions: 4, store: store);
+        var (url, store) = (server.Url, Path.Combine(folder, "notebook"));
+        var result = Annotation.OpenServer(url, "small", file, questions: 4, store: store);
         Assert.Equal([Category.HighlyKnown, Category.MaybeKnown, Category.WeaklyKnown, Category.Unknown],
             result.Labels.Where(l => l.Relation == "one").Select(l => l.Category));
         // The second call reads.
         server.Dispose();
-        Assert.Equal(result.Labels, Annotation.OpenServer(server.Url, "small", file, questions: 4, store: store).Labels);
+        Assert.Equal(result.Labels, Annotation.OpenServer(url, "small", file, questions: 4, store: store).Labels);
         Assert.Throws<UsageException>(() => Annotation.OpenServer("no address", "small", file, 4));
     }
 
