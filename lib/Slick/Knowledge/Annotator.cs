@@ -6,7 +6,10 @@ using Slick.Text;
 
 namespace Slick.Knowledge;
 
-/// <summary>SliCK (paper, section 3): sorts a model's facts into four categories by the answers that the model gives.</summary>
+/// <summary>
+/// SliCK (paper, section 3): sorts a model's facts into four categories by the answers that the model gives. Taught in
+/// <c>notebooks/01-what-does-a-model-know.ipynb</c>.
+/// </summary>
 public static class Annotator
 {
     /// <summary>
