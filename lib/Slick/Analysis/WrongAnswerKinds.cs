@@ -1,5 +1,6 @@
 using Slick.Experiments;
 using Slick.Facts;
+using Slick.Knowledge;
 
 namespace Slick.Analysis;
 
@@ -12,11 +13,11 @@ public enum WrongAnswerKind
     Rival,
     /// <summary>An answer that the fine-tuning set teaches in the same relation.</summary>
     AnswerOfSet,
-    /// <summary>An answer of another fact of the same relation that the fine-tuning set does not teach.</summary>
+    /// <summary>An answer of another labelled fact of the same relation that the fine-tuning set does not teach.</summary>
     AnswerOfRelation,
-    /// <summary>An answer of a fact of another relation.</summary>
+    /// <summary>An answer of a labelled fact of another relation.</summary>
     AnswerOfAnotherRelation,
-    /// <summary>No answer of any fact.</summary>
+    /// <summary>No answer of any labelled fact.</summary>
     Elsewhere,
 }
 
@@ -30,13 +31,15 @@ public sealed class WrongAnswerKinds
 
     /// <summary>Prepares the kinds of one run.</summary>
     /// <param name="facts">All facts; a fact's id is its index.</param>
+    /// <param name="labels">The labelled facts, whose answers count as answers of their relations. Published studies have no
+    /// others.</param>
     /// <param name="taught">The fine-tuning set of the run.</param>
-    public WrongAnswerKinds(IReadOnlyList<Fact> facts, IEnumerable<Fact> taught)
+    public WrongAnswerKinds(IReadOnlyList<Fact> facts, IEnumerable<LabelRow> labels, IEnumerable<Fact> taught)
     {
         this.facts = facts;
         this.taught = [.. taught.Select(f => (f.Relation, f.Answer))];
-        ofRelation = [.. facts.Select(f => (f.Relation, f.Answer))];
-        all = facts.Select(f => f.Answer).ToHashSet(StringComparer.Ordinal);
+        ofRelation = [.. labels.Select(l => (l.Relation, l.Answer))];
+        all = ofRelation.Select(a => a.Answer).ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>The kind of a wrong answer.</summary>

@@ -91,7 +91,7 @@ public static class TruthTables
                 {
                     if ((stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop)) is not { } epoch) continue;
                     var of = bases[run.Row.BaseSeed];
-                    var kinds = new WrongAnswerKinds(of.Facts, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
+                    var kinds = new WrongAnswerKinds(of.Facts, of.Labels, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
                         Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions));
                     var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
                     var before = run.Answers(0).Where(a => a.Right && trained.Contains(of.Facts[a.FactId].Relation)).Select(a => a.FactId)

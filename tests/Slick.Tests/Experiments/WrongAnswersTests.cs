@@ -2,6 +2,7 @@ using Slick.Analysis;
 using Slick.Answers;
 using Slick.Experiments;
 using Slick.Facts;
+using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Text;
@@ -54,7 +55,11 @@ public sealed class WrongAnswersTests
             Subject = "", Question = "", Answer = answer, Rival = rival };
         Fact[] facts = [Make(0, "a", "Ulm", "Bonn"), Make(1, "a", "Bonn"), Make(2, "a", "Kiel"), Make(3, "a", "Köln"),
             Make(4, "b", "Rom")];
-        var kinds = new WrongAnswerKinds(facts, [facts[1], facts[2]]);
+        var kinds = new WrongAnswerKinds(facts, facts.Select(f => new LabelRow
+        {
+            FactId = f.Id, Relation = f.Relation, Split = f.Split, Question = "", Answer = f.Answer, GreedyCorrect = 0, SampledCorrect = 0,
+            Category = Category.Unknown, CategoryProbability = 1,
+        }), [facts[1], facts[2]]);
         WrongAnswerKind Of(string text) => kinds.Of(new() { Run = "", Epoch = 1, FactId = 0, Right = false, Text = text });
         Assert.Equal([WrongAnswerKind.Empty, WrongAnswerKind.Rival, WrongAnswerKind.AnswerOfSet, WrongAnswerKind.AnswerOfRelation,
             WrongAnswerKind.AnswerOfAnotherRelation, WrongAnswerKind.Elsewhere],
