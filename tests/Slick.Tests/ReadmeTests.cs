@@ -95,8 +95,8 @@ public sealed partial class ReadmeTests
     public void ThePublishedLab_IsThePresetsStudy()
     {
         var study = Study("lab");
-        Assert.Equal("lab", study.Preset);
-        Assert.Equal(NamedOptions.Values(StudyOptions.Lab), NamedOptions.Values(study.Options));
+        Assert.True(study.IsLab);
+        Assert.Equal(NamedOptions.Values(StudyOptions.Preset(study.Preset)), NamedOptions.Values(study.Options));
         Assert.Empty(study.Failures);
         Assert.True(File.Exists(At("data/published/lab/model/model.safetensors")));
     }

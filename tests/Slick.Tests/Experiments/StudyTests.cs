@@ -110,6 +110,9 @@ public sealed class StudyTests
             Assert.Equal(SmokeStudy.Result.Scores, read.Scores);
             Assert.All(StudyReport.PaperFigures(read), f =>
                 Assert.Contains("Published results of preset smoke", f.Note, StringComparison.Ordinal));
+            // Nothing that the tables say is lost.
+            Assert.Equal(StudyReport.PublishedTables(SmokeStudy.Result).Select(t => t.Markdown()),
+                StudyReport.PublishedTables(PublishedStudy.Read(folder)).Select(t => t.Markdown()));
             var (published, here) = (Study.OpenModel(folder), Study.OpenModel("smoke", "cpu", SmokeStudy.Store));
             Assert.Equal(here.Labels, published.Labels);
             Assert.Equal(here.Model.Exposures, published.Model.Exposures);
