@@ -20,7 +20,8 @@ internal static class InspectCommand
     [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     private static int Run(ParseResult parsed, StudyArguments arguments, CancellationToken cancel)
     {
-        var study = arguments.Study(parsed, plan: (options, platform) => BaseInspection.Plan("base models", options, 1, platform));
+        var seed = arguments.Words(parsed).Seed;
+        var study = arguments.Study(parsed, plan: (options, platform) => BaseInspection.Plan("base models", options, seed, platform));
         var rows = ConsoleProgress.Run(progress => BaseInspection.Run(study.Name, study.Options, study.Seed, study.Store, study.Compute,
             progress, cancel, study.Source));
         Console.Out.WriteLine();

@@ -51,7 +51,7 @@ internal static class RunCommand
     private static int Run(string[] patterns, string? html, string? publish, string[] settings, CancellationToken cancel)
     {
         var pages = html is null ? null : Path.GetFullPath(html);
-        var copies = publish is null ? null : Path.GetFullPath(publish);
+        var copies = publish is null ? null : Path.TrimEndingDirectorySeparator(Path.GetFullPath(publish));
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var setting in settings)
             values[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] =
@@ -60,7 +60,9 @@ internal static class RunCommand
         if ((pages ?? copies) is not null && files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase)
             .FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new SlickException($"{string.Join(" and ", twice)} would be one file; export them into two folders.");
-        if (files.FirstOrDefault(file => Path.GetDirectoryName(file) == copies) is { } itself)
+        // File systems of Windows and of a Mac take letters of either case.
+        if (files.FirstOrDefault(file => string.Equals(Path.GetDirectoryName(file), copies, OperatingSystem.IsLinux()
+            ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase)) is { } itself)
             throw new UsageException($"--publish {publish}: the copy would replace {itself}; name another folder.");
         IProgressReport progress = Console.IsErrorRedirected ? new ProgressLines(Console.Error, TimeProvider.System)
             : new CellProgress(Console.Error);

@@ -32,7 +32,9 @@ public static class ResultPages
             : List(own.Select(file => new Entry(Href(folder, file), Path.GetFileName(Path.GetDirectoryName(file)!), "")))));
         parts.Add("<h2>Published results</h2>\n" + List(Folders(published).Select(of => Published(of, folder, remarks)).OfType<Entry>()));
         var lab = Path.Combine(published, "lab");
-        if (File.Exists(Path.Combine(lab, "study.json")))
+        // What cannot be read is a remark already.
+        if (File.Exists(Path.Combine(lab, "study.json")) && File.Exists(Path.Combine(folder, "lab.html")) && !remarks.Exists(r =>
+            r.Contains(lab, StringComparison.Ordinal)))
             parts.Add(PaperTables.ClaimsInShort(Read(lab)) with { Title = "What the lab found" });
         parts.Add("<h2>Notebooks with their outputs</h2>\n" + Notebooks(Path.Combine(published, "notebooks"), folder, remarks));
         ReportPage.Save(Path.Combine(folder, Index), "Fine-tuning on new knowledge: all results",

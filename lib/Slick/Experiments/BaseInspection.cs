@@ -100,7 +100,8 @@ public static class BaseInspection
         var labels = labelled.Labels.Where(l => trained.Contains(l.Relation)).ToList();
         var train = labels.Where(l => l.Split == Split.Train).ToList();
         var asked = labels.Where(l => l.Split == Split.Test).ToList() is { Count: > 0 } test ? test : train;
-        if (train.Count == 0) throw new SlickException($"{name}: no train question in distribution is labelled.");
+        if (train.Count == 0) throw new SlickException(
+            $"{name}: no train question in distribution is labelled; raise questions.train.");
         var facts = asked.Select(l => labelled.Facts[l.FactId]).ToList();
         var known = train.Where(l => l.Category != Category.Unknown).ToList();
         var told = labelled.Exposures.ToDictionary(e => e.FactId, e => e.Told);

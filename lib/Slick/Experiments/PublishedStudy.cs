@@ -143,7 +143,8 @@ public static class PublishedStudy
     {
         var study = Read(folder);
         var model = Path.Combine(folder, "model");
-        if (!File.Exists(Path.Combine(model, "config.json"))) throw new SlickException(
+        // A folder that was once a lab's may still have its model.
+        if (!study.IsLab || !File.Exists(Path.Combine(model, "config.json"))) throw new SlickException(
             $"{model}: there is no model. A study on a checkpoint is published without the checkpoint; name its folder as the model.");
         var dataset = new Dataset(study.Bases[0].Dataset.Relations, Tables.Read<Fact>(Path.Combine(model, "facts.parquet")));
         return new(study.Preset, study.Options, BaseModel.OfPublished(model, dataset,

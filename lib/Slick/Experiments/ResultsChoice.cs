@@ -20,13 +20,17 @@ public sealed record ResultsChoice(string? Folder, string Name, StudyOptions Opt
     /// <summary>Reads the words.</summary>
     /// <param name="results">The value of the parameter <c>results</c>.</param>
     /// <exception cref="UsageException">There are no such results, or an option does not take its value.</exception>
+    /// <exception cref="SlickException">The published results are named, and the program does not run in a checkout.</exception>
     public static ResultsChoice Parse(string results)
     {
         ArgumentNullException.ThrowIfNull(results);
         var words = results.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words is [Published]) return new(PublishedStudy.Folder("lab"), "", new(), 1);
-        if (Directory.Exists(results)) return new(Path.GetFullPath(results), "", new(), 1);
-        if (words.Length == 0 || !StudyOptions.Presets.TryGetValue(words[0], out var options)) throw new UsageException(
+        StudyOptions? options = null;
+        // A folder with the name of a preset does not hide the preset.
+        if (words.Length > 0 && !StudyOptions.Presets.TryGetValue(words[0], out options) && Directory.Exists(results))
+            return new(Path.GetFullPath(results), "", new(), 1);
+        if (options is null) throw new UsageException(
             $"results = \"{results}\": there are no such results. Write published, smoke, quick or lab, or the folder of "
             + "published results.");
         if (words[0].StartsWith("real-", StringComparison.Ordinal)) throw new UsageException(

@@ -94,7 +94,8 @@ public sealed record StudyOptions
             SameObjectPageShare = 0.93 },
     };
 
-    /// <summary>The options of the published results. Each seed has its own world, base model, prompts, labels, D and order.</summary>
+    /// <summary>Five base models, or more with <see cref="Bases"/>: each seed has its own world, base model, prompts, labels, D and order.
+    /// Takes hours on two cores.</summary>
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,

@@ -58,7 +58,10 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
         var n => FormattableString.Invariant($" {n} runs diverged, or could not be run for one that did, and are left out."),
     };
 
-    private string Basis => $"{(IsPublished ? "Published results of preset" : "Preset")} {Preset}: " +
+    /// <summary>Which results these are: published or of this machine, and of which preset.</summary>
+    public string Origin => $"{(IsPublished ? "Published results of preset" : "Preset")} {Preset}";
+
+    private string Basis => $"{Origin}: " +
         (Preset.StartsWith("smoke", StringComparison.Ordinal) ? "numbers without meaning, only that it works."
         : !IsLab && Bases.Count == 1 ? "one base model, intervals over questions and over draws of D; the wider is shown."
         : Options.Bases > 1 ? $"{Options.Bases} seeds, each with its own world, model, labels and sets."

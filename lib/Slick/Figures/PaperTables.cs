@@ -424,7 +424,8 @@ public static class PaperTables
         $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
 
     // Of one run or of equal numbers there is no interval.
-    private static string Bounded(Interval share) => share.HasBounds ? WithInterval(share) : Number(100 * share.Estimate);
+    private static string Bounded(Interval share) => share.HasBounds && share.High > share.Low ? WithInterval(share)
+        : Number(100 * share.Estimate);
 
     private static string Number(double value, string format = "F1") => double.IsNaN(value) ? "-"
         : value.ToString(format, CultureInfo.InvariantCulture) is var text && text.Trim('-', '0', '.').Length == 0 ? text.TrimStart('-')

@@ -25,7 +25,7 @@ public static class TruthTables
         {
             Id = "slick-and-truth",
             Title = "What pre-training stated about the facts of each category",
-            Note = $"{result.Source} {Which} Shares of a category's facts (%). {Method(result)}",
+            Note = $"{result.Origin}. {Which} Shares of a category's facts (%). {Method(result)}",
             Columns = ["category", "facts", "nothing", "mostly the rival", "mostly the gold answer"],
             Rows =
             [
@@ -34,8 +34,8 @@ public static class TruthTables
             ],
         };
 
-        static IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
-            .. new[] { Told.NeverSeen, Told.RivalMajority, Told.GoldMajority }.Select(told => Share(of, f => f.Told == told))];
+        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count), .. new[] { Told.NeverSeen,
+            Told.RivalMajority, Told.GoldMajority }.Select(told => Share(result, of, f => f.Told == told))];
     }
 
     /// <summary>
@@ -51,7 +51,7 @@ public static class TruthTables
         {
             Id = "slick-errors",
             Title = "Where SliCK's labels and what pre-training stated part",
-            Note = $"{result.Source} {Which} {Method(result)}",
+            Note = $"{result.Origin}. {Which} {Method(result)}",
             Columns = ["relations", "facts", "never stated: labelled Known, %", "labelled Unknown: were stated, %",
                 "labelled Known: never stated, %"],
             Rows =
@@ -65,10 +65,10 @@ public static class TruthTables
             ],
         };
 
-        static IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
-            Share([.. of.Where(f => f.Told == Told.NeverSeen)], f => f.Category != Category.Unknown),
-            Share([.. of.Where(f => f.Category == Category.Unknown)], f => f.Told != Told.NeverSeen),
-            Share([.. of.Where(f => f.Category != Category.Unknown)], f => f.Told == Told.NeverSeen)];
+        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
+            Share(result, [.. of.Where(f => f.Told == Told.NeverSeen)], f => f.Category != Category.Unknown),
+            Share(result, [.. of.Where(f => f.Category == Category.Unknown)], f => f.Told != Told.NeverSeen),
+            Share(result, [.. of.Where(f => f.Category != Category.Unknown)], f => f.Told == Told.NeverSeen)];
     }
 
     /// <summary>
@@ -115,7 +115,8 @@ public static class TruthTables
             Note = !hasTexts ? $"{result.Source} The texts of wrong answers were not kept."
                 : $"{result.Source} Test questions that the base model answers rightly and the fine-tuned one wrongly. The first kind "
                 + "that fits counts. Sure: the answer's probability (T = 1) is at least 0.5. "
-                + $"Means over {data.Unit} with 95% intervals (t).",
+                + $"Lost: summed over {data.Unit}. Shares: means over the {data.Unit} that lost some, with 95% intervals (t, not bounded "
+                + "by 0 and 100).",
             Columns = ["trained on", "stop", "lost", "nothing", "the rival", "an answer of D", "another of the relation",
                 "of another relation", "elsewhere", "sure"],
             Rows = rows,
@@ -142,11 +143,11 @@ public static class TruthTables
                        told[label.FactId])];
     }
 
-    // Of several base models the mean of their shares, else the share.
-    private static string Share(List<ToldFact> of, Func<ToldFact, bool> which)
+    // In a study of several base models the mean of their shares, else the share.
+    private static string Share(StudyResult result, List<ToldFact> of, Func<ToldFact, bool> which)
     {
         var shares = of.GroupBy(f => f.Base).Select(g => g.Average(f => which(f) ? 1.0 : 0)).ToList();
-        var share = shares.Count == 1 ? Intervals.Wilson(of.Count(which), of.Count) : Intervals.MeanT(shares);
+        var share = result.Bases.Count == 1 ? Intervals.Wilson(of.Count(which), of.Count) : Intervals.MeanT(shares);
         return double.IsNaN(share.Estimate) ? "-" : Bounded(share);
     }
 
