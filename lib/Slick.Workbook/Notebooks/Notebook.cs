@@ -27,7 +27,7 @@ public sealed class Notebook
     internal JsonObject? Metadata => _root["metadata"] as JsonObject;
 
     /// <summary>The notebook's metadata. They are added where the file has none.</summary>
-    internal JsonObject Named
+    internal JsonObject MetadataOrNew
     {
         get
         {

@@ -66,7 +66,7 @@ public static partial class PublishedCopy
         var name = Path.GetFileName(executed.Path);
         copy.Cells.Insert(0, NotebookCell.Markdown("published-copy", $"A copy with its outputs, not made to be run. The notebook is "
             + $"[{name}]({links.To(executed.Path)}); `{MadeBy}` writes the copies."));
-        copy.Named["slick"] = new JsonObject { ["source_sha256"] = SourceHash(executed) };
+        copy.MetadataOrNew["slick"] = new JsonObject { ["source_sha256"] = SourceHash(executed) };
         return copy;
     }
 
@@ -82,7 +82,7 @@ public static partial class PublishedCopy
         Notebook copy;
         try { copy = Notebook.Load(path); }
         catch (SlickException e) { return [e.Message]; }
-        if (Notebook.Text(copy.Named["slick"]?["source_sha256"]) != SourceHash(source))
+        if (Notebook.Text(copy.MetadataOrNew["slick"]?["source_sha256"]) != SourceHash(source))
             faults.Add($"{path}: the copy is of another state of {Path.GetFileName(source.Path)}.");
         if (new FileInfo(path).Length is var bytes && bytes >= TooLarge) faults.Add(string.Create(CultureInfo.InvariantCulture,
             $"{path}: the copy has {bytes} bytes; show less, so that it has fewer than {TooLarge}."));
@@ -157,8 +157,9 @@ public static partial class PublishedCopy
         foreach (var (place, name) in new[] { (Repository.Root, ""), (home, "~/") })
         {
             if (place is { Length: > 1 })
-                text = text.Replace(place + Path.DirectorySeparatorChar, name, StringComparison.Ordinal)
-                    .Replace(place, name.Length > 0 ? "~" : ".", StringComparison.Ordinal);
+                // Only the whole name of a folder: what follows is a separator or no letter of a name.
+                text = Regex.Replace(text, $@"{Regex.Escape(place)}(?<inside>[\\/])|{Regex.Escape(place)}(?![\w.-])",
+                    match => match.Groups["inside"].Success ? name : name.Length > 0 ? "~" : ".");
         }
         return text;
     }

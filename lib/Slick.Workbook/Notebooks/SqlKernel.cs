@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -14,8 +13,6 @@ using Microsoft.DotNet.Interactive.Events;
 using Microsoft.DotNet.Interactive.Formatting;
 using Microsoft.DotNet.Interactive.ValueSharing;
 using Slick.Experiments;
-using Slick.Facts;
-using Slick.Knowledge;
 using Slick.Storage;
 
 namespace Slick.Workbook.Notebooks;
@@ -51,30 +48,17 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
 
-    // View, file, kinds of stages that have the file, type of the rows, columns that identify a row's stage.
-    private static readonly (string View, string File, string[] Stages, Type Row, string[] Of)[] Views =
-    [
-        ("facts", "facts.parquet", ["world"], typeof(Fact), ["Key as Stage", "World", "Preset", "Seed as BaseSeed"]),
-        ("labels", "labels.parquet", ["labels"], typeof(LabelRow), ["Key as Stage", "Labels", "World", "Preset", "Seed as BaseSeed"]),
-        ("exposures", "exposures.parquet", ["world"], typeof(ExposureRow), ["Key as Stage", "World", "Preset", "Seed as BaseSeed"]),
-        ("runs", "runs.parquet", ["finetune"], typeof(RunRow), ["Preset", "Arm", "Labels"]),
-        ("epochs", "epochs.parquet", ["finetune"], typeof(EpochRow), ["Preset", "Arm", "Labels"]),
-        ("scores", "scores.parquet", ["finetune"], typeof(ScoreRow), ["Preset", "Arm", "Labels"]),
-        ("answers", "answers.parquet", ["finetune"], typeof(AnswerRow), ["Preset", "Arm", "Labels"]),
-    ];
-
     private readonly string? _store;
     private readonly DuckDBConnection _database = new("DataSource=:memory:");
     private readonly Dictionary<string, DataFrame> _results = new(StringComparer.Ordinal);
     private readonly Dictionary<string, object?> _values = new(StringComparer.Ordinal);
-    private IReadOnlyList<StoredRun>? _runs;
-    private string? _published;
+    private readonly SqlViews _views;
 
     /// <summary>Makes a kernel named <c>sql</c>.</summary>
     /// <param name="store">The store's folder; null for that of the C# variable <c>store</c>, else the default.</param>
     public SqlKernel(string? store = null) : base("sql")
     {
-        (_store, KernelInfo.LanguageName) = (store, "SQL");
+        (_store, _views, KernelInfo.LanguageName) = (store, new(_database), "SQL");
         KernelInfo.Description = "SQL over the store: stages, runs, epochs, scores, answers, facts, labels, exposures";
         RegisterForDisposal(_database);
     }
@@ -182,7 +166,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         {
             using var stop = cancel.Register(() => interrupt.Change(TimeSpan.Zero, Again));
             cancel.ThrowIfCancellationRequested();
-            Refresh(sql);
+            _views.Refresh(_store ?? Variable("store"), Variable("results"), sql);
             cancel.ThrowIfCancellationRequested();
             var (before, last) = Split(sql);
             if (before.Length > 0)
@@ -305,7 +289,7 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         if (types.All(t => simple.IsMatch(t.Type)))
             return query;
         var columns = types.Select((t, i) =>
-            FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {Quoted(t.Name)}"));
+            FormattableString.Invariant($"c{i}{(simple.IsMatch(t.Type) ? "" : "::varchar")} as {SqlViews.Quoted(t.Name)}"));
         var names = types.Select((_, i) => FormattableString.Invariant($"c{i}"));
         return $"select {string.Join(", ", columns)} from ({query}\n) as t({string.Join(", ", names)})";
     }
@@ -359,142 +343,8 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
         };
     }
 
-    // The views must show the present store: an earlier cell may have computed something.
-    private void Refresh(string sql)
-    {
-        var runs = StoredRuns.Read(_store ?? Variable("store"));
-        var published = PublishedFolder(Variable("results"));
-        if (_runs is not null && _runs.SequenceEqual(runs) && _published == published)
-            return;
-        (_runs, _published) = (null, published);
-        if (published is not null)
-            ReadPublishedRuns(published);
-        Execute($"create or replace table stages({string.Join(", ", Columns(typeof(StoredRun)).Select(c => $"{c.Name} {c.Type}"))})");
-        Execute("create or replace table stage_files(Path varchar, Stage varchar)");
-        using (var appender = _database.CreateAppender("stages"))
-        {
-            foreach (var run in runs)
-                appender.CreateRow().AppendValue(run.Key).AppendValue(run.Stage).AppendValue(run.Preset).AppendValue(run.Arm)
-                    .AppendValue(run.Seed).AppendValue(run.Draw).AppendValue(run.Title).AppendValue(run.State)
-                    .AppendValue(run.Seconds).AppendValue(run.Folder).AppendValue(run.Labels).AppendValue(run.World).EndRow();
-        }
-        var isWhole = true;
-        foreach (var (view, file, stages, row, of) in Views)
-        {
-            var files = runs.Where(r => r.State == "complete" && stages.Contains(r.Stage))
-                .Select(r => (Path: Path.Combine(r.Folder, file), r.Key)).Where(f => File.Exists(f.Path)).ToList();
-            try
-            {
-                CreateView(view, files, row, of, published);
-            }
-            catch (DuckDBException) when (!Regex.IsMatch(sql, $@"\b{view}\b", RegexOptions.IgnoreCase))
-            {
-                // A damaged file is an error only for queries that use its view. The next query makes the view again.
-                isWhole = false;
-            }
-        }
-        if (isWhole)
-            _runs = runs;
-    }
-
-    private void CreateView(string view, List<(string Path, string Stage)> files, Type row, string[] of, string? published)
-    {
-        Execute($"drop view if exists {view}");
-        // A part without rows names the columns, so that they are there without any file.
-        var columns = of.Select(c => (Name: c.Split(' ')[^1], Type: c.StartsWith("Seed", StringComparison.Ordinal) ? "integer"
-            : "varchar")).Concat(Columns(row));
-        List<string> parts = [$"select {string.Join(", ", columns.Select(c => $"null::{c.Type} as {Quoted(c.Name)}"))} where false"];
-        if (files.Count > 0)
-        {
-            using (var appender = _database.CreateAppender("stage_files"))
-            {
-                foreach (var (path, stage) in files)
-                    appender.CreateRow().AppendValue(path).AppendValue(stage).EndRow();
-            }
-            parts.Add($"select {string.Join(", ", of.Select(c => "r." + c))}, t.* exclude (stage_file) "
-                + $"from read_parquet([{string.Join(", ", files.Select(f => Literal(f.Path)))}], union_by_name = true, "
-                + "filename = 'stage_file') t join stage_files f on f.Path = t.stage_file join stages r on r.Key = f.Stage");
-        }
-        if (published is not null && Published(view, published) is { } rows)
-            parts.Add(rows);
-        Execute($"create view {view} as {string.Join(" union all by name ", parts)}");
-    }
-
-    // The folder of published results that a notebook names; null where it names none, or there is none: the cell that opens it says so.
-    private static string? PublishedFolder(string? results)
-    {
-        if (results is null)
-            return null;
-        try
-        {
-            return ResultsChoice.Parse(results).Folder is { } folder && File.Exists(Path.Combine(folder, "study.json")) ? folder : null;
-        }
-        catch (SlickException)
-        {
-            return null;
-        }
-    }
-
-    // Published runs have no stages. Their labels and worlds are told apart by the base model's seed.
-    private void ReadPublishedRuns(string folder)
-    {
-        var path = Path.Combine(folder, "study.json");
-        string preset;
-        try
-        {
-            using var study = JsonDocument.Parse(File.ReadAllText(path));
-            preset = $"published {study.RootElement.GetProperty("Preset").GetString()}";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException
-            or InvalidOperationException)
-        {
-            throw new SlickException($"{path}: {e.Message} It is a file that slick reproduce --publish writes.", e);
-        }
-        Execute("create or replace table published(Run varchar, Preset varchar, Arm varchar, BaseSeed integer)");
-        using var appender = _database.CreateAppender("published");
-        foreach (var run in Tables.Read<RunRow>(Path.Combine(folder, "runs.parquet")))
-            appender.CreateRow().AppendValue(run.Run).AppendValue(preset).AppendValue(new Arm(run.Kind, run.UnknownPercent).ToString())
-                .AppendValue(run.BaseSeed).EndRow();
-    }
-
-    // The rows of a view in published files; null where there is no such file.
-    private static string? Published(string view, string folder)
-    {
-        const string Preset = "(select any_value(Preset) from published) as Preset";
-        var path = Path.Combine(folder, view == "facts" ? Path.Combine("model", "facts.parquet") : $"{view}.parquet");
-        if (!File.Exists(path))
-            return null;
-        var from = $"from read_parquet({Literal(path)}) t";
-        return view switch
-        {
-            // The published model is that of the first seed.
-            "facts" => $"select 'published ' || s.BaseSeed as World, {Preset}, s.BaseSeed, t.* {from}, "
-                + "(select min(BaseSeed) as BaseSeed from published) s",
-            "labels" => $"select 'published ' || BaseSeed as Labels, 'published ' || BaseSeed as World, {Preset}, t.* {from}",
-            "exposures" => $"select 'published ' || BaseSeed as World, {Preset}, t.*, case when GoldExposures + RivalExposures = 0 then "
-                + $"'NeverSeen' when RivalExposures > GoldExposures then 'RivalMajority' else 'GoldMajority' end as Told {from}",
-            _ => $"select p.Preset, p.Arm, 'published ' || p.BaseSeed as Labels, t.* {from} join published p on p.Run = t.Run",
-        };
-    }
-
     private string? Variable(string name) => (RootKernel as CompositeKernel)?.ChildKernels.OfType<CSharpKernel>().FirstOrDefault()
         is { } csharp && csharp.TryGetValue<object>(name, out var value) ? value as string : null;
-
-    private static string Literal(string path) => $"'{Glob().Replace(path, "[$0]").Replace("'", "''", StringComparison.Ordinal)}'";
-
-    private void Execute(string sql)
-    {
-        using var command = _database.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
-
-    private static IEnumerable<(string Name, string Type)> Columns(Type row) =>
-        row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => (p.Name,
-        p.PropertyType == typeof(int) ? "integer" : p.PropertyType == typeof(double) ? "double" : p.PropertyType == typeof(bool)
-            ? "boolean" : "varchar"));
-
-    private static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     [GeneratedRegex(@"^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|VARCHAR|"
         + @"TIMESTAMP(_S|_MS|_NS)?|DECIMAL\((1\d|2[0-8]|\d),\d+\))$")]
@@ -514,7 +364,4 @@ public sealed partial class SqlKernel : Kernel, IKernelCommandHandler<SubmitCode
 
     [GeneratedRegex(@"\$(?<name>[A-Za-z_]\w*)", RegexOptions.ExplicitCapture)]
     private static partial Regex Parameter();
-
-    [GeneratedRegex(@"[*?\[]")]
-    private static partial Regex Glob();
 }

@@ -31,4 +31,8 @@ public sealed record SamplingOptions
     /// </summary>
     [Range(1, 1024)]
     public int MaxAnswerTokens { get; init; } = 16;
+
+    /// <summary>The same protocol with one sample of the most probable token. That sample is the greedy answer, so a tree of answers
+    /// (<see cref="AnswerTree"/>) has no other nodes.</summary>
+    internal SamplingOptions GreedyAlone() => this with { Samples = 1, TopK = 1 };
 }

@@ -47,9 +47,6 @@ public sealed record CommonestGuess(string Relation, string Answer, double Share
 /// </summary>
 public static class ChanceCheck
 {
-    // One sample of the most probable token is the greedy answer.
-    private static SamplingOptions Greedy(SamplingOptions options) => options with { Samples = 1, TopK = 1 };
-
     /// <summary>Compares each labelled fact with the answers to questions about invented subjects.</summary>
     /// <param name="labelled">A model and its labels. Relations without a template are left out.</param>
     /// <param name="subjects">Number of invented subjects of a relation; each is asked behind every prompt.</param>
@@ -99,7 +96,7 @@ public static class ChanceCheck
         var prompts = Annotator.Exemplars(model.Dataset.Of(relation, Split.Dev), options, relation, model.Seed);
         using var batches = new PromptBatches(decoder, [.. prompts.Select(exemplars => new PromptTokens(decoder.Config, model.Tokenizer,
             PromptFormat.QuestionAnswer, exemplars, questions, forDrawing: true))], memory);
-        return [.. new AnswerTree(decoder, model.Tokenizer, Greedy(options)) { Memory = memory }
+        return [.. new AnswerTree(decoder, model.Tokenizer, options.GreedyAlone()) { Memory = memory }
             .Draw(batches.Prompts, [.. prompts.Select(_ => 0)], cancellation).SelectMany(of => of.Select(a => a.Greedy))];
     }
 }

@@ -107,7 +107,7 @@ internal static class FineTuneStage
         const string Each = "each", Test = "test", Ood = "ood", Early = "early-stop", Fit = "fit";
         // What is answered to the questions that are answered wrongly. A resumed run reports the epochs before its checkpoint without a
         // model; their answers lie in files.
-        void Drawn(int epoch, Action<Action<Decoder>> withModel)
+        void KeepWrongAnswers(int epoch, Action<Action<Decoder>> withModel)
         {
             var file = Path.Combine(work.Scratch, string.Create(CultureInfo.InvariantCulture, $"wrong-answers-{epoch}.parquet"));
             if (!File.Exists(file)) withModel(decoder => Tables.Write(file, WrongAnswers.Draw(decoder, model.Tokenizer,
@@ -155,12 +155,13 @@ internal static class FineTuneStage
                     TestNow(epoch.Epoch, epoch.Ask);
                 }
             }
-            if (epoch.Epoch == 0) Drawn(0, draw => draw(epoch.Decoder));
+            if (epoch.Epoch == 0) KeepWrongAnswers(0, ask => ask(epoch.Decoder));
             else if (isLast)
             {
-                if (stops!.EarlyStop != epoch.Epoch) Drawn(stops.EarlyStop, draw => epoch.WithKept(Early, draw));
-                if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop) Drawn(fit, draw => epoch.WithKept(Fit, draw));
-                Drawn(epoch.Epoch, draw => draw(epoch.Decoder));
+                if (stops!.EarlyStop != epoch.Epoch) KeepWrongAnswers(stops.EarlyStop, ask => epoch.WithKept(Early, ask));
+                if (stops.Fit is { } fit && fit != epoch.Epoch && fit != stops.EarlyStop)
+                    KeepWrongAnswers(fit, ask => epoch.WithKept(Fit, ask));
+                KeepWrongAnswers(epoch.Epoch, ask => ask(epoch.Decoder));
                 epoch.Stop();
             }
             else

@@ -24,9 +24,6 @@ internal sealed record WrongAnswer
 /// </summary>
 internal static class WrongAnswers
 {
-    // One sample of the most probable token: the sample is the greedy answer, so the tree has no other nodes.
-    private static readonly SamplingOptions Greedy = new() { Samples = 1, TopK = 1 };
-
     // Probabilities as the model gives them.
     private static readonly SamplingOptions Plain = new() { Samples = 1, Temperature = 1, TopK = 1_000_000 };
 
@@ -50,7 +47,7 @@ internal static class WrongAnswers
         var asked = questions.GroupBy(f => f.Relation).Select(g => Example.Of(g, format)).ToList();
         using (var batches = Encoded(asked, forDrawing: true))
         {
-            var drawn = new AnswerTree(decoder, tokenizer, Greedy) { Memory = memory }
+            var drawn = new AnswerTree(decoder, tokenizer, new SamplingOptions().GreedyAlone()) { Memory = memory }
                 .Draw(batches.Prompts, [.. asked.Select(_ => 0)], cancellation);
             foreach (var (of, answers) in asked.Zip(drawn))
                 foreach (var (example, answer) in of.Zip(answers)) texts[example.Fact.Id] = answer.Greedy;

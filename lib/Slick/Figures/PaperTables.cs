@@ -420,7 +420,8 @@ public static class PaperTables
     /// <summary>What the dashes of a table and the question marks of a claim mean.</summary>
     internal const string Unbounded = "[-, -]: one run, which does not tell how much runs differ.";
 
-    private static string WithInterval(Interval share) =>
+    /// <summary>A share with its interval, in percent, as <c>12.3 [10.1, 14.5]</c>.</summary>
+    internal static string WithInterval(Interval share) =>
         $"{Number(100 * share.Estimate)} [{Number(100 * share.Low)}, {Number(100 * share.High)}]";
 
     // Of one run or of equal numbers there is no interval.
@@ -431,5 +432,5 @@ public static class PaperTables
         : value.ToString(format, CultureInfo.InvariantCulture) is var text && text.Trim('-', '0', '.').Length == 0 ? text.TrimStart('-')
         : text;
 
-    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+    internal static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -34,7 +34,7 @@ public static class TruthTables
             ],
         };
 
-        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count), .. new[] { Told.NeverSeen,
+        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, PaperTables.Whole(of.Count), .. new[] { Told.NeverSeen,
             Told.RivalMajority, Told.GoldMajority }.Select(told => Share(result, of, f => f.Told == told))];
     }
 
@@ -65,7 +65,7 @@ public static class TruthTables
             ],
         };
 
-        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, Whole(of.Count),
+        IReadOnlyList<string> Row(string name, List<ToldFact> of) => [name, PaperTables.Whole(of.Count),
             Share(result, [.. of.Where(f => f.Told == Told.NeverSeen)], f => f.Category != Category.Unknown),
             Share(result, [.. of.Where(f => f.Category == Category.Unknown)], f => f.Told != Told.NeverSeen),
             Share(result, [.. of.Where(f => f.Category != Category.Unknown)], f => f.Told == Told.NeverSeen)];
@@ -102,10 +102,10 @@ public static class TruthTables
                 string Mean(Func<(int Cluster, WrongAnswerKind Kind, bool Sure), bool> which)
                 {
                     var share = Intervals.MeanT([.. lost.GroupBy(l => l.Cluster).Select(g => g.Average(l => which(l) ? 1.0 : 0))]);
-                    return double.IsNaN(share.Estimate) ? "-" : share.HasBounds ? Bounded(share)
+                    return double.IsNaN(share.Estimate) ? "-" : share.HasBounds ? PaperTables.WithInterval(share)
                         : (100 * share.Estimate).ToString("F1", CultureInfo.InvariantCulture);
                 }
-                rows.Add([arm.ToString(), name, Whole(lost.Count),
+                rows.Add([arm.ToString(), name, PaperTables.Whole(lost.Count),
                     .. Enum.GetValues<WrongAnswerKind>().Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
             }
         return new()
@@ -148,11 +148,6 @@ public static class TruthTables
     {
         var shares = of.GroupBy(f => f.Base).Select(g => g.Average(f => which(f) ? 1.0 : 0)).ToList();
         var share = result.Bases.Count == 1 ? Intervals.Wilson(of.Count(which), of.Count) : Intervals.MeanT(shares);
-        return double.IsNaN(share.Estimate) ? "-" : Bounded(share);
+        return double.IsNaN(share.Estimate) ? "-" : PaperTables.WithInterval(share);
     }
-
-    private static string Bounded(Interval share) => string.Create(CultureInfo.InvariantCulture,
-        $"{100 * share.Estimate:F1} [{100 * share.Low:F1}, {100 * share.High:F1}]");
-
-    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }
