@@ -119,6 +119,11 @@ public sealed class StudyTests
             Assert.Equal(here.Model.Dataset.Facts, published.Model.Dataset.Facts);
             Assert.Equal((here.Model.Seed, here.Options), (published.Model.Seed, published.Options));
             Assert.Equal(Inspection.Answers(here, 0), Inspection.Answers(published, 0));
+            // A study of another model, published over it, has no model there.
+            PublishedStudy.Write(SmokeStudy.Result with { Bases = [.. SmokeStudy.Result.Bases.Select(b => b with { Exposures = [] })] },
+                folder);
+            Assert.Contains("there is no model", Assert.Throws<SlickException>(() => Study.OpenModel(folder)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {

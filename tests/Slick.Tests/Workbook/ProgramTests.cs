@@ -160,6 +160,37 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    public async Task CopiesInTheNotebooksOwnFolder_AreRefused(string end)
+    {
+        var path = _books.Write("own.ipynb", NotebookCell.Code("c", "1 + 1"));
+        var before = File.ReadAllText(path);
+        var (code, _, errors) = await Slick("run", path, "--publish", _books.Folder + end);
+        Assert.Equal(2, code);
+        Assert.Contains($"would replace {path}", errors, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void FolderWithAPresetsName_DoesNotHideThePreset()
+    {
+        var before = Environment.CurrentDirectory;
+        try
+        {
+            Environment.CurrentDirectory = _books.Folder;
+            Directory.CreateDirectory("quick");
+            Directory.CreateDirectory("mine");
+            Assert.Null(ResultsChoice.Parse("quick").Folder);
+            Assert.EndsWith("mine", ResultsChoice.Parse("mine").Folder, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.CurrentDirectory = before;
+        }
+    }
+
+    [Theory]
     [InlineData("@n.ipynb")]
     [InlineData("a name.ipynb")]
     [InlineData("it's.ipynb")]

@@ -52,9 +52,11 @@ public sealed class PublishedCopyTests : IDisposable
     [Fact]
     public void Text_IsWhatATerminalShows_AndNamesNoPlaceOfThisMachine()
     {
-        var text = $"10%\r100%\n\u001b[31m{Path.Combine(Repository.Root!, "data", "x")}\u001b[0m and {Repository.Root}\n";
+        var text = $"10%\r100%\n\u001b[31m{Path.Combine(Repository.Root!, "data", "x")}\u001b[0m and {Repository.Root}\n"
+            + $"{Repository.Root}2/y\n"; // another folder
         var output = new JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = text };
-        Assert.Equal($"100%\n{Path.Combine("data", "x")} and .\n", Workbooks.Stream(CopyOf(Shown(output.ToJsonString()))));
+        Assert.Equal($"100%\n{Path.Combine("data", "x")} and .\n{Repository.Root}2/y\n",
+            Workbooks.Stream(CopyOf(Shown(output.ToJsonString()))));
     }
 
     [Fact]
