@@ -48,6 +48,7 @@ public sealed class DigestTests
     private static Dictionary<string, string> Known { get; } = new()
     {
         ["AuthenticAMD AVX2"] = "c57282a110a7caf3",
+        ["AuthenticAMD AVX-512"] = "ebabde0689884f65",
     };
 
     private static string Processor
