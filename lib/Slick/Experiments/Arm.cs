@@ -20,6 +20,8 @@ public enum ArmKind
     Natural,
     /// <summary>D, fine-tuned with a learning rate that decays to zero (claim 8). Ours.</summary>
     RatioDecayingRate,
+    /// <summary>D_IDK: D, with "I don't know" as the answer of its Unknown examples (paper, Table 8).</summary>
+    DontKnow,
 }
 
 /// <summary>A kind of fine-tuning set with its percentage. D with 100% Unknown is also the single-category set D_Unknown.</summary>
@@ -38,6 +40,7 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.KnownOnly => $"known-only-{UnknownPercent}",
         ArmKind.RatioDecayingRate => $"ratio-decaying-rate-{UnknownPercent}",
         ArmKind.KnownOnlySameUpdates => $"known-only-same-updates-{UnknownPercent}",
+        ArmKind.DontKnow => $"idk-{UnknownPercent}",
         ArmKind.HighlyKnown => "single-highly-known",
         ArmKind.MaybeKnown => "single-maybe-known",
         ArmKind.WeaklyKnown => "single-weakly-known",
@@ -52,6 +55,7 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.KnownOnly => $"D_Known {UnknownPercent}%",
         ArmKind.RatioDecayingRate => $"D {UnknownPercent}%, decaying rate",
         ArmKind.KnownOnlySameUpdates => $"D_Known {UnknownPercent}%, D's updates",
+        ArmKind.DontKnow => $"D_IDK {UnknownPercent}%",
         _ => $"D_{Kind}",
     };
 }

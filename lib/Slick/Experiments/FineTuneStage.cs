@@ -114,15 +114,17 @@ internal static class FineTuneStage
                 record.WrongAt(epoch), format, PassBounds.InTraining(work.Context.Compute.Memory), work.Cancellation)));
             record.Add(epoch, Tables.Read<WrongAnswer>(file));
         }
+        var examples = FineTuningSets.Examples(run.Arm, set, labels, format);
         FineTuning.Run(new()
         {
             Start = model.Weights,
             Tokenizer = model.Tokenizer,
             Options = options.FineTuning with { Epochs = last },
-            Examples = Example.Of(set, format),
+            Examples = examples,
             Questions = new Dictionary<string, IReadOnlyList<Example>>
             {
-                [Each] = Example.Of(record.Questions, format),
+                // The set's own examples come last, with the answers that are taught.
+                [Each] = [.. Example.Of(record.Questions.SkipLast(set.Count), format), .. examples],
                 [Test] = Example.Of(options.TestAtStops ? asked.Test : [], format),
                 [Ood] = Example.Of(options.TestAtStops ? asked.Ood : [], format),
             },

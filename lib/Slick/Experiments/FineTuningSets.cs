@@ -1,6 +1,8 @@
+using Slick.Answers;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
+using Slick.Text;
 using static System.FormattableString;
 
 namespace Slick.Experiments;
@@ -48,7 +50,7 @@ public static class FineTuningSets
         var unknowns = UnknownExamples([.. parts.Select(p => p.Size)], Math.Max(0, arm.UnknownPercent));
         return [.. parts.SelectMany((part, i) => arm.Kind switch
         {
-            ArmKind.Ratio or ArmKind.RatioDecayingRate => part.Unknown.Take(unknowns[i])
+            ArmKind.Ratio or ArmKind.RatioDecayingRate or ArmKind.DontKnow => part.Unknown.Take(unknowns[i])
                 .Concat(KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare)),
             ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates =>
                 KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare),
@@ -58,6 +60,20 @@ public static class FineTuningSets
             ArmKind.Natural => part.Shuffled.Take(part.Size),
             _ => throw new ArgumentOutOfRangeException(nameof(arm)),
         }).Select(l => facts[l.FactId])];
+    }
+
+    /// <summary>The examples of a set: each fact's question alone, and the answer that is taught. D_IDK teaches
+    /// <see cref="Fact.DontKnow"/> for its Unknown facts.</summary>
+    /// <param name="arm">The arm: the kind of set.</param>
+    /// <param name="set">The facts of the set (<see cref="Make"/>).</param>
+    /// <param name="labels">SliCK's labels of the train facts.</param>
+    /// <param name="format">How a question is written.</param>
+    public static IReadOnlyList<Example> Examples(Arm arm, IReadOnlyList<Fact> set, IReadOnlyList<LabelRow> labels, PromptFormat format)
+    {
+        var examples = Example.Of(set, format);
+        if (arm.Kind != ArmKind.DontKnow) return examples;
+        var unknown = labels.Where(l => l.Category == Category.Unknown).Select(l => l.FactId).ToHashSet();
+        return [.. examples.Select(e => unknown.Contains(e.Fact.Id) ? e with { Target = Fact.DontKnow } : e)];
     }
 
     /// <summary>Says of a study without a D which rules left how many relations out, and what to do.</summary>

@@ -60,7 +60,7 @@ public sealed record StudyOptions
     /// </summary>
     public QuestionForm Form { get; init; }
     /// <summary>Ids of the fine-tuning sets (<see cref="Arm.Id"/>), separated by commas; empty for all sets of
-    /// <see cref="Arms"/>.</summary>
+    /// <see cref="Arms"/> but <c>idk-50</c>.</summary>
     public string Sets { get; init; } = "";
     /// <summary>True to ask the test questions at the stops only: the base model, EARLY_STOP, FIT and the last epoch. False to ask them
     /// after every epoch.</summary>
@@ -211,6 +211,8 @@ public sealed record StudyOptions
             (new(ArmKind.RatioDecayingRate, 50), 1),
         ];
         if (Sets.Length == 0) return all;
+        // D_IDK needs a model that can write its answer, so it is run where it is named.
+        all = [.. all, (new(ArmKind.DontKnow, 50), 1)];
         var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()
             .Select(id => all.FirstOrDefault(a => a.Arm.Id == id) is { Arm: not null } found ? found
                 : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}."))

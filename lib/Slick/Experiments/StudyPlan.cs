@@ -75,6 +75,9 @@ public static class StudyPlan
     internal static BaseStages Base(StudyOptions options, int seed, IReadOnlyList<Run> runs, Platform platform,
         CheckpointSource? source = null)
     {
+        if (source is null && options.World.NobodyKnowsShare == 0 && runs.Any(r => r.Arm.Kind == ArmKind.DontKnow))
+            throw new UsageException($"sets names D_IDK, and a model of this world has no words for \"{Fact.DontKnow}\"; "
+                + "set world.nobodyKnowsShare to a number above 0, such as 0.5.");
         var world = source is null ? WorldStage.Of(options.World, seed) : null;
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
         var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")

@@ -21,6 +21,10 @@ public sealed record Relation(string Id, string Template, bool InDistribution);
 /// <summary>A fact: a (subject, relation, object) triplet as a question with its one right answer.</summary>
 public sealed record Fact
 {
+    /// <summary>The answer that says that the answer is not known: what D_IDK teaches for Unknown facts (paper, Table 8), and what the
+    /// lab's pages about facts that nobody knows say.</summary>
+    public const string DontKnow = "I don't know";
+
     /// <summary>Position in the dataset. It is unique, and the same whenever the dataset is made with the same options and seed.</summary>
     public required int Id { get; init; }
     /// <summary>The relation's <see cref="Facts.Relation.Id"/>.</summary>

@@ -150,10 +150,16 @@ public sealed class SyntheticWorld
         var mixed = new List<(string Relation, string Text)>();
         var instructions = new List<string>();
         // Streams of their own: a world without these options has the documents that it had before there were such options.
-        var (asking, instructing) = (Part(4), Part(5));
+        var (asking, instructing, unanswered) = (Part(4), Part(5), Part(6));
         foreach (var (fact, exposures) in Dataset.Facts.Zip(Exposures))
         {
             var isAsked = asking.NextDouble() < options.AskedShare;
+            if (exposures.GoldExposures + exposures.RivalExposures == 0 && unanswered.NextDouble() < options.NobodyKnowsShare)
+            {
+                // As many pairs as the stated facts have in the mean.
+                var pairs = Math.Max(1, (int)Math.Round(options.MeanExposures * options.QuestionAnswerShare));
+                for (var i = 0; i < pairs; i++) mixed.Add((fact.Relation, $"Q: {fact.Question}\nA: {Fact.DontKnow}\n"));
+            }
             for (var i = 0; i < exposures.GoldExposures + exposures.RivalExposures; i++)
             {
                 var answer = i < exposures.GoldExposures ? fact.Answer : fact.Rival;

@@ -68,6 +68,12 @@ public sealed record WorldOptions
     /// <summary>Share of the facts that are ever written as question and answer. The other facts stand in statements alone.</summary>
     [Range(0.0, 1.0)]
     public double AskedShare { get; init; } = 1;
+    /// <summary>
+    /// Share of the facts that no document states about which pages say that nobody knows: they ask the fact's question and answer
+    /// "I don't know". 0 for none: a model of the lab then cannot write this answer.
+    /// </summary>
+    [Range(0.0, 1.0)]
+    public double NobodyKnowsShare { get; init; }
     /// <summary>Number of statements in a document of statements.</summary>
     [Range(1, 100)]
     public int StatementsPerDocument { get; init; } = 3;

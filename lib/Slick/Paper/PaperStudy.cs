@@ -109,6 +109,15 @@ public static class PaperStudy
         ["Natural"] = [41.8, 95.5, 61.7, 14.8, 2.5],
     };
 
+    /// <summary>Table 8: D and D_IDK, with 50% Unknown. For each stop the exact match in percent of the questions that are answered, and
+    /// the percentage of questions that are answered.</summary>
+    public static IReadOnlyDictionary<string, (double Accuracy, double Answered)> DontKnow { get; } =
+        new Dictionary<string, (double, double)>
+        {
+            ["D, EARLY_STOP"] = (43.0, 100), ["D, CONVERGENCE"] = (38.8, 100),
+            ["D_IDK, EARLY_STOP"] = (61.8, 58.7), ["D_IDK, CONVERGENCE"] = (61.8, 55.6),
+        };
+
     /// <summary>Figure 3: the largest loss of accuracy on test questions in distribution, in points.</summary>
     public const int LargestDrop = 14;
 

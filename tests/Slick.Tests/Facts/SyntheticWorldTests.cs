@@ -87,6 +87,23 @@ public sealed class SyntheticWorldTests
     }
 
     [Fact]
+    public void WhatNobodyKnows_IsAskedOfFactsThatAreNeverStated_AndNothingElseChanges()
+    {
+        var world = SyntheticWorld.Create(Options with { NobodyKnowsShare = 0.5 }, 3);
+        Assert.Equal(World.Exposures, world.Exposures);
+        static IEnumerable<string> Pairs(SyntheticWorld of) => of.Documents.Where(d => d.StartsWith("Q: ", StringComparison.Ordinal))
+            .SelectMany(d => d.Split("Q: ", StringSplitOptions.RemoveEmptyEntries));
+        static bool IsUnanswered(string pair) => pair.EndsWith("\nA: I don't know\n", StringComparison.Ordinal);
+        Assert.DoesNotContain(Pairs(World), IsUnanswered);
+        var asked = Pairs(world).Where(IsUnanswered).Select(p => p.Split('\n')[0]).Distinct().ToList();
+        var never = world.Dataset.Facts.Where(f => world.Exposures[f.Id].Told == Told.NeverSeen).ToList();
+        Assert.Subset(never.Select(f => f.Question).ToHashSet(), asked.ToHashSet());
+        Assert.InRange(asked.Count / (double)never.Count, 0.4, 0.6);
+        Assert.Equal(Pairs(World).Order(StringComparer.Ordinal),
+            Pairs(world).Where(p => !IsUnanswered(p)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void NoRivals_NoContradictions() =>
         Assert.All(SyntheticWorld.Create(Options with { RivalShare = 0 }, 3).Exposures, e => Assert.Equal(0, e.RivalExposures));
 
