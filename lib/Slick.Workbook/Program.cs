@@ -28,6 +28,7 @@ public static class Program
         {
             ReproduceCommand.Create(),
             ReportCommand.Create(),
+            JoinCommand.Create(),
             PlanCommand.Create(),
             WorkCommand.Create(),
             SubmitCommand.Create(),

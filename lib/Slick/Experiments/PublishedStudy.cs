@@ -185,6 +185,22 @@ public static class PublishedStudy
         };
     }
 
+    /// <summary>Copies the base model that is published with one study to another study's folder, file by file. A study that has no
+    /// model leaves none.</summary>
+    /// <param name="from">The folder of the study that has the model.</param>
+    /// <param name="to">The folder of the other study.</param>
+    /// <exception cref="SlickException">A file cannot be read or written.</exception>
+    public static void CopyModel(string from, string to)
+    {
+        var (source, target) = (Path.Combine(from, "model"), Path.Combine(to, "model"));
+        foreach (var file in Directory.Exists(source) ? Directory.GetFiles(source) : [])
+            AtomicFile.Write(Path.Combine(target, Path.GetFileName(file)), stream =>
+            {
+                using var bytes = File.OpenRead(file);
+                bytes.CopyTo(stream);
+            });
+    }
+
     /// <summary>A base model of which the labels are known and the model is not there.</summary>
     internal static LabelledBase Base(int seed, IReadOnlyList<Relation> relations, IReadOnlyList<PublishedLabel> labels,
         IReadOnlyList<PublishedExposure> exposures)

@@ -1,5 +1,7 @@
+using System.Text.RegularExpressions;
 using Slick.Facts;
 using Slick.Knowledge;
+using Slick.Runtime;
 
 namespace Slick.Experiments;
 
@@ -40,6 +42,44 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
 
     /// <summary>True for results that were read from a published folder, and not from a store.</summary>
     public bool IsPublished { get; init; }
+
+    /// <summary>One study of the base models of several: of other seeds, with the same options but for the number of base models.</summary>
+    /// <param name="parts">The studies, each with the name that an error calls it by.</param>
+    /// <returns>The study, its base models in the order of their seeds.</returns>
+    /// <exception cref="SlickException">An option differs, two studies have a seed in common, or one is no lab's.</exception>
+    public static StudyResult Join(IReadOnlyList<(string Name, StudyResult Result)> parts)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(parts?.Count ?? 0, 2, nameof(parts));
+        var (firstName, first) = parts![0];
+        var seeds = new Dictionary<int, string>();
+        foreach (var (name, result) in parts)
+        {
+            if (!result.IsLab) throw new SlickException(
+                $"{name} is a study on {result.Model?.Name ?? "a checkpoint"}: only studies of the lab's models have seeds to join.");
+            // The number of base models is what joining changes.
+            static Dictionary<string, string> Settings(StudyResult of) => NamedOptions.Values(of.Options with { Bases = 1 })
+                .ToDictionary(v => v.Name, v => v.Value);
+            var (here, there) = (Settings(result), Settings(first));
+            if (here.FirstOrDefault(v => there[v.Key] != v.Value) is { Key: not null } other) throw new SlickException(
+                $"{name} has {other.Key} = {other.Value}, and {firstName} has {there[other.Key]}: studies of different options cannot be "
+                + "joined.");
+            foreach (var seed in result.Bases.Select(b => b.Seed))
+                if (!seeds.TryAdd(seed, name)) throw new SlickException(FormattableString.Invariant(
+                    $"{name} has a base model of seed {seed}, and so has {seeds[seed]}: each seed counts once. Run one with another "
+                    + $"--seed."));
+        }
+        return first with
+        {
+            Preset = Regex.Replace(first.Preset, @"\bbases=\d+", FormattableString.Invariant($"bases={seeds.Count}")),
+            Options = first.Options with { Bases = seeds.Count },
+            Bases = [.. parts.SelectMany(p => p.Result.Bases).OrderBy(b => b.Seed)],
+            Runs = [.. parts.SelectMany(p => p.Result.Runs)],
+            Epochs = [.. parts.SelectMany(p => p.Result.Epochs)],
+            Scores = [.. parts.SelectMany(p => p.Result.Scores)],
+            Answers = [.. parts.SelectMany(p => p.Result.Answers)],
+            Failures = [.. parts.SelectMany(p => p.Result.Failures).Order(StringComparer.Ordinal)],
+        };
+    }
 
     /// <summary>The labels of all base models.</summary>
     public IReadOnlyList<LabelRow> Labels => [.. Bases.SelectMany(b => b.Labels)];

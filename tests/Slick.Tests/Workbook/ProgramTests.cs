@@ -190,6 +190,58 @@ public sealed class ProgramTests : IDisposable
         }
     }
 
+    // The smoke study as one of another seed.
+    private static StudyResult OfSeed(int seed)
+    {
+        var of = SmokeStudy.Result;
+        string Key(string run) => $"{run}, seed {seed}";
+        return of with
+        {
+            Bases = [.. of.Bases.Select(b => b with { Seed = seed, Folder = "" })],
+            Runs = [.. of.Runs.Select(r => r with { Run = Key(r.Run), BaseSeed = seed })],
+            Epochs = [.. of.Epochs.Select(r => r with { Run = Key(r.Run) })],
+            Scores = [.. of.Scores.Select(r => r with { Run = Key(r.Run) })],
+            Answers = [.. of.Answers.Select(r => r with { Run = Key(r.Run) })],
+        };
+    }
+
+    [Fact]
+    public async Task Join_MakesOneStudyOfTwo_WithTheFirstOnesModel()
+    {
+        string Folder(string name) => Path.Combine(_books.Folder, name);
+        PublishedStudy.Write(OfSeed(2), Folder("b"));
+        PublishedStudy.Write(SmokeStudy.Result, Folder("a"));
+        var (code, output, errors) = await Slick("join", Folder("b"), Folder("a"), "--publish", Folder("both"));
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("Joined: seeds 1, 2", output, StringComparison.Ordinal);
+        var joined = Study.Open(Folder("both"));
+        Assert.Equal([1, 2], joined.Bases.Select(b => b.Seed));
+        Assert.Equal(2, joined.Options.Bases);
+        Assert.True(new StudyData(joined).SeveralBases);
+        Assert.Equal(2 * SmokeStudy.Result.Scores.Count, joined.Scores.Count);
+        Assert.Equal(Study.OpenModel(Folder("a")).Labels, Study.OpenModel(Folder("both")).Labels);
+        Assert.True(File.Exists(Path.Combine(Folder("both"), "table-2.md")));
+    }
+
+    [Fact]
+    public async Task StudiesThatDoNotBelongTogether_AreNotJoined()
+    {
+        string Folder(string name) => Path.Combine(_books.Folder, name);
+        PublishedStudy.Write(OfSeed(1), Folder("a"));
+        PublishedStudy.Write(OfSeed(2) with { Options = SmokeStudy.Result.Options with { Repeats = 7 } }, Folder("other"));
+        PublishedStudy.Write(OfSeed(3) with { Bases = [.. OfSeed(3).Bases.Select(b => b with { Exposures = [] })] }, Folder("real"));
+        foreach (var (with, said) in new[] { ("a", "seed 1"), ("other", "repeats = 7"), ("real", "a checkpoint"), ("gone", "study.json") })
+        {
+            var (code, _, errors) = await Slick("join", Folder("a"), Folder(with), "--publish", Folder("both"));
+            Assert.Equal(1, code);
+            Assert.Contains(said, errors, StringComparison.Ordinal);
+            Assert.False(File.Exists(Path.Combine(Folder("both"), "study.json")));
+        }
+        var (refused, _, why) = await Slick("join", Folder("a"), Folder("other"), "--publish", Folder("other") + "/");
+        Assert.Equal(2, refused);
+        Assert.Contains("name another folder", why, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("@n.ipynb")]
     [InlineData("a name.ipynb")]

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Slick.Experiments;
+using Slick.Figures;
+using Slick.Runtime;
+using Slick.Storage;
+
+namespace Slick.Workbook.Commands;
+
+/// <summary><c>slick join</c>: makes one study of published studies of other seeds.</summary>
+internal static class JoinCommand
+{
+    public static Command Create()
+    {
+        var folders = new Argument<string[]>("folders") { Arity = new(2, 100),
+            Description = "Folders that slick reproduce --publish wrote: the same options, other seeds." };
+        var publish = new Option<string>("--publish") { Required = true, HelpName = "folder",
+            Description = "Where the joined study is written: its tables, figures and claims." };
+        var command = new Command("join",
+            "Make one study of several that machines without a common store, or runs of different days, have published.")
+        { folders, publish };
+        command.SetAction(parsed => Run(parsed.GetValue(folders)!, parsed.GetValue(publish)!));
+        return command;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
+    private static int Run(string[] folders, string publish)
+    {
+        var to = Path.GetFullPath(publish);
+        AtomicFile.EnsureWritable(Path.Combine(to, "claims.md"));
+        var parts = folders.Select(f => (Name: f, Result: PublishedStudy.Read(Path.GetFullPath(f)))).ToList();
+        if (parts.Any(p => Path.GetFullPath(p.Name).TrimEnd(Path.DirectorySeparatorChar) == to.TrimEnd(Path.DirectorySeparatorChar)))
+            throw new UsageException($"--publish {publish} is one of the studies that are joined; name another folder.");
+        var joined = StudyResult.Join(parts);
+        StudyReport.Publish(joined, to);
+        PublishedStudy.CopyModel(Path.GetFullPath(parts.MinBy(p => p.Result.Bases.Min(b => b.Seed)).Name), to);
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"Joined: seeds {string.Join(", ", joined.Bases.Select(b => b.Seed))}, {joined.Runs.Count} runs."));
+        Console.Out.WriteLine($"Published: {to}");
+        return 0;
+    }
+}
