@@ -27,6 +27,7 @@ public static class Program
             "Does fine-tuning on new knowledge make a language model hallucinate? Run the notebooks and reproduce the results.")
         {
             ReproduceCommand.Create(),
+            StudyCommand.Create(),
             ReportCommand.Create(),
             JoinCommand.Create(),
             PlanCommand.Create(),

@@ -26,6 +26,8 @@ public sealed partial class ArchitectureTests
         ["Analysis"] = ["Experiments", "Knowledge", "Paper", "Facts"],
         // Of Training and Answers the options alone.
         ["Figures"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Paper", "Facts"],
+        // Each study makes its table and its figure.
+        ["Studies"] = ["Figures", "Analysis", "Experiments", "Knowledge", "Paper", "Facts"],
         ["Checks"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
     };
 
@@ -102,6 +104,7 @@ public sealed partial class ArchitectureTests
     [InlineData("Text")]
     [InlineData("Analysis")]
     [InlineData("Figures")]
+    [InlineData("Studies")]
     public void FoldersOfPlainNumbers_NeverTouchTorch(string folder) =>
         Assert.Empty(Files(folder).Where(f => File.ReadAllText(f).Contains("TorchSharp", StringComparison.Ordinal)
             && !f.EndsWith("NotebookFormatters.cs", StringComparison.Ordinal)).Select(Path.GetFileName));

@@ -19,6 +19,7 @@ internal static class PlanCommand
         var command = new Command("plan", "Show the stages of a study: key, state, and how long each will take. Or, with --model and "
             + "--device h100, forecast what a checkpoint takes on such a machine, from its config.json alone.");
         var arguments = new StudyArguments(command);
+        arguments.AddLab(command);
         arguments.Device.Description = "auto, cpu, cuda or cuda:n. For a forecast: here (this CPU, which is measured), or a card such as "
             + "h100, h200, a100-80gb, l4 or rtx-4090.";
         var count = new Option<int>("--count") { DefaultValueFactory = _ => 1, HelpName = "n",

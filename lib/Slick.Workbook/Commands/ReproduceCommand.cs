@@ -40,11 +40,7 @@ internal static class ReproduceCommand
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress =>
             Study.Run(name, study.Options, seed, study.Store, study.Compute, progress, cancel, study.Source));
-        // Each set of options has a folder of its own: the folder's name has the hash of the settings.
-        var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
-            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + study.Source?.Model.Hash)))[..8] : "";
-        var page = Path.Combine(study.Store.Folder, "reports",
-            string.Create(CultureInfo.InvariantCulture, $"{name.Split(',', ' ')[0]}-seed{seed}{settings}"), "report.html");
+        var page = ReportFile(study.Store, "", name, seed, study.Source?.Model.Hash);
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
@@ -57,33 +53,29 @@ internal static class ReproduceCommand
         return result.Failures.Count == 0 ? 0 : 1;
     }
 
+    /// <summary>The file of a report. Each set of options has a folder of its own, whose name has the hash of the settings.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="before">The beginning of the folder's name.</param>
+    /// <param name="name">Name of the preset, with the settings that differ from it.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="model">Hash of the model's files; null for the lab.</param>
+    internal static string ReportFile(RunStore store, string before, string name, int seed, string? model)
+    {
+        var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
+            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + model)))[..8] : "";
+        return Path.Combine(store.Folder, "reports",
+            string.Create(CultureInfo.InvariantCulture, $"{before}{name.Split(',', ' ')[0]}-seed{seed}{settings}"), "report.html");
+    }
+
     // A claim for a file or another program: a line with the verdict, and under it what was found.
     private static IEnumerable<string> Lines(ClaimRow claim) =>
     [
         $"Claim {claim.Number}: {claim.Verdict}{(StudyReport.P(claim) is var p && p == "-" ? "" : $", p (Holm) {p}")}",
-        .. Wrapped("    ", claim.Claim),
-        .. claim.Reason.Length > 0 ? Wrapped("    Why: ", claim.Reason) : [],
-        .. Wrapped("    Paper: ", claim.Paper),
-        .. claim.Here.Split("; ").SelectMany((part, i) => Wrapped(i == 0 ? "    Here: " : "          ", part)),
+        .. TextLines.Wrapped("    ", claim.Claim),
+        .. claim.Reason.Length > 0 ? TextLines.Wrapped("    Why: ", claim.Reason) : [],
+        .. TextLines.Wrapped("    Paper: ", claim.Paper),
+        .. claim.Here.Split("; ").SelectMany((part, i) => TextLines.Wrapped(i == 0 ? "    Here: " : "          ", part)),
     ];
-
-    // A text in lines of at most 100 columns. The lines after the first begin below the text.
-    private static List<string> Wrapped(string before, string text)
-    {
-        var lines = new List<string>();
-        var line = before;
-        foreach (var word in text.Split(' '))
-        {
-            if (line.Length > before.Length && line.Length + 1 + word.Length > 100)
-            {
-                lines.Add(line);
-                line = new string(' ', before.Length);
-            }
-            line += (line.Length > before.Length ? " " : "") + word;
-        }
-        lines.Add(line);
-        return lines;
-    }
 
     private static void Print(StudyResult result)
     {

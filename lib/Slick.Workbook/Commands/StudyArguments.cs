@@ -5,6 +5,7 @@ using Slick.Experiments;
 using Slick.Facts;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Studies;
 using TorchSharp;
 
 namespace Slick.Workbook.Commands;
@@ -16,12 +17,16 @@ namespace Slick.Workbook.Commands;
 /// <param name="Store">The store that keeps the results.</param>
 /// <param name="Compute">Device and number format of the models.</param>
 /// <param name="Source">A checkpoint and a dataset; null for the lab.</param>
-internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, RunStore Store, Compute Compute, CheckpointSource? Source)
+/// <param name="Lab">One of the lab's studies, whose variants all have these options; null for the study of the paper.</param>
+internal sealed record GivenStudy(string Name, StudyOptions Options, int Seed, RunStore Store, Compute Compute, CheckpointSource? Source,
+    LabStudy? Lab = null)
 {
     /// <summary>The study's stages.</summary>
-    public Plan Plan => StudyPlan.Of(Name, Options, Seed, Compute.Platform, Source);
+    public Plan Plan => Lab is null ? StudyPlan.Of(Name, Options, Seed, Compute.Platform, Source)
+        : LabStudyRuns.Plan(Lab, Options, Seed, Compute.Platform);
     /// <summary>The forecast of the time that the stages will take.</summary>
-    public Forecast Forecast => Forecast.Of(Options, Seed, Compute, Source);
+    public Forecast Forecast => Lab is null ? Forecast.Of(Options, Seed, Compute, Source)
+        : LabStudyRuns.Forecast(Lab, Options, Seed, Compute);
 }
 
 /// <summary>The command-line options that all commands on studies have.</summary>
@@ -47,12 +52,33 @@ internal sealed partial class StudyArguments
     private readonly Option<string> _dtype = new("--dtype") { DefaultValueFactory = _ => "fp32", HelpName = "fp32|bf16",
         Description = "With --model: number format of weights and activations." };
 
+    private readonly Option<string?> _lab = new("--study") { HelpName = "name",
+        Description = "One of the lab's studies, as slick study names them, with its defaults: --preset lab, --seed 6." };
+
     public StudyArguments(Command command)
     {
         foreach (var option in new Option[] { _preset, _model, _data, _budget, _seed, _set, Store, Device, _dtype,
             _memory }) command.Add(option);
         _columns.AddTo(command);
     }
+
+    private StudyArguments() { }
+
+    /// <summary>The options of the command for the lab's studies.</summary>
+    public static StudyArguments OfLab(Command command)
+    {
+        var arguments = new StudyArguments();
+        arguments._preset.Description = "smoke (seconds, its numbers mean nothing), quick (minutes) or lab (the default, with 5 base "
+            + "models).";
+        (arguments._seed.Description, arguments._seed.DefaultValueFactory) = (
+            "Seed of the first world and model; the others follow it.", _ => 6);
+        foreach (var option in new Option[] { arguments._preset, arguments._seed, arguments._set, arguments.Store, arguments.Device,
+            arguments._memory }) command.Add(option);
+        return arguments;
+    }
+
+    /// <summary>Adds the option that names one of the lab's studies.</summary>
+    public void AddLab(Command command) => command.Add(_lab);
 
     public static Option<string?> StoreOption() => new("--store") { HelpName = "folder",
         Description = "Where results are kept; else the variable SLICK_STORE, else .slick at the repository's root." };
@@ -88,26 +114,29 @@ internal sealed partial class StudyArguments
     /// <param name="said">Takes remarks; null for the standard output.</param>
     /// <param name="device">Another device than the command line names; null for the same.</param>
     /// <param name="plan">The plan of the work on the lab's models, by options and kind of device; null for the study's.</param>
+    /// <param name="lab">One of the lab's studies; null for that of --study, or for the study of the paper.</param>
     /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
     /// other.</exception>
     /// <exception cref="SlickException">The model, the dataset or the store cannot be read.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)] // so that --help does not load the library
     public GivenStudy Study(ParseResult parsed, Action? before = null, TextWriter? said = null, string? device = null,
-        Func<StudyOptions, Platform, Plan>? plan = null)
+        Func<StudyOptions, Platform, Plan>? plan = null, LabStudy? lab = null)
     {
         said ??= Console.Out;
-        var (name, options, seed) = Words(parsed);
+        lab ??= parsed.GetValue(_lab) is { } named ? LabStudies.Of(named) : null;
+        var (name, options, seed) = Words(parsed, lab);
         var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
         before?.Invoke();
         var store = RunStore.Open(Folder(parsed.GetValue(Store)));
         device ??= parsed.GetValue(Device)!;
-        plan ??= (o, platform) => StudyPlan.Of(name, o, seed, platform);
+        plan ??= lab is null ? (o, platform) => StudyPlan.Of(name, o, seed, platform)
+            : (o, platform) => LabStudyRuns.Plan(lab, o, seed, platform);
         var compute = (model is null ? LabDevice.Choose(device, options, platform => plan(options, platform), store, said.WriteLine)
             : Compute.Choose(device, parsed.GetValue(_dtype)!, said.WriteLine)) with
         {
             Memory = Bytes(parsed.GetValue(_memory)),
         };
-        if (model is null) return new(name, options, seed, store, compute, null);
+        if (model is null) return new(name, options, seed, store, compute, null, lab);
         if (compute.DType == torch.ScalarType.BFloat16 && compute.Device.type == DeviceType.CPU && Compute.HasBf16Products == false)
             said.WriteLine("This processor has neither AVX512-BF16 nor AMX: bf16 will be slower here than fp32.");
         var dataset = QuestionSource.Read(Path.GetFullPath(data!), _columns.Columns(parsed), seed, options.Sampling.Shots,
@@ -130,14 +159,19 @@ internal sealed partial class StudyArguments
 
     /// <summary>Name, options and seed of the study. Checks everything that the command line alone decides.</summary>
     /// <param name="parsed">The parsed command line.</param>
+    /// <param name="lab">One of the lab's studies; null for the study of the paper.</param>
     /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
     /// other.</exception>
-    public (string Name, StudyOptions Options, int Seed) Words(ParseResult parsed)
+    public (string Name, StudyOptions Options, int Seed) Words(ParseResult parsed, LabStudy? lab = null)
     {
         var model = parsed.GetValue(_model);
-        var preset = parsed.GetValue(_preset) ?? (model is null ? "quick" : "real-quick");
+        if (lab is not null && model is not null) throw new UsageException(
+            "--study is about the lab's own models, of which it is known what they were told; leave out --model.");
+        var preset = parsed.GetValue(_preset) ?? (lab is not null ? LabStudies.Preset : model is null ? "quick" : "real-quick");
         var settings = parsed.GetValue(_set) ?? [];
-        var options = settings.Aggregate(StudyOptions.Preset(preset), NamedOptions.Set);
+        var start = StudyOptions.Preset(preset);
+        if (lab is not null && start.Bases > 1) start = start with { Bases = LabStudies.Bases };
+        var options = settings.Aggregate(start, NamedOptions.Set);
         var real = preset.StartsWith("real-", StringComparison.Ordinal);
         if (real && model is null) throw new UsageException($"--preset {preset} needs a checkpoint: --model FOLDER --data FOLDER.");
         if (!real && model is not null)
@@ -147,14 +181,16 @@ internal sealed partial class StudyArguments
                 "--model and --data belong together: a checkpoint's folder and its questions.");
         if (model is null && parsed.GetValue(_budget) is not null) throw new UsageException(
             "--budget is for --model; the lab's presets have sizes of their own.");
-        if (model is null && parsed.GetValue(_dtype) != "fp32") throw new UsageException(
+        if (model is null && parsed.GetValue(_dtype) is not (null or "fp32")) throw new UsageException(
             "--dtype is for --model; the lab computes in fp32.");
         if (Budget(parsed.GetValue(_budget)) is not null
             && settings.Any(s => s.Split('=')[0].Trim().Equals(LargestPart, StringComparison.OrdinalIgnoreCase)))
             throw new UsageException($"--budget chooses {LargestPart}; leave out --budget or --set {LargestPart}=.");
         Bytes(parsed.GetValue(_memory));
         options.Check();
-        return (string.Join(", ", settings.Prepend(preset)), options, parsed.GetValue(_seed));
+        foreach (var variant in lab?.Variants(options) ?? []) variant.Of(options);
+        return (string.Join(", ", settings.Prepend(preset)), options,
+            lab is not null && parsed.GetResult(_seed) is not { Implicit: false } ? LabStudies.FirstSeed : parsed.GetValue(_seed));
     }
 
     /// <summary>True where the command line has a time, and the size of D follows from it.</summary>

@@ -18,6 +18,7 @@ internal static class WorkCommand
                 "How many stages this process works on at once, a thread each; 0 for one a core. Large models and GPUs take one." };
         command.Add(workers);
         var arguments = new StudyArguments(command);
+        arguments.AddLab(command);
         command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, parsed.GetValue(workers), cancel), cancel));
         return command;
     }

@@ -3,6 +3,7 @@ using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Studies;
 
 namespace Slick.Workbook.Notebooks;
 
@@ -30,7 +31,8 @@ public static class ResultPages
         parts.Add("<h2>Studies of this machine</h2>\n" + (own.Count == 0
             ? "<p>The store has no report. <code>slick reproduce</code> computes a study and writes one.</p>\n"
             : List(own.Select(file => new Entry(Href(folder, file), Path.GetFileName(Path.GetDirectoryName(file)!), "")))));
-        parts.Add("<h2>Published results</h2>\n" + List(Folders(published).Select(of => Published(of, folder, remarks)).OfType<Entry>()));
+        var results = Folders(published).Concat(Folders(Path.Combine(published, "studies")));
+        parts.Add("<h2>Published results</h2>\n" + List(results.Select(of => Published(of, folder, remarks)).OfType<Entry>()));
         var lab = Path.Combine(published, "lab");
         // What cannot be read is a remark already.
         if (File.Exists(Path.Combine(lab, "study.json")) && File.Exists(Path.Combine(folder, "lab.html")) && !remarks.Exists(r =>
@@ -51,6 +53,12 @@ public static class ResultPages
         var page = Path.Combine(folder, name + ".html");
         try
         {
+            if (PublishedLabStudy.IsAt(of))
+            {
+                var lab = PublishedLabStudy.Read(of);
+                AtomicFile.WriteText(page, lab.Html());
+                return new(Href(folder, page), lab.Study.Name, lab.Study.Question);
+            }
             if (File.Exists(Path.Combine(of, "study.json")))
             {
                 var study = Read(of);

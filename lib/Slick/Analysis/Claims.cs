@@ -213,7 +213,7 @@ public static class Claims
         return
         [
             double.IsNaN(equal.Value) ? Missing(data, statistic, KnownOnly(data, ArmKind.KnownOnly), Stop.EarlyStop)
-                : Equality(statistic, equal, RegisteredClaims.EqualityMargin),
+                : ClaimParts.Equality(statistic, equal, RegisteredClaims.EqualityMargin, 100),
             BelowKnownOnly(data, ArmKind.KnownOnly, Stop.Convergence, "D - D_Known at CONVERGENCE"),
         ];
     }
@@ -257,8 +257,9 @@ public static class Claims
         var change = data.Contrast(c => data.Has(Full, Stop.EarlyStop, c) && data.Has(Full, Stop.Base, c)
             ? [new(Full, Stop.EarlyStop, 1), new(Full, Stop.Base, -1)] : []);
         if (double.IsNaN(change.Value)) return [Missing(data, Statistic, [Full], Stop.EarlyStop)];
-        var (value, margin) = (Scale(change.Value90, 100), RegisteredClaims.EarlyStopMargin);
-        return [Part(Statistic, string.Create(CultureInfo.InvariantCulture, $"90% interval above -{margin}"), value, change.Method,
+        var (value, margin) = (ClaimParts.Scale(change.Value90, 100), RegisteredClaims.EarlyStopMargin);
+        return [ClaimParts.Part(Statistic, string.Create(CultureInfo.InvariantCulture, $"90% interval above "
+            + $"-{margin}"), value, change.Method,
             value.Low > -margin ? Verdict.Holds : value.High < -margin ? Verdict.Contradicted : Verdict.Undecided,
             change.P(-margin / 100, 1), parts => 100 * change.At(1 - 0.10 / parts).High < -margin)];
     }
@@ -314,13 +315,13 @@ public static class Claims
         // An arm whose interval lies wholly above the limit contradicts the claim, even if another arm's interval is wider.
         var above = known.Where(p => 100 * p.Estimate.Value95.Low > Low).ToList();
         var (name, estimate) = above.Count > 0 ? above[0] : known[0];
-        var value = Scale(estimate.Value95, 100);
+        var value = ClaimParts.Scale(estimate.Value95, 100);
         var verdict = above.Count > 0 ? Verdict.Contradicted : value.High <= Low && known.Count == all.Count ? Verdict.Holds
             : Verdict.Undecided;
         // A missing run may be the highest of all. So the claim cannot hold while a run is missing.
         var (counted, p) = known.Count == all.Count ? ($"{all.Count}", Math.Min(1, 2 * known.Max(k => k.Estimate.P(Low / 100, -1))))
             : ($"{known.Count} of {all.Count}", 1);
-        var part = Part($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p,
+        var part = ClaimParts.Part($"highest of {counted} ({name})", "upper bound at most 10", value, estimate.Method, verdict, p,
             _ => above.Count > 0);
         return [verdict == Verdict.Undecided && known.Count < all.Count
             ? part with { Reason = $"{all.Count - known.Count} of {all.Count} have no interval (not converged, diverged or run once)" }
@@ -352,8 +353,9 @@ public static class Claims
                     : [.. Rate(arm, c, 1), .. constant.SelectMany(a => Rate(a, c, -1.0 / constant.Count))])))
                 .OrderByDescending(x => x.Rate.Value90.HasBounds ? Math.Max(Math.Abs(x.Rate.Value90.Low), Math.Abs(x.Rate.Value90.High))
                     : double.PositiveInfinity).ToList();
-            var part = Equality($"{Same} ({Name(farthest[0].Arm)} of {farthest.Count})", farthest[0].Rate, RegisteredClaims.LossRateMargin);
-            parts.Add(part with { P = farthest.Max(x => PWithin(x.Rate, RegisteredClaims.LossRateMargin)) });
+            var part = ClaimParts.Equality($"{Same} ({Name(farthest[0].Arm)} of {farthest.Count})", farthest[0].Rate,
+                RegisteredClaims.LossRateMargin, 100);
+            parts.Add(part with { P = farthest.Max(x => ClaimParts.PWithin(x.Rate, RegisteredClaims.LossRateMargin, 100)) });
         }
         var decaying = StudyData.Percents.Select(p => new Arm(ArmKind.RatioDecayingRate, p))
             .Where(a => data.Clusters.Any(c => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))).ToList();
@@ -377,8 +379,7 @@ public static class Claims
     private static ClaimPart Missing(StudyData data, string statistic, IReadOnlyList<Arm> needed, Stop stop,
         QuestionSet set = QuestionSet.Test)
     {
-        ClaimPart With(Verdict verdict, string reason) =>
-            new(statistic, "not run", new(double.NaN, double.NaN, double.NaN), "no run", verdict, 1) { Reason = reason };
+        ClaimPart With(Verdict verdict, string reason) => ClaimParts.Without(statistic, verdict, reason);
         var absent = needed.Where(a => data.Of(a).All(data.IsTooSmall)).ToList();
         if (data.Lacking.Concat(data.TooSmall).FirstOrDefault(l => absent.Contains(l.Arm)) is { } lacking)
             return With(Verdict.NotTested, lacking.Reason);
@@ -393,41 +394,6 @@ public static class Claims
     }
 
     private static ClaimPart Difference(StudyData data, string statistic, IReadOnlyList<Arm> needed, Stop stop, Estimate estimate, int sign,
-        double scale = 1)
-    {
-        if (double.IsNaN(estimate.Value)) return Missing(data, statistic, needed, stop);
-        var value = Scale(estimate.Value95, scale);
-        return Part(statistic, sign > 0 ? "95% interval above 0" : "95% interval below 0", value, estimate.Method, Side(value, sign),
-            Math.Min(1, 2 * estimate.P(0, sign)), parts => Side(estimate.At(1 - 0.05 / parts), sign) == Verdict.Contradicted);
-    }
-
-    private static ClaimPart Equality(string statistic, Estimate estimate, double margin)
-    {
-        var value = Scale(estimate.Value90, 100);
-        return Part(statistic, string.Create(CultureInfo.InvariantCulture, $"90% interval within +-{margin}"), value, estimate.Method,
-            Within(value, margin), PWithin(estimate, margin),
-            parts => Within(Scale(estimate.At(1 - 0.10 / parts), 100), margin) == Verdict.Contradicted);
-    }
-
-    // Two one-sided tests (Schuirmann 1987).
-    private static double PWithin(Estimate estimate, double margin) =>
-        Math.Max(estimate.P(-margin / 100, 1), estimate.P(margin / 100, -1));
-
-    private static ClaimPart Part(string statistic, string test, Interval value, string method, Verdict verdict, double p,
-        Func<int, bool> contradicted) => new(statistic, test, value, method, verdict, p)
-        {
-            IsContradicted = contradicted,
-            Reason = verdict == Verdict.Holds ? "" : !value.HasBounds ? $"{statistic}: one run gives no interval"
-                : verdict == Verdict.Contradicted ? $"{statistic}: the opposite of \"{test}\"" : $"{statistic}: not {test}",
-        };
-
-    private static Interval Scale(Interval value, double by) => new(value.Estimate * by, value.Low * by, value.High * by);
-
-    private static Verdict Side(Interval value, int sign) =>
-        sign > 0 ? value.Low > 0 ? Verdict.Holds : value.High < 0 ? Verdict.Contradicted : Verdict.Undecided
-        : value.High < 0 ? Verdict.Holds : value.Low > 0 ? Verdict.Contradicted : Verdict.Undecided;
-
-    private static Verdict Within(Interval value, double margin) =>
-        value.Low >= -margin && value.High <= margin ? Verdict.Holds : value.Low > margin || value.High < -margin ? Verdict.Contradicted
-            : Verdict.Undecided;
+        double scale = 1) => double.IsNaN(estimate.Value) ? Missing(data, statistic, needed, stop)
+        : ClaimParts.Difference(statistic, estimate, sign, scale);
 }

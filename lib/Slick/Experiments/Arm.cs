@@ -1,7 +1,7 @@
 namespace Slick.Experiments;
 
-/// <summary>Kinds of fine-tuning sets (paper, sections 4 and 5). <see cref="KnownOnlySameUpdates"/> and <see cref="RatioDecayingRate"/> are
-/// ours.</summary>
+/// <summary>Kinds of fine-tuning sets (paper, sections 4 and 5). <see cref="KnownOnlySameUpdates"/>, <see cref="RatioDecayingRate"/>
+/// and those after it are ours.</summary>
 public enum ArmKind
 {
     /// <summary>D: X% Unknown and (100 - X)% Known examples of each relation.</summary>
@@ -22,6 +22,18 @@ public enum ArmKind
     RatioDecayingRate,
     /// <summary>D_IDK: D, with "I don't know" as the answer of its Unknown examples (paper, Table 8).</summary>
     DontKnow,
+    /// <summary>Unknown facts that pre-training never stated (<see cref="UnknownKinds"/>). Lab only, ours.</summary>
+    NeverStated,
+    /// <summary>Unknown facts that pre-training stated and the base model did not keep (<see cref="UnknownKinds"/>). Lab only,
+    /// ours.</summary>
+    StatedNotKept,
+    /// <summary>Unknown facts whose rival pre-training stated more often than the gold answer (<see cref="UnknownKinds"/>). Lab only,
+    /// ours.</summary>
+    RivalStated,
+    /// <summary>X% of the relations with Unknown examples alone, the others with Known examples alone. Ours.</summary>
+    Concentrated,
+    /// <summary>As many Unknown examples as <see cref="Concentrated"/> has, spread over all relations. Ours.</summary>
+    Spread,
 }
 
 /// <summary>A kind of fine-tuning set with its percentage. D with 100% Unknown is also the single-category set D_Unknown.</summary>
@@ -45,6 +57,11 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.MaybeKnown => "single-maybe-known",
         ArmKind.WeaklyKnown => "single-weakly-known",
         ArmKind.Natural => "natural",
+        ArmKind.NeverStated => "unknown-never-stated",
+        ArmKind.StatedNotKept => "unknown-stated-not-kept",
+        ArmKind.RivalStated => "unknown-rival-stated",
+        ArmKind.Concentrated => $"concentrated-{UnknownPercent}",
+        ArmKind.Spread => $"spread-{UnknownPercent}",
         _ => throw new ArgumentOutOfRangeException(nameof(Kind)),
     };
 
@@ -56,6 +73,11 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.RatioDecayingRate => $"D {UnknownPercent}%, decaying rate",
         ArmKind.KnownOnlySameUpdates => $"D_Known {UnknownPercent}%, D's updates",
         ArmKind.DontKnow => $"D_IDK {UnknownPercent}%",
+        ArmKind.NeverStated => "Unknown, never stated",
+        ArmKind.StatedNotKept => "Unknown, stated and not kept",
+        ArmKind.RivalStated => "Unknown, rival stated",
+        ArmKind.Concentrated => $"{UnknownPercent}% of the relations Unknown",
+        ArmKind.Spread => $"as many Unknown ({UnknownPercent}%), spread",
         _ => $"D_{Kind}",
     };
 }

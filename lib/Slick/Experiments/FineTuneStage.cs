@@ -38,6 +38,8 @@ public sealed record RunOptions
     public int LeastEpochs { get; init; }
     /// <summary>Number of SliCK's prompts and of their shots. Exemplars of these prompts are not asked as dev questions.</summary>
     public SamplingOptions Sampling { get; init; } = new();
+    /// <summary>Which texts are mixed in.</summary>
+    public ReplaySource Replay { get; init; }
     /// <summary>The settings of fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
@@ -74,6 +76,8 @@ internal static class FineTuneStage
             LeastEpochs = options.LeastEpochs,
             // Where dev questions are not chosen, exemplars are not left out, so the protocol does not matter.
             Sampling = options.Questions.Dev > 0 ? options.Sampling : new(),
+            // Where no text is mixed in, its source does not matter.
+            Replay = options.FineTuning.ReplayShare > 0 ? options.Replay : default,
             FineTuning = run.Arm.Kind == ArmKind.RatioDecayingRate
                 ? options.FineTuning with { Schedule = LearningRateShape.LinearDecay } : options.FineTuning,
         }, seed, platform, length is null ? [model, questions, labels.Name] : [model, questions, labels.Name, length.Name]);
@@ -88,9 +92,10 @@ internal static class FineTuneStage
         var (run, seed, store) = (options.Run, work.Stage.Seed, work.Context.Store);
         var dataset = work.Context.Dataset(work.Stage.Inputs[1]);
         var labels = LabelTable.Read(store.Finished(work.Stage.Inputs[2]));
+        var exposures = work.Context.Exposures(work.Stage.Inputs[1]);
         var draw = Seeds.Mix(seed, run.Draw);
         IReadOnlyList<Fact> Set(ArmKind kind) =>
-            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions);
+            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions, exposures);
         var set = Set(run.Arm.Kind);
         if (set.Count == 0)
             return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
@@ -115,12 +120,16 @@ internal static class FineTuneStage
             record.Add(epoch, Tables.Read<WrongAnswer>(file));
         }
         var examples = FineTuningSets.Examples(run.Arm, set, labels, format);
+        var known = labels.Where(l => l.Category != Category.Unknown).Select(l => l.FactId).ToHashSet();
+        IReadOnlyList<Fact> end = options.FineTuning.EndShare > 0 ? [.. set.Where(f => known.Contains(f.Id))] : [];
         FineTuning.Run(new()
         {
             Start = model.Weights,
             Tokenizer = model.Tokenizer,
-            Options = options.FineTuning with { Epochs = last },
+            Options = options.FineTuning with { Epochs = last, EndShare = end.Count > 0 ? options.FineTuning.EndShare : 0 },
             Examples = examples,
+            EndExamples = Example.Of(end, format),
+            ReplayTexts = options.FineTuning.ReplayShare > 0 ? ReplayTexts.Of(work, options, model, set.Count) : [],
             Questions = new Dictionary<string, IReadOnlyList<Example>>
             {
                 // The set's own examples come last, with the answers that are taught.

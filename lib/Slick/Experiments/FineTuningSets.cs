@@ -14,6 +14,30 @@ public enum SizeRule
     SmallestCategory,
     /// <summary>The smaller of the numbers of the relation's Known and Unknown facts. Ours.</summary>
     SmallerOfKnownAndUnknown,
+    /// <summary>The smallest of the numbers of the relation's HighlyKnown facts and of its three kinds of Unknown facts
+    /// (<see cref="UnknownKinds"/>). Lab only, ours.</summary>
+    SmallestUnknownKind,
+}
+
+/// <summary>
+/// What SliCK calls Unknown is three things. A lab can tell them apart, because it is known what its pre-training stated.
+/// </summary>
+internal static class UnknownKinds
+{
+    /// <summary>A fact that was stated more often than this in one pass, and is Unknown all the same, is of no kind.</summary>
+    public const int MostStatements = 20;
+
+    /// <summary>The kinds of sets.</summary>
+    public static IReadOnlyList<ArmKind> All { get; } = [ArmKind.NeverStated, ArmKind.StatedNotKept, ArmKind.RivalStated];
+
+    /// <summary>The kind of an Unknown fact; null for a fact of none of the three.</summary>
+    /// <param name="exposures">What one pass of pre-training states of the fact.</param>
+    public static ArmKind? Of(ExposureRow exposures) => exposures.Told switch
+    {
+        Told.NeverSeen => ArmKind.NeverStated,
+        Told.RivalMajority => ArmKind.RivalStated,
+        _ => exposures.GoldExposures <= MostStatements ? ArmKind.StatedNotKept : null,
+    };
 }
 
 /// <summary>Fine-tuning sets (paper, section 4). Except D_Known, every set takes |D| examples, with the same number from each relation as
@@ -21,6 +45,9 @@ public enum SizeRule
 /// <c>notebooks/02-make-a-fine-tuning-set.ipynb</c>.</summary>
 public static class FineTuningSets
 {
+    // The train facts of a relation in the order of a draw, and how many of them are in D.
+    private sealed record Part(string Relation, LabelRow[] Shuffled, List<LabelRow> Known, List<LabelRow> Unknown, int Size);
+
     /// <summary>Draws the examples of an arm from the train split.</summary>
     /// <param name="arm">The arm: the kind of set.</param>
     /// <param name="facts">All facts; a fact's id is its index.</param>
@@ -28,12 +55,37 @@ public static class FineTuningSets
     /// <param name="rule">The rule for the size of each relation's part.</param>
     /// <param name="seed">Seed of the draw. D and D_Known of the same seed have the same Known examples.</param>
     /// <param name="questions">Limits of a relation's part; null for none.</param>
+    /// <param name="exposures">Lab only: what pre-training stated of each fact, by the fact's id. The kinds of Unknown follow from
+    /// it.</param>
     /// <returns>The examples, relation by relation.</returns>
     public static IReadOnlyList<Fact> Make(Arm arm, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, SizeRule rule, int seed,
-        QuestionOptions? questions = null)
+        QuestionOptions? questions = null, IReadOnlyList<ExposureRow>? exposures = null)
     {
         questions ??= new();
-        var parts = labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
+        var parts = Parts(labels, rule, seed, questions, exposures ?? []);
+        int[] sizes = [.. parts.Select(p => p.Size)];
+        var unknowns = arm.Kind is ArmKind.Concentrated or ArmKind.Spread ? Concentrated(arm, parts, seed)
+            : UnknownExamples(sizes, Math.Max(0, arm.UnknownPercent));
+        return [.. parts.SelectMany((part, i) => arm.Kind switch
+        {
+            ArmKind.Ratio or ArmKind.RatioDecayingRate or ArmKind.DontKnow or ArmKind.Concentrated or ArmKind.Spread =>
+                part.Unknown.Take(unknowns[i])
+                    .Concat(KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare)),
+            ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates =>
+                KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare),
+            ArmKind.HighlyKnown => part.Shuffled.Where(l => l.Category == Category.HighlyKnown).Take(part.Size),
+            ArmKind.MaybeKnown => part.Shuffled.Where(l => l.Category == Category.MaybeKnown).Take(part.Size),
+            ArmKind.WeaklyKnown => part.Shuffled.Where(l => l.Category == Category.WeaklyKnown).Take(part.Size),
+            ArmKind.Natural => part.Shuffled.Take(part.Size),
+            ArmKind.NeverStated or ArmKind.StatedNotKept or ArmKind.RivalStated =>
+                part.Unknown.Where(l => UnknownKinds.Of(exposures![l.FactId]) == arm.Kind).Take(part.Size),
+            _ => throw new ArgumentOutOfRangeException(nameof(arm)),
+        }).Select(l => facts[l.FactId])];
+    }
+
+    private static List<Part> Parts(IReadOnlyList<LabelRow> labels, SizeRule rule, int seed, QuestionOptions questions,
+        IReadOnlyList<ExposureRow> exposures) =>
+        [.. labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
         {
             var shuffled = relation.ToArray();
             new RandomStream(Seeds.Mix(seed, relation.Key)).Shuffle<LabelRow>(shuffled);
@@ -42,24 +94,46 @@ public static class FineTuningSets
             // The Known facts that count: those that the rule about common answers leaves.
             int Most(int most) => WithoutCommonAnswers(known, questions.LargestAnswerShare, most).Count;
             var most = questions.LargestPart > 0 ? questions.LargestPart : int.MaxValue;
-            var size = Math.Min(Most(most), rule == SizeRule.SmallestCategory
-                ? Enum.GetValues<Category>().Min(c => shuffled.Count(l => l.Category == c)) : Math.Min(most, unknown.Count));
+            var size = Math.Min(Most(most), rule switch
+            {
+                SizeRule.SmallestCategory => Enum.GetValues<Category>().Min(c => shuffled.Count(l => l.Category == c)),
+                SizeRule.SmallestUnknownKind => Math.Min(shuffled.Count(l => l.Category == Category.HighlyKnown),
+                    UnknownKinds.All.Min(k => unknown.Count(l => UnknownKinds.Of(exposures[l.FactId]) == k))),
+                _ => Math.Min(most, unknown.Count),
+            });
             if (Most(int.MaxValue) < questions.LeastKnown) size = 0;
-            return (Shuffled: shuffled, Known: known, Unknown: unknown, Size: size);
-        }).ToList();
-        var unknowns = UnknownExamples([.. parts.Select(p => p.Size)], Math.Max(0, arm.UnknownPercent));
-        return [.. parts.SelectMany((part, i) => arm.Kind switch
-        {
-            ArmKind.Ratio or ArmKind.RatioDecayingRate or ArmKind.DontKnow => part.Unknown.Take(unknowns[i])
-                .Concat(KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare)),
-            ArmKind.KnownOnly or ArmKind.KnownOnlySameUpdates =>
-                KnownExamples(part.Known, part.Size - unknowns[i], questions.LargestAnswerShare),
-            ArmKind.HighlyKnown => part.Shuffled.Where(l => l.Category == Category.HighlyKnown).Take(part.Size),
-            ArmKind.MaybeKnown => part.Shuffled.Where(l => l.Category == Category.MaybeKnown).Take(part.Size),
-            ArmKind.WeaklyKnown => part.Shuffled.Where(l => l.Category == Category.WeaklyKnown).Take(part.Size),
-            ArmKind.Natural => part.Shuffled.Take(part.Size),
-            _ => throw new ArgumentOutOfRangeException(nameof(arm)),
-        }).Select(l => facts[l.FactId])];
+            return new Part(relation.Key, shuffled, known, unknown, size);
+        })];
+
+    // The number of Unknown examples of each relation: all of the relations that are wholly Unknown and none of the others, or as many,
+    // spread.
+    private static int[] Concentrated(Arm arm, List<Part> parts, int seed)
+    {
+        var wholly = WhollyUnknown(arm, parts, seed);
+        int[] sizes = [.. parts.Select(p => p.Size)], unknowns = [.. parts.Select(p => wholly.Contains(p.Relation) ? p.Size : 0)];
+        return arm.Kind == ArmKind.Concentrated ? unknowns : UnknownExamples(sizes, unknowns.Sum(), Math.Max(1, sizes.Sum()));
+    }
+
+    // X% of the relations that have examples, at least one, in an order of the draw.
+    private static HashSet<string> WhollyUnknown(Arm arm, List<Part> parts, int seed)
+    {
+        string[] relations = [.. parts.Where(p => p.Size > 0).Select(p => p.Relation).Order(StringComparer.Ordinal)];
+        new RandomStream(Seeds.Mix(seed, "wholly Unknown")).Shuffle<string>(relations);
+        return [.. relations.Take((int)Math.Max(1, Math.Round(relations.Length * arm.UnknownPercent / 100.0)))];
+    }
+
+    /// <summary>The relations that have Unknown examples alone in a set of the kind <see cref="ArmKind.Concentrated"/>.</summary>
+    /// <param name="arm">The arm, which says how many.</param>
+    /// <param name="labels">SliCK's labels.</param>
+    /// <param name="options">The options of the run's study.</param>
+    /// <param name="baseSeed">Seed of the base model.</param>
+    /// <param name="draw">Number of the draw.</param>
+    /// <param name="exposures">What pre-training stated of each fact; empty where that is not known.</param>
+    internal static IReadOnlySet<string> WhollyUnknown(Arm arm, IReadOnlyList<LabelRow> labels, StudyOptions options, int baseSeed,
+        int draw, IReadOnlyList<ExposureRow> exposures)
+    {
+        var seed = Seeds.Mix(baseSeed, draw);
+        return WhollyUnknown(arm, Parts(labels, options.Size, seed, options.Questions, exposures), seed);
     }
 
     /// <summary>The examples of a set: each fact's question alone, and the answer that is taught. D_IDK teaches
@@ -154,11 +228,15 @@ public static class FineTuningSets
     /// </summary>
     /// <param name="sizes">Number of examples of each relation.</param>
     /// <param name="percent">X, 0 to 100.</param>
-    internal static int[] UnknownExamples(IReadOnlyList<int> sizes, int percent)
+    internal static int[] UnknownExamples(IReadOnlyList<int> sizes, int percent) => UnknownExamples(sizes, percent, 100);
+
+    // The share as a fraction of whole numbers, so that remainders are exact.
+    private static int[] UnknownExamples(IReadOnlyList<int> sizes, int numerator, int denominator)
     {
-        var counts = sizes.Select(size => size * percent / 100).ToArray();
-        var missing = (int)Math.Round(sizes.Sum() * percent / 100.0, MidpointRounding.AwayFromZero) - counts.Sum();
-        foreach (var i in Enumerable.Range(0, sizes.Count).OrderByDescending(i => sizes[i] * percent % 100).Take(missing)) counts[i]++;
+        int[] counts = [.. sizes.Select(size => (int)((long)size * numerator / denominator))];
+        var missing = (int)Math.Round((double)sizes.Sum() * numerator / denominator, MidpointRounding.AwayFromZero) - counts.Sum();
+        foreach (var i in Enumerable.Range(0, sizes.Count).OrderByDescending(i => (long)sizes[i] * numerator % denominator).Take(missing))
+            counts[i]++;
         return counts;
     }
 }

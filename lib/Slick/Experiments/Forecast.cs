@@ -68,10 +68,13 @@ internal sealed class LabForecast(StudyOptions options, LabSpeed speed) : Foreca
         }
         if (stage.Kind == FineTuneStage.Kind.Name && Input(1) is { } asked)
         {
-            var (o, w) = (stage.OptionsAs<RunOptions>().FineTuning, asked.OptionsAs<WorldOptions>());
-            var d = SyntheticWorld.Relations.Count(r => r.InDistribution) * w.TrainFacts / 10;
-            return o.Epochs * (FineTuning.Updates(d, o.BatchExamples) * speed.StepSeconds
-                + (Asked(w) + d) * speed.QuestionSeconds) / AtOnce(1);
+            var (run, w) = (stage.OptionsAs<RunOptions>(), asked.OptionsAs<WorldOptions>());
+            var (o, relations) = (run.FineTuning, SyntheticWorld.Relations.Count(r => r.InDistribution));
+            var d = relations * Math.Min(w.TrainFacts / 10, run.Questions.LargestPart > 0 ? run.Questions.LargestPart : int.MaxValue);
+            // The stops are at most four.
+            var questions = run.TestAtStops ? o.Epochs * (relations * w.DevFacts + d) + 4 * Asked(w) : o.Epochs * (Asked(w) + d);
+            return (o.Epochs * FineTuning.Updates(d, o.BatchExamples) * speed.StepSeconds
+                + questions * speed.QuestionSeconds) / AtOnce(1);
         }
         return 0;
     }
@@ -115,7 +118,8 @@ public sealed class CheckpointForecast : Forecast
                     .SelectMany(a => a.Questions.Take(LargestPart))];
                 return (labels, FineTuning.Forecast(new()
                 {
-                    Start = weights, Tokenizer = tokenizer, Options = options.FineTuning, Examples = Example.Of(some, format),
+                    Start = weights, Tokenizer = tokenizer, Options = options.FineTuning with { EndShare = 0 },
+                    Examples = Example.Of(some, format),
                     Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = [.. Example.Of(some, format).Take(32)] },
                     Seed = seed, Asking = PassBounds.InTraining(compute.Memory),
                 }));

@@ -77,7 +77,8 @@ internal sealed class LabSpeed(int atOnce, Func<double> preTraining, Func<(doubl
             weights.Initialize(1);
             var found = Training.FineTuning.Forecast(new()
             {
-                Start = weights, Tokenizer = tokenizer, Options = options.FineTuning, Seed = 1,
+                Start = weights, Tokenizer = tokenizer, Options = options.FineTuning with { ReplayShare = 0, EndShare = 0 },
+                Seed = 1,
                 Examples = Some(2 * options.FineTuning.BatchExamples),
                 Questions = new Dictionary<string, IReadOnlyList<Example>> { ["some"] = Some(asked) },
             });

@@ -27,6 +27,15 @@ public enum QuestionForm
     Instruction,
 }
 
+/// <summary>Where the texts come from that are mixed into a fine-tuning set (<see cref="FineTuningOptions.ReplayShare"/>).</summary>
+public enum ReplaySource
+{
+    /// <summary>Pages of the lab's world, as pre-training read them.</summary>
+    WorldPages,
+    /// <summary>Texts that the base model draws itself, at T = 1, before fine-tuning (self-generated replay).</summary>
+    ModelTexts,
+}
+
 /// <summary>
 /// All options of a study. A preset is a record of this type. Each value can be set by its name (<see cref="NamedOptions"/>).
 /// </summary>
@@ -59,8 +68,8 @@ public sealed record StudyOptions
     /// The form in which questions are trained and asked after an epoch. SliCK's prompts always have the form of question and answer.
     /// </summary>
     public QuestionForm Form { get; init; }
-    /// <summary>Ids of the fine-tuning sets (<see cref="Arm.Id"/>), separated by commas; empty for all sets of
-    /// <see cref="Arms"/> but <c>idk-50</c>.</summary>
+    /// <summary>Ids of the fine-tuning sets (<see cref="Arm.Id"/>), separated by commas; empty for the paper's sets and that of claim 8.
+    /// D_IDK and the sets of the lab's studies are run where they are named.</summary>
     public string Sets { get; init; } = "";
     /// <summary>True to ask the test questions at the stops only: the base model, EARLY_STOP, FIT and the last epoch. False to ask them
     /// after every epoch.</summary>
@@ -69,6 +78,8 @@ public sealed record StudyOptions
     /// until FIT, but at least this number and at most <c>fineTuning.epochs</c>.</summary>
     [Range(0, 10_000)]
     public int LeastEpochs { get; init; }
+    /// <summary>Which texts <c>fineTuning.replayShare</c> mixes in; they are those of the lab's world, or of its base model.</summary>
+    public ReplaySource Replay { get; init; }
     /// <summary>The settings of fine-tuning.</summary>
     public FineTuningOptions FineTuning { get; init; } = new();
 
@@ -154,8 +165,6 @@ public sealed record StudyOptions
     {
         OptionRanges.Check(this);
         PreTraining.Check();
-        if (FineTuning.ReplayShare > 0) throw new UsageException(FormattableString.Invariant(
-            $"fineTuning.replayShare = {FineTuning.ReplayShare} mixes other examples into a set, and a study has none; set it to 0."));
         if (Math.Min(World.DevFacts, World.OodDevFacts) <= Sampling.Shots) throw new UsageException(
             $"sampling.shots = {Sampling.Shots} needs more dev facts of each relation than that; world.devFacts = {World.DevFacts}, "
             + $"world.oodDevFacts = {World.OodDevFacts}.");
@@ -211,8 +220,9 @@ public sealed record StudyOptions
             (new(ArmKind.RatioDecayingRate, 50), 1),
         ];
         if (Sets.Length == 0) return all;
-        // D_IDK needs a model that can write its answer, so it is run where it is named.
-        all = [.. all, (new(ArmKind.DontKnow, 50), 1)];
+        // D_IDK needs a model that can write its answer. The others are sets of the lab's studies (Slick.Studies).
+        all = [.. all, (new(ArmKind.DontKnow, 50), 1), (new(ArmKind.NeverStated), Repeats), (new(ArmKind.StatedNotKept), Repeats),
+            (new(ArmKind.RivalStated), Repeats), (new(ArmKind.Concentrated, 25), Repeats), (new(ArmKind.Spread, 25), Repeats)];
         var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()
             .Select(id => all.FirstOrDefault(a => a.Arm.Id == id) is { Arm: not null } found ? found
                 : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}."))

@@ -82,7 +82,7 @@ public static class StudyPlan
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
         var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")
             : (source.ModelId, source.Questions, source.Model.Name);
-        if (source is not null) CheckParts(source.Dataset, options, seed);
+        if (source is not null) CheckParts(source.Dataset, options, runs, seed);
         var sources = new Sources();
         if (source is not null) (sources.Checkpoints[modelName], sources.Datasets[questions]) = (source.Folder, source.Dataset);
         var labels = new List<Stage>();
@@ -115,8 +115,14 @@ public static class StudyPlan
     }
 
     // Without one of these parts a study would end with an error after hours of labels, or with claims that cannot be computed.
-    private static void CheckParts(Dataset dataset, StudyOptions options, int seed)
+    private static void CheckParts(Dataset dataset, StudyOptions options, IReadOnlyList<Run> runs, int seed)
     {
+        void Lab(string what) => throw new UsageException(
+            $"{what} needs to know what pre-training stated, which is known of the lab's models only; leave out --model.");
+        if (runs.FirstOrDefault(r => UnknownKinds.All.Contains(r.Arm.Kind)) is { } run) Lab($"sets={run.Arm.Id}");
+        if (options.Size == SizeRule.SmallestUnknownKind) Lab("size=smallestUnknownKind");
+        if (options.FineTuning.ReplayShare > 0) Lab(FormattableString.Invariant(
+            $"fineTuning.replayShare = {options.FineTuning.ReplayShare}"));
         var trained = dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
         bool Has(Split split) => dataset.Facts.Any(f => f.Split == split && trained.Contains(f.Relation));
         if (!Has(Split.Train)) throw new SlickException($"{dataset.Name}: there are no train questions, from which the fine-tuning sets "

@@ -65,6 +65,19 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     public Dataset Dataset(string name) => datasets.GetOrAdd(name, _ => new(() =>
         sources.Datasets.GetValueOrDefault(name) ?? WorldStage.Read(store.Finished(name)))).Value;
 
+    /// <summary>How often pre-training states each fact of a name, by the fact's id; empty for a dataset.</summary>
+    /// <param name="name">The name that stages give the facts.</param>
+    public IReadOnlyList<ExposureRow> Exposures(string name) =>
+        sources.Datasets.ContainsKey(name) ? [] : WorldStage.ReadExposures(store.Finished(name));
+
+    /// <summary>The documents of a world (a finished stage).</summary>
+    /// <param name="name">The name that stages give the facts.</param>
+    public IReadOnlyList<string> Documents(string name)
+    {
+        var world = store.Finished(name).Stage;
+        return SyntheticWorld.Create(world.OptionsAs<WorldOptions>(), world.Seed).Documents;
+    }
+
     /// <summary>The questions of one relation and split: all of a world, or those that were drawn from a dataset.</summary>
     /// <param name="name">The name that stages give the questions.</param>
     /// <param name="relation">The relation's id.</param>

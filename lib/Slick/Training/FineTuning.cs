@@ -78,9 +78,12 @@ public static class FineTuning
     {
         var options = OptionRanges.Check(run.Options, "fineTuning");
         if (run.Examples.Count == 0) throw new UsageException("The fine-tuning set is empty; name at least one example.");
-        if (options.ReplayShare > 0 && run.Replay.Count == 0)
+        if (options.ReplayShare > 0 && run.Replay.Count + run.ReplayTexts.Count == 0)
             throw new UsageException(FormattableString.Invariant(
                 $"fineTuning.replayShare = {options.ReplayShare} mixes other examples in, and there are none; set it to 0."));
+        if (options.EndShare > 0 && run.EndExamples.Count == 0)
+            throw new UsageException(FormattableString.Invariant(
+                $"fineTuning.endShare = {options.EndShare} ends the run with other examples, and there are none; set it to 0."));
         if (options.Lora.Rank > 0 && options.Parameters != ParameterPart.All.Name)
             throw new UsageException($"fineTuning.lora.rank = {options.Lora.Rank} trains an adapter alone, and fineTuning.parameters = "
                 + $"{options.Parameters} a part of the model; set one of the two.");
@@ -120,19 +123,24 @@ internal sealed record EncodedRun
     public FineTuningRun Run { get; init; }
     public TaughtExample[] Examples { get; }
     public TaughtExample[] Replay { get; }
+    public TaughtExample[] End { get; }
 
     public EncodedRun(FineTuningRun run)
     {
         Run = run;
         TaughtExample[] Encode(IReadOnlyList<Example> examples) =>
             [.. examples.Select(e => TaughtExample.Of(run.Start.Config, run.Tokenizer, e))];
-        (Examples, Replay) = (Encode(run.Examples), run.Options.ReplayShare > 0 ? Encode(run.Replay) : []);
+        (Examples, Replay) = (Encode(run.Examples), run.Options.ReplayShare > 0
+            ? [.. Encode(run.Replay), .. run.ReplayTexts.Select(t => new TaughtExample([t[0]], [.. t.Skip(1)]))] : []);
+        End = run.Options.EndShare > 0 ? Encode(run.EndExamples) : [];
     }
 
     /// <summary>The batches of the run.</summary>
     public IBatchSource Source()
     {
-        var own = new SetPasses(Examples, Run.Options.BatchExamples, Run.Seed);
+        IBatchSource own = new SetPasses(Examples, Run.Options.BatchExamples, Run.Seed);
+        if (End.Length > 0) own = new WithEnd(own, new SetPasses(End, Run.Options.BatchExamples, Seeds.Mix(Run.Seed, "end")),
+            (Run.Options.Epochs - (int)Math.Round(Run.Options.EndShare * Run.Options.Epochs)) * EpochUpdates);
         return Run.Options.ReplayShare > 0 ? new WithReplay(own, Examples.Length, Replay, Run.Options.ReplayShare, Run.Seed) : own;
     }
 
@@ -145,8 +153,8 @@ internal sealed record EncodedRun
         using var hash = new RunHash();
         hash.Options(Run.Options).Numbers(Run.Seed, EpochUpdates).Text(Run.Start.Flat.dtype.ToString());
         foreach (var (name, _, shape) in Run.Start.Layout) hash.Text(name).Numbers([.. shape.Select(n => (int)n)]);
-        hash.Numbers(Examples.Length, Replay.Length);
-        foreach (var example in Examples.Concat(Replay)) hash.Numbers(example.Prompt).Numbers(example.Taught);
+        hash.Numbers(Examples.Length, Replay.Length, End.Length);
+        foreach (var example in Examples.Concat(Replay).Concat(End)) hash.Numbers(example.Prompt).Numbers(example.Taught);
         foreach (var (name, set) in Run.Questions.OrderBy(q => q.Key, StringComparer.Ordinal))
         {
             hash.Text(name).Numbers(set.Count);
@@ -190,6 +198,7 @@ internal sealed class FineTuningWork : IDisposable
             optimizer = Own(new AdamW(parameters)
             {
                 WeightDecay = options.WeightDecay,
+                Epsilon = options.Epsilon,
                 ClipNorm = options.ClipNorm > 0 ? options.ClipNorm : double.PositiveInfinity,
             });
             if (options.DivergenceWeight > 0)

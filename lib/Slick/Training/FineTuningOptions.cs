@@ -31,6 +31,10 @@ public sealed record FineTuningOptions
     /// <summary>Largest norm of the gradient. A gradient with a larger norm is scaled down to it. 0 for no clipping.</summary>
     [Range(0.0, 1e6)]
     public double ClipNorm { get; init; }
+    /// <summary>Epsilon of AdamW: a number that is added to the square root of the second moment (Kingma and Ba 2015, Algorithm 1). A
+    /// parameter whose gradients are smaller than epsilon takes smaller steps.</summary>
+    [Range(1e-16, 1.0)]
+    public double Epsilon { get; init; } = 1e-8;
     /// <summary>
     /// Examples of one forward and backward pass, at most; 0 for the whole batch. A larger batch is cut into pieces whose gradients are
     /// added up. Smaller pieces need less memory.
@@ -55,6 +59,10 @@ public sealed record FineTuningOptions
     /// <summary>Number of other examples that are mixed in for each example of the set; 0 for none. Ours.</summary>
     [Range(0.0, 100.0)]
     public double ReplayShare { get; init; }
+    /// <summary>Share of the epochs, at the end of a run, that train on <see cref="FineTuningRun.EndExamples"/> alone, rounded to whole
+    /// epochs; 0 for none. In a study these are the Known examples of the set, and a set without any has no such end. Ours.</summary>
+    [Range(0.0, 1.0)]
+    public double EndShare { get; init; }
 }
 
 /// <summary>The settings of a LoRA adapter as options (<see cref="LoraConfig"/>).</summary>

@@ -20,6 +20,11 @@ public sealed record FineTuningRun
     /// <summary>The sets of questions that an epoch can ask (<see cref="TrainingEpoch.Ask"/>), by name.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<Example>> Questions { get; init; } =
         new Dictionary<string, IReadOnlyList<Example>>();
+    /// <summary>Texts as tokens, at least two tokens each, that <see cref="FineTuningOptions.ReplayShare"/> mixes in beside
+    /// <see cref="Replay"/>. The loss of a text is on all of its tokens but the first, as in pre-training.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> ReplayTexts { get; init; } = [];
+    /// <summary>The examples of the last epochs (<see cref="FineTuningOptions.EndShare"/>).</summary>
+    public IReadOnlyList<Example> EndExamples { get; init; } = [];
     /// <summary>Seed of the order of the examples, of dropout, of a fresh LoRA adapter and of the replayed examples.</summary>
     public required int Seed { get; init; }
     /// <summary>Optimiser steps that count as one epoch; 0 for the steps of one pass over the set. Where the number is above those of one

@@ -119,6 +119,33 @@ internal sealed class WithReplay(IBatchSource source, int examples, TaughtExampl
     }
 }
 
+/// <summary>Batches of a source, and from a step on those of another one. A pass has as many steps as one of the first source.</summary>
+/// <param name="source">The source of the first steps.</param>
+/// <param name="end">The source of the last steps.</param>
+/// <param name="first">Number of the first step of the end, from 0.</param>
+internal sealed class WithEnd(IBatchSource source, IBatchSource end, int first) : IBatchSource
+{
+    public int PassUpdates => source.PassUpdates;
+
+    public IReadOnlyList<BatchRows> Pass(int pass)
+    {
+        var start = pass * PassUpdates;
+        var own = start < first ? source.Pass(pass) : [];
+        var (number, batches) = (-1, (IReadOnlyList<BatchRows>)[]);
+        BatchRows At(int step)
+        {
+            if (step < first) return own[step - start];
+            if (number != (step - first) / end.PassUpdates)
+            {
+                number = (step - first) / end.PassUpdates;
+                batches = end.Pass(number);
+            }
+            return batches[(step - first) % end.PassUpdates];
+        }
+        return [.. Enumerable.Range(start, PassUpdates).Select(At)];
+    }
+}
+
 /// <summary>The rows of one forward and backward pass: a batch, or a part of it.</summary>
 /// <param name="Offset">Index in the pass's tensor at which the piece begins.</param>
 /// <param name="Rows">B: number of rows.</param>

@@ -88,8 +88,8 @@ public sealed class NamedOptionsTests
         Says("sampling.temperature = NaN is out of range",
             (StudyOptions.Smoke with { Sampling = new() { Temperature = double.NaN } }).Check);
         Says("estimator = 7 is no value; it is one of Exact, Sampled", (StudyOptions.Smoke with { Estimator = (EstimatorKind)7 }).Check);
-        Says("fineTuning.replayShare = 0.5 mixes other examples into a set, and a study has none; set it to 0.",
-            NamedOptions.Set(StudyOptions.Smoke, "fineTuning.replayShare=0.5").Check);
+        Says("fineTuning.epsilon = 2 is out of range; it lies between 1E-16 and 1.",
+            (StudyOptions.Smoke with { FineTuning = new() { Epsilon = 2 } }).Check);
         Says("fineTuning is missing", (StudyOptions.Smoke with { FineTuning = null! }).Check);
         Says("sampling.samples = 0 is out of range; it lies between 1 and 10000.",
             new AnnotationOptions { Sampling = new() { Samples = 0 } }.Check);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Slick.Paper;
+using Slick.Studies;
 
 namespace Slick.Tests.Paper;
 
@@ -51,6 +52,21 @@ public sealed partial class RegistrationTests
             Assert.Contains($"- {d.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}", changes, StringComparison.Ordinal));
     }
 
+    // The section Studies has the same columns and, last, the study's name.
+    [Fact]
+    public void EveryClaimOfAStudy_StandsThereWithItsStudyDateAndThreshold()
+    {
+        var rows = Text.Split('\n').Select(l => l.Split('|').Select(c => c.Trim()).ToArray())
+            .Where(c => c.Length > 6 && StudyNumber().IsMatch(c[1])).Select(c => string.Join(" | ", c[1..7])).ToList();
+        Assert.Equal(LabStudies.All.SelectMany(study => study.Claims.Select(c => c.Registered).Select(c => string.Join(" | ", c.Number,
+            c.Sentence, c.Test, c.Registered.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), $"{c.FirstSeed} and up", study.Name))),
+            rows);
+        Assert.All(LabStudies.All, s => Assert.Contains($"`{s.Name}`", Text, StringComparison.Ordinal));
+    }
+
     [GeneratedRegex("^[0-9][a-z]?$")]
     private static partial Regex Number();
+
+    [GeneratedRegex("^[A-Z][0-9]+$")]
+    private static partial Regex StudyNumber();
 }

@@ -1,0 +1,91 @@
+using Slick.Experiments;
+using Slick.Runtime;
+using Slick.Storage;
+
+namespace Slick.Studies;
+
+/// <summary>Plans, runs and reads the lab's studies.</summary>
+public static class LabStudyRuns
+{
+    /// <summary>The plan of a study: the stages of all its variants, each stage once.</summary>
+    /// <param name="study">The study.</param>
+    /// <param name="options">The options that all variants share.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="platform">The kind of device and the number format.</param>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
+    public static Plan Plan(LabStudy study, StudyOptions options, int seed, Platform platform) => StudyPlan.Of(study.Name,
+        [.. study.Variants(options).SelectMany(v => StudyPlan.Bases(v.Of(options), seed, platform))], platform, null);
+
+    /// <summary>Computes the stages that the store lacks, and returns what the study found.</summary>
+    /// <param name="study">The study.</param>
+    /// <param name="preset">Name of the preset, with the settings that differ from it.</param>
+    /// <param name="options">The options that all variants share.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="store">The store that keeps the results.</param>
+    /// <param name="compute">Device of the models.</param>
+    /// <param name="progress">Told how far the stages are.</param>
+    /// <param name="cancellation">Stops between steps.</param>
+    /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="SlickException">D of a variant is empty, or a stage cannot be worked on.</exception>
+    /// <exception cref="DivergedException">Pre-training of a base model diverged.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    public static LabStudyResult Run(LabStudy study, string preset, StudyOptions options, int seed, RunStore store, Compute compute,
+        IProgressReport? progress = null, CancellationToken cancellation = default)
+    {
+        Workers.Run(Plan(study, options, seed, compute.Platform), store, compute, progress, cancellation);
+        return Read(study, preset, options, seed, store, compute);
+    }
+
+    /// <summary>Reads a study of which every stage has finished or failed.</summary>
+    /// <param name="study">The study.</param>
+    /// <param name="preset">Name of the preset, with the settings that differ from it.</param>
+    /// <param name="options">The options that all variants share.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="store">The store that keeps the results.</param>
+    /// <param name="compute">Device of the models.</param>
+    /// <exception cref="SlickException">D of a variant is empty.</exception>
+    /// <exception cref="DivergedException">Pre-training of a base model diverged.</exception>
+    public static LabStudyResult Read(LabStudy study, string preset, StudyOptions options, int seed, RunStore store, Compute compute)
+    {
+        var (rows, lacking) = (new List<StudyValue>(), new List<LackingRun>());
+        foreach (var variant in study.Variants(options))
+        {
+            var chosen = variant.Of(options);
+            var result = new VariantResult(variant, Study.Read(preset, chosen, seed, store, compute));
+            rows.AddRange(study.Measure(result));
+            lacking.AddRange(result.Data.Lacking.Select(l => new LackingRun(variant.Name, l.Arm.Id, l.BaseSeed,
+                $"{variant.Name}: {l.Reason}", false)));
+            foreach (var stages in StudyPlan.Bases(chosen, seed, compute.Platform))
+                foreach (var (run, stage) in stages.Runs)
+                    if (stages.FailureOf(stage, store) is { } failure)
+                        lacking.Add(new(variant.Name, run.Arm.Id, stages.Seed, $"{variant.Name}, {run.Arm}: {failure}", true));
+        }
+        return new(study, preset, options, seed, rows, lacking);
+    }
+
+    /// <summary>The forecast of a study's time.</summary>
+    /// <param name="study">The study.</param>
+    /// <param name="options">The options that all variants share.</param>
+    /// <param name="seed">Seed of the first base model.</param>
+    /// <param name="compute">Device of the models.</param>
+    public static Forecast Forecast(LabStudy study, StudyOptions options, int seed, Compute compute) =>
+        new VariantForecast(study, options, seed, compute);
+
+    // Variants with models of different shapes need different times for a step, so each shape has a forecast of its own.
+    private sealed class VariantForecast : Forecast
+    {
+        private readonly Dictionary<string, Forecast> of = [];
+
+        public VariantForecast(LabStudy study, StudyOptions options, int seed, Compute compute)
+        {
+            foreach (var shape in study.Variants(options).Select(v => v.Of(options)).GroupBy(o => o.PreTraining))
+            {
+                var forecast = Of(shape.First(), seed, compute);
+                foreach (var stage in shape.SelectMany(o => StudyPlan.Bases(o, seed, compute.Platform)).SelectMany(b => b.All))
+                    of.TryAdd(stage.Name, forecast);
+            }
+        }
+
+        public override double Seconds(Stage stage, Plan plan) => of[stage.Name].Seconds(stage, plan);
+    }
+}
