@@ -65,7 +65,7 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
                 + "joined.");
             foreach (var seed in result.Bases.Select(b => b.Seed))
                 if (!seeds.TryAdd(seed, name)) throw new SlickException(FormattableString.Invariant(
-                    $"{name} and {seeds[seed]} both have a base model of seed {seed}; each seed counts once, so run one with another --seed."));
+                    $"{name} and {seeds[seed]} both have a base model of seed {seed}; each counts once, so run one with another --seed."));
         }
         return first with
         {
