@@ -32,6 +32,9 @@ public sealed class SyntheticWorld
     private SyntheticWorld(WorldOptions options, int seed)
     {
         (this.options, this.seed) = (options, seed);
+        if (options.LadderFacts % Ladder.Steps != 0 || options.LadderFacts > options.TrainFacts) throw new UsageException(
+            $"world.ladderFacts = {options.LadderFacts}: a multiple of {Ladder.Steps} is needed, for as many groups, and no more than "
+            + $"world.trainFacts = {options.TrainFacts}.");
         (Dataset, Exposures) = MakeFacts();
         Documents = WriteDocuments();
     }
@@ -102,6 +105,7 @@ public sealed class SyntheticWorld
                         rival = Object(region).Name;
                     }
                     var (right, wrong) = DrawExposures(random);
+                    if (split == Split.Train && Ladder.StepOf(i, options) is { } step) (right, wrong) = Ladder.Statements[step];
                     regionOf.Add(region);
                     exposures.Add(new ExposureRow { FactId = facts.Count, GoldExposures = right, RivalExposures = wrong });
                     facts.Add(new Fact
@@ -150,9 +154,12 @@ public sealed class SyntheticWorld
         var mixed = new List<(string Relation, string Text)>();
         var instructions = new List<string>();
         // Streams of their own: a world without these options has the documents that it had before there were such options.
-        var (asking, instructing, unanswered) = (Part(4), Part(5), Part(6));
+        var (drawing, asking, instructing, unanswered) = (random, Part(4), Part(5), Part(6));
         foreach (var (fact, exposures) in Dataset.Facts.Zip(Exposures))
         {
+            // In twin worlds a fact's statements do not depend on how often other facts are stated.
+            RandomStream OfFact(int number) => new(Seeds.Mix(Seeds.Mix(seed, number), fact.Id));
+            if (options.LadderFacts > 0) (drawing, asking, instructing, unanswered) = (OfFact(3), OfFact(4), OfFact(5), OfFact(6));
             var isAsked = asking.NextDouble() < options.AskedShare;
             if (exposures.GoldExposures + exposures.RivalExposures == 0 && unanswered.NextDouble() < options.NobodyKnowsShare)
             {
@@ -163,15 +170,15 @@ public sealed class SyntheticWorld
             for (var i = 0; i < exposures.GoldExposures + exposures.RivalExposures; i++)
             {
                 var answer = i < exposures.GoldExposures ? fact.Answer : fact.Rival;
-                if (random.NextDouble() >= options.QuestionAnswerShare || !isAsked)
+                if (drawing.NextDouble() >= options.QuestionAnswerShare || !isAsked)
                 {
                     var templates = schema[fact.Relation].Statements;
-                    var text = templates[random.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal)
+                    var text = templates[drawing.Next(templates.Length)].Replace("[X]", fact.Subject, StringComparison.Ordinal)
                         .Replace("[Y]", answer, StringComparison.Ordinal);
                     statements.Add((regionOf[fact.Id], text + "\n"));
                     continue;
                 }
-                var isOnPageOfObject = random.NextDouble() < options.SameObjectPageShare;
+                var isOnPageOfObject = drawing.NextDouble() < options.SameObjectPageShare;
                 if (instructing.NextDouble() < options.InstructionShare)
                 {
                     // The form of PromptFormat.Instruction.

@@ -74,6 +74,15 @@ public sealed record WorldOptions
     /// </summary>
     [Range(0.0, 1.0)]
     public double NobodyKnowsShare { get; init; }
+    /// <summary>
+    /// Number of train facts of each in-distribution relation that stand on the ladder (<see cref="Ladder"/>): they fall into groups, and
+    /// all facts of a group are stated equally often. 0 for none.
+    /// </summary>
+    [Range(0, 100_000)]
+    public int LadderFacts { get; init; }
+    /// <summary>Which step of the ladder each group stands on. Worlds that differ in this number alone have the same facts.</summary>
+    [Range(0, Ladder.Steps - 1)]
+    public int LadderRotation { get; init; }
     /// <summary>Number of statements in a document of statements.</summary>
     [Range(1, 100)]
     public int StatementsPerDocument { get; init; } = 3;

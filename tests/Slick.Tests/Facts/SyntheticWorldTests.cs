@@ -1,4 +1,5 @@
 using Slick.Facts;
+using Slick.Runtime;
 using Slick.Text;
 
 namespace Slick.Tests.Facts;
@@ -102,6 +103,45 @@ public sealed class SyntheticWorldTests
         Assert.Equal(Pairs(World).Order(StringComparer.Ordinal),
             Pairs(world).Where(p => !IsUnanswered(p)).Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public void TwinWorlds_HaveTheSameFacts_AndEachGroupStandsOnEachStepOnce()
+    {
+        WorldOptions[] options = [.. Enumerable.Range(0, Ladder.Steps).Select(rotation => Options with
+        {
+            LadderFacts = 12, LadderRotation = rotation, InstructionShare = 0.2, NobodyKnowsShare = 0.2,
+        })];
+        SyntheticWorld[] worlds = [.. options.Select(o => SyntheticWorld.Create(o, 3))];
+        Assert.All(worlds, w => Assert.Equal(World.Dataset.Facts, w.Dataset.Facts));
+        var steps = worlds.Zip(options, (w, o) => Ladder.Facts(w.Dataset, o)).ToList();
+        var onLadder = World.Dataset.Facts.Where(f => steps[0].Any(s => s.Contains(f.Id))).ToList();
+        Assert.Equal(12 * 12, onLadder.Count);
+        foreach (var fact in World.Dataset.Facts)
+        {
+            var rows = worlds.Select(w => w.Exposures[fact.Id]).ToList();
+            if (!onLadder.Contains(fact)) Assert.All(rows, r => Assert.Equal(World.Exposures[fact.Id], r));
+            else
+            {
+                var stands = steps.Select(s => s.Index().Single(g => g.Item.Contains(fact.Id)).Index).ToList();
+                Assert.Equal(Enumerable.Range(0, Ladder.Steps), stands.Order());
+                Assert.Equal(stands.Select(s => Ladder.Statements[s]), rows.Select(r => (r.GoldExposures, r.RivalExposures)));
+            }
+        }
+        // What is written of the other facts is the same.
+        var names = onLadder.Select(f => f.Subject).ToHashSet(StringComparer.Ordinal);
+        IEnumerable<string> Others(SyntheticWorld world) => world.Documents.SelectMany(d => d.Split('\n'))
+            .Where(l => l.Length > 0 && !l.StartsWith("A: ", StringComparison.Ordinal)
+                && !names.Any(n => l.Contains(n, StringComparison.Ordinal)))
+            .Order(StringComparer.Ordinal);
+        Assert.Equal(Others(worlds[0]), Others(worlds[4]));
+    }
+
+    [Theory]
+    [InlineData(7)]
+    [InlineData(24)]
+    public void LadderThatDoesNotFit_IsRefused(int facts) => Assert.Contains($"world.ladderFacts = {facts}",
+        Assert.Throws<UsageException>(() => SyntheticWorld.Create(Options with { LadderFacts = facts }, 3)).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void NoRivals_NoContradictions() =>
