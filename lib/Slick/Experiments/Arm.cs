@@ -34,6 +34,18 @@ public enum ArmKind
     Concentrated,
     /// <summary>As many Unknown examples as <see cref="Concentrated"/> has, spread over all relations. Ours.</summary>
     Spread,
+    /// <summary>The facts of a ladder that pre-training never stated (<see cref="Facts.Ladder"/>). Lab only, ours.</summary>
+    Stated0,
+    /// <summary>The facts of a ladder that one pass of pre-training stated twice. Lab only, ours.</summary>
+    Stated2,
+    /// <summary>The facts of a ladder that one pass of pre-training stated 8 times. Lab only, ours.</summary>
+    Stated8,
+    /// <summary>The facts of a ladder that one pass of pre-training stated 32 times. Lab only, ours.</summary>
+    Stated32,
+    /// <summary>The facts of a ladder that one pass of pre-training stated 128 times. Lab only, ours.</summary>
+    Stated128,
+    /// <summary>The facts of a ladder that one pass of pre-training stated 32 times, and their rivals 96 times. Lab only, ours.</summary>
+    StatedWithRival,
 }
 
 /// <summary>A kind of fine-tuning set with its percentage. D with 100% Unknown is also the single-category set D_Unknown.</summary>
@@ -62,6 +74,12 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.RivalStated => "unknown-rival-stated",
         ArmKind.Concentrated => $"concentrated-{UnknownPercent}",
         ArmKind.Spread => $"spread-{UnknownPercent}",
+        ArmKind.Stated0 => "stated-0",
+        ArmKind.Stated2 => "stated-2",
+        ArmKind.Stated8 => "stated-8",
+        ArmKind.Stated32 => "stated-32",
+        ArmKind.Stated128 => "stated-128",
+        ArmKind.StatedWithRival => "stated-with-rival",
         _ => throw new ArgumentOutOfRangeException(nameof(Kind)),
     };
 
@@ -78,6 +96,12 @@ public sealed record Arm(ArmKind Kind, int UnknownPercent = -1)
         ArmKind.RivalStated => "Unknown, rival stated",
         ArmKind.Concentrated => $"{UnknownPercent}% of the relations Unknown",
         ArmKind.Spread => $"as many Unknown ({UnknownPercent}%), spread",
+        ArmKind.Stated0 => "never stated",
+        ArmKind.Stated2 => "stated 2 times",
+        ArmKind.Stated8 => "stated 8 times",
+        ArmKind.Stated32 => "stated 32 times",
+        ArmKind.Stated128 => "stated 128 times",
+        ArmKind.StatedWithRival => "stated 32 times, the rival 96 times",
         _ => $"D_{Kind}",
     };
 }

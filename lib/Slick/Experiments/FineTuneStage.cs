@@ -92,10 +92,11 @@ internal static class FineTuneStage
         var (run, seed, store) = (options.Run, work.Stage.Seed, work.Context.Store);
         var dataset = work.Context.Dataset(work.Stage.Inputs[1]);
         var labels = LabelTable.Read(store.Finished(work.Stage.Inputs[2]));
-        var exposures = work.Context.Exposures(work.Stage.Inputs[1]);
+        var (exposures, ladder) = (work.Context.Exposures(work.Stage.Inputs[1]), work.Context.Ladder(work.Stage.Inputs[1]));
         var draw = Seeds.Mix(seed, run.Draw);
         IReadOnlyList<Fact> Set(ArmKind kind) =>
-            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions, exposures);
+            FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions, exposures,
+                ladder);
         var set = Set(run.Arm.Kind);
         if (set.Count == 0)
             return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),

@@ -40,6 +40,14 @@ internal static class UnknownKinds
     };
 }
 
+/// <summary>The sets of a ladder's steps (<see cref="Ladder"/>).</summary>
+internal static class LadderSets
+{
+    /// <summary>The kinds of sets, in the order of the steps: [<see cref="Ladder.Steps"/>].</summary>
+    public static IReadOnlyList<ArmKind> All { get; } = [ArmKind.Stated0, ArmKind.Stated2, ArmKind.Stated8, ArmKind.Stated32,
+        ArmKind.Stated128, ArmKind.StatedWithRival];
+}
+
 /// <summary>Fine-tuning sets (paper, section 4). Except D_Known, every set takes |D| examples, with the same number from each relation as
 /// D. A set is smaller where a relation has too few facts of a category. Taught in
 /// <c>notebooks/02-make-a-fine-tuning-set.ipynb</c>.</summary>
@@ -57,10 +65,14 @@ public static class FineTuningSets
     /// <param name="questions">Limits of a relation's part; null for none.</param>
     /// <param name="exposures">Lab only: what pre-training stated of each fact, by the fact's id. The kinds of Unknown follow from
     /// it.</param>
+    /// <param name="ladder">The ids of the facts on each step of the world's ladder (<see cref="Ladder.Facts"/>); null where there is
+    /// none. The sets of a ladder's steps have all facts of a step.</param>
     /// <returns>The examples, relation by relation.</returns>
     public static IReadOnlyList<Fact> Make(Arm arm, IReadOnlyList<Fact> facts, IReadOnlyList<LabelRow> labels, SizeRule rule, int seed,
-        QuestionOptions? questions = null, IReadOnlyList<ExposureRow>? exposures = null)
+        QuestionOptions? questions = null, IReadOnlyList<ExposureRow>? exposures = null, IReadOnlyList<IReadOnlySet<int>>? ladder = null)
     {
+        if (LadderSets.All.Index().FirstOrDefault(k => k.Item == arm.Kind, (-1, default)).Index is >= 0 and var step)
+            return [.. labels.Where(l => ladder?[step].Contains(l.FactId) == true).Select(l => facts[l.FactId])];
         questions ??= new();
         var parts = Parts(labels, rule, seed, questions, exposures ?? []);
         int[] sizes = [.. parts.Select(p => p.Size)];

@@ -222,7 +222,8 @@ public sealed record StudyOptions
         if (Sets.Length == 0) return all;
         // D_IDK needs a model that can write its answer. The others are sets of the lab's studies (Slick.Studies).
         all = [.. all, (new(ArmKind.DontKnow, 50), 1), (new(ArmKind.NeverStated), Repeats), (new(ArmKind.StatedNotKept), Repeats),
-            (new(ArmKind.RivalStated), Repeats), (new(ArmKind.Concentrated, 25), Repeats), (new(ArmKind.Spread, 25), Repeats)];
+            (new(ArmKind.RivalStated), Repeats), (new(ArmKind.Concentrated, 25), Repeats), (new(ArmKind.Spread, 25), Repeats),
+            .. LadderSets.All.Select(kind => (new Arm(kind), Repeats))];
         var chosen = Sets.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()
             .Select(id => all.FirstOrDefault(a => a.Arm.Id == id) is { Arm: not null } found ? found
                 : throw new UsageException($"sets: there is no set '{id}'; there are {string.Join(", ", all.Select(a => a.Arm.Id))}."))

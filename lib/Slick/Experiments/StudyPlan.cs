@@ -78,6 +78,9 @@ public static class StudyPlan
         if (source is null && options.World.NobodyKnowsShare == 0 && runs.Any(r => r.Arm.Kind == ArmKind.DontKnow))
             throw new UsageException($"sets names D_IDK, and a model of this world has no words for \"{Fact.DontKnow}\"; "
                 + "set world.nobodyKnowsShare to a number above 0, such as 0.5.");
+        if (runs.FirstOrDefault(r => LadderSets.All.Contains(r.Arm.Kind)) is { } ladder && (source is not null
+            || options.World.LadderFacts == 0)) throw new UsageException($"sets={ladder.Arm.Id} needs a world with a ladder; "
+                + (source is null ? $"set world.ladderFacts to a multiple of {Ladder.Steps}." : "leave out --model."));
         var world = source is null ? WorldStage.Of(options.World, seed) : null;
         var model = source is null ? PreTrainStage.Of(options.PreTraining, world!, platform) : null;
         var (modelName, questions, of) = source is null ? (model!.Name, world!.Name, "the lab's model")

@@ -70,6 +70,11 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     public IReadOnlyList<ExposureRow> Exposures(string name) =>
         sources.Datasets.ContainsKey(name) ? [] : WorldStage.ReadExposures(store.Finished(name));
 
+    /// <summary>The ids of the facts on each step of a world's ladder; null for a dataset.</summary>
+    /// <param name="name">The name that stages give the facts.</param>
+    public IReadOnlyList<IReadOnlySet<int>>? Ladder(string name) => sources.Datasets.ContainsKey(name) ? null
+        : Slick.Facts.Ladder.Facts(Dataset(name), store.Finished(name).Stage.OptionsAs<WorldOptions>());
+
     /// <summary>The documents of a world (a finished stage).</summary>
     /// <param name="name">The name that stages give the facts.</param>
     public IReadOnlyList<string> Documents(string name)

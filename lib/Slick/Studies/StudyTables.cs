@@ -15,14 +15,17 @@ internal static class StudyTables
     /// <summary>A sum over values with its interval, as a cell.</summary>
     public static string Cell(StudyValues values, params IReadOnlyList<ValueTerm> terms) => Cell(values.Sum(terms).Value95);
 
-    /// <summary>The mean of a number over clusters, without an interval, as a cell.</summary>
-    public static string Mean(StudyValues values, ValueTerm term) => values.Sum(term).Value is var mean && double.IsNaN(mean) ? "-"
+    /// <summary>The mean of a sum over clusters, without an interval, as a cell.</summary>
+    public static string Mean(StudyValues values, params IReadOnlyList<ValueTerm> terms) => values.Sum(terms).Value is var mean && double.IsNaN(mean) ? "-"
         : Number(mean);
 
     /// <summary>The mean epoch of a stop over runs, as a cell.</summary>
-    public static string Epoch(StudyValues values, string variant, string set, string stop)
+    public static string Epoch(StudyValues values, string variant, string set, string stop) => Epoch(values, [variant], set, stop);
+
+    /// <summary>The mean epoch of a stop over runs of several variants, as a cell.</summary>
+    public static string Epoch(StudyValues values, IReadOnlyList<string> variants, string set, string stop)
     {
-        double[] epochs = [.. values.Rows.Where(r => r.Variant == variant && r.Set == set && r.Measure == Measures.Lost && r.Stop == stop)
+        double[] epochs = [.. values.Rows.Where(r => variants.Contains(r.Variant) && r.Set == set && r.Measure == Measures.Lost && r.Stop == stop)
             .Select(r => (double)r.Epoch)];
         return epochs.Length == 0 ? "-" : Number(epochs.Average());
     }

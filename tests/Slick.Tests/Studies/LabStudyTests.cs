@@ -47,6 +47,22 @@ public sealed class LabStudyTests
         Assert.Equal(HypothesisTests.Holm([.. parts.Select(p => p.P)]), result.Claims().Select(c => c.HolmP));
     }
 
+    private static readonly string[] LadderSteps = ["stated-0", "stated-2", "stated-8", "stated-32", "stated-128", "stated-with-rival"];
+
+    [Theory]
+    [InlineData(-0.5, 6, Verdict.Holds, Verdict.Holds, Verdict.Holds)]
+    [InlineData(0.5, 14, Verdict.Contradicted, Verdict.Contradicted, Verdict.Contradicted)]
+    [InlineData(0, 10, Verdict.Undecided, Verdict.Undecided, Verdict.Undecided)]
+    public void Ladder_ComparesStepsOverAllWorlds(double slope, double rival, params Verdict[] expected)
+    {
+        // Each world loses more than the one before, whatever is trained on: that plays no part.
+        var result = Result("ladder", [.. Enumerable.Range(0, 6).SelectMany(world => LadderSteps.Select((set, step) =>
+            Value($"world-{world}", set, Lost, Fit, 10 * world + (step < 5 ? 10 + slope * step : rival))))]);
+        Assert.Equal(expected, Verdicts(result));
+        var parts = result.Claims().Select(c => c.Parts.Single().Value.Estimate).ToList();
+        Assert.Equal([-4 * slope, slope, rival - 10], parts.Select(v => Math.Round(v, 9) + 0.0));
+    }
+
     [Fact]
     public void SeedsThatWereLookedAt_AreShownAndDecideNothing()
     {
