@@ -39,6 +39,29 @@ public sealed class LabStudySetsTests
         return FineTuningSets.Make(arm, facts, labels, rule, seed, questions, exposures);
     }
 
+    [Fact]
+    public void StepsOfALadder_AreTheFactsThatTheWorldPutsThere()
+    {
+        var options = new WorldOptions { TrainFacts = 14, TestFacts = 1, DevFacts = 2, OodTestFacts = 1, OodDevFacts = 2,
+            LadderFacts = 12, LadderRotation = 2 };
+        var world = SyntheticWorld.Create(options, 3);
+        LabelRow[] labels = [.. world.Dataset.Facts.Select(f => new LabelRow { FactId = f.Id, Relation = f.Relation, Split = f.Split,
+            Question = "", Answer = f.Answer, GreedyCorrect = 0, SampledCorrect = 0, CategoryProbability = 1,
+            Category = Category.Unknown })];
+        var ladder = Ladder.Facts(world.Dataset, options);
+        foreach (var (step, kind) in LadderSets.All.Index())
+        {
+            var set = FineTuningSets.Make(new(kind), world.Dataset.Facts, labels, SizeRule.SmallestCategory, 1, ladder: ladder);
+            Assert.Equal(2 * 12, set.Count);
+            Assert.All(set, f => Assert.Equal(Ladder.Statements[step],
+                (world.Exposures[f.Id].GoldExposures, world.Exposures[f.Id].RivalExposures)));
+        }
+        // Without a ladder there is nothing to train on, and a plan says so.
+        Assert.Empty(FineTuningSets.Make(new(ArmKind.Stated8), world.Dataset.Facts, labels, SizeRule.SmallestCategory, 1));
+        Assert.Contains("world.ladderFacts", Assert.Throws<UsageException>(() => StudyPlan.Of("smoke",
+            StudyOptions.Smoke with { Sets = "stated-8" }, 1, Compute.Choose("cpu").Platform)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(ArmKind.NeverStated)]
     [InlineData(ArmKind.StatedNotKept)]
