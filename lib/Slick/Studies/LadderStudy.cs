@@ -54,8 +54,8 @@ internal static class LadderStudy
             Columns = ["trained on", "examples", "labelled Unknown", "FIT, epoch", "lost at FIT", "lost at the last epoch"],
             Rows = [.. Sets.Select(s => (IReadOnlyList<string>)
             [
-                StudyTables.Name(s), StudyTables.Mean(values, Of(s, Measures.Examples)),
-                StudyTables.Mean(values, Of(s, Measures.UnknownExamples)), StudyTables.Epoch(values, Worlds, s, Measures.Fit),
+                StudyTables.Name(s), StudyTables.MeanOfSum(values, Of(s, Measures.Examples)),
+                StudyTables.MeanOfSum(values, Of(s, Measures.UnknownExamples)), StudyTables.Epoch(values, Worlds, s, Measures.Fit),
                 StudyTables.Cell(values, Lost(s, 1)), StudyTables.Cell(values, Lost(s, 1, Measures.Convergence)),
             ])],
         },

@@ -15,8 +15,11 @@ internal static class StudyTables
     /// <summary>A sum over values with its interval, as a cell.</summary>
     public static string Cell(StudyValues values, params IReadOnlyList<ValueTerm> terms) => Cell(values.Sum(terms).Value95);
 
+    /// <summary>The mean of a number over clusters, without an interval, as a cell.</summary>
+    public static string Mean(StudyValues values, ValueTerm term) => MeanOfSum(values, [term]);
+
     /// <summary>The mean of a sum over clusters, without an interval, as a cell.</summary>
-    public static string Mean(StudyValues values, params IReadOnlyList<ValueTerm> terms) => values.Sum(terms).Value is var mean && double.IsNaN(mean) ? "-"
+    public static string MeanOfSum(StudyValues values, IReadOnlyList<ValueTerm> terms) => values.Sum(terms).Value is var mean && double.IsNaN(mean) ? "-"
         : Number(mean);
 
     /// <summary>The mean epoch of a stop over runs, as a cell.</summary>
