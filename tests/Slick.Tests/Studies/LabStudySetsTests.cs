@@ -168,21 +168,23 @@ public sealed class LabStudySetsTests
         Fact[] facts = [TinyTraining.Fact(0, "ba", "ko"), TinyTraining.Fact(1, "be", "ki")];
         var tokenizer = TinyTraining.Words(facts);
         using var start = TinyTraining.Weights(tokenizer);
-        int[] text = [.. tokenizer.Encode("A: ki\nQ: ba\n")];
+        // What fine-tuning alone would never say.
+        int[] text = [.. tokenizer.Encode("is ko Where")];
         double Probability(double share)
         {
             var probability = 0.0;
             FineTuning.Run(new()
             {
                 Start = start, Tokenizer = tokenizer, Examples = Example.Of(facts, PromptFormat.QuestionAnswer), Seed = 1,
-                Options = new() { Epochs = 30, LearningRate = 3e-3, ReplayShare = share }, ReplayTexts = [text],
+                Options = new() { Epochs = 60, LearningRate = 3e-3, ReplayShare = share }, ReplayTexts = [text],
             }, epoch =>
             {
-                if (epoch.Epoch == 30) probability = Softmax(epoch.Decoder.NextTokenLogits(text[..^1]), text[^1]);
+                if (epoch.Epoch == 60) probability = Softmax(epoch.Decoder.NextTokenLogits(text[..^1]), text[^1]);
             }, TestContext.Current.CancellationToken);
             return probability;
         }
-        Assert.True(Probability(1) > 0.9 && Probability(0) < 0.9);
+        var (alone, mixed) = (Probability(0), Probability(1));
+        Assert.True(mixed > 0.5 && alone < 0.1, $"{mixed} {alone}");
     }
 
     // The last epochs have the same number of steps, all on the other examples.
