@@ -59,7 +59,7 @@ function prepare() {
   const fresh = path.join(folder, 'interrupted-store');
   fs.rmSync(fresh, { recursive: true, force: true });
   const cells = [cell('setup', '#load "setup.csx"\nvar kept = "still here";'),
-    cell('long', `Slick.Experiments.Study.Open("smoke", device: "cpu", store: ${JSON.stringify(fresh)}, set: "fineTuning.epochs=5000")`),
+    cell('long', `Slick.Experiments.Study.Open("smoke fineTuning.epochs=5000", "cpu", ${JSON.stringify(fresh)})`),
     cell('dropped', 'Console.Write("not to be run");'), cell('after', 'kept')];
   fs.writeFileSync(path.join(work, 'notebooks', 'interrupt.ipynb'),
     JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }, null, 1));
