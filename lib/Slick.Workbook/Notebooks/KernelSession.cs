@@ -274,7 +274,7 @@ internal sealed class KernelSession : IDisposable
         }
 
         // A viewer would show a picture for fine screens at twice its size.
-        private static JsonObject Metadata(DisplayEvent shown) => shown.Value is not Figure ? []
+        private static JsonObject Metadata(DisplayEvent shown) => shown.Value is not (Figure or FigurePlayer) ? []
             : new() { ["image/png"] = new JsonObject { ["width"] = PngRenderer.Width } };
 
         private static JsonNode? Form(string mime, string value)

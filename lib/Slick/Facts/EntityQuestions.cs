@@ -92,7 +92,8 @@ public static class EntityQuestions
     /// <summary>The folder that holds the folders train, dev and test.</summary>
     private static string Locate(string folder)
     {
-        if (!Directory.Exists(folder)) throw new SlickException($"{folder}: there is no such folder; {Source}.");
+        if (!Directory.Exists(folder)) throw new SlickException(
+            $"{folder}: there is no such folder; data/entityquestions-sample is a sample, or {Source}.");
         var inner = Path.Combine(folder, "dataset");
         if (Directory.Exists(inner)) return inner;
         if (Enum.GetValues<Split>().Any(s => Directory.Exists(Path.Combine(folder, NameOf(s))))) return folder;

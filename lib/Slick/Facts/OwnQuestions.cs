@@ -122,6 +122,10 @@ public static class OwnQuestions
     {
         byte[] bytes;
         try { bytes = File.ReadAllBytes(path); }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SlickException($"{path}: there is no such file; --data names a file of questions, or a folder of EntityQuestions.", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new SlickException($"{path}: the questions cannot be read ({e.Message.ReplaceLineEndings(" ")}).", e);

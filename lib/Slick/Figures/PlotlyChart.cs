@@ -13,7 +13,7 @@ namespace Slick.Figures;
 internal static class PlotlyChart
 {
     private const string Grid = "rgba(128,128,128,0.25)", Frame = "rgba(128,128,128,0.8)", TextColor = "#767a80";
-    private const int Height = 480, FontSize = 14, AxisTitleSize = 15, LongestName = 240;
+    private const int Height = 480, FontSize = 14, AxisTitleSize = 15, LongestName = 240, NarrowChart = 240;
     private static readonly string[] Symbols = ["circle", "square", "diamond", "triangle-up"];
 
     /// <summary>Pixels of the longest line of a vertical axis' title. The axis must have as many.</summary>
@@ -57,19 +57,18 @@ internal static class PlotlyChart
             new() { ["label"] = label, ["method"] = "animate", ["args"] = new JsonArray(frames, showing) };
         var layout = json["layout"]!;
         layout["height"] = Height + 60;
-        // The slider has the place below the axis, so the legend is above the chart.
-        layout["legend"] = new JsonObject { ["orientation"] = "h", ["x"] = 0, ["xanchor"] = "left", ["y"] = 1.02, ["yanchor"] = "bottom",
-            ["bgcolor"] = "rgba(0,0,0,0)" };
+        // Buttons and slider stand above the chart, one above the other: below it, a narrow page turns the names of the axis into them.
         layout["sliders"] = new JsonArray(new JsonObject
         {
-            ["x"] = 0.2, ["len"] = 0.8, ["pad"] = new JsonObject { ["t"] = 60 }, ["bordercolor"] = Frame, ["bgcolor"] = Grid,
+            ["x"] = 0, ["len"] = 1, ["y"] = 1, ["yanchor"] = "bottom", ["pad"] = new JsonObject { ["b"] = 10 },
+            ["bordercolor"] = Frame, ["bgcolor"] = Grid,
             ["currentvalue"] = new JsonObject { ["prefix"] = Plain(player.Unit) + " " },
             ["steps"] = new JsonArray([.. steps.Select(s => Animate(s.Name, new JsonArray(s.Name), Showing(0, goesOn: false)))]),
         });
         layout["updatemenus"] = new JsonArray(new JsonObject
         {
-            ["type"] = "buttons", ["direction"] = "right", ["showactive"] = false, ["x"] = 0, ["xanchor"] = "left", ["y"] = 0,
-            ["yanchor"] = "top", ["pad"] = new JsonObject { ["t"] = 70 }, ["bgcolor"] = "rgba(0,0,0,0)", ["bordercolor"] = Frame,
+            ["type"] = "buttons", ["direction"] = "right", ["showactive"] = false, ["x"] = 0, ["xanchor"] = "left", ["y"] = 1,
+            ["yanchor"] = "bottom", ["pad"] = new JsonObject { ["t"] = 24, ["b"] = 88 }, ["bgcolor"] = "rgba(0,0,0,0)", ["bordercolor"] = Frame,
             ["buttons"] = new JsonArray(Animate("Play", null, Showing(250, goesOn: true)),
                 Animate("Pause", new JsonArray((JsonNode?)null), Showing(0, goesOn: false))),
         });
@@ -156,7 +155,8 @@ internal static class PlotlyChart
     private static Layout Layout(Figure figure)
     {
         var range = AxisRange.Horizontal(figure);
-        var labels = MarkerLabels.Of(figure, range, 800);
+        // The chart gets the page's width later. Labels that do not touch on a phone touch nowhere.
+        var labels = MarkerLabels.Of(figure, range, NarrowChart);
         return new Layout().With(
             ("autosize", true),
             ("height", Height),

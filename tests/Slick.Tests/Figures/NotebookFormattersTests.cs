@@ -158,7 +158,8 @@ public sealed class NotebookFormattersTests : IDisposable
         var figure =
             "new Slick.Figures.Figure { Id = \"f\", Title = \"T\", X = new(\"x\"), Y = new(\"y\"), Series = new[] { new "
             + "Slick.Figures.Series { Name = \"s\", X = new[] { 1.0 }, Y = new[] { 2.0 } } } }";
-        var run = books.Run($"#load \"{setup}\"", figure, figure);
+        var player = $"new Slick.Figures.FigurePlayer {{ Unit = \"epoch\", Whole = {figure}, Steps = new[] {{ (\"0\", {figure}) }} }}";
+        var run = books.Run($"#load \"{setup}\"", figure, figure, player);
         Assert.Null(run.Failure);
         Assert.Equal(1, PlotlyRendererTests.Count(HtmlExport.ToHtml(run.Notebook), "plotly.js v2.28.0"));
         Assert.DoesNotContain("plotly.js v2.28.0", Workbooks.Value(run.Notebook.Cells[1])!.ToJsonString(), StringComparison.Ordinal);
@@ -169,6 +170,7 @@ public sealed class NotebookFormattersTests : IDisposable
         Assert.Equal("scatter", (string?)output["data"]!["application/vnd.plotly.v1+json"]!["data"]![0]!["type"]);
         using var picture = SKBitmap.Decode(Convert.FromBase64String((string)output["data"]!["image/png"]!));
         Assert.Equal(PngRenderer.Scale * (int)output["metadata"]!["image/png"]!["width"]!, picture.Width);
+        Assert.Equal(PngRenderer.Width, (int?)run.Notebook.Cells[3].Outputs[0]!["metadata"]!["image/png"]?["width"]);
         Assert.Equal("T\n", (string?)output["data"]!["text/plain"]![0]);
         Assert.True(PlotlyRenderer.FirstFigureBringsPlotly);
     }

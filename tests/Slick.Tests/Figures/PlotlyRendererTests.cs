@@ -92,6 +92,17 @@ public sealed partial class PlotlyRendererTests
     }
 
     [Fact]
+    public void MarkersThatTouchOnAPhone_AreLabelledInTwoRows()
+    {
+        var figure = Samples.Lines with
+        {
+            X = new("epoch"), Series = [new Series { Name = "s", X = [0, 50], Y = [0, 1] }],
+            Markers = [new(1, "EARLY_STOP"), new(21, "FIT (median of 19 to 21)")],
+        };
+        Assert.Equal([0, 18], Json(figure)["layout"]!["annotations"]!.AsArray().Select(label => (int)label!["yshift"]!));
+    }
+
+    [Fact]
     public void SameFigure_SameHtml_OtherFigure_OtherPlace()
     {
         Assert.Equal(PlotlyRenderer.Html(Samples.Lines), PlotlyRenderer.Html(Samples.Lines with { }));
@@ -132,7 +143,10 @@ public sealed partial class PlotlyRendererTests
         Assert.Equal(["0", "1"], slider["steps"]!.AsArray().Select(s => (string?)s!["args"]![0]![0]));
         Assert.All(slider["steps"]!.AsArray(), s => Assert.Equal("animate", (string?)s!["method"]));
         // null: all frames, one after the other; [null]: stop.
-        var buttons = Assert.Single(chart["layout"]!["updatemenus"]!.AsArray())!["buttons"]!.AsArray();
+        var menu = Assert.Single(chart["layout"]!["updatemenus"]!.AsArray())!;
+        var buttons = menu["buttons"]!.AsArray();
+        // Below the chart they would lie on the turned names of a narrow page's axis.
+        Assert.All([slider, menu], control => Assert.Equal("1 bottom", $"{(int?)control["y"]} {(string?)control["yanchor"]}"));
         Assert.Null(buttons[0]!["args"]![0]);
         Assert.Equal([null], buttons[1]!["args"]![0]!.AsArray());
     }
