@@ -7,6 +7,15 @@ namespace Slick.Paper;
 /// <param name="R2">Share of the variance explained.</param>
 public sealed record PaperFit(double B0, double Known, double Unknown, double R2);
 
+/// <summary>What a significance test of the paper found.</summary>
+public enum PaperTest
+{
+    /// <summary>No difference at 5%.</summary>
+    NotBelowFivePercent,
+    /// <summary>A difference, p below 0.01.</summary>
+    BelowOnePercent,
+}
+
 /// <summary>
 /// Numbers of Gekhman et al., "Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?" (EMNLP 2024, arXiv 2405.05904). Reports
 /// print these numbers beside ours. The paper's model is PaLM 2-M, its questions are EntityQuestions. Lists by category go from HighlyKnown
@@ -107,6 +116,31 @@ public static class PaperStudy
         ["WeaklyKnown"] = [35.4, 73.5, 55.8, 17.2, 2.2],
         ["Unknown"] = [25.8, 55.8, 36.6, 12.2, 3.2],
         ["Natural"] = [41.8, 95.5, 61.7, 14.8, 2.5],
+    };
+
+    /// <summary>Table 7: the test of each set against D_MaybeKnown over all test questions, of which D_MaybeKnown answers the most
+    /// rightly; by set, and whether at CONVERGENCE (else at EARLY_STOP).</summary>
+    public static IReadOnlyDictionary<(string Set, bool IsConvergence), PaperTest> AgainstMaybeKnown { get; } =
+        new Dictionary<(string, bool), PaperTest>
+        {
+            [("HighlyKnown", false)] = PaperTest.BelowOnePercent,
+            [("WeaklyKnown", false)] = PaperTest.BelowOnePercent,
+            [("Unknown", false)] = PaperTest.BelowOnePercent,
+            [("Natural", false)] = PaperTest.NotBelowFivePercent,
+            [("HighlyKnown", true)] = PaperTest.BelowOnePercent,
+            [("WeaklyKnown", true)] = PaperTest.BelowOnePercent,
+            [("Unknown", true)] = PaperTest.BelowOnePercent,
+            [("Natural", true)] = PaperTest.BelowOnePercent,
+        };
+
+    /// <summary>Appendix I: the test of each set's CONVERGENCE against its EARLY_STOP over all test questions.</summary>
+    public static IReadOnlyDictionary<string, PaperTest> ConvergenceAgainstEarlyStop { get; } = new Dictionary<string, PaperTest>
+    {
+        ["HighlyKnown"] = PaperTest.BelowOnePercent,
+        ["MaybeKnown"] = PaperTest.NotBelowFivePercent,
+        ["WeaklyKnown"] = PaperTest.BelowOnePercent,
+        ["Unknown"] = PaperTest.BelowOnePercent,
+        ["Natural"] = PaperTest.BelowOnePercent,
     };
 
     /// <summary>Figure 3: the largest loss of accuracy on test questions in distribution, in points.</summary>

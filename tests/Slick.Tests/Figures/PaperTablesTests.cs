@@ -211,6 +211,37 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void Table2Tests_CompareEachSetWithMaybeKnownAndWithItsEarlyStop()
+    {
+        var table = PaperTables.Table2Tests(Study);
+        IReadOnlyList<string> Row(string stop, string set, string with, string questions) =>
+            table.Rows.Single(r => r[0] == stop && r[1] == set && r[2] == with && r[3] == questions);
+        Assert.Equal(3 * 4 * 5 + 5, table.Rows.Count);
+        // 8 and 8 of 10 against 8 and 6: two questions of seed 2 are right under D_HighlyKnown alone. McNemar's p is 2 / 4. The 20
+        // questions are 20 parts, two of which differ by 1: t = 0.1 / (0.3078 / sqrt 20) = 1.453, p = 0.163.
+        Assert.Equal(["20", "+10.0", "2, 0", "0.163", "0.500", "none", ""],
+            Row("EARLY_STOP", "D_HighlyKnown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        // 4 and 4 against 8 and 6: six questions are right under D_MaybeKnown alone. McNemar's p is 2 / 2^6.
+        Assert.Equal(["20", "-30.0", "0, 6", "0.010", "0.031", "all", ""],
+            Row("EARLY_STOP", "D_Unknown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        // 3 and 3 against 7 and 5: again six, of all at CONVERGENCE.
+        Assert.Equal(["20", "-30.0", "0, 6", "0.010", "0.031", "all", ""],
+            Row("CONVERGENCE", "D_WeaklyKnown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        Assert.Equal("p >= 0.05", Row("EARLY_STOP", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        Assert.Equal("p < 0.01", Row("CONVERGENCE", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        Assert.Equal("", Row("FIT", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        // MaybeKnown's HighlyKnown questions fall from 8 and 6 to 7 and 5, the other categories stay.
+        Assert.Equal(["80", "-2.5", "0, 2"], Row("CONVERGENCE", "D_MaybeKnown", "its EARLY_STOP", "all").Skip(4).Take(3));
+        Assert.Equal("p >= 0.05", Row("CONVERGENCE", "D_MaybeKnown", "its EARLY_STOP", "all")[^1]);
+        Assert.Equal("p < 0.01", Row("CONVERGENCE", "D_Unknown", "its EARLY_STOP", "all")[^1]);
+        Assert.DoesNotContain("p, seeds", table.Columns); // two base models
+        // No answer out of distribution was kept.
+        Assert.Empty(PaperTables.Table2TestsOod(Study).Rows);
+        var few = Study with { Runs = [.. Study.Runs.Where(r => r.Kind != ArmKind.MaybeKnown)] };
+        Assert.All(PaperTables.Table2Tests(few).Rows, r => Assert.Equal("its EARLY_STOP", r[2]));
+    }
+
+    [Fact]
     public void Table3_CountsFactsAndWhatWasSaidOfThem()
     {
         var rows = PaperTables.Table3(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
