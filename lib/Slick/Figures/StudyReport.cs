@@ -106,7 +106,7 @@ public static class StudyReport
     }
 
     /// <summary>
-    /// Tables 1 to 5 and 7, and what was answered before fine-tuning; of a lab also harm by exposure, SliCK against the truth,
+    /// Tables 1 to 5 and 7, and what was answered before fine-tuning; of a lab also harm by exposure and by distance, SliCK against the truth,
     /// what lost questions are answered with, and fitness.
     /// </summary>
     /// <param name="result">The study.</param>
@@ -114,8 +114,8 @@ public static class StudyReport
     [
         PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table2Tests(result), PaperTables.Table2TestsOod(result),
         PaperTables.Table3(result), PaperTables.Table4(result), PaperTables.Table5(result), PaperTables.Baselines(result),
-        .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.Categories(result), TruthTables.Errors(result),
-            TruthTables.WrongAnswers(result), PaperTables.FitnessTable(result)] : (TableView[])[],
+        .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.HarmByDistance(result), TruthTables.Categories(result),
+            TruthTables.Errors(result), TruthTables.WrongAnswers(result), PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 
     /// <summary>The claims as rows, the paper's first.</summary>

@@ -380,6 +380,33 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void HarmByDistance_CountsSharedNamePartsAndStatements()
+    {
+        Assert.EndsWith("The subjects of the facts were not kept.", TruthTables.HarmByDistance(Named(_ => "")).Note,
+            StringComparison.Ordinal);
+        // D 100% has two facts of r and one of s. All of a relation share a first name, and every other test question of r has it too.
+        var study = Named(f => f.Split == Split.Train ? $"{f.Relation}1 x{f.Id}" : f.Id % 2 == 0 ? $"r1 y{f.Id}" : $"z y{f.Id}");
+        var rows = TruthTables.HarmByDistance(study).Rows;
+        IReadOnlyList<string> Row(string stop, string number) => rows.Single(r => r[0] == stop && r[1] == number);
+        // 20 of the 40 test questions of each of two base models are right at epoch 0; 1 + 2 + 1 + 0 of these are right at the end.
+        Assert.Equal(["40", "80.0"], Row("last epoch", "lost, all (%)").Skip(2).Select(Estimate));
+        // FIT is the last epoch here.
+        Assert.Equal(Row("last epoch", "lost, all (%)").Skip(2), Row("FIT", "lost, all (%)").Skip(2));
+        var counts = rows.Where(r => r[0] == "FIT" && r[1].StartsWith("lost,", StringComparison.Ordinal)).Select(r => int.Parse(r[2],
+            System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        Assert.Equal(counts[3], counts[..3].Sum());
+        Assert.Equal([20, 0, 20], counts[..3]);
+        // Nothing is shared with the examples of s, so that regressor does not vary.
+        Assert.Equal("-", Row("FIT", "model: a shared part, same relation (points)")[3]);
+
+        static StudyResult Named(Func<Fact, string> name) => Study with
+        {
+            Bases = [.. Study.Bases.Select(b => b with { Dataset = b.Dataset with { Facts = [.. b.Facts.Select(f =>
+                f with { Subject = name(f) })] } })],
+        };
+    }
+
+    [Fact]
     public void LossByTrainedCategory_IsEarlyStopMinusConvergence()
     {
         var figure = KnowledgeFigures.LossByTrainedCategory(Study);
