@@ -92,7 +92,7 @@ public static class TruthTables
                     if ((stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop)) is not { } epoch) continue;
                     var of = bases[run.Row.BaseSeed];
                     var kinds = new WrongAnswerKinds(of.Facts, of.Labels, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
-                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions));
+                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions), areNamesArbitrary: true);
                     var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
                     var before = run.Answers(0).Where(a => a.Right && trained.Contains(of.Facts[a.FactId].Relation)).Select(a => a.FactId)
                         .ToHashSet();
@@ -106,7 +106,7 @@ public static class TruthTables
                         : (100 * share.Estimate).ToString("F1", CultureInfo.InvariantCulture);
                 }
                 rows.Add([arm.ToString(), name, PaperTables.Whole(lost.Count),
-                    .. Enum.GetValues<WrongAnswerKind>().Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
+                    .. Kinds.Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
             }
         return new()
         {
@@ -172,6 +172,10 @@ public static class TruthTables
         static string Cell(Interval value) => double.IsNaN(value.Estimate) ? "-" : value.HasBounds ? PaperTables.WithInterval(value)
             : (100 * value.Estimate).ToString("F1", CultureInfo.InvariantCulture);
     }
+
+    // The kinds of a lab's wrong answers.
+    private static readonly WrongAnswerKind[] Kinds = [WrongAnswerKind.Empty, WrongAnswerKind.Rival, WrongAnswerKind.AnswerOfSet,
+        WrongAnswerKind.AnswerOfRelation, WrongAnswerKind.AnswerOfAnotherRelation, WrongAnswerKind.Elsewhere];
 
     private const string Which = "Train and test facts of the relations in distribution.";
 

@@ -7,6 +7,13 @@ namespace Slick.Paper;
 /// <param name="R2">Share of the variance explained.</param>
 public sealed record PaperFit(double B0, double Known, double Unknown, double R2);
 
+/// <summary>What the paper's wrong answers are (Table 6), in percent.</summary>
+/// <param name="Wrong">Wrong in fact.</param>
+/// <param name="Paraphrases">The gold answer in other words.</param>
+/// <param name="HigherGranularity">Right at a higher granularity.</param>
+/// <param name="LowerGranularity">Right at a lower granularity.</param>
+public sealed record PaperErrors(int Wrong, int Paraphrases, int HigherGranularity, int LowerGranularity);
+
 /// <summary>What a significance test of the paper found.</summary>
 public enum PaperTest
 {
@@ -142,6 +149,10 @@ public static class PaperStudy
         ["Unknown"] = PaperTest.BelowOnePercent,
         ["Natural"] = PaperTest.BelowOnePercent,
     };
+
+    /// <summary>Table 6: 100 predictions of the pre-trained model that exact match calls wrong, by hand, in percent. 50 are greedy, 50
+    /// sampled, behind the prompts of the labels (appendix C).</summary>
+    public static PaperErrors Errors { get; } = new(90, 6, 2, 2);
 
     /// <summary>Figure 3: the largest loss of accuracy on test questions in distribution, in points.</summary>
     public const int LargestDrop = 14;

@@ -407,6 +407,36 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void Table6_SharesOutTheWrongAnswersBesideThePapers()
+    {
+        Assert.EndsWith("The texts of wrong answers were not kept. Paper: by hand, 50 greedy and 50 drawn answers.",
+            PaperTables.Table6(Study).Note, StringComparison.Ordinal);
+        Assert.Equal(["PaLM 2-M (paper)", "pre-trained, few-shot", "100", "6", "4", "90"],
+            Assert.Single(PaperTables.Table6(Study).Rows).Take(6));
+        // Of the answers of a category, by their order: right, an answer of r, one of the question's gold words and more, nothing.
+        var study = Study with
+        {
+            Bases = [.. Study.Bases.Select(b => b with { Exposures = [] })],
+            Answers = [.. Study.Answers.Select(a => a.Right ? a : a with { Text = a.FactId % 3 == 0 ? "often" : a.FactId % 3 == 1
+                ? $"the {Study.Bases[0].Facts[a.FactId].Answer} of old" : "" })],
+        };
+        var rows = PaperTables.Table6(study).Rows;
+        Assert.Equal(1 + 1 + 3 * 3, rows.Count);
+        Assert.All(rows.Skip(1), r => Assert.Equal("-", r[8])); // a model that we did not make has no rivals
+        foreach (var row in rows.Skip(1))
+        {
+            var shares = row.Skip(3).Select(Estimate).Select(c => c == "-" ? 0 : double.Parse(c,
+                System.Globalization.CultureInfo.InvariantCulture)).ToList();
+            Assert.Equal(100, shares[0] + shares[1] + shares[2], 0.11);
+            Assert.Equal(shares[2], shares[3..].Sum(), 0.41);
+        }
+        // Half of 2 x 40 questions are wrong before fine-tuning.
+        Assert.Equal(["base model", "question alone", "40"], rows[1].Take(3));
+        var lab = PaperTables.Table6(study with { Bases = Study.Bases }).Rows;
+        Assert.All(lab.Skip(1), r => Assert.Equal(("-", "-", "100.0"), (r[3], r[4], Estimate(r[5]))));
+    }
+
+    [Fact]
     public void LossByTrainedCategory_IsEarlyStopMinusConvergence()
     {
         var figure = KnowledgeFigures.LossByTrainedCategory(Study);

@@ -49,6 +49,9 @@ public sealed class PaperStudyTests
         Assert.Equal(["MaybeKnown"], PaperStudy.ConvergenceAgainstEarlyStop.Where(t => t.Value != PaperTest.BelowOnePercent)
             .Select(t => t.Key));
         Assert.Equal(PaperStudy.EarlyStop.Keys, PaperStudy.ConvergenceAgainstEarlyStop.Keys);
+        int Error(string name) => paper["table6_error_analysis_percent"]![name]!.GetValue<int>();
+        Assert.Equal(new PaperErrors(Error("wrong"), Error("paraphrase"), Error("higher_granularity"), Error("lower_granularity")),
+            PaperStudy.Errors);
         Assert.Equal(PaperStudy.SetSize, paper["fine_tuning_set_size"]!.GetValue<int>());
         Assert.Equal(paper["categories_overall_percent"]!.AsObject().Select(c => c.Value!.GetValue<int>()), PaperStudy.TrainShares);
         Assert.Equal((paper["figure3"]!["max_drop_in_distribution_points"]!.GetValue<int>(),
