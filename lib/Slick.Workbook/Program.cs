@@ -34,6 +34,7 @@ public static class Program
             ListCommand.Create(),
             TuneCommand.Create(),
             InspectCommand.Create(),
+            UnknownCommand.Create(),
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),
