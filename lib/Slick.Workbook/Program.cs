@@ -36,6 +36,7 @@ public static class Program
             ListCommand.Create(),
             TuneCommand.Create(),
             InspectCommand.Create(),
+            UnknownCommand.Create(),
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),

@@ -23,7 +23,8 @@ public sealed partial class ArchitectureTests
         ["Knowledge"] = ["Answers", "Models", "Text", "Facts"],
         ["Training"] = ["Answers", "Models", "Text", "Facts"],
         ["Experiments"] = ["Knowledge", "Training", "Answers", "Models", "Text", "Facts"],
-        ["Analysis"] = ["Experiments", "Knowledge", "Paper", "Facts"],
+        // Of Text the words of an answer alone.
+        ["Analysis"] = ["Experiments", "Knowledge", "Paper", "Text", "Facts"],
         // Of Training and Answers the options alone.
         ["Figures"] = ["Analysis", "Experiments", "Knowledge", "Training", "Answers", "Paper", "Facts"],
         // Each study makes its table and its figure. Of Training the options alone.

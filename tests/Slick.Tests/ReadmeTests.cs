@@ -91,6 +91,14 @@ public sealed partial class ReadmeTests
         Assert.Equal(Comparable(claims), Comparable(Tables.Read<ClaimRow>(At(folder + "/claims.parquet"))));
     }
 
+    [Theory]
+    [InlineData("lab")]
+    public void TableOfFigure5_FollowsFromTheStudysRows(string name)
+    {
+        var table = UnknownFigure.Table(Study(name), UnknownBenchmark.Read(At("data/published/" + name))).Markdown();
+        Assert.Equal(table, Current($"data/published/{name}/unknown-by-method.md", table));
+    }
+
     [Fact]
     public void ThePublishedLab_IsThePresetsStudy()
     {

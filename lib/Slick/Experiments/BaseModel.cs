@@ -33,7 +33,12 @@ public sealed class BaseModel : IDisposable
     }
 
     /// <summary>A model that we did not make, with the dataset that it is asked.</summary>
-    internal static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="dataset">The facts that it is asked about.</param>
+    /// <param name="seed">Seed of exemplars and drawn answers.</param>
+    /// <param name="compute">Device and number format of the model.</param>
+    /// <exception cref="SlickException">The folder has no tokenizer that can be read.</exception>
+    public static BaseModel OfCheckpoint(string folder, Dataset dataset, int seed, Compute compute) =>
         new(seed, folder, dataset, compute);
 
     /// <summary>The lab's model, as it was published.</summary>

@@ -17,6 +17,8 @@ public sealed record PublishedLabel
     public required string Relation { get; init; }
     /// <summary>The part of the dataset that the fact belongs to.</summary>
     public required Split Split { get; init; }
+    /// <summary>The entity that the question asks about; empty where an earlier version published the study.</summary>
+    public string Subject { get; init; } = "";
     /// <summary>The gold answer.</summary>
     public required string Answer { get; init; }
     /// <summary>The rival of a lab's fact; empty where there is none.</summary>
@@ -88,8 +90,9 @@ public static class PublishedStudy
         Tables.Write(Path("answers.parquet"), result.Answers);
         Tables.Write(Path("labels.parquet"), [.. result.Bases.SelectMany(b => b.Labels.Select(l => new PublishedLabel
         {
-            BaseSeed = b.Seed, FactId = l.FactId, Relation = l.Relation, Split = l.Split, Answer = l.Answer,
-            Rival = b.Facts[l.FactId].Rival, GreedyCorrect = l.GreedyCorrect, SampledCorrect = l.SampledCorrect, Category = l.Category,
+            BaseSeed = b.Seed, FactId = l.FactId, Relation = l.Relation, Split = l.Split,
+            Subject = b.Facts[l.FactId].Subject, Answer = l.Answer, Rival = b.Facts[l.FactId].Rival, GreedyCorrect = l.GreedyCorrect,
+            SampledCorrect = l.SampledCorrect, Category = l.Category,
         }))]);
         if (result.IsLab)
             Tables.Write(Path("exposures.parquet"), [.. from b in result.Bases
@@ -207,8 +210,8 @@ public static class PublishedStudy
     {
         var facts = Enumerable.Range(0, labels.Max(l => l.FactId) + 1)
             .Select(id => new Fact { Id = id, Relation = "", Split = Split.Dev, Subject = "", Question = "", Answer = "" }).ToArray();
-        foreach (var l in labels) facts[l.FactId] = facts[l.FactId] with { Relation = l.Relation, Split = l.Split, Answer = l.Answer,
-            Rival = l.Rival };
+        foreach (var l in labels) facts[l.FactId] = facts[l.FactId] with { Relation = l.Relation, Split = l.Split, Subject = l.Subject,
+            Answer = l.Answer, Rival = l.Rival };
         return new(seed, "", new(relations, facts), [.. labels.Select(l => new LabelRow
         {
             FactId = l.FactId, Relation = l.Relation, Split = l.Split, Question = "", Answer = l.Answer, GreedyCorrect = l.GreedyCorrect,

@@ -8,9 +8,8 @@ using Slick.Paper;
 namespace Slick.Figures;
 
 /// <summary>Tables 1 to 5 of the paper, the table of claims, and tables of ours beside them.</summary>
-public static class PaperTables
+public static partial class PaperTables
 {
-    private const int PartsSeed = 100;
     private static readonly Category[] Categories = Enum.GetValues<Category>();
 
     /// <summary>
@@ -70,26 +69,17 @@ public static class PaperTables
     public static TableView Table2(StudyResult result)
     {
         var data = new StudyData(result);
-        var arms = new[] { new Arm(ArmKind.HighlyKnown), new(ArmKind.MaybeKnown), new(ArmKind.WeaklyKnown), new(ArmKind.Ratio, 100),
-            new(ArmKind.Natural) };
         var rows = new List<IReadOnlyList<string>>();
-        foreach (var (stop, name) in new[] { (Stop.EarlyStop, "EARLY_STOP"), (Stop.Fit, "FIT"), (Stop.Convergence, "CONVERGENCE") })
+        foreach (var (stop, name) in StopsOfTable2)
         {
-            // The last epoch also of runs that did not converge, which are marked.
-            int? EpochOf(StudyRun run) => stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop);
-            var runs = arms.ToDictionary(a => a, a => data.Of(a).Where(r => r.Row.Draw == 1 && EpochOf(r) is not null)
-                .OrderBy(r => r.Row.BaseSeed).ToList());
-            var shown = arms.Where(a => runs[a].Count > 0).ToList();
+            var shown = SingleCategorySets.Where(a => FirstDraws(data, a, stop).Count > 0).ToList();
             // Pairs of the same questions: a base model that lacks one of the sets is left out.
-            var bases = result.Bases.Select(b => b.Seed).Where(b => shown.All(a => runs[a].Any(r => r.Row.BaseSeed == b))).ToHashSet();
-            foreach (var arm in shown) runs[arm] = [.. runs[arm].Where(r => bases.Contains(r.Row.BaseSeed))];
-            var labels = result.Bases.ToDictionary(b => b.Seed, b => b.Labels.ToDictionary(l => l.FactId, l => l.Category));
-            var tested = result.Bases.ToDictionary(b => b.Seed, b => TestIds(b, inDistribution: true));
-            var columns = new Category?[] { null }.Concat(Categories.Select(c => (Category?)c)).Select(category => shown.ToDictionary(
-                arm => arm, arm => Column(runs[arm], EpochOf, category, labels, tested))).ToList();
+            var bases = BasesWith(result, data, [.. shown.Select(a => (a, stop))]);
+            var columns = AllAndCategories.Select(category => shown.ToDictionary(arm => arm,
+                arm => AnswersOf(result, data, arm, stop, bases, QuestionSet.Test, category))).ToList();
             foreach (var arm in shown)
             {
-                var set = arm.Kind == ArmKind.Ratio ? "Unknown" : arm.Kind.ToString();
+                var set = SetOf(arm);
                 var missed = stop == Stop.Convergence && data.Of(arm).Any(r => !r.Converged);
                 var paper = (stop == Stop.EarlyStop ? PaperStudy.EarlyStop : stop == Stop.Convergence ? PaperStudy.Convergence
                     : null)?[set];
@@ -111,36 +101,15 @@ public static class PaperTables
             HeaderColumns = 2,
         };
 
-        static string Cell(Dictionary<Arm, (Share Share, List<bool> Right, List<double> OfBase)> column, Arm arm)
+        static string Cell(Dictionary<Arm, PairedAnswers> column, Arm arm)
         {
-            var (own, best) = (column[arm], column.Values.MaxBy(v => v.Share.Value));
-            var mark = "";
-            if (!ReferenceEquals(own.Right, best.Right) && own.Right.Count > 3 && own.Right.Count == best.Right.Count)
-            {
-                var (a, b) = EqualParts.MeansOfRandomParts(best.Right, own.Right, 100, PartsSeed);
-                var p = HypothesisTests.PairedT(a, b).P;
-                mark = p < 0.01 ? "**" : p < 0.05 ? "*" : "";
-            }
-            // With two base models a t-test has one degree of freedom.
-            if (own.OfBase.Count > 2 && own.OfBase.Count == best.OfBase.Count && !ReferenceEquals(own.Right, best.Right)
-                && HypothesisTests.PairedT(best.OfBase, own.OfBase).P < 0.05) mark += "\u2020";
-            return Number(100 * own.Share.Value) + mark;
+            var (own, best) = (column[arm], column.Values.MaxBy(v => v.Share.Value)!);
+            // Studies of earlier versions kept no answers at FIT.
+            if (ReferenceEquals(own, best) || own.Right.Count != best.Right.Count) return Number(100 * own.Share.Value);
+            var tests = PairedComparison.Of(best, own);
+            return Number(100 * own.Share.Value) + (tests.PartsP < 0.01 ? "**" : tests.PartsP < 0.05 ? "*" : "")
+                + (tests.BasesP < 0.05 ? "\u2020" : "");
         }
-    }
-
-    // The share over all base models' questions; the answers one by one, base model by base model, by fact id; the share of each base
-    // model.
-    private static (Share Share, List<bool> Right, List<double> OfBase) Column(List<StudyRun> runs, Func<StudyRun, int?> epochOf,
-        Category? category, Dictionary<int, Dictionary<int, Category>> labels, Dictionary<int, HashSet<int>> tested)
-    {
-        var shares = runs.Select(r => r.Right(epochOf(r)!.Value, QuestionSet.Test, category is { } c ? x => x == c : null)).ToList();
-        return (new(shares.Sum(s => s.Right), shares.Sum(s => s.Of), shares.Sum(s => s.EffectiveQuestions)),
-            [.. from run in runs
-                from answer in run.Answers(epochOf(run)!.Value)
-                where tested[run.Row.BaseSeed].Contains(answer.FactId)
-                    && (category is null || labels[run.Row.BaseSeed].GetValueOrDefault(answer.FactId, (Category)(-1)) == category)
-                select answer.Right],
-            [.. shares.Select(s => s.Value)]);
     }
 
     private static HashSet<int> TestIds(LabelledBase of, bool inDistribution)

@@ -106,17 +106,18 @@ public static class StudyReport
     }
 
     /// <summary>
-    /// Tables 1 to 5 and what was answered before fine-tuning; Table 8 where D_IDK was run; of a lab also harm by exposure, SliCK against
-    /// the truth, what lost questions are answered with, and fitness.
+    /// Tables 1 to 7 and what was answered before fine-tuning; Table 8 where D_IDK was run; of a lab also harm by exposure and by distance,
+    /// SliCK against the truth, what lost questions are answered with, and fitness.
     /// </summary>
     /// <param name="result">The study.</param>
     public static IReadOnlyList<TableView> PublishedTables(StudyResult result) =>
     [
-        PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table3(result), PaperTables.Table4(result),
-        PaperTables.Table5(result), PaperTables.Baselines(result),
+        PaperTables.Table1(result), PaperTables.Table2(result), PaperTables.Table2Tests(result), PaperTables.Table2TestsOod(result),
+        PaperTables.Table3(result), PaperTables.Table4(result), PaperTables.Table5(result), PaperTables.Table6(result),
+        PaperTables.Baselines(result),
         .. result.Runs.Any(r => r.Kind == ArmKind.DontKnow) ? [AbstentionTable.Table8(result)] : (TableView[])[],
-        .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.Categories(result), TruthTables.Errors(result),
-            TruthTables.WrongAnswers(result), PaperTables.FitnessTable(result)] : (TableView[])[],
+        .. result.IsLab ? [PaperTables.HarmByExposure(result), TruthTables.HarmByDistance(result), TruthTables.Categories(result),
+            TruthTables.Errors(result), TruthTables.WrongAnswers(result), PaperTables.FitnessTable(result)] : (TableView[])[],
     ];
 
     /// <summary>The claims as rows, the paper's first.</summary>

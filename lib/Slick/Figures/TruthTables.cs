@@ -92,7 +92,7 @@ public static class TruthTables
                     if ((stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop)) is not { } epoch) continue;
                     var of = bases[run.Row.BaseSeed];
                     var kinds = new WrongAnswerKinds(of.Facts, of.Labels, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
-                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions));
+                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions), areNamesArbitrary: true);
                     var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
                     var before = run.Answers(0).Where(a => a.Right && trained.Contains(of.Facts[a.FactId].Relation)).Select(a => a.FactId)
                         .ToHashSet();
@@ -106,7 +106,7 @@ public static class TruthTables
                         : (100 * share.Estimate).ToString("F1", CultureInfo.InvariantCulture);
                 }
                 rows.Add([arm.ToString(), name, PaperTables.Whole(lost.Count),
-                    .. Enum.GetValues<WrongAnswerKind>().Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
+                    .. Kinds.Select(k => Mean(l => l.Kind == k)), Mean(l => l.Sure)]);
             }
         return new()
         {
@@ -123,6 +123,59 @@ public static class TruthTables
             HeaderColumns = 2,
         };
     }
+
+    /// <summary>
+    /// How local the harm of D 100% is: of the test questions in distribution that the base model answers rightly, the share that is lost,
+    /// by how many name parts the question shares with examples of its relation; and a linear model of the loss
+    /// (<see cref="Analysis.HarmByDistance"/>). Ours, beside Kaplan et al. (2026), who explain forgetting by overlapping names.
+    /// </summary>
+    /// <param name="result">The study of a lab.</param>
+    public static TableView HarmByDistance(StudyResult result)
+    {
+        var data = new StudyData(result);
+        // Published results of earlier versions did not name the subjects.
+        var hasSubjects = result.Bases.All(b => b.Facts.Any(f => f.Subject.Length > 0));
+        var rows = new List<IReadOnlyList<string>>();
+        foreach (var (name, epochOf) in hasSubjects ? new (string, Func<StudyRun, int?>)[] { ("FIT", r => r.Stops!.Fit),
+            ("last epoch", r => r.Stops!.Last) } : [])
+        {
+            var all = Analysis.HarmByDistance.Rows(result, data, Arm.Unknown, epochOf);
+            void Lost(string which, Func<DistanceRow, bool> counts)
+            {
+                DistanceRow[] of = [.. all.Where(counts)];
+                rows.Add([name, $"lost, {which} (%)", PaperTables.Whole(of.Length), Cell(Analysis.HarmByDistance.Lost(of))]);
+            }
+            Lost("no shared part", r => r.SharedParts == 0);
+            Lost("one shared part", r => r.SharedParts == 1);
+            Lost("two or more", r => r.SharedParts > 1);
+            Lost("all", _ => true);
+            var model = Analysis.HarmByDistance.Model(all);
+            rows.AddRange(Analysis.HarmByDistance.Regressors.Select((regressor, i) => (IReadOnlyList<string>)[name,
+                $"model: {regressor} (points)", PaperTables.Whole(all.Count), model is null ? "-" : Cell(model[i])]));
+        }
+        return new()
+        {
+            Id = "harm-by-distance",
+            Title = "How local the harm of D 100% is",
+            Note = !hasSubjects ? $"{result.Source} The subjects of the facts were not kept."
+                : $"{result.Source} Test questions that the base model answers rightly, summed over {data.Unit}. A shared part: a word of "
+                + "the question's subject that is also in the subject of an example of D; it counts once for each such example. Model: "
+                + "least squares of lost (100) or not (0) on all four at once; statements and examples enter as log2(1 + number). 95% "
+                + "intervals: "
+                + (result.Bases.Count > 1 ? "t over seeds, each fitted apart." : "over questions, standard errors clustered by relation.")
+                + " They are not bounded by 0 and 100.",
+            Columns = ["stop", "number", "questions", "estimate"],
+            Rows = rows,
+            HeaderColumns = 2,
+        };
+
+        static string Cell(Interval value) => double.IsNaN(value.Estimate) ? "-" : value.HasBounds ? PaperTables.WithInterval(value)
+            : (100 * value.Estimate).ToString("F1", CultureInfo.InvariantCulture);
+    }
+
+    // The kinds of a lab's wrong answers.
+    private static readonly WrongAnswerKind[] Kinds = [WrongAnswerKind.Empty, WrongAnswerKind.Rival, WrongAnswerKind.AnswerOfSet,
+        WrongAnswerKind.AnswerOfRelation, WrongAnswerKind.AnswerOfAnotherRelation, WrongAnswerKind.Elsewhere];
 
     private const string Which = "Train and test facts of the relations in distribution.";
 

@@ -7,6 +7,22 @@ namespace Slick.Paper;
 /// <param name="R2">Share of the variance explained.</param>
 public sealed record PaperFit(double B0, double Known, double Unknown, double R2);
 
+/// <summary>What the paper's wrong answers are (Table 6), in percent.</summary>
+/// <param name="Wrong">Wrong in fact.</param>
+/// <param name="Paraphrases">The gold answer in other words.</param>
+/// <param name="HigherGranularity">Right at a higher granularity.</param>
+/// <param name="LowerGranularity">Right at a lower granularity.</param>
+public sealed record PaperErrors(int Wrong, int Paraphrases, int HigherGranularity, int LowerGranularity);
+
+/// <summary>What a significance test of the paper found.</summary>
+public enum PaperTest
+{
+    /// <summary>No difference at 5%.</summary>
+    NotBelowFivePercent,
+    /// <summary>A difference, p below 0.01.</summary>
+    BelowOnePercent,
+}
+
 /// <summary>
 /// Numbers of Gekhman et al., "Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?" (EMNLP 2024, arXiv 2405.05904). Reports
 /// print these numbers beside ours. The paper's model is PaLM 2-M, its questions are EntityQuestions. Lists by category go from HighlyKnown
@@ -117,6 +133,35 @@ public static class PaperStudy
             ["D, EARLY_STOP"] = (43.0, 100), ["D, CONVERGENCE"] = (38.8, 100),
             ["D_IDK, EARLY_STOP"] = (61.8, 58.7), ["D_IDK, CONVERGENCE"] = (61.8, 55.6),
         };
+
+    /// <summary>Table 7: the test of each set against D_MaybeKnown over all test questions, of which D_MaybeKnown answers the most
+    /// rightly; by set, and whether at CONVERGENCE (else at EARLY_STOP).</summary>
+    public static IReadOnlyDictionary<(string Set, bool IsConvergence), PaperTest> AgainstMaybeKnown { get; } =
+        new Dictionary<(string, bool), PaperTest>
+        {
+            [("HighlyKnown", false)] = PaperTest.BelowOnePercent,
+            [("WeaklyKnown", false)] = PaperTest.BelowOnePercent,
+            [("Unknown", false)] = PaperTest.BelowOnePercent,
+            [("Natural", false)] = PaperTest.NotBelowFivePercent,
+            [("HighlyKnown", true)] = PaperTest.BelowOnePercent,
+            [("WeaklyKnown", true)] = PaperTest.BelowOnePercent,
+            [("Unknown", true)] = PaperTest.BelowOnePercent,
+            [("Natural", true)] = PaperTest.BelowOnePercent,
+        };
+
+    /// <summary>Appendix I: the test of each set's CONVERGENCE against its EARLY_STOP over all test questions.</summary>
+    public static IReadOnlyDictionary<string, PaperTest> ConvergenceAgainstEarlyStop { get; } = new Dictionary<string, PaperTest>
+    {
+        ["HighlyKnown"] = PaperTest.BelowOnePercent,
+        ["MaybeKnown"] = PaperTest.NotBelowFivePercent,
+        ["WeaklyKnown"] = PaperTest.BelowOnePercent,
+        ["Unknown"] = PaperTest.BelowOnePercent,
+        ["Natural"] = PaperTest.BelowOnePercent,
+    };
+
+    /// <summary>Table 6: 100 predictions of the pre-trained model that exact match calls wrong, by hand, in percent. 50 are greedy, 50
+    /// sampled, behind the prompts of the labels (appendix C).</summary>
+    public static PaperErrors Errors { get; } = new(90, 6, 2, 2);
 
     /// <summary>Figure 3: the largest loss of accuracy on test questions in distribution, in points.</summary>
     public const int LargestDrop = 14;

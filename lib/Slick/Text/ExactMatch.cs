@@ -31,6 +31,12 @@ public static class ExactMatch
         return string.Equals(Normalise(first, normaliser), Normalise(gold, normaliser), StringComparison.Ordinal);
     }
 
+    /// <summary>The words of a text by the rule of <see cref="AnswerNormaliser.Squad"/>, without diacritics.</summary>
+    /// <param name="text">The text.</param>
+    public static IReadOnlyList<string> Words(string text) =>
+        Squad(UnicodeForms.WithoutMarks(UnicodeForms.Normalize(text, compatible: false, compose: false)))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
     private static string Normalise(string text, AnswerNormaliser normaliser) => normaliser == AnswerNormaliser.None ? text.Trim()
         : Squad(text);
 

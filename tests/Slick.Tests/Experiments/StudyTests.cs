@@ -188,8 +188,8 @@ public sealed class StudyTests
     {
         var html = StudyReport.Html(SmokeStudy.Result, 1);
         foreach (var id in new[] { "figure-1", "figure-3a", "figure-3b", "figure-4", "figure-6", "figure-7a", "figure-7b",
-            "table-1", "table-2", "table-3", "table-4", "table-5", "baselines", "harm-by-exposure", "slick-and-truth", "slick-errors",
-            "wrong-answers", "fitness", "claims" })
+            "table-1", "table-2", "table-2-tests", "table-2-tests-ood", "table-3", "table-4", "table-5", "table-6", "baselines",
+            "harm-by-exposure", "harm-by-distance", "slick-and-truth", "slick-errors", "wrong-answers", "fitness", "claims" })
             Assert.Contains($"\"{id}", html, StringComparison.Ordinal);
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(html, "plotly.js v2"));
         Assert.DoesNotMatch("<(script|link)[^>]+(src|href)=.http", html);

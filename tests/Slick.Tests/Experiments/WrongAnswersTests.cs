@@ -59,10 +59,42 @@ public sealed class WrongAnswersTests
         {
             FactId = f.Id, Relation = f.Relation, Split = f.Split, Question = "", Answer = f.Answer, GreedyCorrect = 0, SampledCorrect = 0,
             Category = Category.Unknown, CategoryProbability = 1,
-        }), [facts[1], facts[2]]);
+        }), [facts[1], facts[2]], areNamesArbitrary: true);
         WrongAnswerKind Of(string text) => kinds.Of(new() { Run = "", Epoch = 1, FactId = 0, Right = false, Text = text });
         Assert.Equal([WrongAnswerKind.Empty, WrongAnswerKind.Rival, WrongAnswerKind.AnswerOfSet, WrongAnswerKind.AnswerOfRelation,
             WrongAnswerKind.AnswerOfAnotherRelation, WrongAnswerKind.Elsewhere],
             new[] { "", "Bonn", "Kiel", "Köln", "Rom", "Rom Rom" }.Select(Of));
+    }
+
+    [Theory]
+    [InlineData("New York City", "new york city.", WrongAnswerKind.SameWords)]
+    [InlineData("Barack Obama", "Obama, Barack", WrongAnswerKind.SameWords)]
+    [InlineData("São Tomé", "Sao Tome", WrongAnswerKind.SameWords)]
+    [InlineData("United States of America", "U.S.A.", WrongAnswerKind.SameWords)]
+    [InlineData("USA", "the United States of America", WrongAnswerKind.SameWords)]
+    [InlineData("New York City", "New York", WrongAnswerKind.PartOfEachOther)]
+    [InlineData("Texas", "Austin, Texas", WrongAnswerKind.PartOfEachOther)]
+    [InlineData("New York City", "York Town", WrongAnswerKind.Elsewhere)]
+    [InlineData("New York City", "Kiel", WrongAnswerKind.AnswerOfSet)]
+    [InlineData("New York City", "Rom", WrongAnswerKind.AnswerOfRelation)]
+    [InlineData("New York City", "", WrongAnswerKind.Empty)]
+    [InlineData("New York City", "!", WrongAnswerKind.Elsewhere)]
+    [InlineData("New York City", "I don't know", WrongAnswerKind.Abstention)]
+    [InlineData("New York City", "I don't know that town.", WrongAnswerKind.Abstention)]
+    [InlineData("New York City", "Unknown.", WrongAnswerKind.Abstention)]
+    [InlineData("New York City", "The Unknown Soldier", WrongAnswerKind.Elsewhere)]
+    public void KindsOfRealNames_AreReadFromTheirWords(string gold, string said, WrongAnswerKind expected)
+    {
+        Fact Make(int id, string answer) => new() { Id = id, Relation = "a", Split = Split.Train, Subject = "", Question = "",
+            Answer = answer };
+        Fact[] facts = [Make(0, gold), Make(1, "Kiel"), Make(2, "Rom")];
+        WrongAnswerKind Of(bool areNamesArbitrary) => new WrongAnswerKinds(facts, facts.Select(f => new LabelRow
+        {
+            FactId = f.Id, Relation = "a", Split = f.Split, Question = "", Answer = f.Answer, GreedyCorrect = 0, SampledCorrect = 0,
+            Category = Category.Unknown, CategoryProbability = 1,
+        }), [facts[1]], areNamesArbitrary).Of(new() { Run = "", Epoch = 1, FactId = 0, Right = false, Text = said });
+        Assert.Equal(expected, Of(areNamesArbitrary: false));
+        Assert.Equal(expected is WrongAnswerKind.SameWords or WrongAnswerKind.PartOfEachOther ? WrongAnswerKind.Elsewhere : expected,
+            Of(areNamesArbitrary: true));
     }
 }

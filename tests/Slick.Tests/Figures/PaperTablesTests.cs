@@ -211,6 +211,37 @@ public sealed class PaperTablesTests
     }
 
     [Fact]
+    public void Table2Tests_CompareEachSetWithMaybeKnownAndWithItsEarlyStop()
+    {
+        var table = PaperTables.Table2Tests(Study);
+        IReadOnlyList<string> Row(string stop, string set, string with, string questions) =>
+            table.Rows.Single(r => r[0] == stop && r[1] == set && r[2] == with && r[3] == questions);
+        Assert.Equal(3 * 4 * 5 + 5, table.Rows.Count);
+        // 8 and 8 of 10 against 8 and 6: two questions of seed 2 are right under D_HighlyKnown alone. McNemar's p is 2 / 4. The 20
+        // questions are 20 parts, two of which differ by 1: t = 0.1 / (0.3078 / sqrt 20) = 1.453, p = 0.163.
+        Assert.Equal(["20", "+10.0", "2, 0", "0.163", "0.500", "none", ""],
+            Row("EARLY_STOP", "D_HighlyKnown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        // 4 and 4 against 8 and 6: six questions are right under D_MaybeKnown alone. McNemar's p is 2 / 2^6.
+        Assert.Equal(["20", "-30.0", "0, 6", "0.010", "0.031", "all", ""],
+            Row("EARLY_STOP", "D_Unknown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        // 3 and 3 against 7 and 5: again six, of all at CONVERGENCE.
+        Assert.Equal(["20", "-30.0", "0, 6", "0.010", "0.031", "all", ""],
+            Row("CONVERGENCE", "D_WeaklyKnown", "D_MaybeKnown", "HighlyKnown").Skip(4));
+        Assert.Equal("p >= 0.05", Row("EARLY_STOP", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        Assert.Equal("p < 0.01", Row("CONVERGENCE", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        Assert.Equal("", Row("FIT", "D_Natural", "D_MaybeKnown", "all")[^1]);
+        // MaybeKnown's HighlyKnown questions fall from 8 and 6 to 7 and 5, the other categories stay.
+        Assert.Equal(["80", "-2.5", "0, 2"], Row("CONVERGENCE", "D_MaybeKnown", "its EARLY_STOP", "all").Skip(4).Take(3));
+        Assert.Equal("p >= 0.05", Row("CONVERGENCE", "D_MaybeKnown", "its EARLY_STOP", "all")[^1]);
+        Assert.Equal("p < 0.01", Row("CONVERGENCE", "D_Unknown", "its EARLY_STOP", "all")[^1]);
+        Assert.DoesNotContain("p, seeds", table.Columns); // two base models
+        // No answer out of distribution was kept.
+        Assert.Empty(PaperTables.Table2TestsOod(Study).Rows);
+        var few = Study with { Runs = [.. Study.Runs.Where(r => r.Kind != ArmKind.MaybeKnown)] };
+        Assert.All(PaperTables.Table2Tests(few).Rows, r => Assert.Equal("its EARLY_STOP", r[2]));
+    }
+
+    [Fact]
     public void Table3_CountsFactsAndWhatWasSaidOfThem()
     {
         var rows = PaperTables.Table3(Study).Rows.ToDictionary(r => r[0], r => r.Skip(1).ToList());
@@ -346,6 +377,63 @@ public sealed class PaperTablesTests
         var one = TruthTables.Errors(study with { Bases = [study.Bases[0]] });
         Assert.Equal("50.0 [9.5, 90.5]", one.Rows[0][2]); // Wilson, 1 of 2
         Assert.Contains("Wilson", one.Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void HarmByDistance_CountsSharedNamePartsAndStatements()
+    {
+        Assert.EndsWith("The subjects of the facts were not kept.", TruthTables.HarmByDistance(Named(_ => "")).Note,
+            StringComparison.Ordinal);
+        // D 100% has two facts of r and one of s. All of a relation share a first name, and every other test question of r has it too.
+        var study = Named(f => f.Split == Split.Train ? $"{f.Relation}1 x{f.Id}" : f.Id % 2 == 0 ? $"r1 y{f.Id}" : $"z y{f.Id}");
+        var rows = TruthTables.HarmByDistance(study).Rows;
+        IReadOnlyList<string> Row(string stop, string number) => rows.Single(r => r[0] == stop && r[1] == number);
+        // 20 of the 40 test questions of each of two base models are right at epoch 0; 1 + 2 + 1 + 0 of these are right at the end.
+        Assert.Equal(["40", "80.0"], Row("last epoch", "lost, all (%)").Skip(2).Select(Estimate));
+        // FIT is the last epoch here.
+        Assert.Equal(Row("last epoch", "lost, all (%)").Skip(2), Row("FIT", "lost, all (%)").Skip(2));
+        var counts = rows.Where(r => r[0] == "FIT" && r[1].StartsWith("lost,", StringComparison.Ordinal)).Select(r => int.Parse(r[2],
+            System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        Assert.Equal(counts[3], counts[..3].Sum());
+        Assert.Equal([20, 0, 20], counts[..3]);
+        // Nothing is shared with the examples of s, so that regressor does not vary.
+        Assert.Equal("-", Row("FIT", "model: a shared part, same relation (points)")[3]);
+
+        static StudyResult Named(Func<Fact, string> name) => Study with
+        {
+            Bases = [.. Study.Bases.Select(b => b with { Dataset = b.Dataset with { Facts = [.. b.Facts.Select(f =>
+                f with { Subject = name(f) })] } })],
+        };
+    }
+
+    [Fact]
+    public void Table6_SharesOutTheWrongAnswersBesideThePapers()
+    {
+        Assert.EndsWith("The texts of wrong answers were not kept. Paper: by hand, 50 greedy and 50 drawn answers.",
+            PaperTables.Table6(Study).Note, StringComparison.Ordinal);
+        Assert.Equal(["PaLM 2-M (paper)", "pre-trained, few-shot", "100", "6", "4", "90"],
+            Assert.Single(PaperTables.Table6(Study).Rows).Take(6));
+        // Of the answers of a category, by their order: right, an answer of r, one of the question's gold words and more, nothing.
+        var study = Study with
+        {
+            Bases = [.. Study.Bases.Select(b => b with { Exposures = [] })],
+            Answers = [.. Study.Answers.Select(a => a.Right ? a : a with { Text = a.FactId % 3 == 0 ? "often" : a.FactId % 3 == 1
+                ? $"the {Study.Bases[0].Facts[a.FactId].Answer} of old" : "" })],
+        };
+        var rows = PaperTables.Table6(study).Rows;
+        Assert.Equal(1 + 1 + 3 * 3, rows.Count);
+        Assert.All(rows.Skip(1), r => Assert.Equal("-", r[8])); // a model that we did not make has no rivals
+        foreach (var row in rows.Skip(1))
+        {
+            var shares = row.Skip(3).Select(Estimate).Select(c => c == "-" ? 0 : double.Parse(c,
+                System.Globalization.CultureInfo.InvariantCulture)).ToList();
+            Assert.Equal(100, shares[0] + shares[1] + shares[2], 0.11);
+            Assert.Equal(shares[2], shares[3..].Sum(), 0.41);
+        }
+        // Half of 2 x 40 questions are wrong before fine-tuning.
+        Assert.Equal(["base model", "question alone", "40"], rows[1].Take(3));
+        var lab = PaperTables.Table6(study with { Bases = Study.Bases }).Rows;
+        Assert.All(lab.Skip(1), r => Assert.Equal(("-", "-", "100.0"), (r[3], r[4], Estimate(r[5]))));
     }
 
     [Fact]

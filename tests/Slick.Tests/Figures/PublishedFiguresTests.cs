@@ -31,6 +31,11 @@ public sealed partial class PublishedFiguresTests
         AssertDrawn(KnowledgeFigures.KnownByRelation(AnnotationReport.Read(folder).Result), folder);
     }
 
+    [Theory]
+    [InlineData("lab")]
+    public void Figure5OfAPublishedStudy_FollowsFromItsRows(string name) =>
+        AssertDrawn(UnknownFigure.Make(PublishedStudy.Read(Published(name)), UnknownBenchmark.Read(Published(name))), Published(name));
+
     private static void AssertDrawn(Figure figure, string folder)
     {
         var path = Path.Combine(folder, figure.Id + ".svg");

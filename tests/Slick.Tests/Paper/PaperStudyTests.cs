@@ -41,6 +41,17 @@ public sealed class PaperStudyTests
             double Number(string key) => paper["table1_linear_model"]![name]![key]!.GetValue<double>();
             Assert.Equal(new PaperFit(Number("beta0"), Number("beta_kn"), Number("beta_unk"), Number("r2")), fit);
         }
+        var tests = paper["table2_single_category"]!["significance_table7"]!.GetValue<string>();
+        Assert.Contains("Full EARLY_STOP Natural not significant", tests, StringComparison.Ordinal);
+        Assert.Contains("EARLY_STOP vs CONVERGENCE not significant for MaybeKnown, p<0.01 for all others", tests, StringComparison.Ordinal);
+        Assert.Equal([("Natural", false)], PaperStudy.AgainstMaybeKnown.Where(t => t.Value != PaperTest.BelowOnePercent)
+            .Select(t => t.Key));
+        Assert.Equal(["MaybeKnown"], PaperStudy.ConvergenceAgainstEarlyStop.Where(t => t.Value != PaperTest.BelowOnePercent)
+            .Select(t => t.Key));
+        Assert.Equal(PaperStudy.EarlyStop.Keys, PaperStudy.ConvergenceAgainstEarlyStop.Keys);
+        int Error(string name) => paper["table6_error_analysis_percent"]![name]!.GetValue<int>();
+        Assert.Equal(new PaperErrors(Error("wrong"), Error("paraphrase"), Error("higher_granularity"), Error("lower_granularity")),
+            PaperStudy.Errors);
         Assert.Equal(PaperStudy.SetSize, paper["fine_tuning_set_size"]!.GetValue<int>());
         Assert.Equal(paper["categories_overall_percent"]!.AsObject().Select(c => c.Value!.GetValue<int>()), PaperStudy.TrainShares);
         Assert.Equal((paper["figure3"]!["max_drop_in_distribution_points"]!.GetValue<int>(),
