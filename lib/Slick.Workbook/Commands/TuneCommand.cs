@@ -21,11 +21,14 @@ internal static class TuneCommand
             AllowMultipleArgumentsPerToken = true, HelpName = "rate", Description = "The learning rates to try.", CustomParser = Rates };
         var seeds = new Option<int>("--seeds") { DefaultValueFactory = _ => 1,
             Description = "Base models to search on; their seeds are 1001, 1002, ..., which no preset reports." };
+        var publish = new Option<string?>("--publish") { HelpName = "folder",
+            Description = "Also write the rows as tune.parquet and the figure as learning-rate.svg into this folder." };
         var command = new Command("tune",
-            "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.") { rates, seeds };
+            "Choose the learning rate: the best dev accuracy of D_Natural among the rates that fit D_Natural and D 100%.")
+        { rates, seeds, publish };
         var arguments = new StudyArguments(command);
-        command.SetAction((parsed, cancel) =>
-            Background.Run(() => Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), cancel), cancel));
+        command.SetAction((parsed, cancel) => Background.Run(() =>
+            Run(parsed, arguments, parsed.GetValue(rates)!, parsed.GetValue(seeds), parsed.GetValue(publish), cancel), cancel));
         return command;
     }
 
@@ -39,8 +42,11 @@ internal static class TuneCommand
         return [.. rates];
     }
 
-    private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, CancellationToken cancel)
+    private static int Run(ParseResult parsed, StudyArguments arguments, double[] rates, int seeds, string? publish,
+        CancellationToken cancel)
     {
+        var published = publish is null ? null : Path.GetFullPath(publish);
+        if (published is not null) AtomicFile.EnsureWritable(Path.Combine(published, "tune.parquet"));
         if (seeds is < 1 or > 1000) throw new UsageException($"--seeds {seeds}: between 1 and 1000 base models are possible.");
         int[] searched = [.. Enumerable.Range(FirstSeed, seeds)];
         var study = arguments.Study(parsed, plan: (options, platform) => LearningRateSearch.Plan(options, rates, searched, platform));
@@ -61,12 +67,16 @@ internal static class TuneCommand
         Console.Out.WriteLine(chosen is { } rate
             ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}")
             : "None fits at least 99% of both: try higher rates, or more epochs.");
-        var note =
-            $"Preset {name}, {seeds} base model(s) from seed {FirstSeed}: seeds that are not reported. The rate is chosen by the dev "
-            + $"accuracy of D_Natural among those that fit, never by this figure.";
+        var figure = LearningRateFigure.Make(rows, LearningRateFigure.Note(name, seeds, FirstSeed));
         var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',', ' ')[0]}", "report.html");
-        AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [LearningRateFigure.Make(rows, note)]));
+        AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [figure]));
         Console.Out.WriteLine($"Figure: {page}");
+        if (published is not null)
+        {
+            Tables.Write(Path.Combine(published, "tune.parquet"), rows);
+            SvgRenderer.Save(figure, Path.Combine(published, figure.Id + ".svg"));
+            Console.Out.WriteLine($"Published: {published}");
+        }
         return chosen is null ? 1 : 0;
     }
 }

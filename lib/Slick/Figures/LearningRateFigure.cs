@@ -8,6 +8,14 @@ namespace Slick.Figures;
 /// </summary>
 public static class LearningRateFigure
 {
+    /// <summary>The note under the figure.</summary>
+    /// <param name="preset">Name of the preset.</param>
+    /// <param name="seeds">Number of base models.</param>
+    /// <param name="firstSeed">Seed of the first one.</param>
+    public static string Note(string preset, int seeds, int firstSeed) => FormattableString.Invariant(
+        $"Preset {preset}, {seeds} base model(s) from seed {firstSeed}: seeds that are not reported. The rate is chosen by the dev ")
+        + "accuracy of D_Natural among those that fit, never by this figure.";
+
     /// <summary>Test accuracy of D_Natural and of D with 100% Unknown at EARLY_STOP and at the last epoch, by learning rate.</summary>
     /// <param name="rows">The rows of the search.</param>
     /// <param name="note">Note under the figure: which preset and seeds.</param>
