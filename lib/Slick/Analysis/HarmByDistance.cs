@@ -78,6 +78,7 @@ public static class HarmByDistance
     /// <returns>Coefficients as shares, in the order of <see cref="Regressors"/>; null where the rows do not determine them.</returns>
     public static IReadOnlyList<Interval>? Model(IReadOnlyList<DistanceRow> rows)
     {
+        if (rows.Count == 0) return null;
         try
         {
             return [.. Fit(rows, of => [[.. of.Select(r => (double)r.SharedParts)], [.. of.Select(r => (double)r.SharedElsewhere)],
