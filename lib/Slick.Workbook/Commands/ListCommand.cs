@@ -20,7 +20,8 @@ internal static class ListCommand
     {
         var store = RunStore.OpenExisting(StudyArguments.Folder(folder));
         var stages = store.List();
-        Console.Out.WriteLine($"{store.Folder}: {stages.Count} {(stages.Count == 1 ? "stage" : "stages")}, {Size(stages.Sum(s => s.Bytes))}");
+        var counted = stages.Count == 1 ? "1 stage" : $"{stages.Count} stages";
+        Console.Out.WriteLine($"{store.Folder}: {counted}, {Size(stages.Sum(s => s.Bytes))}");
         var distinctions = StoredRuns.Distinctions(stages);
         string Words(StoredStage stage) => distinctions.TryGetValue(stage.Name, out var words) ? $"  [{words}]" : "";
         foreach (var stage in stages)

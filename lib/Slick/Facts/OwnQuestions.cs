@@ -124,7 +124,8 @@ public static class OwnQuestions
         try { bytes = File.ReadAllBytes(path); }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new SlickException($"{path}: there is no such file; --data names a file of questions, or a folder of EntityQuestions.", e);
+            throw new SlickException(
+                $"{path}: there is no such file; --data names a file of questions, or a folder of EntityQuestions.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -68,7 +68,8 @@ internal static class PlotlyChart
         layout["updatemenus"] = new JsonArray(new JsonObject
         {
             ["type"] = "buttons", ["direction"] = "right", ["showactive"] = false, ["x"] = 0, ["xanchor"] = "left", ["y"] = 1,
-            ["yanchor"] = "bottom", ["pad"] = new JsonObject { ["t"] = 24, ["b"] = 88 }, ["bgcolor"] = "rgba(0,0,0,0)", ["bordercolor"] = Frame,
+            ["yanchor"] = "bottom", ["pad"] = new JsonObject { ["t"] = 24, ["b"] = 88 }, ["bgcolor"] = "rgba(0,0,0,0)",
+            ["bordercolor"] = Frame,
             ["buttons"] = new JsonArray(Animate("Play", null, Showing(250, goesOn: true)),
                 Animate("Pause", new JsonArray((JsonNode?)null), Showing(0, goesOn: false))),
         });
