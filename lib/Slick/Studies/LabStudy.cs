@@ -54,7 +54,8 @@ public static class LabStudies
     /// <summary>All studies.</summary>
     public static IReadOnlyList<LabStudy> All { get; } =
     [
-        UnknownsStudy.Study, TwoHarmsStudy.Study, LadderStudy.Study, ConcentratedStudy.Study, NumberOrShareStudy.Study, MitigationsStudy.Study,
+        UnknownsStudy.Study, TwoHarmsStudy.Study, LadderStudy.Study, ConcentratedStudy.Study, NumberOrShareStudy.Study,
+        MitigationsStudy.Study,
         WidthStudy.Study,
     ];
 
