@@ -19,8 +19,8 @@ internal static class StudyTables
     public static string Mean(StudyValues values, ValueTerm term) => MeanOfSum(values, [term]);
 
     /// <summary>The mean of a sum over clusters, without an interval, as a cell.</summary>
-    public static string MeanOfSum(StudyValues values, IReadOnlyList<ValueTerm> terms) => values.Sum(terms).Value is var mean && double.IsNaN(mean) ? "-"
-        : Number(mean);
+    public static string MeanOfSum(StudyValues values, IReadOnlyList<ValueTerm> terms) =>
+        values.Sum(terms).Value is var mean && double.IsNaN(mean) ? "-" : Number(mean);
 
     /// <summary>The mean epoch of a stop over runs, as a cell.</summary>
     public static string Epoch(StudyValues values, string variant, string set, string stop) => Epoch(values, [variant], set, stop);
@@ -28,8 +28,8 @@ internal static class StudyTables
     /// <summary>The mean epoch of a stop over runs of several variants, as a cell.</summary>
     public static string Epoch(StudyValues values, IReadOnlyList<string> variants, string set, string stop)
     {
-        double[] epochs = [.. values.Rows.Where(r => variants.Contains(r.Variant) && r.Set == set && r.Measure == Measures.Lost && r.Stop == stop)
-            .Select(r => (double)r.Epoch)];
+        double[] epochs = [.. values.Rows.Where(r => variants.Contains(r.Variant) && r.Set == set && r.Measure == Measures.Lost
+            && r.Stop == stop).Select(r => (double)r.Epoch)];
         return epochs.Length == 0 ? "-" : Number(epochs.Average());
     }
 

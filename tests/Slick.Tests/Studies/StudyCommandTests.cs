@@ -90,16 +90,16 @@ public sealed class StudyCommandTests
     }
 
     [Theory]
-    [InlineData("slick: There is no study 'unknown'; there are unknowns, two-harms, ladder, concentrated, number-or-share, mitigations, width.",
-        "study", "unknown")]
+    [InlineData("slick: There is no study 'unknown'; there are unknowns, two-harms, ladder, relabel, concentrated, number-or-share, "
+        + "mitigations, width.", "study", "unknown")]
     [InlineData("slick: There is no preset 'quik'; it is one of smoke, quick, lab, real-quick, real-gpu.", "study", "unknowns", "--preset",
         "quik")]
     [InlineData("slick: --preset real-quick needs a checkpoint: --model FOLDER --data FOLDER.", "study", "unknowns", "--preset",
         "real-quick")]
     [InlineData("slick: There is no option 'bass'; did you mean bases?", "study", "unknowns", "--set", "bass=1")]
     [InlineData("slick: There is no command or option '--model'. See slick study --help.", "study", "unknowns", "--model", "x")]
-    [InlineData("slick: There is no study 'x'; there are unknowns, two-harms, ladder, concentrated, number-or-share, mitigations, width.", "plan",
-        "--study", "x")]
+    [InlineData("slick: There is no study 'x'; there are unknowns, two-harms, ladder, relabel, concentrated, number-or-share, "
+        + "mitigations, width.", "plan", "--study", "x")]
     [InlineData("slick: --study is about the lab's own models, of which it is known what they were told; leave out --model.", "work",
         "--study", "width", "--model", "x", "--data", "x")]
     public async Task WrongWords_AreAnsweredInOneLine(string expected, params string[] args)
