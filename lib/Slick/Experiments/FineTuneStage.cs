@@ -86,7 +86,11 @@ internal static class FineTuneStage
     public static PromptFormat Format(QuestionForm form) =>
         form == QuestionForm.Instruction ? PromptFormat.Instruction : PromptFormat.QuestionAnswer;
 
-    private static Action<string> Run(StageWork work)
+    /// <summary>Prepares a run: its set, the questions that it asks, and how it is trained. A stage that repeats a run prepares it here
+    /// too, so that it trains the same weights.</summary>
+    /// <param name="work">The work. Its stage is that of the run.</param>
+    /// <returns>The run; null for a set without facts.</returns>
+    internal static PreparedRun? Prepare(StageWork work)
     {
         var options = work.Stage.OptionsAs<RunOptions>();
         var (run, seed, store) = (options.Run, work.Stage.Seed, work.Context.Store);
@@ -98,32 +102,19 @@ internal static class FineTuneStage
             FineTuningSets.Make(run.Arm with { Kind = kind }, dataset.Facts, labels, options.Size, draw, options.Questions, exposures,
                 ladder);
         var set = Set(run.Arm.Kind);
-        if (set.Count == 0)
-            return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, run.Arm, seed, run.Draw, set, new Dictionary<int, Category>(),
-                $"no train fact belongs to {run.Arm}")).Write;
+        if (set.Count == 0) return null;
         // The run that decides how many epochs this run has. Its last epoch is unknown where its set has no facts.
         var other = work.Stage.Inputs.Count > 3 ? RunTables.Read(store.Finished(work.Stage.Inputs[3]).Folder) : null;
         var last = other is null ? options.FineTuning.Epochs : other.Epochs.Select(e => e.Epoch).DefaultIfEmpty(options.LeastEpochs).Max();
         var model = work.Context.Model(work.Stage.Inputs[0]);
         var asked = AskedSets.Of(dataset, labels, options, seed);
-        var record = new RunRecorder(work.Stage.Key, run.Arm, seed, run.Draw, set,
-            options.TestAtStops ? [(QuestionSet.Dev, asked.Dev)]
-                : [(QuestionSet.Dev, asked.Dev), (QuestionSet.Test, asked.Test), (QuestionSet.Ood, asked.Ood)], labels);
         var format = Format(options.Form);
-        const string Each = "each", Test = "test", Ood = "ood", Early = "early-stop", Fit = "fit";
-        // What is answered to the questions that are answered wrongly. A resumed run reports the epochs before its checkpoint without a
-        // model; their answers lie in files.
-        void KeepWrongAnswers(int epoch, Action<Action<Decoder>> withModel)
-        {
-            var file = Path.Combine(work.Scratch, string.Create(CultureInfo.InvariantCulture, $"wrong-answers-{epoch}.parquet"));
-            if (!File.Exists(file)) withModel(decoder => Tables.Write(file, WrongAnswers.Draw(decoder, model.Tokenizer,
-                record.WrongAt(epoch), format, PassBounds.InTraining(work.Context.Compute.Memory), work.Cancellation)));
-            record.Add(epoch, Tables.Read<WrongAnswer>(file));
-        }
         var examples = FineTuningSets.Examples(run.Arm, set, labels, format);
         var known = labels.Where(l => l.Category != Category.Unknown).Select(l => l.FactId).ToHashSet();
         IReadOnlyList<Fact> end = options.FineTuning.EndShare > 0 ? [.. set.Where(f => known.Contains(f.Id))] : [];
-        FineTuning.Run(new()
+        (QuestionSet Set, IReadOnlyList<Fact> Questions)[] eachEpoch = options.TestAtStops ? [(QuestionSet.Dev, asked.Dev)]
+            : [(QuestionSet.Dev, asked.Dev), (QuestionSet.Test, asked.Test), (QuestionSet.Ood, asked.Ood)];
+        return new(options, model, dataset.Facts, labels, set, asked, eachEpoch, other is null, last, new()
         {
             Start = model.Weights,
             Tokenizer = model.Tokenizer,
@@ -134,29 +125,53 @@ internal static class FineTuneStage
             Questions = new Dictionary<string, IReadOnlyList<Example>>
             {
                 // The set's own examples come last, with the answers that are taught.
-                [Each] = [.. Example.Of(record.Questions.SkipLast(set.Count), format), .. examples],
-                [Test] = Example.Of(options.TestAtStops ? asked.Test : [], format),
-                [Ood] = Example.Of(options.TestAtStops ? asked.Ood : [], format),
+                [PreparedRun.Each] = [.. Example.Of(eachEpoch.SelectMany(a => a.Questions), format), .. examples],
+                [PreparedRun.Test] = Example.Of(options.TestAtStops ? asked.Test : [], format),
+                [PreparedRun.Ood] = Example.Of(options.TestAtStops ? asked.Ood : [], format),
             },
             Seed = Seeds.Mix(draw, run.Arm.Id),
             EpochUpdates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
                 ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
             Scratch = work.Scratch,
-            KeptNames = 2, // EARLY_STOP and FIT
             Asking = PassBounds.InTraining(work.Context.Compute.Memory),
-        }, epoch =>
+        });
+    }
+
+    private static Action<string> Run(StageWork work)
+    {
+        if (Prepare(work) is not { } prepared)
         {
-            record.Add(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask(Each)));
+            var (empty, of) = (work.Stage.OptionsAs<RunOptions>().Run, new Dictionary<int, Category>());
+            return RunTables.Empty(RunRecorder.RowOf(work.Stage.Key, empty.Arm, work.Stage.Seed, empty.Draw, [], of,
+                $"no train fact belongs to {empty.Arm}")).Write;
+        }
+        var (options, model, asked, last) = (prepared.Options, prepared.Model, prepared.Asked, prepared.Last);
+        var (run, format) = (options.Run, Format(options.Form));
+        var record = new RunRecorder(work.Stage.Key, run.Arm, work.Stage.Seed, run.Draw, prepared.Set, prepared.EachEpoch,
+            prepared.Labels);
+        const string Early = "early-stop", Fit = "fit";
+        // What is answered to the questions that are answered wrongly. A resumed run reports the epochs before its checkpoint without a
+        // model; their answers lie in files.
+        void KeepWrongAnswers(int epoch, Action<Action<Decoder>> withModel)
+        {
+            var file = Path.Combine(work.Scratch, string.Create(CultureInfo.InvariantCulture, $"wrong-answers-{epoch}.parquet"));
+            if (!File.Exists(file)) withModel(decoder => Tables.Write(file, WrongAnswers.Draw(decoder, model.Tokenizer,
+                record.WrongAt(epoch), format, PassBounds.InTraining(work.Context.Compute.Memory), work.Cancellation)));
+            record.Add(epoch, Tables.Read<WrongAnswer>(file));
+        }
+        FineTuning.Run(prepared.Training with { KeptNames = 2 }, epoch => // EARLY_STOP and FIT are kept
+        {
+            record.Add(new(epoch.Epoch, epoch.Updates, epoch.Loss, epoch.Ask(PreparedRun.Each)));
             var stops = record.Stops;
-            var isLast = epoch.Epoch == last || (other is null && options.LeastEpochs > 0 && epoch.Epoch >= options.LeastEpochs
+            var isLast = epoch.Epoch == last || (prepared.DecidesLength && options.LeastEpochs > 0 && epoch.Epoch >= options.LeastEpochs
                 && stops?.Fit is { } fitted && epoch.Epoch >= 2 * fitted);
             work.Progress.Report(Kind.Group(work.Stage), epoch.Epoch + 1, last + 1.0, run.Arm.ToString());
             if (options.TestAtStops)
             {
                 void TestNow(int at, Func<string, IReadOnlyList<bool>> ask)
                 {
-                    record.Add(at, QuestionSet.Test, asked.Test, ask(Test));
-                    record.Add(at, QuestionSet.Ood, asked.Ood, ask(Ood));
+                    record.Add(at, QuestionSet.Test, asked.Test, ask(PreparedRun.Test));
+                    record.Add(at, QuestionSet.Ood, asked.Ood, ask(PreparedRun.Ood));
                 }
                 if (epoch.Epoch == 0) TestNow(0, epoch.Ask);
                 else if (isLast)
@@ -184,6 +199,37 @@ internal static class FineTuneStage
         }, work.Cancellation);
         return record.Tables().Write;
     }
+}
+
+/// <summary>A fine-tuning run that is ready to begin.</summary>
+/// <param name="Options">The run's options.</param>
+/// <param name="Model">The base model.</param>
+/// <param name="Facts">All facts; a fact's id is its index.</param>
+/// <param name="Labels">SliCK's labels of the base model.</param>
+/// <param name="Set">The facts of the fine-tuning set.</param>
+/// <param name="Asked">The questions that the fine-tuned model is asked besides its own examples.</param>
+/// <param name="EachEpoch">The sets of questions that every epoch asks, in this order; the set's own examples come after them.</param>
+/// <param name="DecidesLength">True where no other run decides how many epochs this run has.</param>
+/// <param name="Last">The largest number of epochs.</param>
+/// <param name="Training">The run itself. Its questions have the names <see cref="Each"/>, <see cref="Test"/> and
+/// <see cref="Ood"/>.</param>
+internal sealed record PreparedRun(RunOptions Options, OpenedModel Model, IReadOnlyList<Fact> Facts, IReadOnlyList<LabelRow> Labels,
+    IReadOnlyList<Fact> Set, AskedSets Asked, IReadOnlyList<(QuestionSet Set, IReadOnlyList<Fact> Questions)> EachEpoch,
+    bool DecidesLength, int Last, FineTuningRun Training)
+{
+    /// <summary>What every epoch asks: <see cref="EachEpoch"/> and the set's own examples.</summary>
+    public const string Each = "each";
+    /// <summary>The test questions in distribution; empty where every epoch asks them.</summary>
+    public const string Test = "test";
+    /// <summary>The test questions out of distribution; empty where every epoch asks them.</summary>
+    public const string Ood = "ood";
+
+    /// <summary>Asks the test questions in distribution in the same passes as the run does, so that equal weights give equal
+    /// answers.</summary>
+    /// <param name="ask">Asks a set of questions by its name.</param>
+    /// <returns>Whether each answer is the gold answer, in the order of the test questions.</returns>
+    public IReadOnlyList<bool> AskTest(Func<string, IReadOnlyList<bool>> ask) =>
+        Options.TestAtStops ? ask(Test) : [.. ask(Each).Skip(Asked.Dev.Count).Take(Asked.Test.Count)];
 }
 
 /// <summary>The questions that a fine-tuned model is asked besides its own examples.</summary>

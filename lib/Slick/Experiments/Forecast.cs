@@ -37,7 +37,8 @@ public abstract class Forecast
         int Count(StageKind kind) => left.Count(s => s.Kind == kind.Name);
         return minutes < 1 ? null : string.Create(CultureInfo.InvariantCulture,
             $"Forecast: about {minutes:F0} minutes on this machine ({Count(PreTrainStage.Kind)} to pre-train, {Count(LabelStage.Kind)} "
-            + $"relations to label, {Count(FineTuneStage.Kind)} fine-tuning runs); what is finished is kept, so it can be interrupted.");
+            + $"relations to label, {Count(FineTuneStage.Kind) + Count(RelabelStage.Kind)} fine-tuning runs); what is finished is kept, so "
+            + $"it can be interrupted.");
     }
 }
 
@@ -69,15 +70,33 @@ internal sealed class LabForecast(StudyOptions options, LabSpeed speed) : Foreca
         if (stage.Kind == FineTuneStage.Kind.Name && Input(1) is { } asked)
         {
             var (run, w) = (stage.OptionsAs<RunOptions>(), asked.OptionsAs<WorldOptions>());
-            var (o, relations) = (run.FineTuning, SyntheticWorld.Relations.Count(r => r.InDistribution));
-            var d = relations * Math.Min(w.TrainFacts / 10, run.Questions.LargestPart > 0 ? run.Questions.LargestPart : int.MaxValue);
+            var (epochs, d) = (run.FineTuning.Epochs, Examples(run, w));
             // The stops are at most four.
-            var questions = run.TestAtStops ? o.Epochs * (relations * w.DevFacts + d) + 4 * Asked(w) : o.Epochs * (Asked(w) + d);
-            return (o.Epochs * FineTuning.Updates(d, o.BatchExamples) * speed.StepSeconds
-                + questions * speed.QuestionSeconds) / AtOnce(1);
+            var questions = run.TestAtStops ? epochs * (InDistribution * w.DevFacts + d) + 4 * Asked(w) : epochs * (Asked(w) + d);
+            return (Steps(run, w) * speed.StepSeconds + questions * speed.QuestionSeconds) / AtOnce(1);
+        }
+        if (stage.Kind == RelabelStage.Kind.Name && Input(0) is { } repeated
+            && plan.Stages.FirstOrDefault(s => s.Name == repeated.Inputs[1]) is { } facts)
+        {
+            var (run, w) = (repeated.OptionsAs<RunOptions>(), facts.OptionsAs<WorldOptions>());
+            // At each of two stops: labels of the test facts, healing, and the questions before it and after it.
+            var tokens = InDistribution * w.TestFacts * options.Sampling.Prompts * 12.0 / 3;
+            var (healed, questions) = (RelabelStage.HealFacts.Count, Asked(w) + Examples(run, w));
+            return (Steps(run, w) * speed.StepSeconds + questions * speed.QuestionSeconds + 2 * (tokens / speed.PreTrainingTokens
+                + healed * RelabelStage.HealUpdates * speed.StepSeconds + (1 + 2 * healed) * questions * speed.QuestionSeconds))
+                / AtOnce(1);
         }
         return 0;
     }
+
+    private static int InDistribution => SyntheticWorld.Relations.Count(r => r.InDistribution);
+
+    // The number of examples of a set, about.
+    private static int Examples(RunOptions run, WorldOptions w) => InDistribution
+        * Math.Min(w.TrainFacts / 10, run.Questions.LargestPart > 0 ? run.Questions.LargestPart : int.MaxValue);
+
+    private static int Steps(RunOptions run, WorldOptions w) =>
+        run.FineTuning.Epochs * FineTuning.Updates(Examples(run, w), run.FineTuning.BatchExamples);
 
     /// <summary>Number of facts of a world that are asked after an epoch.</summary>
     internal static int Asked(WorldOptions w) => SyntheticWorld.Relations.Sum(r => r.InDistribution ? w.DevFacts + w.TestFacts

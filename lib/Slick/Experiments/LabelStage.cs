@@ -190,6 +190,31 @@ internal static class LabelTable
     /// <summary>Path of the table's file.</summary>
     public static string File(StageFolder stage) => stage.File(LabelsFile);
 
+    /// <summary>Labels facts for another model, as the stages of a table label them for theirs: with the same prompts and the same
+    /// estimator.</summary>
+    /// <param name="table">The name of the table's stage.</param>
+    /// <param name="split">The facts' split.</param>
+    /// <param name="facts">The facts. Those of relations that the table does not have are left out.</param>
+    /// <param name="model">The other model.</param>
+    /// <param name="context">Opens the table's stages and their questions.</param>
+    /// <param name="cancellation">Stops between passes.</param>
+    /// <returns>One row for each fact, relation by relation.</returns>
+    public static IReadOnlyList<LabelRow> Repeat(string table, Split split, IReadOnlyList<Fact> facts, IAnswerSource model,
+        WorkContext context, CancellationToken cancellation)
+    {
+        var rows = new List<LabelRow>();
+        foreach (var stage in context.Store.Finished(table).Stage.Inputs.Select(name => context.Store.Finished(name).Stage))
+        {
+            var options = stage.OptionsAs<LabelOptions>();
+            if (options.Split != split) continue;
+            List<Fact> questions = [.. facts.Where(f => f.Relation == options.Relation)];
+            rows.AddRange(Annotator.Label(model, LabelStage.Estimator(options), options.Sampling, questions,
+                context.Asked(stage.Inputs[1], options.Relation, split).Dev, stage.Seed,
+                Annotator.Estimates(questions, options.Sampling), null, cancellation));
+        }
+        return rows;
+    }
+
     private static Action<string> Run(StageWork work) => folder =>
     {
         var parts = work.Stage.Inputs.Select(work.Context.Store.Finished).ToList();

@@ -23,7 +23,7 @@ internal sealed record StageKind(string Name, int Version, Type Options, Func<St
 {
     /// <summary>All kinds of stages. A new kind must be added here.</summary>
     public static IReadOnlyList<StageKind> All { get; } =
-        [WorldStage.Kind, PreTrainStage.Kind, LabelStage.Kind, LabelTable.Kind, FineTuneStage.Kind];
+        [WorldStage.Kind, PreTrainStage.Kind, LabelStage.Kind, LabelTable.Kind, FineTuneStage.Kind, RelabelStage.Kind];
 
     /// <summary>The kind of a stage.</summary>
     /// <exception cref="SlickException">This program does not know the kind, or knows another version of it.</exception>

@@ -9,7 +9,7 @@ public sealed record StoredRun
 {
     /// <summary>The stage's key: 16 hexadecimal digits.</summary>
     public required string Key { get; init; }
-    /// <summary>The stage's kind: world, pretrain, label, labels, finetune.</summary>
+    /// <summary>The stage's kind: world, pretrain, label, labels, finetune, relabel.</summary>
     public required string Stage { get; init; }
     /// <summary>The preset that the stage belongs to. Several are separated by a comma. Empty where the stage belongs to none.</summary>
     public required string Preset { get; init; }

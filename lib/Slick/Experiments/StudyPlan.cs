@@ -17,6 +17,9 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
     /// <summary>The inputs of the stages that are outside of the store.</summary>
     public Sources Sources { get; } = new();
 
+    /// <summary>Stages that a study needs beside the fine-tuning runs. Each reads a run, by the key of the run's stage.</summary>
+    public IReadOnlyDictionary<string, Stage> Further { get; init; } = new Dictionary<string, Stage>();
+
     /// <summary>Throws where the base model's pre-training failed. The stages that need the model cannot be read then.</summary>
     /// <param name="store">The store.</param>
     /// <exception cref="DivergedException">Pre-training diverged.</exception>
@@ -38,7 +41,8 @@ internal sealed record BaseStages(int Seed, Stage? World, Stage? Model, IReadOnl
     }
 
     /// <summary>All stages. Each comes after the stages that it reads.</summary>
-    public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage)];
+    public IReadOnlyList<Stage> All => [.. new[] { World, Model }.OfType<Stage>(), .. Labels, Table, .. Runs.Select(r => r.Stage),
+        .. Further.Values];
 }
 
 /// <summary>Makes the stages of a study from its options.</summary>

@@ -2,6 +2,7 @@ using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Figures;
 using Slick.Paper;
+using Slick.Storage;
 
 namespace Slick.Studies;
 
@@ -28,6 +29,9 @@ public sealed record LabStudy
     public required IReadOnlyList<StudyClaim> Claims { get; init; }
     /// <summary>Gives the variants of a preset's options.</summary>
     public required Func<StudyOptions, IReadOnlyList<StudyVariant>> Variants { get; init; }
+    /// <summary>Makes the stage that a fine-tuning run needs beside it, from the run's stage; null for a study of fine-tuning runs
+    /// alone.</summary>
+    internal Func<Stage, Stage>? Further { get; init; }
     /// <summary>Takes the values from a variant's results.</summary>
     public required Func<VariantResult, IEnumerable<StudyValue>> Measure { get; init; }
     /// <summary>Makes the study's table.</summary>
@@ -54,9 +58,8 @@ public static class LabStudies
     /// <summary>All studies.</summary>
     public static IReadOnlyList<LabStudy> All { get; } =
     [
-        UnknownsStudy.Study, TwoHarmsStudy.Study, LadderStudy.Study, ConcentratedStudy.Study, NumberOrShareStudy.Study,
-        MitigationsStudy.Study,
-        WidthStudy.Study,
+        UnknownsStudy.Study, TwoHarmsStudy.Study, LadderStudy.Study, RelabelStudy.Study, ConcentratedStudy.Study, NumberOrShareStudy.Study,
+        MitigationsStudy.Study, WidthStudy.Study,
     ];
 
     /// <summary>The study of a name.</summary>

@@ -14,7 +14,14 @@ public static class LabStudyRuns
     /// <param name="platform">The kind of device and the number format.</param>
     /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     public static Plan Plan(LabStudy study, StudyOptions options, int seed, Platform platform) => StudyPlan.Of(study.Name,
-        [.. study.Variants(options).SelectMany(v => StudyPlan.Bases(v.Of(options), seed, platform))], platform, null);
+        [.. study.Variants(options).SelectMany(v => Bases(study, v.Of(options), seed, platform))], platform, null);
+
+    // The stages of each base model of a variant, with those beside its fine-tuning runs.
+    private static IEnumerable<BaseStages> Bases(LabStudy study, StudyOptions options, int seed, Platform platform) =>
+        StudyPlan.Bases(options, seed, platform).Select(b => study.Further is not { } further ? b : b with
+        {
+            Further = b.Runs.ToDictionary(r => r.Stage.Key, r => further(r.Stage)),
+        });
 
     /// <summary>Computes the stages that the store lacks, and returns what the study found.</summary>
     /// <param name="study">The study.</param>
@@ -51,17 +58,25 @@ public static class LabStudyRuns
         foreach (var variant in study.Variants(options))
         {
             var chosen = variant.Of(options);
-            var result = new VariantResult(variant, Study.Read(preset, chosen, seed, store, compute));
+            var bases = Bases(study, chosen, seed, compute.Platform).ToList();
+            var result = new VariantResult(variant, Study.Read(preset, chosen, seed, store, compute))
+            {
+                Further = bases.SelectMany(b => b.Further).Where(f => store.Of(f.Value).IsComplete)
+                    .ToDictionary(f => f.Key, f => store.Of(f.Value)),
+            };
             rows.AddRange(study.Measure(result));
             lacking.AddRange(result.Data.Lacking.Select(l => new LackingRun(variant.Name, l.Arm.Id, l.BaseSeed,
                 $"{variant.Name}: {l.Reason}", false)));
-            foreach (var stages in StudyPlan.Bases(chosen, seed, compute.Platform))
+            foreach (var stages in bases)
                 foreach (var (run, stage) in stages.Runs)
-                    if (stages.FailureOf(stage, store) is { } failure)
+                    if ((stages.FailureOf(stage, store) ?? FailureOf(stages.Further.GetValueOrDefault(stage.Key), store)) is { } failure)
                         lacking.Add(new(variant.Name, run.Arm.Id, stages.Seed, $"{variant.Name}, {run.Arm}: {failure}", true));
         }
         return new(study, preset, options, seed, rows, lacking);
     }
+
+    private static string? FailureOf(Stage? further, RunStore store) =>
+        further is not null && store.Of(further) is { HasFailed: true } failed ? $"{further.Title}: {failed.Failure}" : null;
 
     /// <summary>The forecast of a study's time.</summary>
     /// <param name="study">The study.</param>
@@ -81,7 +96,7 @@ public static class LabStudyRuns
             foreach (var shape in study.Variants(options).Select(v => v.Of(options)).GroupBy(o => o.PreTraining))
             {
                 var forecast = Of(shape.First(), seed, compute);
-                foreach (var stage in shape.SelectMany(o => StudyPlan.Bases(o, seed, compute.Platform)).SelectMany(b => b.All))
+                foreach (var stage in shape.SelectMany(o => Bases(study, o, seed, compute.Platform)).SelectMany(b => b.All))
                     of.TryAdd(stage.Name, forecast);
             }
         }

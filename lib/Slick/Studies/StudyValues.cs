@@ -92,6 +92,18 @@ public sealed class StudyValues(IReadOnlyList<StudyValue> rows, IReadOnlyList<La
     internal ClaimPart Difference(string statistic, int sign, params IReadOnlyList<ValueTerm> terms) =>
         Sum(terms) is var sum && double.IsNaN(sum.Value) ? Missing(statistic, terms) : ClaimParts.Difference(statistic, sum, sign);
 
+    /// <summary>A part of a claim: a sum minus a number shall lie above 0.</summary>
+    /// <param name="statistic">The sum minus the number, in words.</param>
+    /// <param name="number">The number.</param>
+    /// <param name="terms">The terms.</param>
+    internal ClaimPart Above(string statistic, double number, params IReadOnlyList<ValueTerm> terms)
+    {
+        var sum = Sum(terms);
+        Interval Minus(Interval of) => new(of.Estimate - number, of.Low - number, of.High - number);
+        return double.IsNaN(sum.Value) ? Missing(statistic, terms) : ClaimParts.Difference(statistic,
+            new(sum.Value - number, sum.StandardError, sum.DegreesOfFreedom, sum.Method, level => Minus(sum.At(level))), 1);
+    }
+
     /// <summary>A part of a claim: a sum shall be as good as 0.</summary>
     /// <param name="statistic">The sum in words.</param>
     /// <param name="margin">The largest number that counts as 0.</param>

@@ -1,5 +1,6 @@
 using Slick.Analysis;
 using Slick.Experiments;
+using Slick.Storage;
 
 namespace Slick.Studies;
 
@@ -24,6 +25,10 @@ public sealed record StudyVariant(string Name, IReadOnlyList<string> Settings)
 /// <param name="Result">Its study.</param>
 public sealed record VariantResult(StudyVariant Variant, StudyResult Result)
 {
+    /// <summary>The finished stages beside the runs (<see cref="LabStudy.Further"/>), by the run's key
+    /// (<see cref="RunRow.Run"/>).</summary>
+    internal IReadOnlyDictionary<string, StageFolder> Further { get; init; } = new Dictionary<string, StageFolder>();
+
     /// <summary>The study's runs.</summary>
     public StudyData Data { get; } = new(Result);
 }

@@ -63,6 +63,32 @@ public sealed class LabStudyTests
         Assert.Equal([-4 * slope, slope, rival - 10], parts.Select(v => Math.Round(v, 9) + 0.0));
     }
 
+    [Theory]
+    [InlineData(62, 3, Verdict.Holds, Verdict.Holds)]
+    [InlineData(50, 0, Verdict.Undecided, Verdict.Undecided)]
+    [InlineData(41, -2, Verdict.Contradicted, Verdict.Contradicted)]
+    public void Relabel_ComparesTheShareWithHalf_AndHealingWithNothing(double share, double gained, params Verdict[] expected)
+    {
+        var result = Result("relabel", Value("all", "ratio-100", "of the lost, right behind exemplars", Fit, share),
+            Value("all", "ratio-100", "known gained by healing on 50", Fit, gained),
+            // Other sets, stops and numbers of facts decide nothing.
+            Value("all", "ratio-0", "of the lost, right behind exemplars", Fit, 100 - share),
+            Value("all", "ratio-100", "of the lost, right behind exemplars", Measures.Last, 100 - share),
+            Value("all", "ratio-100", "known gained by healing on 200", Fit, -gained),
+            Value("all", "ratio-100", "of the lost, MaybeKnown before and Unknown after", Fit, 12.3, noise: 0));
+        Assert.Equal(expected, Verdicts(result));
+        var parts = result.Claims().Select(c => c.Parts.Single()).ToList();
+        Assert.Equal([share - 50, gained], parts.Select(p => Math.Round(p.Value.Estimate, 9) + 0.0));
+        // The interval is that of the share, moved by 50.
+        var shares = result.Rows.Where(r => (r.Set, r.Measure, r.Stop) == ("ratio-100", "of the lost, right behind exemplars", Fit))
+            .Select(r => r.Value - 50).ToList();
+        Assert.Equal(Intervals.MeanT(shares).Low, parts[0].Value.Low, 1e-9);
+        Assert.Equal(Intervals.MeanT(shares).High, parts[0].Value.High, 1e-9);
+        // The cell of the transition matrix.
+        var row = result.Table().Rows.Single(r => r.Take(3).SequenceEqual(["D 100%", "FIT", "MaybeKnown"]));
+        Assert.StartsWith("12.3", row[result.Table().Columns.ToList().IndexOf("Unknown after")], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void SeedsThatWereLookedAt_AreShownAndDecideNothing()
     {
@@ -242,7 +268,19 @@ public sealed class LabStudyTests
     }
 
     [Fact]
+    public void Relabel_RepeatsTheRunsOfTheLabsOwnStudy()
+    {
+        var own = StudyPlan.Of("lab", StudyOptions.Lab, 6, new("cpu", "fp32")).Stages.Select(s => s.Name).ToHashSet();
+        var stages = LabStudyRuns.Plan(LabStudies.Of("relabel"), StudyOptions.Lab, 6, new("cpu", "fp32")).Stages;
+        var further = stages.Where(s => !own.Contains(s.Name)).ToList();
+        Assert.Equal(4 * 5, further.Count);
+        Assert.All(further, s => Assert.Equal(RelabelStage.Kind.Name, s.Kind));
+        Assert.All(further, s => Assert.True(stages.Index().First(r => r.Item.Name == s.Inputs.Single()).Index
+            < stages.Index().First(r => r.Item == s).Index));
+    }
+
+    [Fact]
     public void StudyOfNoName_IsRefusedWithTheNames() => Assert.Equal(
-        "There is no study 'unknown'; there are unknowns, two-harms, ladder, concentrated, number-or-share, mitigations, width.",
+        "There is no study 'unknown'; there are unknowns, two-harms, ladder, relabel, concentrated, number-or-share, mitigations, width.",
         Assert.Throws<UsageException>(() => LabStudies.Of("unknown")).Message);
 }

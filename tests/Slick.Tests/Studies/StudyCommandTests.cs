@@ -13,7 +13,7 @@ namespace Slick.Tests.Studies;
 [Collection(nameof(ProcessWide))]
 public sealed class StudyCommandTests
 {
-    private const string All = "unknowns, two-harms, ladder, concentrated, number-or-share, mitigations, width.";
+    private const string All = "unknowns, two-harms, ladder, relabel, concentrated, number-or-share, mitigations, width.";
     private static async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
     {
         var (output, errors) = (Console.Out, Console.Error);
