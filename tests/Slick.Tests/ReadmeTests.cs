@@ -75,6 +75,7 @@ public sealed partial class ReadmeTests
 
     [Theory]
     [InlineData("lab", true)]
+    [InlineData("idk", true)]
     [InlineData("real-quick", false)]
     public void TablesAndClaimsOfAPublishedStudy_FollowFromItsRows(string name, bool isLab)
     {

@@ -15,6 +15,7 @@ public sealed partial class PublishedFiguresTests
 
     [Theory]
     [InlineData("lab", 9)]
+    [InlineData("idk", 8)]
     [InlineData("real-quick", 7)]
     public void FiguresOfAPublishedStudy_FollowFromItsRows(string name, int count)
     {
