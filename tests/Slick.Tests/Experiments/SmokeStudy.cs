@@ -13,8 +13,23 @@ internal static class SmokeStudy
         return (folder, Study.Run("smoke", StudyOptions.Smoke, 1, RunStore.Open(folder), Compute.Choose("cpu")));
     });
 
-    /// <summary>A store that holds the finished study with seed 1.</summary>
+    /// <summary>A store that holds the finished study with seed 1, and nothing else. Tests do not add to it.</summary>
     public static string Store => Once.Value.Folder;
+
+    private static readonly Lazy<string> CopyForStudies = new(() =>
+    {
+        var (from, to) = (Store, Scratch.Folder("studies"));
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+        return to;
+    });
+
+    /// <summary>A copy of <see cref="Store"/>, to which the tests of the lab's studies add theirs.</summary>
+    public static string StudiesStore => CopyForStudies.Value;
 
     public static StudyResult Result => Once.Value.Result;
 }

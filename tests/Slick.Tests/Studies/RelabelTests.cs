@@ -31,7 +31,7 @@ public sealed class RelabelTests
     public void RepeatedRun_HasTheAnswersOfTheRun(string setting)
     {
         _ = SmokeStudy.Result;
-        var store = RunStore.Open(SmokeStudy.Store);
+        var store = RunStore.Open(SmokeStudy.StudiesStore);
         var options = NamedOptions.Set(NamedOptions.Set(StudyOptions.Smoke, "sets=ratio-100,ratio-0"), setting);
         var stages = Stages(options);
         Workers.Run(new("", stages.All, false), store, Cpu, cancellation: TestContext.Current.CancellationToken);
@@ -67,7 +67,7 @@ public sealed class RelabelTests
     public void LabelsOfTheSameModel_AreTheSame()
     {
         var labels = SmokeStudy.Result.Labels;
-        var (store, stages) = (RunStore.Open(SmokeStudy.Store), Stages(StudyOptions.Smoke));
+        var (store, stages) = (RunStore.Open(SmokeStudy.StudiesStore), Stages(StudyOptions.Smoke));
         using var context = new WorkContext(store, Cpu, new());
         var model = context.Model(stages.Model!.Name);
         using var decoder = new Decoder(model.Weights);
@@ -82,7 +82,7 @@ public sealed class RelabelTests
     public void Healing_TakesHighlyKnownTrainFactsOutsideTheSet()
     {
         var result = SmokeStudy.Result;
-        var (store, stages) = (RunStore.Open(SmokeStudy.Store), Stages(StudyOptions.Smoke));
+        var (store, stages) = (RunStore.Open(SmokeStudy.StudiesStore), Stages(StudyOptions.Smoke));
         using var context = new WorkContext(store, Cpu, new());
         var labels = result.Labels.ToDictionary(l => l.FactId);
         foreach (var arm in new[] { new Arm(ArmKind.HighlyKnown), Arm.Unknown })
@@ -115,16 +115,16 @@ public sealed class RelabelTests
     public void StoppedStage_GoesOn()
     {
         _ = SmokeStudy.Result;
-        var store = RunStore.Open(SmokeStudy.Store);
+        var store = RunStore.Open(SmokeStudy.StudiesStore);
         var run = Stages(StudyOptions.Smoke).Runs.First(r => RunStops.Of(RunTables.Read(store.Of(r.Stage).Folder).Scores) is { } s
             && s.Fit < s.Last - 1).Stage;
         var relabel = RelabelStage.Of(run);
         Done(relabel, store);
         var folder = Scratch.Folder("stopped");
-        foreach (var file in Directory.GetFiles(SmokeStudy.Store, "*", SearchOption.AllDirectories)
-            .Where(f => !Path.GetRelativePath(SmokeStudy.Store, f).StartsWith("relabel-", StringComparison.Ordinal)))
+        foreach (var file in Directory.GetFiles(SmokeStudy.StudiesStore, "*", SearchOption.AllDirectories)
+            .Where(f => !Path.GetRelativePath(SmokeStudy.StudiesStore, f).StartsWith("relabel-", StringComparison.Ordinal)))
         {
-            var target = Path.Combine(folder, Path.GetRelativePath(SmokeStudy.Store, file));
+            var target = Path.Combine(folder, Path.GetRelativePath(SmokeStudy.StudiesStore, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(file, target);
         }

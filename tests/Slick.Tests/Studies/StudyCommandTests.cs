@@ -39,8 +39,8 @@ public sealed class StudyCommandTests
     public async Task Study_RunsPublishesAndGoesOn(string name)
     {
         var folder = Scratch.Folder("study");
-        string[] command = ["study", name, "--preset", "smoke", "--seed", "1", "--device", "cpu", "--store", SmokeStudy.Store, "--publish",
-            folder];
+        string[] command = ["study", name, "--preset", "smoke", "--seed", "1", "--device", "cpu", "--store", SmokeStudy.StudiesStore,
+            "--publish", folder];
         var (code, output, errors) = await Slick(command);
         Assert.Equal((0, ""), (code, errors));
         var study = LabStudies.Of(name);
@@ -65,7 +65,7 @@ public sealed class StudyCommandTests
 
         // The same command again computes nothing and gives the same.
         var plan = LabStudyRuns.Plan(study, StudyOptions.Smoke, 1, new("cpu", "fp32"));
-        Assert.Empty(plan.Left(RunStore.Open(SmokeStudy.Store)));
+        Assert.Empty(plan.Left(RunStore.Open(SmokeStudy.StudiesStore)));
         var before = File.ReadAllBytes(Path.Combine(folder, "values.parquet"));
         string Found(string text) => text[text.IndexOf(study.Question[..40], StringComparison.Ordinal)..];
         Assert.Equal(Found(output), Found((await Slick(command)).Output));
