@@ -32,6 +32,9 @@ public sealed record SamplingOptions
     [Range(1, 1024)]
     public int MaxAnswerTokens { get; init; } = 16;
 
+    /// <summary>One sample at T = 1 from all tokens: probabilities as the model gives them.</summary>
+    internal static SamplingOptions OfTheModel { get; } = new() { Samples = 1, Temperature = 1, TopK = 1_000_000 };
+
     /// <summary>The same protocol with one sample of the most probable token. That sample is the greedy answer, so a tree of answers
     /// (<see cref="AnswerTree"/>) has no other nodes.</summary>
     internal SamplingOptions GreedyAlone() => this with { Samples = 1, TopK = 1 };

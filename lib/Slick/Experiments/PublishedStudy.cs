@@ -128,11 +128,7 @@ public static class PublishedStudy
     private static void WriteModel(LabelledBase of, string folder)
     {
         foreach (var file in FilesOfAModel.Where(f => File.Exists(Path.Combine(of.Folder, f))))
-            AtomicFile.Write(Path.Combine(folder, file), to =>
-            {
-                using var from = File.OpenRead(Path.Combine(of.Folder, file));
-                from.CopyTo(to);
-            });
+            CopyFile(Path.Combine(of.Folder, file), folder);
         Tables.Write(Path.Combine(folder, "facts.parquet"), of.Facts);
         Tables.Write(Path.Combine(folder, "exposures.parquet"), of.Exposures);
         Tables.Write(Path.Combine(folder, "labels.parquet"), of.Labels);
@@ -196,13 +192,15 @@ public static class PublishedStudy
     public static void CopyModel(string from, string to)
     {
         var (source, target) = (Path.Combine(from, "model"), Path.Combine(to, "model"));
-        foreach (var file in Directory.Exists(source) ? Directory.GetFiles(source) : [])
-            AtomicFile.Write(Path.Combine(target, Path.GetFileName(file)), stream =>
-            {
-                using var bytes = File.OpenRead(file);
-                bytes.CopyTo(stream);
-            });
+        foreach (var file in Directory.Exists(source) ? Directory.GetFiles(source) : []) CopyFile(file, target);
     }
+
+    private static void CopyFile(string file, string folder) =>
+        AtomicFile.Write(Path.Combine(folder, Path.GetFileName(file)), to =>
+        {
+            using var from = File.OpenRead(file);
+            from.CopyTo(to);
+        });
 
     /// <summary>A base model of which the labels are known and the model is not there.</summary>
     internal static LabelledBase Base(int seed, IReadOnlyList<Relation> relations, IReadOnlyList<PublishedLabel> labels,

@@ -44,9 +44,6 @@ public sealed record UnknownBenchmark(IReadOnlyList<PromptedRow> Prompts, IReadO
     // Of the labels, the least that the model must give again. Another machine may round otherwise.
     private const double LeastAgreement = 0.95;
 
-    // Probabilities as the model gives them.
-    private static readonly SamplingOptions Plain = new() { Samples = 1, Temperature = 1, TopK = 1_000_000 };
-
     /// <summary>Asks the base model the test questions in distribution that the study's runs were asked.</summary>
     /// <param name="study">The study; its labels must be by Exact.</param>
     /// <param name="model">The study's first base model, with the facts of the study.</param>
@@ -115,7 +112,7 @@ public sealed record UnknownBenchmark(IReadOnlyList<PromptedRow> Prompts, IReadO
             using var batches = new PromptBatches(decoder, [new PromptTokens(decoder.Config, tokenizer,
                 [.. facts.Select(f => new Example(f, TruePrompt(f), answer))])], memory);
             // What follows (A) does not matter.
-            using var scorer = new AnswerScorer(decoder, tokenizer, Plain) { Memory = memory, LeaveOutEnd = true };
+            using var scorer = new AnswerScorer(decoder, tokenizer, SamplingOptions.OfTheModel) { Memory = memory, LeaveOutEnd = true };
             var found = new double[facts.Count];
             foreach (var (rows, values) in scorer.ScoreEach(batches.Rows, batches.Caches, _ => false, cancellation))
                 foreach (var (i, row) in rows.Index()) found[row.Question.Index] = values[rows.Length + i];

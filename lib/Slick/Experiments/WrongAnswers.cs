@@ -24,9 +24,6 @@ internal sealed record WrongAnswer
 /// </summary>
 internal static class WrongAnswers
 {
-    // Probabilities as the model gives them.
-    private static readonly SamplingOptions Plain = new() { Samples = 1, Temperature = 1, TopK = 1_000_000 };
-
     /// <summary>Draws the greedy answer to each question alone, and the answer's probability.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -58,7 +55,7 @@ internal static class WrongAnswers
         if (scored.Count > 0)
         {
             using var batches = Encoded(scored, forDrawing: false);
-            using var scorer = new AnswerScorer(decoder, tokenizer, Plain) { Memory = memory };
+            using var scorer = new AnswerScorer(decoder, tokenizer, SamplingOptions.OfTheModel) { Memory = memory };
             foreach (var (rows, values) in scorer.ScoreEach(batches.Rows, batches.Caches, _ => false, cancellation))
                 foreach (var (i, row) in rows.Index())
                     probabilities[scored[row.Prompt][row.Question.Index].Fact.Id] = values[rows.Length + i];

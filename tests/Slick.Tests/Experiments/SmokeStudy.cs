@@ -18,13 +18,8 @@ internal static class SmokeStudy
 
     private static readonly Lazy<string> CopyForStudies = new(() =>
     {
-        var (from, to) = (Store, Scratch.Folder("studies"));
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
+        var to = Scratch.Folder("studies");
+        Scratch.Copy(Store, to);
         return to;
     });
 

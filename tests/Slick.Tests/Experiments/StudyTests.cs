@@ -153,7 +153,7 @@ public sealed class StudyTests
         var (options, folder) = (StudyOptions.Smoke, Scratch.Folder("incomplete"));
         try
         {
-            Copy(SmokeStudy.Store, folder);
+            Scratch.Copy(SmokeStudy.Store, folder);
             var store = RunStore.Open(folder);
             Assert.True(Study.IsComplete(options, 1, store, Compute.Choose("cpu")));
             var kinds = SmokeStudy.Result.Runs.Select(e => e.Kind).Distinct().ToList();
@@ -170,16 +170,6 @@ public sealed class StudyTests
         finally
         {
             Directory.Delete(folder, recursive: true);
-        }
-
-        static void Copy(string from, string to)
-        {
-            foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-            {
-                var target = Path.Combine(to, Path.GetRelativePath(from, file));
-                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-                File.Copy(file, target);
-            }
         }
     }
 
@@ -253,7 +243,7 @@ public sealed class StudyTests
         var folder = Scratch.Folder("bases");
         try
         {
-            Copy(SmokeStudy.Store, folder, "");
+            Scratch.Copy(SmokeStudy.Store, folder);
             var study = Study.Run("smoke", StudyOptions.Smoke with { Bases = 2 }, 1, RunStore.Open(folder), Compute.Choose("cpu"),
                 cancellation: TestContext.Current.CancellationToken);
             Assert.Equal([1, 2], study.Bases.Select(b => b.Seed));
@@ -268,16 +258,9 @@ public sealed class StudyTests
         }
     }
 
-    private static void Copy(string from, string to, string stages)
-    {
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
-            .Where(f => Path.GetRelativePath(from, f).StartsWith(stages, StringComparison.Ordinal)))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
-    }
+    // The stages of one kind.
+    private static void Copy(string from, string to, string kind) =>
+        Scratch.Copy(from, to, path => path.StartsWith(kind, StringComparison.Ordinal));
 
     [Fact]
     public void Sets_KeepTheirSizeAndEachRelationsShare()

@@ -121,13 +121,7 @@ public sealed class RelabelTests
         var relabel = RelabelStage.Of(run);
         Done(relabel, store);
         var folder = Scratch.Folder("stopped");
-        foreach (var file in Directory.GetFiles(SmokeStudy.StudiesStore, "*", SearchOption.AllDirectories)
-            .Where(f => !Path.GetRelativePath(SmokeStudy.StudiesStore, f).StartsWith("relabel-", StringComparison.Ordinal)))
-        {
-            var target = Path.Combine(folder, Path.GetRelativePath(SmokeStudy.StudiesStore, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
+        Scratch.Copy(SmokeStudy.StudiesStore, folder, path => !path.StartsWith("relabel-", StringComparison.Ordinal));
         var other = RunStore.Open(folder);
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => Workers.Run(new("", [relabel], false), other, Cpu, new StopAt(0.99, stop),

@@ -14,22 +14,11 @@ namespace Slick.Tests.Studies;
 public sealed class StudyCommandTests
 {
     private const string All = "unknowns, two-harms, ladder, relabel, concentrated, number-or-share, mitigations, width.";
+
     private static async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
     {
-        var (output, errors) = (Console.Out, Console.Error);
-        using var written = new StringWriter();
-        using var complained = new StringWriter();
-        try
-        {
-            Console.SetOut(written);
-            Console.SetError(complained);
-            return (await Program.Main(args), written.ToString().ReplaceLineEndings("\n"), complained.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(errors);
-        }
+        var (code, output, errors) = await CommandLine.Slick(args);
+        return (code, output.ReplaceLineEndings("\n"), errors);
     }
 
     public static TheoryData<string> Names => [.. LabStudies.All.Select(s => s.Name).Where(n => n is not ("width" or "ladder"))];

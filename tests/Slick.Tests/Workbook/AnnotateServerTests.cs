@@ -34,23 +34,8 @@ public sealed class AnnotateServerTests : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    private async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
-    {
-        var (output, errors) = (Console.Out, Console.Error);
-        using var written = new StringWriter();
-        using var complained = new StringWriter();
-        try
-        {
-            Console.SetOut(TextWriter.Synchronized(written));
-            Console.SetError(complained);
-            return (await Program.Main([.. args, "--store", Path.Combine(folder, "store")]), written.ToString(), complained.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(errors);
-        }
-    }
+    private Task<(int Code, string Output, string Errors)> Slick(params string[] args) =>
+        CommandLine.Slick([.. args, "--store", Path.Combine(folder, "store")]);
 
     private string[] Ask(string url, params string[] more) => ["annotate", "--server", url, "--server-model", "small", "--data", data,
         "--relation-column", "Topic", "--question-column", "Q", "--answer-column", "A", .. more];

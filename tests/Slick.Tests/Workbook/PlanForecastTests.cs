@@ -10,20 +10,8 @@ public sealed partial class PlanForecastTests
 {
     private static async Task<(int Code, string Output, string Errors)> Plan(params string[] args)
     {
-        var (output, errors) = (Console.Out, Console.Error);
-        using var written = new StringWriter();
-        using var complained = new StringWriter();
-        try
-        {
-            Console.SetOut(written);
-            Console.SetError(complained);
-            return (await Program.Main(["plan", .. args]), written.ToString(), complained.ToString().TrimEnd());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(errors);
-        }
+        var (code, output, errors) = await CommandLine.Slick(["plan", .. args]);
+        return (code, output, errors.TrimEnd());
     }
 
     [Fact]

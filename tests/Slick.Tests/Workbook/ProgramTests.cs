@@ -16,23 +16,7 @@ public sealed class ProgramTests : IDisposable
 
     public void Dispose() => _books.Dispose();
 
-    private static async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
-    {
-        var (output, errors) = (Console.Out, Console.Error);
-        using var written = new StringWriter();
-        using var complained = new StringWriter();
-        try
-        {
-            Console.SetOut(written);
-            Console.SetError(complained);
-            return (await Program.Main(args), written.ToString(), complained.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(errors);
-        }
-    }
+    private static Task<(int Code, string Output, string Errors)> Slick(params string[] args) => CommandLine.Slick(args);
 
     [Fact]
     public async Task Run_ExpandsPatterns_AndWritesPages()

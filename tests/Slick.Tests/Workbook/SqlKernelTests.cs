@@ -56,14 +56,8 @@ public sealed class SqlKernelTests : IDisposable
     public void AnswersOfStudiesThatDifferInAnOption_JoinTheirOwnLabels()
     {
         var folder = Path.Combine(_books.Folder, "two");
-        var (store, kinds) = (SmokeStudy.Store, new[] { "world-", "pretrain-" });
-        foreach (var file in Directory.GetFiles(store, "*", SearchOption.AllDirectories)
-            .Where(f => kinds.Any(k => Path.GetRelativePath(store, f).StartsWith(k, StringComparison.Ordinal))))
-        {
-            var copy = Path.Combine(folder, Path.GetRelativePath(store, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+        Scratch.Copy(SmokeStudy.Store, folder, path => path.StartsWith("world-", StringComparison.Ordinal)
+            || path.StartsWith("pretrain-", StringComparison.Ordinal));
         var (answers, labels) = (0L, 0);
         foreach (var prompts in new[] { 2, 3 })
         {
