@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Slick.Experiments;
 using Slick.Figures;
 using Slick.Storage;
+using Slick.Studies;
 
 namespace Slick.Tests;
 
@@ -90,6 +91,20 @@ public sealed partial class ReadmeTests
         static IEnumerable<ClaimRow> Comparable(IEnumerable<ClaimRow> rows) => rows.Select(r => r with { HolmP = Math.Round(r.HolmP, 6) });
         if (Redraws) Tables.Write(At(folder + "/claims.parquet"), claims);
         Assert.Equal(Comparable(claims), Comparable(Tables.Read<ClaimRow>(At(folder + "/claims.parquet"))));
+    }
+
+    public static TheoryData<string> Studies =>
+        [.. Directory.GetDirectories(At("data/published/studies")).Select(f => Path.GetFileName(f))];
+
+    [Theory]
+    [MemberData(nameof(Studies))]
+    public void TableAndClaimsOfAPublishedLabStudy_FollowFromItsValues(string name)
+    {
+        var folder = "data/published/studies/" + name;
+        var study = PublishedLabStudy.Read(At(folder)) with { IsPublished = false };
+        Assert.Equal(name, study.Study.Name);
+        Assert.Equal(study.Table().Markdown(), Current(folder + "/table.md", study.Table().Markdown()));
+        Assert.Equal(study.ClaimsTable().Markdown(), Current(folder + "/claims.md", study.ClaimsTable().Markdown()));
     }
 
     [Theory]

@@ -19,13 +19,14 @@ public sealed record ResultsChoice(string? Folder, string Name, StudyOptions Opt
 
     /// <summary>Reads the words.</summary>
     /// <param name="results">The value of the parameter <c>results</c>.</param>
+    /// <param name="published">What <c>published</c> means: a folder below <c>data/published</c>.</param>
     /// <exception cref="UsageException">There are no such results, or an option does not take its value.</exception>
     /// <exception cref="SlickException">The published results are named, and the program does not run in a checkout.</exception>
-    public static ResultsChoice Parse(string results)
+    public static ResultsChoice Parse(string results, string published = "lab")
     {
         ArgumentNullException.ThrowIfNull(results);
         var words = results.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (words is [Published]) return new(PublishedStudy.Folder("lab"), "", new(), 1);
+        if (words is [Published]) return new(PublishedStudy.Folder(published), "", new(), 1);
         StudyOptions? options = null;
         // A folder with the name of a preset does not hide the preset.
         if (words.Length > 0 && !StudyOptions.Presets.TryGetValue(words[0], out options) && Directory.Exists(results))

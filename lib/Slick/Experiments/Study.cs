@@ -3,6 +3,7 @@ using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Text;
 using TorchSharp;
 
 namespace Slick.Experiments;
@@ -92,7 +93,7 @@ public static class Study
         var choice = ResultsChoice.Parse(results);
         if (choice.Folder is { } folder) return PublishedStudy.Read(folder) with { IsPublished = true };
         Plan PlanOf(Platform platform) => StudyPlan.Of(choice.Name, choice.Options, choice.Seed, platform);
-        var (opened, compute) = Place(choice, device, store, PlanOf);
+        var (opened, compute) = Place(choice, device, store, PlanOf, c => Forecast.Of(choice.Options, choice.Seed, c));
         return Host.Run((progress, cancellation) =>
             Run(choice.Name, choice.Options, choice.Seed, opened, compute, progress, cancellation));
     }
@@ -143,7 +144,7 @@ public static class Study
             return PublishedStudy.ReadModel(folder, Compute.Choose(device == "auto" ? "cpu" : device));
         Plan PlanOf(Platform platform) =>
             new(choice.Name, StudyPlan.Base(choice.Options, choice.Seed, [], platform).All, platform.IsGpu);
-        var (opened, compute) = Place(choice, device, store, PlanOf);
+        var (opened, compute) = Place(choice, device, store, PlanOf, c => Forecast.Of(choice.Options, choice.Seed, c));
         return Host.Run((progress, cancellation) =>
         {
             Workers.Run(PlanOf(compute.Platform), opened, compute, progress, cancellation);
@@ -155,14 +156,14 @@ public static class Study
     }
 
     // The store and the device of a preset's work. Prints a forecast where more than a minute of work is left.
-    private static (RunStore Store, Compute Compute) Place(ResultsChoice choice, string device, string folder,
-        Func<Platform, Plan> planOf)
+    internal static (RunStore Store, Compute Compute) Place(ResultsChoice choice, string device, string folder,
+        Func<Platform, Plan> planOf, Func<Compute, Forecast> forecastOf)
     {
         choice.Options.Check();
         var store = RunStore.Open(folder);
         // Where there is no GPU, there is nothing to choose and nothing to say.
         var compute = LabDevice.Choose(device, choice.Options, planOf, store, Compute.HasGpu ? Host.Progress.Say : null);
-        if (Forecast.Of(choice.Options, choice.Seed, compute).Sentence(planOf(compute.Platform), store) is { } forecast)
+        if (forecastOf(compute).Sentence(planOf(compute.Platform), store) is { } forecast)
             Console.WriteLine($"{store.Folder} lacks results of '{choice.Name}', seed {choice.Seed}. {forecast}");
         return (store, compute);
     }
@@ -181,6 +182,9 @@ public sealed record LabelledModel(string Preset, StudyOptions Options, BaseMode
 {
     /// <summary>True for a model that was read from a published folder, and not from a store.</summary>
     public bool IsPublished { get; init; }
+
+    /// <summary>The form in which the study's runs train questions, and ask them without exemplars.</summary>
+    public PromptFormat Format => FineTuneStage.Format(Options.Form);
 
     /// <summary>Where the labels come from, for the note under a figure.</summary>
     public string Source => IsPublished ? $"Published results of preset {Preset}, seed {Model.Seed}."

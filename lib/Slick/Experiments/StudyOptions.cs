@@ -99,10 +99,11 @@ public sealed record StudyOptions
     public static StudyOptions Quick { get; } = new()
     {
         Repeats = 3,
-        // chosen by: slick tune --preset quick --seeds 2 --rates 7e-5 1e-4 1.5e-4
-        FineTuning = new() { LearningRate = 1.5e-4 },
-        World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 36,
-            SameObjectPageShare = 0.93 },
+        Form = QuestionForm.Instruction,
+        // chosen by: slick tune --preset quick --set testAtStops=true --seeds 2 --rates 5e-5 7e-5 1e-4 1.5e-4 2e-4
+        FineTuning = new() { LearningRate = 7e-5 },
+        World = new() { TrainFacts = 100, TestFacts = 40, OodTestFacts = 20, OodDevFacts = 10, MeanExposures = 46, PoolScale = 10,
+            ZipfExponent = 1, SameObjectPageShare = 0.93, InstructionShare = 0.03 },
     };
 
     /// <summary>Five base models, or more with <see cref="Bases"/>: each seed has its own world, base model, prompts, labels, D and order.
@@ -110,8 +111,12 @@ public sealed record StudyOptions
     public static StudyOptions Lab { get; } = new()
     {
         Bases = 5,
-        FineTuning = new() { LearningRate = 5e-5 }, // chosen by: slick tune --preset lab
-        World = new() { TrainFacts = 500, TestFacts = 160, RivalShare = 0.25, SameObjectPageShare = 0.75 },
+        Form = QuestionForm.Instruction,
+        // chosen by: slick tune --preset lab --set testAtStops=true --seeds 2 --rates 5e-5 7e-5 1e-4
+        FineTuning = new() { LearningRate = 7e-5 },
+        // chosen by the rule in notebooks/REGISTRATION.md, section "Which world of the lab is reported"
+        World = new() { TrainFacts = 400, TestFacts = 140, RivalShare = 0.25, PoolScale = 20, ZipfExponent = 0.8, SameObjectPageShare = 0.8,
+            InstructionShare = 0.01 },
     };
 
     /// <summary>

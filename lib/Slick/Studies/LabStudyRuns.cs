@@ -43,6 +43,29 @@ public static class LabStudyRuns
         return Read(study, preset, options, seed, store, compute);
     }
 
+    /// <summary>
+    /// A study for a notebook. Published results are read. Of a preset, the stages that the store lacks are computed: the first line
+    /// printed is then a forecast of how long that takes. Reports to <see cref="Host.Progress"/>.
+    /// </summary>
+    /// <param name="name">The study's name.</param>
+    /// <param name="results">Where the results come from (<see cref="ResultsChoice"/>): <c>published</c>, a preset with options such as
+    /// <c>quick seed=2</c>, or a folder that <c>slick study NAME --publish</c> wrote.</param>
+    /// <param name="device">auto (<see cref="LabDevice"/>), cpu, cuda or cuda:n. Published results need no device.</param>
+    /// <param name="store">The store's folder; empty for the default (<see cref="RunStore.Locate"/>).</param>
+    /// <exception cref="UsageException">There is no such study or are no such results, or an option does not take its value.</exception>
+    /// <exception cref="SlickException">Published results cannot be read, or are those of another study.</exception>
+    public static LabStudyResult Open(string name, string results = ResultsChoice.Published, string device = "auto", string store = "")
+    {
+        var study = LabStudies.Of(name);
+        var choice = ResultsChoice.Parse(results, PublishedLabStudy.FolderOf(study));
+        if (choice.Folder is { } folder) return PublishedLabStudy.Read(folder) is var read && read.Study == study ? read
+            : throw new SlickException($"{folder} holds the study {read.Study.Name}, and {study.Name} is needed here.");
+        Plan PlanOf(Platform platform) => Plan(study, choice.Options, choice.Seed, platform);
+        var (opened, compute) = Study.Place(choice, device, store, PlanOf, c => Forecast(study, choice.Options, choice.Seed, c));
+        return Host.Run((progress, cancellation) =>
+            Run(study, choice.Name, choice.Options, choice.Seed, opened, compute, progress, cancellation));
+    }
+
     /// <summary>Reads a study of which every stage has finished or failed.</summary>
     /// <param name="study">The study.</param>
     /// <param name="preset">Name of the preset, with the settings that differ from it.</param>

@@ -23,6 +23,10 @@ public static class PublishedLabStudy
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
 
+    /// <summary>The folder of a study in the repository's published results.</summary>
+    /// <param name="study">The study.</param>
+    internal static string FolderOf(LabStudy study) => Path.Combine("studies", study.Name);
+
     /// <summary>True for a folder that holds a lab's study.</summary>
     /// <param name="folder">The folder.</param>
     public static bool IsAt(string folder) => File.Exists(Path.Combine(folder, ValuesFile));

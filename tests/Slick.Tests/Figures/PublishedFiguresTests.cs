@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Slick.Experiments;
 using Slick.Figures;
+using Slick.Storage;
+using Slick.Studies;
 
 namespace Slick.Tests.Figures;
 
@@ -37,9 +39,28 @@ public sealed partial class PublishedFiguresTests
     public void Figure5OfAPublishedStudy_FollowsFromItsRows(string name) =>
         AssertDrawn(UnknownFigure.Make(PublishedStudy.Read(Published(name)), UnknownBenchmark.Read(Published(name))), Published(name));
 
-    private static void AssertDrawn(Figure figure, string folder)
+    [Fact]
+    public void FigureOfTheLearningRate_FollowsFromItsRows()
     {
-        var path = Path.Combine(folder, figure.Id + ".svg");
+        var rows = Tables.Read<LearningRateRow>(Path.Combine(Published("tune"), "tune.parquet"));
+        AssertDrawn(LearningRateFigure.Make(rows, LearningRateFigure.Note("quick, testAtStops=true", 2, 1001)), Published("tune"));
+        // The preset has the rate that the rule chooses.
+        Assert.Equal(StudyOptions.Quick.FineTuning.LearningRate, LearningRateSearch.Choose(rows));
+    }
+
+    public static TheoryData<string> Studies => [.. Directory.GetDirectories(Published("studies")).Select(f => Path.GetFileName(f))];
+
+    [Theory]
+    [MemberData(nameof(Studies))]
+    public void FigureOfAPublishedLabStudy_FollowsFromItsValues(string name)
+    {
+        var folder = Path.Combine(Published("studies"), name);
+        AssertDrawn((PublishedLabStudy.Read(folder) with { IsPublished = false }).Figure(), folder, "figure.svg");
+    }
+
+    private static void AssertDrawn(Figure figure, string folder, string? file = null)
+    {
+        var path = Path.Combine(folder, file ?? figure.Id + ".svg");
         if (Environment.GetEnvironmentVariable("SLICK_REDRAW") is "1")
             SvgRenderer.Save(figure, path);
         var (drawn, published) = (SvgRenderer.Svg(figure), File.ReadAllText(path).ReplaceLineEndings("\n"));

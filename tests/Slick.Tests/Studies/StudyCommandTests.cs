@@ -45,6 +45,9 @@ public sealed class StudyCommandTests
             Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         var read = PublishedLabStudy.Read(folder);
         Assert.True(read.Rows.Count > 0 && read.Source.StartsWith("Published", StringComparison.Ordinal));
+        Assert.Equal(read.Rows, LabStudyRuns.Open(name, folder).Rows);
+        Assert.Contains($"holds the study {name}, and width is needed",
+            Assert.Throws<SlickException>(() => LabStudyRuns.Open("width", folder)).Message, StringComparison.Ordinal);
         var again = read with { IsPublished = false };
         Assert.Equal(File.ReadAllText(Path.Combine(folder, "table.md")), again.Table().Markdown());
         Assert.Equal(File.ReadAllText(Path.Combine(folder, "claims.md")), again.ClaimsTable().Markdown());
