@@ -37,6 +37,7 @@ public static class Program
             TuneCommand.Create(),
             InspectCommand.Create(),
             UnknownCommand.Create(),
+            ChanceCommand.Create(),
             AnnotateCommand.Create(),
             RunCommand.Create(),
             CheckCommand.Create(),

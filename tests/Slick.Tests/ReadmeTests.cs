@@ -115,6 +115,18 @@ public sealed partial class ReadmeTests
         Assert.Equal(table, Current($"data/published/{name}/unknown-by-method.md", table));
     }
 
+    [Theory]
+    [InlineData("lab")]
+    [InlineData("gemma3-270m-entityquestions")]
+    public void TableOfChance_FollowsFromItsRows(string name)
+    {
+        var folder = "data/published/" + name;
+        var (rows, guesses) = ChanceCheck.Read(At(folder));
+        var table = name == "lab" ? ChanceTable.Make(Study(name).Preset, rows, guesses, Study(name).Bases[0].Exposures)
+            : ChanceTable.Make(AnnotationReport.Read(At(folder)).Result.Model, rows, guesses, []);
+        Assert.Equal(table.Markdown(), Current(folder + "/chance.md", table.Markdown()));
+    }
+
     [Fact]
     public void ThePublishedLab_IsThePresetsStudy()
     {

@@ -4,6 +4,7 @@ using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;
+using Slick.Storage;
 using Slick.Text;
 
 namespace Slick.Experiments;
@@ -86,6 +87,27 @@ public static class ChanceCheck
         }
         return (rows, guesses);
     }
+
+    /// <summary>The file of the labelled facts in a published folder.</summary>
+    public const string RowsFile = "chance.parquet";
+    private const string GuessesFile = "guesses.parquet";
+
+    /// <summary>Writes the results as two tables, <c>chance.parquet</c> and <c>guesses.parquet</c>.</summary>
+    /// <param name="rows">The labelled facts.</param>
+    /// <param name="guesses">The commonest guess of each relation.</param>
+    /// <param name="folder">Where to.</param>
+    /// <exception cref="SlickException">The folder cannot be written.</exception>
+    public static void Write(IReadOnlyList<ChanceRow> rows, IReadOnlyList<CommonestGuess> guesses, string folder)
+    {
+        Tables.Write(Path.Combine(folder, RowsFile), rows);
+        Tables.Write(Path.Combine(folder, GuessesFile), guesses);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="SlickException">A table is missing or damaged.</exception>
+    public static (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) Read(string folder) =>
+        (Tables.Read<ChanceRow>(Path.Combine(folder, RowsFile)), Tables.Read<CommonestGuess>(Path.Combine(folder, GuessesFile)));
 
     private static List<string> Answers(LabelledModel labelled, Decoder decoder, IReadOnlyList<Fact> questions,
         CancellationToken cancellation)

@@ -45,9 +45,14 @@ public sealed record LabStudyResult(LabStudy Study, string Preset, StudyOptions 
         + "") + (Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"{Preset}: numbers without meaning, only that it works."
         : Options.Bases > 1 ? string.Create(CultureInfo.InvariantCulture,
-            $"{Preset}: seeds {Seed} to {Seed + Options.Bases - 1}, each with its own world, model, labels and sets.")
-        : string.Create(CultureInfo.InvariantCulture, $"{Preset}: one base model, seed {Seed}."))
+            $"{Preset}: seeds {Seed} to {Seed + Options.Bases - 1}, each with {Models("its own world, model, labels and sets")}.")
+        : string.Create(CultureInfo.InvariantCulture, $"{Preset}: seed {Seed}, with {Models("one base model")}."))
         + (Lacking.Count == 0 ? "" : $" Runs that are missing: {string.Join("; ", Lacking.Select(l => l.Reason).Distinct())}.");
+
+    // A study that changes the world, or the model's shape, has several base models of one seed.
+    private string Models(string otherwise) =>
+        Variants.Select(v => v.Of(Options)).Select(o => (o.World, o.PreTraining)).Distinct().Count() is > 1 and var models
+            ? string.Create(CultureInfo.InvariantCulture, $"{models} base models") : otherwise;
 
     /// <summary>The claims with their verdicts, in the study's order.</summary>
     public IReadOnlyList<StudyClaimResult> Claims()

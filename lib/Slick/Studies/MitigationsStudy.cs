@@ -171,7 +171,7 @@ internal static class MitigationsStudy
                 new() { Name = $"{Plain}, by epoch", Color = 7, X = [.. epochs.Select(e => Mean(e, Measures.UnknownFitted))],
                     Y = [.. epochs.Select(e => Mean(e, Measures.Lost))] },
                 Of("EARLY_STOP", 7, SeriesKind.Points, [Points[1]]),
-                Of(Filter, 6, SeriesKind.Points, [Points[2]]),
+                Of(Filter, 7, SeriesKind.Points, [Points[2]]),
                 .. All.GroupBy(m => m.Family).Select((family, i) => Of(family.Key, i, SeriesKind.Points,
                     [.. family.Select(m => new Point(m.Variant, m.Variant, Measures.Last))])),
             ],
