@@ -1,6 +1,7 @@
 using Slick.Experiments;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Workbook.Notebooks;
 
 namespace Slick.Tests.Experiments;
 
@@ -25,6 +26,11 @@ internal static class SmokeStudy
 
     /// <summary>A copy of <see cref="Store"/>, to which the tests of the lab's studies add theirs.</summary>
     public static string StudiesStore => CopyForStudies.Value;
+
+    /// <summary>The store for a notebook: a notebook of a lab's study adds stages, and other tests count those of
+    /// <see cref="Store"/>.</summary>
+    public static string StoreFor(Notebook notebook) =>
+        notebook.Cells.Any(c => c.Source.Contains("LabStudyRuns.Open", StringComparison.Ordinal)) ? StudiesStore : Store;
 
     public static StudyResult Result => Once.Value.Result;
 }

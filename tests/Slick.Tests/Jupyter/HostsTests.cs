@@ -133,8 +133,11 @@ public sealed partial class HostsTests
     private static Dictionary<string, string> Values(Notebook notebook)
     {
         var declared = Parameters.Declared(notebook.Cells.Single(c => c.Tags.Contains("parameters")).Source);
-        return new Dictionary<string, string> { ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store }
-            .Where(v => declared.ContainsKey(v.Key)).ToDictionary();
+        var values = new Dictionary<string, string>
+        {
+            ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.StoreFor(notebook),
+        };
+        return values.Where(v => declared.ContainsKey(v.Key)).ToDictionary();
     }
 
     private static Notebook Here(string name)

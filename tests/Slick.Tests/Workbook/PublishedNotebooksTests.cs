@@ -17,11 +17,11 @@ public sealed class PublishedNotebooksTests
 
     private static NotebookRun Run(string name, params (string Name, string Value)[] parameters)
     {
-        var values = new Dictionary<string, string> { ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.Store };
         var notebook = Notebook.Load(Path.Combine(Folder, name));
-        // A study of the lab adds stages to the store, and other tests count those of the smoke study.
-        if (notebook.Cells.Any(c => c.Source.Contains("LabStudyRuns.Open", StringComparison.Ordinal)))
-            values["store"] = SmokeStudy.StudiesStore;
+        var values = new Dictionary<string, string>
+        {
+            ["results"] = "smoke", ["device"] = "cpu", ["store"] = SmokeStudy.StoreFor(notebook),
+        };
         foreach (var (key, value) in parameters) values[key] = value;
         var declared = Parameters.Declared(notebook.Cells.Single(c => c.Tags.Contains("parameters")).Source);
         foreach (var other in values.Keys.Where(key => !declared.ContainsKey(key)).ToList()) values.Remove(other);
