@@ -52,7 +52,8 @@ public sealed class ChanceTableTests
                 .ReplaceLineEndings("\n"));
         Assert.Contains("P36", output, StringComparison.Ordinal);
 
-        async Task Refuses(string says, params string[] args)
+        async Task Refuses(string says, params string[] args) => await RefusesAt(folder, says, args);
+        static async Task RefusesAt(string folder, string says, params string[] args)
         {
             var (code, _, errors) = await CommandLine.Slick(["chance", folder, .. args]);
             Assert.Equal(2, code);
@@ -61,5 +62,8 @@ public sealed class ChanceTableTests
         await Refuses("There is no relation 'P1'", "--relations", "P1", "--device", "cpu");
         await Refuses("--subjects 0", "--subjects", "0");
         await Refuses("leave --model and --data out", "--model", folder, "--data", folder);
+        await Refuses("leave --model and --data out", "--model", folder);
+        await RefusesAt(Path.Combine(folder, "nowhere"), "there is no such folder");
+        await RefusesAt(Scratch.Folder("labels"), "give --model and --data", "--model", folder);
     }
 }
