@@ -5,6 +5,7 @@ using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Studies;
 
 namespace Slick.Workbook.Commands;
 
@@ -14,7 +15,7 @@ internal static class JoinCommand
     public static Command Create()
     {
         var folders = new Argument<string[]>("folders") { Arity = new(2, 100),
-            Description = "Folders that slick reproduce --publish wrote: the same options, other seeds." };
+            Description = "Folders that slick reproduce --publish wrote, or slick study NAME --publish: the same options, other seeds." };
         var publish = new Option<string>("--publish") { Required = true, HelpName = "folder",
             Description = "Where the joined study is written: its tables, figures and claims." };
         var command = new Command("join",
@@ -29,15 +30,32 @@ internal static class JoinCommand
     {
         var to = Path.GetFullPath(publish);
         AtomicFile.EnsureWritable(Path.Combine(to, "claims.md"));
-        var parts = folders.Select(f => (Name: f, Result: PublishedStudy.Read(Path.GetFullPath(f)))).ToList();
-        if (parts.Any(p => Path.GetFullPath(p.Name).TrimEnd(Path.DirectorySeparatorChar) == to.TrimEnd(Path.DirectorySeparatorChar)))
+        if (folders.Any(f => Path.GetFullPath(f).TrimEnd(Path.DirectorySeparatorChar) == to.TrimEnd(Path.DirectorySeparatorChar)))
             throw new UsageException($"--publish {publish} is one of the studies that are joined; name another folder.");
+        var found = folders.Any(PublishedLabStudy.IsAt) ? JoinLabStudies(folders, to) : JoinStudies(folders, to);
+        Console.Out.WriteLine($"Joined: {found}.");
+        Console.Out.WriteLine($"Published: {to}");
+        return 0;
+    }
+
+    private static string JoinStudies(string[] folders, string to)
+    {
+        var parts = folders.Select(f => (Name: f, Result: PublishedStudy.Read(Path.GetFullPath(f)))).ToList();
         var joined = StudyResult.Join(parts);
         StudyReport.Publish(joined, to);
         PublishedStudy.CopyModel(Path.GetFullPath(parts.MinBy(p => p.Result.Bases.Min(b => b.Seed)).Name), to);
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"Joined: seeds {string.Join(", ", joined.Bases.Select(b => b.Seed))}, {joined.Runs.Count} runs."));
-        Console.Out.WriteLine($"Published: {to}");
-        return 0;
+        return string.Create(CultureInfo.InvariantCulture,
+            $"seeds {string.Join(", ", joined.Bases.Select(b => b.Seed))}, {joined.Runs.Count} runs");
+    }
+
+    private static string JoinLabStudies(string[] folders, string to)
+    {
+        foreach (var folder in folders)
+            if (!PublishedLabStudy.IsAt(folder) && File.Exists(Path.Combine(folder, "study.json"))) throw new SlickException(
+                $"{folder} was written by slick reproduce, and another folder by slick study: only studies of one kind can be joined.");
+        var joined = LabStudyResult.Join([.. folders.Select(f => (f, PublishedLabStudy.Read(f) with { IsPublished = false }))]);
+        PublishedLabStudy.Write(joined, to);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{joined.Study.Name}, seeds {string.Join(", ", joined.Seeds)}, {joined.Rows.Count} values");
     }
 }

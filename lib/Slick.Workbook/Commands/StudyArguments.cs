@@ -80,6 +80,11 @@ internal sealed partial class StudyArguments
     /// <summary>Adds the option that names one of the lab's studies.</summary>
     public void AddLab(Command command) => command.Add(_lab);
 
+    /// <summary>The lab's study that the command line names; null where it names none.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    /// <exception cref="UsageException">There is no such study.</exception>
+    public LabStudy? Lab(ParseResult parsed) => parsed.GetValue(_lab) is { } name ? LabStudies.Of(name) : null;
+
     public static Option<string?> StoreOption() => new("--store") { HelpName = "folder",
         Description = "Where results are kept; else the variable SLICK_STORE, else .slick at the repository's root." };
 
@@ -123,7 +128,7 @@ internal sealed partial class StudyArguments
         Func<StudyOptions, Platform, Plan>? plan = null, LabStudy? lab = null)
     {
         said ??= Console.Out;
-        lab ??= parsed.GetValue(_lab) is { } named ? LabStudies.Of(named) : null;
+        lab ??= Lab(parsed);
         var (name, options, seed) = Words(parsed, lab);
         var (model, data, budget) = (parsed.GetValue(_model), parsed.GetValue(_data), Budget(parsed.GetValue(_budget)));
         before?.Invoke();
@@ -159,11 +164,12 @@ internal sealed partial class StudyArguments
 
     /// <summary>Name, options and seed of the study. Checks everything that the command line alone decides.</summary>
     /// <param name="parsed">The parsed command line.</param>
-    /// <param name="lab">One of the lab's studies; null for the study of the paper.</param>
+    /// <param name="lab">One of the lab's studies; null for that of --study, or for the study of the paper.</param>
     /// <exception cref="UsageException">There is no such preset or option, a value is out of range, or arguments contradict each
     /// other.</exception>
     public (string Name, StudyOptions Options, int Seed) Words(ParseResult parsed, LabStudy? lab = null)
     {
+        lab ??= Lab(parsed);
         var model = parsed.GetValue(_model);
         if (lab is not null && model is not null) throw new UsageException(
             "--study is about the lab's own models, of which it is known what they were told; leave out --model.");
@@ -217,8 +223,9 @@ internal sealed partial class StudyArguments
             ? new[] { "--model", Path.GetFullPath(model), "--data", Path.GetFullPath(parsed.GetValue(_data)!),
             "--dtype", parsed.GetValue(_dtype)! } : [],
         .. _columns.All.Where(c => parsed.GetValue(c) is not null).SelectMany(c => new[] { c.Name, parsed.GetValue(c)! }),
+        .. parsed.GetValue(_lab) is { } lab ? new[] { "--study", lab } : [],
         .. parsed.GetValue(_preset) is { } preset ? new[] { "--preset", preset } : [],
-        "--seed", parsed.GetValue(_seed).ToString(CultureInfo.InvariantCulture),
+        "--seed", Words(parsed).Seed.ToString(CultureInfo.InvariantCulture),
         .. (parsed.GetValue(_set) ?? []).SelectMany(s => new[] { "--set", s }),
         .. largestPart is { } part ? new[] { "--set", string.Create(CultureInfo.InvariantCulture, $"{LargestPart}={part}") } : [],
         "--store", store,

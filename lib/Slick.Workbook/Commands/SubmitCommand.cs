@@ -34,6 +34,7 @@ internal sealed partial class SubmitCommand
             submit._engine, submit._tasks, submit._cpus, submit._gpus, submit._time, submit._partition, submit._dryRun,
         };
         var arguments = new StudyArguments(command);
+        arguments.AddLab(command);
         command.SetAction((parsed, cancel) => Background.Run(() => submit.Run(parsed, arguments), cancel));
         return command;
     }
@@ -52,7 +53,7 @@ internal sealed partial class SubmitCommand
             throw new UsageException($"--time {time}: write minutes, hh:mm:ss or days-hh:mm:ss.");
         if (partition is not null && !Name().IsMatch(partition))
             throw new UsageException($"--partition {partition}: a partition's name has letters, digits, '_', '-', '.' and ',' alone.");
-        var (name, _, _) = arguments.Words(parsed);
+        var name = string.Join(' ', new[] { arguments.Lab(parsed)?.Name, arguments.Words(parsed).Name }.OfType<string>());
         var store = RunStore.Locate(StudyArguments.Folder(parsed.GetValue(arguments.Store)));
         // The tasks get the device and the size of D: each of them would else measure its own machine.
         var device = gpus > 0 ? "cuda" : parsed.GetValue(arguments.Device) is "auto" ? "cpu" : null;

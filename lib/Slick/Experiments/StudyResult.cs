@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;
@@ -50,26 +49,15 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
     public static StudyResult Join(IReadOnlyList<(string Name, StudyResult Result)> parts)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(parts?.Count ?? 0, 2, nameof(parts));
-        var (firstName, first) = parts![0];
-        var seeds = new Dictionary<int, string>();
-        foreach (var (name, result) in parts)
-        {
+        foreach (var (name, result) in parts!)
             if (!result.IsLab) throw new SlickException(
                 $"{name} is a study on {result.Model?.Name ?? "a checkpoint"}: only studies of the lab's models have seeds to join.");
-            // The number of base models is what joining changes.
-            static Dictionary<string, string> Settings(StudyResult of) => NamedOptions.Values(of.Options with { Bases = 1 })
-                .ToDictionary(v => v.Name, v => v.Value);
-            var (here, there) = (Settings(result), Settings(first));
-            if (here.FirstOrDefault(v => there[v.Key] != v.Value) is { Key: not null } other) throw new SlickException(
-                $"{name} has {other.Key} = {other.Value}, and {firstName} has {there[other.Key]}: studies of different options cannot be "
-                + "joined.");
-            foreach (var seed in result.Bases.Select(b => b.Seed))
-                if (!seeds.TryAdd(seed, name)) throw new SlickException(FormattableString.Invariant(
-                    $"{name} and {seeds[seed]} both have a base model of seed {seed}; each counts once, so run one with another --seed."));
-        }
+        var seeds = SeedJoin.Seeds([.. parts.Select(p => (p.Name, p.Result.Options,
+            (IReadOnlyList<int>)[.. p.Result.Bases.Select(b => b.Seed)]))]);
+        var first = parts[0].Result;
         return first with
         {
-            Preset = Regex.Replace(first.Preset, @"\bbases=\d+", FormattableString.Invariant($"bases={seeds.Count}")),
+            Preset = SeedJoin.Preset(first.Preset, seeds.Count),
             Options = first.Options with { Bases = seeds.Count },
             Bases = [.. parts.SelectMany(p => p.Result.Bases).OrderBy(b => b.Seed)],
             Runs = [.. parts.SelectMany(p => p.Result.Runs)],

@@ -4,6 +4,7 @@ using Slick.Analysis;
 using Slick.Experiments;
 using Slick.Figures;
 using Slick.Paper;
+using Slick.Runtime;
 
 namespace Slick.Studies;
 
@@ -45,9 +46,41 @@ public sealed record LabStudyResult(LabStudy Study, string Preset, StudyOptions 
         + "") + (Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"{Preset}: numbers without meaning, only that it works."
         : Options.Bases > 1 ? string.Create(CultureInfo.InvariantCulture,
-            $"{Preset}: seeds {Seed} to {Seed + Options.Bases - 1}, each with {Models("its own world, model, labels and sets")}.")
+            $"{Preset}: seeds {SeedsInWords}, each with {Models("its own world, model, labels and sets")}.")
         : string.Create(CultureInfo.InvariantCulture, $"{Preset}: seed {Seed}, with {Models("one base model")}."))
         + (Lacking.Count == 0 ? "" : $" Runs that are missing: {string.Join("; ", Lacking.Select(l => l.Reason).Distinct())}.");
+
+    /// <summary>The seeds of the base models that have a value or lack a run, in ascending order.</summary>
+    public IReadOnlyList<int> Seeds => [.. Rows.Select(r => r.BaseSeed).Concat(Lacking.Select(l => l.BaseSeed)).DefaultIfEmpty(Seed)
+        .Distinct().Order()];
+
+    private string SeedsInWords => Seeds is var seeds && seeds[^1] - seeds[0] == seeds.Count - 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{seeds[0]} to {seeds[^1]}") : string.Join(", ", seeds);
+
+    /// <summary>One study of the base models of several: of other seeds, with the same options but for the number of base
+    /// models.</summary>
+    /// <param name="parts">The studies, each with the name that an error calls it by.</param>
+    /// <returns>The study. Its rows stand variant by variant, and of each variant seed by seed.</returns>
+    /// <exception cref="SlickException">The studies are not of one kind, an option differs, or two have a seed in common.</exception>
+    public static LabStudyResult Join(IReadOnlyList<(string Name, LabStudyResult Result)> parts)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(parts?.Count ?? 0, 2, nameof(parts));
+        var (firstName, first) = parts![0];
+        foreach (var (name, result) in parts)
+            if (result.Study != first.Study) throw new SlickException(
+                $"{name} holds the study {result.Study.Name}, and {firstName} holds {first.Study.Name}: only one study can be joined.");
+        var seeds = SeedJoin.Seeds([.. parts.Select(p => (p.Name, p.Result.Options, p.Result.Seeds))]);
+        var bySeed = parts.Select(p => p.Result).OrderBy(r => r.Seed).ToList();
+        var variants = first.Variants.Select(v => v.Name).ToList();
+        return first with
+        {
+            Preset = SeedJoin.Preset(first.Preset, seeds.Count),
+            Options = first.Options with { Bases = seeds.Count },
+            Seed = seeds[0],
+            Rows = [.. bySeed.SelectMany(r => r.Rows).OrderBy(r => variants.IndexOf(r.Variant))],
+            Lacking = [.. bySeed.SelectMany(r => r.Lacking).OrderBy(l => variants.IndexOf(l.Variant))],
+        };
+    }
 
     // A study that changes the world, or the model's shape, has several base models of one seed.
     private string Models(string otherwise) =>

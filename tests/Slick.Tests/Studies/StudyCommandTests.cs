@@ -15,6 +15,8 @@ public sealed class StudyCommandTests
 {
     private const string All = "unknowns, two-harms, ladder, relabel, concentrated, number-or-share, mitigations, width.";
 
+    private readonly string joins = Scratch.Folder("join");
+
     private static async Task<(int Code, string Output, string Errors)> Slick(params string[] args)
     {
         var (code, output, errors) = await CommandLine.Slick(args);
@@ -62,6 +64,55 @@ public sealed class StudyCommandTests
         string Found(string text) => text[text.IndexOf(study.Question[..40], StringComparison.Ordinal)..];
         Assert.Equal(Found(output), Found((await Slick(command)).Output));
         Assert.Equal(before, File.ReadAllBytes(Path.Combine(folder, "values.parquet")));
+    }
+
+    // Values that tell their variant, set, seed and draw.
+    private static LabStudyResult Made(int seed, string study = "two-harms", int repeats = 3)
+    {
+        var (of, options) = (LabStudies.Of(study), StudyOptions.Lab with { Bases = 1, Repeats = repeats });
+        return new(of, "lab, bases=1", options, seed, [.. of.Variants(options).SelectMany(v => new[] { "ratio-0", "ratio-100" }.SelectMany(
+            set => Enumerable.Range(1, 2).Select(draw => new StudyValue { Variant = v.Name, Set = set, BaseSeed = seed, Draw = draw,
+                Measure = Measures.Lost, Stop = Measures.Fit, Epoch = 9, Value = seed + draw * 0.5 + v.Name.Length + set.Length })))],
+            [new("constant", "ratio-50", seed, $"constant: D 50% of seed {seed}", false)]);
+    }
+
+    [Fact]
+    public async Task Join_MakesOneStudyOfSeveralSeeds()
+    {
+        string Folder(string name) => Path.Combine(joins, name);
+        foreach (var seed in new[] { 7, 6, 9 }) PublishedLabStudy.Write(Made(seed), Folder($"{seed}"));
+        var (code, output, errors) = await Slick("join", Folder("7"), Folder("9"), Folder("6"), "--publish", Folder("three"));
+        Assert.Equal((0, ""), (code, errors));
+        Assert.Contains("Joined: two-harms, seeds 6, 7, 9, 36 values.", output, StringComparison.Ordinal);
+        var joined = PublishedLabStudy.Read(Folder("three"));
+        Assert.Equal(("lab, bases=3", 6, 3), (joined.Preset, joined.Seed, joined.Options.Bases));
+        // As one study of these seeds has its rows: variant by variant, and of each variant seed by seed.
+        var all = new[] { 6, 7, 9 }.Select(s => Made(s)).ToList();
+        Assert.Equal(all[0].Variants.SelectMany(v => all.SelectMany(r => r.Rows.Where(row => row.Variant == v.Name))), joined.Rows);
+        Assert.Equal(3, joined.Lacking.Count);
+        Assert.Contains("seeds 6, 7, 9, each with its own world", joined.Source, StringComparison.Ordinal);
+        // The claims are over seeds now.
+        Assert.All(joined.Claims().SelectMany(c => c.Parts), p => Assert.DoesNotContain("draws", p.Method, StringComparison.Ordinal));
+        Assert.Contains("seeds 6 to 7, each", LabStudyResult.Join([("b", all[1]), ("a", all[0])]).Source, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task StudiesOfTheLabThatDoNotBelongTogether_AreNotJoined()
+    {
+        string Folder(string name) => Path.Combine(joins, name);
+        PublishedLabStudy.Write(Made(6), Folder("a"));
+        PublishedLabStudy.Write(Made(7, repeats: 4), Folder("other"));
+        PublishedLabStudy.Write(Made(7, "relabel"), Folder("relabel"));
+        PublishedStudy.Write(SmokeStudy.Result, Folder("paper"));
+        foreach (var (with, said) in new[] { ("a", "seed 6"), ("other", "repeats = 4"), ("relabel", "holds the study relabel"),
+            ("paper", "slick reproduce"), ("gone", "study.json") })
+        {
+            var (code, _, errors) = await Slick("join", Folder("a"), Folder(with), "--publish", Folder("both"));
+            Assert.Equal(1, code);
+            Assert.Contains(said, errors, StringComparison.Ordinal);
+            Assert.Single(errors.TrimEnd().Split('\n'));
+            Assert.False(File.Exists(Path.Combine(Folder("both"), "study.json")));
+        }
     }
 
     // A study that was stopped after some stages goes on, and ends as one that was not.

@@ -59,7 +59,16 @@ public sealed class SubmitTests : IDisposable
         Assert.Contains(" --device cuda", script, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AStudyOfTheLab_IsWhatTheTasksWorkOn()
+    {
+        var script = Slick("submit", "--study", "relabel", "--preset", "smoke", "--store", _folder, "--dry-run").Out;
+        Assert.Contains("#SBATCH --job-name=slick-relabel-smoke\n", script, StringComparison.Ordinal);
+        Assert.Contains(" work --study relabel --preset smoke --seed 6 --store ", script, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("--study", "relable", "relabel")]
     [InlineData("--time", "soon", "hh:mm:ss")]
     [InlineData("--partition", "a b; rm", "letters")]
     [InlineData("--tasks", "0", "between 1 and")]
