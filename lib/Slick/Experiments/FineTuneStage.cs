@@ -133,6 +133,7 @@ internal static class FineTuneStage
             EpochUpdates = run.Arm.Kind == ArmKind.KnownOnlySameUpdates
                 ? FineTuning.Updates(Set(ArmKind.Ratio).Count, options.FineTuning.BatchExamples) : 0,
             Scratch = work.Scratch,
+            OwnsScratch = work.IsMine,
             Asking = PassBounds.InTraining(work.Context.Compute.Memory),
         });
     }

@@ -10,8 +10,9 @@ namespace Slick.Experiments;
 /// <param name="Threads">Number of threads that the work may use.</param>
 /// <param name="Progress">Told how far the stage is.</param>
 /// <param name="Cancellation">Stops the work.</param>
+/// <param name="IsMine">Looks whether <paramref name="Scratch"/> is still this worker's (<see cref="WorkPlace"/>).</param>
 internal sealed record StageWork(Stage Stage, string Scratch, WorkContext Context, int Threads, IProgressReport Progress,
-    CancellationToken Cancellation);
+    CancellationToken Cancellation, Func<bool> IsMine);
 
 /// <summary>A kind of stage: its options and its work.</summary>
 /// <param name="Name">The kind's name, in lower-case letters.</param>

@@ -105,17 +105,18 @@ public static class Workers
         }
 
         // True where every input that is a stage of the plan has finished.
-        private bool Ready(Stage stage) => stages.Where(s => stage.Inputs.Contains(s.Name)).All(s => settled.ContainsKey(s.Name));
+        private bool Ready(Stage stage) => stages.Where(s => stage.Inputs.Contains(s.Name))
+            .All(s => settled.ContainsKey(s.Name) && !dead.ContainsKey(s.Name));
 
         private bool Do(Stage stage, CancellationToken cancellation)
         {
             var kind = StageKind.Of(stage);
             var ready = stages.Count(s => !settled.ContainsKey(s.Name) && Ready(s));
             var share = Math.Max(1, threads / Math.Clamp(ready, 1, slots));
-            var outcome = store.Of(stage).TryWork(context.Compute.Device.ToString(), (scratch, stopped) =>
+            var outcome = store.Of(stage).TryWork(context.Compute.Device.ToString(), place =>
             {
                 progress.Begin(stage);
-                return kind.Run(new(stage, scratch, context, share, progress.Of(stage), stopped));
+                return kind.Run(new(stage, place.Scratch, context, share, progress.Of(stage), place.Stopped, place.IsMine));
             }, cancellation);
             if (outcome == WorkOutcome.Done) Interlocked.Increment(ref done);
             return outcome != WorkOutcome.Elsewhere;

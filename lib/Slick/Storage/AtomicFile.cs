@@ -5,13 +5,16 @@ namespace Slick.Storage;
 /// </summary>
 public static class AtomicFile
 {
+    /// <summary>How the name of a file ends that is not whole yet.</summary>
+    internal const string Unfinished = ".tmp";
+
     /// <summary>Writes a file, and replaces it where it exists.</summary>
     /// <param name="path">The file. Its folder is made where it is missing.</param>
     /// <param name="write">Writes the content.</param>
     /// <exception cref="SlickException">The disk is full, or the file cannot be written. Nothing is left behind.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        var aside = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp";
+        var aside = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}{Unfinished}";
         try
         {
             if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
@@ -97,9 +100,24 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* another program has put something there */ }
     }
 
-    private static void Delete(string aside)
+    /// <summary>Deletes a file.</summary>
+    /// <param name="path">The file; it may be missing.</param>
+    /// <exception cref="SlickException">The file cannot be deleted.</exception>
+    public static void Remove(string path)
     {
-        try { File.Delete(aside); }
+        try { if (File.Exists(path)) File.Delete(path); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SlickException(
+                $"{path}: cannot be deleted ({e.Message.ReplaceLineEndings(" ")}); delete it, or choose another folder.", e);
+        }
+    }
+
+    /// <summary>Deletes a file, if that is possible now.</summary>
+    /// <param name="path">The file; it may be missing.</param>
+    internal static void Delete(string path)
+    {
+        try { File.Delete(path); }
         catch (Exception e) when (
             e is IOException or UnauthorizedAccessException) { /* a place that cannot be written to holds nothing of ours */ }
     }

@@ -237,6 +237,14 @@ internal sealed class Lease : IDisposable
     /// </summary>
     public CancellationToken Lost => lost.Token;
 
+    /// <summary>Looks whether this worker still has the work. Where another worker has it, <see cref="Lost"/> is signalled at once, and
+    /// the files of the work are that worker's.</summary>
+    public bool IsHeld()
+    {
+        Beat();
+        return !lost.IsCancellationRequested;
+    }
+
     /// <summary>Says that the work is finished. No worker needs to take it any more.</summary>
     public void Complete()
     {

@@ -152,7 +152,7 @@ public sealed class RunStore
                 var seconds = state == "complete" && File.Exists(timing)
                     ? JsonNode.Parse(File.ReadAllText(timing))!["seconds"]!.GetValue<double>() : double.NaN;
                 found.Add(new(stage, name, folder, holder is null ? state : holder.IsAlive ? "working" : "held", holder, seconds,
-                    new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length),
+                    Bytes(folder),
                     Directory.GetLastWriteTime(folder)));
             }
             catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or IOException)
@@ -165,5 +165,15 @@ public sealed class RunStore
             }
         }
         return [.. found.OrderBy(s => s.Finished).ThenBy(s => s.Path, StringComparer.Ordinal)];
+    }
+
+    // The size of a folder's files. A worker may rename or remove files at this moment; these count nothing.
+    private static long Bytes(string folder)
+    {
+        var sum = 0L;
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true }))
+            try { sum += file.Length; }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it is gone */ }
+        return sum;
     }
 }

@@ -17,6 +17,13 @@ internal enum WorkOutcome
     Elsewhere,
 }
 
+/// <summary>Where a stage's work is done.</summary>
+/// <param name="Scratch">The folder for files that a later worker goes on from.</param>
+/// <param name="Stopped">Stops the work.</param>
+/// <param name="IsMine">Looks whether the scratch folder is still this worker's. A worker that was silent for too long has lost it to
+/// another one, and must neither replace nor delete files there.</param>
+internal sealed record WorkPlace(string Scratch, CancellationToken Stopped, Func<bool> IsMine);
+
 /// <summary>A stage in a store: the folder of its finished result, and the work that makes the result.</summary>
 public sealed class StageFolder
 {
@@ -69,13 +76,13 @@ public sealed class StageFolder
     /// scratch folder are kept when the work is stopped or killed. They are there again when the work is begun again, here or elsewhere.
     /// </summary>
     /// <param name="device">The device of models, for the record beside the result.</param>
-    /// <param name="work">Does the work. It is given the scratch folder and a token that stops it, and returns a function that writes the
-    /// result's files into a folder. A <see cref="DivergedException"/> marks the stage as failed.</param>
+    /// <param name="work">Does the work. It is told where, and returns a function that writes the result's files into a folder. A
+    /// <see cref="DivergedException"/> marks the stage as failed.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <returns>Whether the work was done here, was done before, or belongs to another worker. In the last two cases nothing was
     /// written.</returns>
     /// <exception cref="SlickException">The store cannot be written to.</exception>
-    internal WorkOutcome TryWork(string device, Func<string, CancellationToken, Action<string>> work, CancellationToken cancellation)
+    internal WorkOutcome TryWork(string device, Func<WorkPlace, Action<string>> work, CancellationToken cancellation)
     {
         if (IsSettled) return WorkOutcome.DoneBefore;
         using var lease = store.Leases.TryTake(Stage.Name);
@@ -91,7 +98,7 @@ public sealed class StageFolder
         try
         {
             Prepare();
-            write = work(ScratchFolder, either.Token);
+            write = work(new(ScratchFolder, either.Token, lease.IsHeld));
         }
         catch (DivergedException e)
         {
@@ -117,6 +124,8 @@ public sealed class StageFolder
     {
         try { Directory.CreateDirectory(ScratchFolder); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw CannotBeWritten(e); }
+        // A process that was killed while it wrote a file leaves the file's beginning under another name.
+        foreach (var file in Directory.GetFiles(ScratchFolder, "*" + AtomicFile.Unfinished)) AtomicFile.Delete(file);
         AtomicFile.WriteText(Path.Combine(ScratchFolder, DescriptionFile), Stage.ToJson());
     }
 
@@ -153,22 +162,26 @@ public sealed class StageFolder
                 }
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // Another worker may have finished the stage and cleared the scratch folder in the middle of this.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SlickException)
         {
-            if (!IsComplete) throw CannotBeWritten(e);
+            if (!IsComplete) throw e is SlickException ? e : CannotBeWritten(e);
         }
         finally
         {
-            if (Directory.Exists(aside)) Directory.Delete(aside, recursive: true);
+            Remove(aside);
         }
     }
 
     private SlickException CannotBeWritten(Exception e) => new(
         $"{store.Folder}: cannot be written ({e.Message.ReplaceLineEndings(" ")}); free some space or choose another --store.", e);
 
-    private void Clear()
+    private void Clear() => Remove(ScratchFolder);
+
+    private static void Remove(string folder)
     {
-        try { Directory.Delete(ScratchFolder, recursive: true); }
+        try { Directory.Delete(folder, recursive: true); }
+        catch (DirectoryNotFoundException) { /* nothing is there */ }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* removed when the store is opened the next time */ }
     }
 }

@@ -222,6 +222,7 @@ internal sealed class FineTuningWork : IDisposable
             Gradient = Gradient,
             EpochDone = epoch => EpochDone(epoch, epochDone, cancellation),
             File = run.Scratch is null ? null : Path.Combine(run.Scratch, CheckpointFile),
+            OwnsFile = run.OwnsScratch,
             State = () => [("loss", total), ("tokens", tensor(tokens)), .. record.State()],
             Restore = saved =>
             {

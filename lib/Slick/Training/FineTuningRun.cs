@@ -37,6 +37,10 @@ public sealed record FineTuningRun
     /// changes no result: the forecast of memory (<see cref="TrainingForecast"/>) counts what they need.</summary>
     public int KeptNames { get; init; }
 
+    /// <summary>Looks whether <see cref="Scratch"/> is still this run's. A run that has lost the folder to another process ends, and
+    /// neither replaces nor deletes a file there.</summary>
+    internal Func<bool> OwnsScratch { get; init; } = () => true;
+
     /// <summary>Bounds on the passes that ask questions.</summary>
     internal PassBounds Asking { get; init; } = PassBounds.InTraining();
 

@@ -1,5 +1,6 @@
 using Slick.Models;
 using Slick.Runtime;
+using Slick.Storage;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -178,7 +179,7 @@ internal sealed class RunRecord(ParameterSet parameters, AdamW optimizer, Decode
         if (scratch is null || within) return;
         var needed = kept.Keys.Select(PathOf).ToHashSet(StringComparer.Ordinal);
         foreach (var file in Directory.GetFiles(scratch, "kept-*.safetensors"))
-            if (!needed.Contains(file)) File.Delete(file);
+            if (!needed.Contains(file)) AtomicFile.Delete(file); // the next checkpoint tries again
     }
 
     public void SaveModel(string folder)

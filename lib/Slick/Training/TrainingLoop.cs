@@ -35,6 +35,10 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     /// <summary>Path of the checkpoint; null for no checkpoint.</summary>
     public string? File { get; init; }
 
+    /// <summary>Looks whether the checkpoint is still this run's. A run that has lost its files to another process ends, and writes
+    /// nothing more.</summary>
+    public Func<bool> OwnsFile { get; init; } = () => true;
+
     /// <summary>Further tensors of the checkpoint, besides parameters, moments and the number of steps.</summary>
     public Func<IEnumerable<(string Name, Tensor Values)>> State { get; init; } = () => [];
 
@@ -47,7 +51,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
     /// <summary>Runs to the end. Where there is a checkpoint, the run begins there.</summary>
     /// <param name="cancellation">Checked between steps; <see cref="EpochDone"/> may check it too. A checkpoint is written before the
     /// exception leaves.</param>
-    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled, or the files belong to another process now.</exception>
     /// <exception cref="SlickException">The checkpoint is damaged, or is that of another run.</exception>
     public void Run(CancellationToken cancellation)
     {
@@ -77,7 +81,7 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
                 if (File is not null && checkpoints.IsDue) checkpoints.Save(() => Save(File));
             }
         }
-        catch (OperationCanceledException) when (File is not null)
+        catch (OperationCanceledException) when (File is not null && OwnsFile())
         {
             Save(File);
             throw;
@@ -86,10 +90,11 @@ internal sealed class TrainingLoop(AdamW optimizer, int epochs, int epochSteps, 
 
     private void Save(string file)
     {
+        if (!OwnsFile()) throw new OperationCanceledException($"{file} belongs to another process now.");
         using (NewDisposeScope())
             Safetensors.Write(file, [.. optimizer.State(), ("steps", tensor((long)optimizer.Steps)),
                 ("recorded", tensor((long)recorded)), ("run", tensor(Hash)), .. State()]);
-        Saved();
+        if (OwnsFile()) Saved();
     }
 
     private void Load(string file)

@@ -321,7 +321,7 @@ public sealed class StudyTests
             IReadOnlyList<LabelRow> labels = [.. SmokeStudy.Result.Labels
                 .Select(l => l.Category == Category.HighlyKnown ? l with { Category = Category.MaybeKnown } : l)];
             var table = LabelTable.Of([], 1, "made up");
-            store.Of(table).TryWork("cpu", (_, _) => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
+            store.Of(table).TryWork("cpu", _ => to => Tables.Write(Path.Combine(to, "labels.parquet"), labels),
                 TestContext.Current.CancellationToken);
             var run = FineTuneStage.Of(new(arm, 1), StudyOptions.Smoke, 1, stages.Model!.Name, stages.World!.Name, table, null,
                 compute.Platform);

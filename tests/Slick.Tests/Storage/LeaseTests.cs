@@ -28,7 +28,7 @@ public sealed class LeaseTests : IDisposable
                 .ToList();
             while (order.Any(s => !store.Of(s).IsSettled))
                 foreach (var stage in order)
-                    store.Of(stage).TryWork("cpu", (_, _) =>
+                    store.Of(stage).TryWork("cpu", _ =>
                     {
                         var now = inside.AddOrUpdate(stage.Name, 1, (_, n) => n + 1);
                         if (now > 1) Interlocked.Exchange(ref most, now);

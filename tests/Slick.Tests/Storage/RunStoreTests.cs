@@ -19,7 +19,7 @@ public sealed class RunStoreTests : IDisposable
     private StageFolder Stage(Options? options = null, int seed = 1, int version = 1, params string[] inputs) => RunStore.Open(_folder)
         .Of(Slick.Storage.Stage.Of("thing", version, "a thing", options ?? new(), seed, inputs, new("cpu", "fp32")));
 
-    private WorkOutcome Work(Func<string, Action<string>> work) => Stage().TryWork("cpu", (scratch, _) => work(scratch), default);
+    private WorkOutcome Work(Func<string, Action<string>> work) => Stage().TryWork("cpu", place => work(place.Scratch), default);
 
     private static Action<string> Writes(string text) => folder => File.WriteAllText(Path.Combine(folder, "result.txt"), text);
 
@@ -109,7 +109,7 @@ public sealed class RunStoreTests : IDisposable
     public void WorkerOfAnotherMachine_HoldsItsStageAndIsNotSaidToWork()
     {
         var stage = Stage().Stage;
-        RunStore.Open(_folder, null, "there").Of(stage).TryWork("cpu", (_, _) =>
+        RunStore.Open(_folder, null, "there").Of(stage).TryWork("cpu", _ =>
         {
             var listed = Assert.Single(RunStore.OpenExisting(_folder).List());
             Assert.Equal(("held", Environment.ProcessId), (listed.State, listed.Holder?.Process));

@@ -88,7 +88,7 @@ public sealed class RelabelTests
         foreach (var arm in new[] { new Arm(ArmKind.HighlyKnown), Arm.Unknown })
         {
             var run = FineTuneStage.Prepare(new(stages.Runs.First(r => r.Run.Arm == arm).Stage, Scratch.Folder("healing"), context, 1,
-                Progress.None, TestContext.Current.CancellationToken))!;
+                Progress.None, TestContext.Current.CancellationToken, () => true))!;
             var known = RelabelStage.Healing(run).Select(f => f.Id).ToList();
             Assert.All(known, id => Assert.Equal((Split.Train, Category.HighlyKnown), (labels[id].Split, labels[id].Category)));
             Assert.Empty(known.Intersect(run.Set.Select(f => f.Id)));

@@ -56,6 +56,31 @@ public sealed class EpochTests : IDisposable
         Scratch = scratch,
     };
 
+    // A worker that was silent for too long has lost its folder to another one. Whatever lies there is the other one's.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RunThatLostItsFolder_WritesAndRemovesNothingThere(bool isToldToStop)
+    {
+        using var start = TinyTraining.Weights(tokenizer);
+        using var stop = new CancellationTokenSource();
+        var (checkpoint, other) = (Path.Combine(folder, FineTuningWork.CheckpointFile), Path.Combine(folder, "kept-best-7.safetensors"));
+        var (isLost, seen) = (false, 0);
+        var run = Run(start, "plain", folder) with { OwnsScratch = () => !isLost };
+        Assert.ThrowsAny<OperationCanceledException>(() => Study(run, epoch =>
+        {
+            if (epoch.Epoch < 3) return;
+            seen++;
+            File.WriteAllText(checkpoint, "the other's");
+            File.WriteAllText(other, "the other's");
+            isLost = true;
+            if (isToldToStop) stop.Cancel();
+            else Thread.Sleep(2100); // then the next checkpoint is due
+        }, stop.Token));
+        Assert.Equal(1, seen);
+        Assert.Equal(("the other's", "the other's"), (File.ReadAllText(checkpoint), File.ReadAllText(other)));
+    }
+
     // As a study does: train every epoch, test at the best epoch and at the end alone, of parameters that were kept.
     private static List<string> Study(FineTuningRun run, Action<TrainingEpoch>? seen = null, CancellationToken stop = default)
     {
