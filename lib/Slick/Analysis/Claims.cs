@@ -330,7 +330,7 @@ public static class Claims
 
     private static IReadOnlyList<ClaimPart> SameRateAfterFit(StudyData data)
     {
-        const string Same = "loss per 1,000 updates after FIT, set farthest from the mean of all, 90%";
+        const string Same = "loss per 1,000 updates after FIT minus the mean of all sets, 90%";
         const string Decaying = "half the loss after FIT of D - loss with the decaying rate";
         bool Has(Arm arm, int cluster) => data.Has(arm, Stop.Fit, cluster) && data.Has(arm, Stop.Convergence, cluster)
             && Thousands(data, arm, cluster) > 0;
@@ -353,9 +353,15 @@ public static class Claims
                     : [.. Rate(arm, c, 1), .. constant.SelectMany(a => Rate(a, c, -1.0 / constant.Count))])))
                 .OrderByDescending(x => x.Rate.Value90.HasBounds ? Math.Max(Math.Abs(x.Rate.Value90.Low), Math.Abs(x.Rate.Value90.High))
                     : double.PositiveInfinity).ToList();
-            var part = ClaimParts.Equality($"{Same} ({Name(farthest[0].Arm)} of {farthest.Count})", farthest[0].Rate,
-                RegisteredClaims.LossRateMargin, 100);
-            parts.Add(part with { P = farthest.Max(x => ClaimParts.PWithin(x.Rate, RegisteredClaims.LossRateMargin, 100)) });
+            // Each set is a part. One of them is shown: a set that contradicts the claim, even if another set's interval reaches farther.
+            var sets = farthest.Select(x => ClaimParts.Equality($"{Same} ({Name(x.Arm)} of {farthest.Count})", x.Rate,
+                RegisteredClaims.LossRateMargin, 100)).ToList();
+            var shown = sets.FirstOrDefault(s => s.IsContradicted(sets.Count + 1)) ?? sets[0];
+            parts.Add(shown with
+            {
+                P = sets.Max(s => s.P),
+                IsContradicted = others => sets.Any(s => s.IsContradicted(sets.Count - 1 + others)),
+            });
         }
         var decaying = StudyData.Percents.Select(p => new Arm(ArmKind.RatioDecayingRate, p))
             .Where(a => data.Clusters.Any(c => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))).ToList();

@@ -34,8 +34,7 @@ public sealed record Estimate(double Value, double StandardError, double Degrees
     public static Estimate OverClusters(IReadOnlyList<double> values, string unit)
     {
         var n = values.Count;
-        var mean = n > 0 ? values.Average() : double.NaN;
-        var error = n > 1 ? Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (n - 1) / n) : double.NaN;
+        var (mean, error) = n > 0 ? Intervals.MeanAndError(values) : (double.NaN, double.NaN);
         return new(mean, error, n - 1, n == 1 ? $"one of the {unit}" : $"{n} {unit}", level => Intervals.MeanT(values, level));
     }
 

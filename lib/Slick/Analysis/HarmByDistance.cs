@@ -40,7 +40,7 @@ public static class HarmByDistance
             if (epochOf(run) is not { } epoch) continue;
             var of = result.Bases.Single(b => b.Seed == run.Row.BaseSeed);
             var set = FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size, Seeds.Mix(of.Seed, run.Row.Draw),
-                result.Options.Questions);
+                result.Options.Questions, of.Exposures);
             var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
             var statements = of.Exposures.ToDictionary(e => e.FactId, e => e.GoldExposures);
             var right = run.Answers(0).Where(a => a.Right).Select(a => a.FactId).ToHashSet();
@@ -67,21 +67,24 @@ public static class HarmByDistance
     /// standard errors clustered by relation, and t with one degree of freedom fewer than relations.
     /// </summary>
     /// <param name="rows">The questions; none give NaN.</param>
-    public static Interval Lost(IReadOnlyList<DistanceRow> rows) =>
-        rows.Count == 0 ? Interval.Unbounded(double.NaN) : Fit(rows, _ => [])[0];
+    /// <param name="severalBases">Whether the study has several base models. A part of the questions may be those of one.</param>
+    public static Interval Lost(IReadOnlyList<DistanceRow> rows, bool severalBases) =>
+        rows.Count == 0 ? Interval.Unbounded(double.NaN) : Fit(rows, severalBases, _ => [])[0];
 
     /// <summary>
     /// A linear model of losing a question (1) or not (0) on <see cref="Regressors"/>. Statements and examples enter as log2(1 + number).
     /// With several base models: the fits of each, with t intervals over them. With one: as in <see cref="Lost"/>.
     /// </summary>
     /// <param name="rows">The questions.</param>
+    /// <param name="severalBases">Whether the study has several base models.</param>
     /// <returns>Coefficients as shares, in the order of <see cref="Regressors"/>; null where the rows do not determine them.</returns>
-    public static IReadOnlyList<Interval>? Model(IReadOnlyList<DistanceRow> rows)
+    public static IReadOnlyList<Interval>? Model(IReadOnlyList<DistanceRow> rows, bool severalBases)
     {
         if (rows.Count == 0) return null;
         try
         {
-            return [.. Fit(rows, of => [[.. of.Select(r => (double)r.SharedParts)], [.. of.Select(r => (double)r.SharedElsewhere)],
+            return [.. Fit(rows, severalBases, of => [
+                [.. of.Select(r => (double)r.SharedParts)], [.. of.Select(r => (double)r.SharedElsewhere)],
                 [.. of.Select(r => Math.Log2(1 + r.Statements))], [.. of.Select(r => Math.Log2(1 + r.Taught))]]).Skip(1)];
         }
         catch (SlickException)
@@ -90,13 +93,13 @@ public static class HarmByDistance
         }
     }
 
-    private static IReadOnlyList<Interval> Fit(IReadOnlyList<DistanceRow> rows,
+    private static IReadOnlyList<Interval> Fit(IReadOnlyList<DistanceRow> rows, bool severalBases,
         Func<IReadOnlyList<DistanceRow>, IReadOnlyList<IReadOnlyList<double>>> predictors)
     {
         var relations = rows.Select(r => r.Relation).Distinct().ToList();
         var fits = rows.GroupBy(r => r.BaseSeed).OrderBy(g => g.Key).Select(g => g.ToList()).Select(of => LinearModel.Fit(predictors(of),
             [.. of.Select(r => r.IsLost ? 1.0 : 0)], [.. of.Select(r => relations.IndexOf(r.Relation))])).ToList();
-        return [.. Enumerable.Range(0, fits.Count == 0 ? 0 : fits[0].Coefficients.Count).Select(i => fits.Count == 1
+        return [.. Enumerable.Range(0, fits.Count == 0 ? 0 : fits[0].Coefficients.Count).Select(i => !severalBases
             ? LinearModel.CoefficientInterval(fits[0], i) : Intervals.MeanT([.. fits.Select(f => f.Coefficients[i])]))];
     }
 }

@@ -204,8 +204,8 @@ public sealed class StudyData
         var all = questions[only!.Row.BaseSeed];
         QuestionValue[] values = [.. sums.Select(s => new QuestionValue(all[s.Key].Relation, s.Value,
             only.Weight(set, all[s.Key].Category)))];
-        // A single accuracy of one run is a share of questions.
-        return terms == 1 && clusters[0].Terms[0].Weight == 1 && values.All(v => v.Weight == 1)
+        // A single accuracy of one run is a share of questions, where each stands for as many.
+        return terms == 1 && clusters[0].Terms[0].Weight == 1 && values.All(v => v.Weight == values[0].Weight)
             ? Estimate.OfShare(values.Count(v => v.Value > 0.5), values.Length)
             : Estimate.OverQuestions(values, clusters.Count == 1 ? "one run" : $"{clusters.Count} draws");
     }

@@ -25,6 +25,15 @@ public readonly record struct Share(double Right, double Of, double EffectiveQue
 {
     /// <summary>The share in [0, 1]; NaN where there are no questions.</summary>
     public double Value => Of > 0 ? Right / Of : double.NaN;
+
+    /// <summary>The share of questions each of which stands for some. It tells as much as (sum of weights)^2 / (sum of their squares)
+    /// questions of equal weight (Kish 1965).</summary>
+    /// <param name="questions">For each question whether it counts, and its weight.</param>
+    public static Share Weighted(IReadOnlyList<(bool Counts, double Weight)> questions)
+    {
+        var (of, squares) = (questions.Sum(q => q.Weight), questions.Sum(q => q.Weight * q.Weight));
+        return new(questions.Sum(q => q.Counts ? q.Weight : 0), of, of * of / squares);
+    }
 }
 
 /// <summary>One fine-tuning run with its rows, by epoch and set.</summary>

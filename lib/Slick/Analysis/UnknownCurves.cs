@@ -68,15 +68,21 @@ public static class UnknownCurves
     {
         if (questions.Count == 0) return [];
         var prompts = questions[0].Greedy.Count;
-        var (labelled, right, choices) = (new double[prompts + 1], new double[prompts + 1], new int[prompts + 1]);
+        var (labelled, squares, right) = (new double[prompts + 1], new double[prompts + 1], new double[prompts + 1]);
+        var choices = new int[prompts + 1];
         for (var chosen = 1; chosen < 1 << prompts; chosen++)
         {
             int[] of = [.. Enumerable.Range(0, prompts).Where(j => (chosen >> j & 1) == 1)];
             choices[of.Length]++;
             foreach (var q in questions.Where(q => IsUnknown(q, of, samples)))
-                (labelled[of.Length], right[of.Length]) = (labelled[of.Length] + q.Weight, right[of.Length] + q.Weight * q.Right);
+            {
+                labelled[of.Length] += q.Weight;
+                squares[of.Length] += q.Weight * q.Weight;
+                right[of.Length] += q.Weight * q.Right;
+            }
         }
-        return [.. Enumerable.Range(1, prompts).Select(n => Point(questions, n, labelled[n] / choices[n], right[n] / choices[n]))];
+        return [.. Enumerable.Range(1, prompts).Select(n =>
+            Point(questions, n, labelled[n] / choices[n], squares[n] / choices[n], right[n] / choices[n]))];
     }
 
     /// <summary>Whether SliCK by Exact calls a question Unknown behind some of its prompts.</summary>
@@ -131,14 +137,12 @@ public static class UnknownCurves
     }
 
     private static UnknownPoint Labelled(IReadOnlyList<UnknownQuestion> questions, IReadOnlyList<UnknownQuestion> of, double threshold) =>
-        Point(questions, threshold, of.Sum(q => q.Weight), of.Sum(q => q.Weight * q.Right));
+        Point(questions, threshold, of.Sum(q => q.Weight), of.Sum(q => q.Weight * q.Weight), of.Sum(q => q.Weight * q.Right));
 
-    // As many questions as would be as informative as these, whose weights differ.
-    private static UnknownPoint Point(IReadOnlyList<UnknownQuestion> questions, double threshold, double labelled, double right)
-    {
-        var all = questions.Sum(q => q.Weight);
-        var effective = all / questions.Sum(q => q.Weight * q.Weight) * labelled;
-        return new(threshold, labelled / all, labelled == 0 ? Interval.Unbounded(double.NaN)
-            : Intervals.Wilson(Math.Clamp(right / labelled, 0, 1), effective));
-    }
+    // Labelled, squares, right: sums over the questions that are called Unknown, of the weights, of their squares, and of the weights times
+    // the share of right answers. The interval is that of as many questions as would be as informative as these, whose weights differ
+    // (Kish 1965).
+    private static UnknownPoint Point(IReadOnlyList<UnknownQuestion> questions, double threshold, double labelled, double squares,
+        double right) => new(threshold, labelled / questions.Sum(q => q.Weight), labelled == 0 ? Interval.Unbounded(double.NaN)
+            : Intervals.Wilson(Math.Clamp(right / labelled, 0, 1), labelled * labelled / squares));
 }

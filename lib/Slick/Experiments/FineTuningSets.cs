@@ -63,7 +63,7 @@ public static class FineTuningSets
     /// <param name="rule">The rule for the size of each relation's part.</param>
     /// <param name="seed">Seed of the draw. D and D_Known of the same seed have the same Known examples.</param>
     /// <param name="questions">Limits of a relation's part; null for none.</param>
-    /// <param name="exposures">Lab only: what pre-training stated of each fact, by the fact's id. The kinds of Unknown follow from
+    /// <param name="exposures">Lab only: what pre-training stated of the labelled facts, in any order. The kinds of Unknown follow from
     /// it.</param>
     /// <param name="ladder">The ids of the facts on each step of the world's ladder (<see cref="Ladder.Facts"/>); null where there is
     /// none. The sets of a ladder's steps have all facts of a step.</param>
@@ -74,7 +74,8 @@ public static class FineTuningSets
         if (LadderSets.All.Index().FirstOrDefault(k => k.Item == arm.Kind, (-1, default)).Index is >= 0 and var step)
             return [.. labels.Where(l => ladder?[step].Contains(l.FactId) == true).Select(l => facts[l.FactId])];
         questions ??= new();
-        var parts = Parts(labels, rule, seed, questions, exposures ?? []);
+        var told = (exposures ?? []).ToDictionary(e => e.FactId);
+        var parts = Parts(labels, rule, seed, questions, told);
         int[] sizes = [.. parts.Select(p => p.Size)];
         var unknowns = arm.Kind is ArmKind.Concentrated or ArmKind.Spread ? Concentrated(arm, parts, seed)
             : UnknownExamples(sizes, Math.Max(0, arm.UnknownPercent));
@@ -90,13 +91,13 @@ public static class FineTuningSets
             ArmKind.WeaklyKnown => part.Shuffled.Where(l => l.Category == Category.WeaklyKnown).Take(part.Size),
             ArmKind.Natural => part.Shuffled.Take(part.Size),
             ArmKind.NeverStated or ArmKind.StatedNotKept or ArmKind.RivalStated =>
-                part.Unknown.Where(l => UnknownKinds.Of(exposures![l.FactId]) == arm.Kind).Take(part.Size),
+                part.Unknown.Where(l => UnknownKinds.Of(told[l.FactId]) == arm.Kind).Take(part.Size),
             _ => throw new ArgumentOutOfRangeException(nameof(arm)),
         }).Select(l => facts[l.FactId])];
     }
 
     private static List<Part> Parts(IReadOnlyList<LabelRow> labels, SizeRule rule, int seed, QuestionOptions questions,
-        IReadOnlyList<ExposureRow> exposures) =>
+        Dictionary<int, ExposureRow> told) =>
         [.. labels.Where(l => l.Split == Split.Train).GroupBy(l => l.Relation).Select(relation =>
         {
             var shuffled = relation.ToArray();
@@ -110,7 +111,7 @@ public static class FineTuningSets
             {
                 SizeRule.SmallestCategory => Enum.GetValues<Category>().Min(c => shuffled.Count(l => l.Category == c)),
                 SizeRule.SmallestUnknownKind => Math.Min(shuffled.Count(l => l.Category == Category.HighlyKnown),
-                    UnknownKinds.All.Min(k => unknown.Count(l => UnknownKinds.Of(exposures[l.FactId]) == k))),
+                    UnknownKinds.All.Min(k => unknown.Count(l => UnknownKinds.Of(told[l.FactId]) == k))),
                 _ => Math.Min(most, unknown.Count),
             });
             if (Most(int.MaxValue) < questions.LeastKnown) size = 0;
@@ -145,7 +146,8 @@ public static class FineTuningSets
         int draw, IReadOnlyList<ExposureRow> exposures)
     {
         var seed = Seeds.Mix(baseSeed, draw);
-        return WhollyUnknown(arm, Parts(labels, options.Size, seed, options.Questions, exposures), seed);
+        return WhollyUnknown(arm, Parts(labels, options.Size, seed, options.Questions,
+            exposures.ToDictionary(e => e.FactId)), seed);
     }
 
     /// <summary>The examples of a set: each fact's question alone, and the answer that is taught. D_IDK teaches

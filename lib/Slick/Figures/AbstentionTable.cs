@@ -28,18 +28,19 @@ public static class AbstentionTable
             foreach (var (name, epochOf) in new (string, Func<RunStops, int>)[]
                 { ("EARLY_STOP", s => s.EarlyStop), ("CONVERGENCE", s => s.Last) })
             {
-                List<(int Cluster, Asked Asked)> asked = [.. from run in data.Of(new(kind, 50))
+                List<(StudyRun Run, Asked Asked)> asked = [.. from run in data.Of(new(kind, 50))
                     where run.Stops is not null
                     let seed = run.Row.BaseSeed
                     from a in run.Answers(epochOf(run.Stops!))
                     where trained[seed].Contains(facts[seed][a.FactId].Relation) && labels[seed].ContainsKey(a.FactId)
-                    select (data.Cluster(run), new Asked(a.Right, !a.Right && a.Text == Fact.DontKnow, a.Probability >= 0.5,
-                        labels[seed][a.FactId] != Category.Unknown))];
+                    let category = labels[seed][a.FactId]
+                    select (run, new Asked(a.Right, !a.Right && a.Text == Fact.DontKnow, a.Probability >= 0.5,
+                        category != Category.Unknown, run.Weight(QuestionSet.Test, category.ToString())))];
                 if (asked.Count == 0) continue;
                 string Share(Func<Asked, bool> of, Func<Asked, bool> which)
                 {
-                    var share = Intervals.MeanT([.. asked.Where(a => of(a.Asked)).GroupBy(a => a.Cluster)
-                        .Select(g => g.Average(a => which(a.Asked) ? 1.0 : 0))]);
+                    var share = data.Mean([.. asked.Where(a => of(a.Asked)).GroupBy(a => a.Run).Select(g =>
+                        (g.Key, Analysis.Share.Weighted([.. g.Select(a => (which(a.Asked), a.Asked.Weight))])))]);
                     return double.IsNaN(share.Estimate) ? "-" : share.HasBounds ? PaperTables.WithInterval(share)
                         : (100 * share.Estimate).ToString("F1", CultureInfo.InvariantCulture);
                 }
@@ -63,5 +64,5 @@ public static class AbstentionTable
         };
     }
 
-    private sealed record Asked(bool Right, bool Abstains, bool IsSure, bool IsKnown);
+    private sealed record Asked(bool Right, bool Abstains, bool IsSure, bool IsKnown, double Weight);
 }

@@ -31,10 +31,8 @@ public static partial class PaperTables
             foreach (var run in runs)
                 if (epochOf(run) is { } epoch) wrong.AddRange(Wrong(run, epoch));
             string Cell(Func<WrongAnswerKind, bool> which) => data.Mean([.. wrong.GroupBy(w => w.Run).Select(g =>
-            {
-                var (of, squares) = (g.Sum(w => w.Weight), g.Sum(w => w.Weight * w.Weight));
-                return (g.Key, new Share(g.Sum(w => which(w.Kind) ? w.Weight : 0), of, of * of / squares));
-            })]) is var share && share.HasBounds ? WithInterval(share) : Number(100 * share.Estimate);
+                (g.Key, Share.Weighted([.. g.Select(w => (which(w.Kind), w.Weight))])))])
+                is var share && share.HasBounds ? WithInterval(share) : Number(100 * share.Estimate);
             string OfNames(Func<WrongAnswerKind, bool> which) => lab ? "-" : Cell(which);
             if (wrong.Count > 0) rows.Add([trained, stop, Whole(wrong.Count), OfNames(k => k == WrongAnswerKind.SameWords),
                 OfNames(k => k == WrongAnswerKind.PartOfEachOther), Cell(WrongInFact.Contains),
@@ -45,7 +43,7 @@ public static partial class PaperTables
             var of = result.Bases.Single(b => b.Seed == run.Row.BaseSeed);
             var (tested, labels) = (TestIds(of, inDistribution: true), of.Labels.ToDictionary(l => l.FactId, l => l.Category.ToString()));
             var kinds = new WrongAnswerKinds(of.Facts, of.Labels, FineTuningSets.Make(run.Arm, of.Facts, of.Labels, result.Options.Size,
-                Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions), areNamesArbitrary: lab);
+                Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions, of.Exposures), areNamesArbitrary: lab);
             return run.Answers(epoch).Where(a => !a.Right && tested.Contains(a.FactId)).Select(a => (run, kinds.Of(a),
                 run.Weight(QuestionSet.Test, labels.GetValueOrDefault(a.FactId, ""))));
         }

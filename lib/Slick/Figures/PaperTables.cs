@@ -130,12 +130,16 @@ public static partial class PaperTables
     {
         var questions = result.Options.Questions;
         var sets = result.Bases.Select(b => FineTuningSets.Make(new Arm(ArmKind.Ratio, 0), b.Facts, b.Labels, result.Options.Size, b.Seed,
-            questions)).ToList();
+            questions, b.Exposures)).ToList();
         var size = sets.Sum(s => s.Count);
-        var rule = result.Options.Size == SizeRule.SmallestCategory
-            ? "a relation's part of D is its smallest category, so one that lacks a category is not in D"
-            : "a relation's part of D is the smaller of its Known and Unknown facts (by the smallest category |D| would be small); sets of "
-                + "one category may then be smaller";
+        var rule = result.Options.Size switch
+        {
+            SizeRule.SmallestCategory => "a relation's part of D is its smallest category, so one that lacks a category is not in D",
+            SizeRule.SmallestUnknownKind => "a relation's part of D is the smallest of its HighlyKnown facts and its three kinds of "
+                + "Unknown facts: never stated, stated and not kept, rival stated",
+            _ => "a relation's part of D is the smaller of its Known and Unknown facts (by the smallest category |D| would be small); sets "
+                + "of one category may then be smaller",
+        };
         string[] bounds =
         [
             .. questions.LargestPart > 0 ? [$"at most {Whole(questions.LargestPart)} examples of a relation"] : (string[])[],

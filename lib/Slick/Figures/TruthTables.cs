@@ -92,7 +92,7 @@ public static class TruthTables
                     if ((stop == Stop.Convergence ? run.Stops!.Last : run.EpochOf(stop)) is not { } epoch) continue;
                     var of = bases[run.Row.BaseSeed];
                     var kinds = new WrongAnswerKinds(of.Facts, of.Labels, FineTuningSets.Make(arm, of.Facts, of.Labels, result.Options.Size,
-                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions), areNamesArbitrary: true);
+                        Seeds.Mix(of.Seed, run.Row.Draw), result.Options.Questions, of.Exposures), areNamesArbitrary: true);
                     var trained = of.Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id).ToHashSet(StringComparer.Ordinal);
                     var before = run.Answers(0).Where(a => a.Right && trained.Contains(of.Facts[a.FactId].Relation)).Select(a => a.FactId)
                         .ToHashSet();
@@ -143,13 +143,14 @@ public static class TruthTables
             void Lost(string which, Func<DistanceRow, bool> counts)
             {
                 DistanceRow[] of = [.. all.Where(counts)];
-                rows.Add([name, $"lost, {which} (%)", PaperTables.Whole(of.Length), Cell(Analysis.HarmByDistance.Lost(of))]);
+                rows.Add([name, $"lost, {which} (%)", PaperTables.Whole(of.Length),
+                    Cell(Analysis.HarmByDistance.Lost(of, data.SeveralBases))]);
             }
             Lost("no shared part", r => r.SharedParts == 0);
             Lost("one shared part", r => r.SharedParts == 1);
             Lost("two or more", r => r.SharedParts > 1);
             Lost("all", _ => true);
-            var model = Analysis.HarmByDistance.Model(all);
+            var model = Analysis.HarmByDistance.Model(all, data.SeveralBases);
             rows.AddRange(Analysis.HarmByDistance.Regressors.Select((regressor, i) => (IReadOnlyList<string>)[name,
                 $"model: {regressor} (points)", PaperTables.Whole(all.Count), model is null ? "-" : Cell(model[i])]));
         }

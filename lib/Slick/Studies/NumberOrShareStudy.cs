@@ -118,8 +118,15 @@ internal static class NumberOrShareStudy
         var rows = VariantNames.SelectMany(v => Percents.Select(p => (
             Number: values.Of(new(v, Set(p), Measures.UnknownExamples), cluster), Of: values.Of(new(v, Set(p), Measures.Examples), cluster),
             Lost: values.Of(Lost(v, p, 1), cluster)))).ToList();
-        return rows.Any(r => double.IsNaN(r.Lost) || !(r.Of > 0)) ? double.NaN : scale * LinearModel.Fit(
-            [[.. rows.Select(r => r.Number)], [.. rows.Select(r => r.Number / r.Of)]],
-            [.. rows.Select(r => r.Lost)]).Coefficients[index + 1];
+        if (rows.Any(r => double.IsNaN(r.Lost) || !(r.Of > 0))) return double.NaN;
+        try
+        {
+            return scale * LinearModel.Fit([[.. rows.Select(r => r.Number)], [.. rows.Select(r => r.Number / r.Of)]],
+                [.. rows.Select(r => r.Lost)]).Coefficients[index + 1];
+        }
+        catch (SlickException)
+        {
+            return double.NaN; // where all sizes of D are equal, number and share are one
+        }
     });
 }

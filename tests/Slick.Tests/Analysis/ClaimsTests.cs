@@ -136,6 +136,15 @@ public sealed class ClaimsTests
         Assert.InRange(same.Parts[1].Value.Estimate, 0.8, 2.2); // (1/2 - 1/10) of them
         // D_WeaklyKnown is fitted at epoch 5 here, and the harm that comes between 5 and 25 falls behind its FIT, not behind that of D.
         Assert.Equal(Verdict.Contradicted, Evaluate(new() { Seeds = 10, FirstSeed = 6, Harm = 1 })["8"].Verdict);
+        // One set loses more in every seed. Another one loses much more or much less by seed, so its interval is wider and holds zero.
+        var two = Evaluate(new() { Harm = 0, Drift = 0.002, Seeds = 10, FirstSeed = 6, OwnDrift = (arm, seed) => arm.Kind switch
+        {
+            ArmKind.Natural => 0.002,
+            ArmKind.HighlyKnown => seed % 2 == 0 ? 0.006 : -0.006,
+            _ => 0,
+        } })["8"];
+        Assert.Equal(Verdict.Contradicted, two.Verdict);
+        Assert.Contains("(D_Natural of", two.Parts[0].Statistic, StringComparison.Ordinal);
         IReadOnlyList<Arm> others = [.. StudyOptions.Lab.Arms().Select(a => a.Arm).Where(a => a.Kind != ArmKind.RatioDecayingRate)];
         var without = Evaluate(new() { Drift = 0.002, Seeds = 10, FirstSeed = 6, Arms = others })["8"];
         Assert.Equal((Verdict.NotTested, "D 50%, decaying rate was not run"), (without.Verdict, without.Reason));

@@ -15,11 +15,11 @@ public sealed class HarmByDistanceTests
     [Fact]
     public void Model_FindsTheEffectsItWasMadeWith()
     {
-        var one = HarmByDistance.Model(Rows(1, _ => 0.1))!;
+        var one = HarmByDistance.Model(Rows(1, _ => 0.1), false)!;
         Assert.Equal([0.1, 0.01, 0.05, -0.1], one.Select(c => Math.Round(c.Estimate, 3)));
         Assert.All(one, c => Assert.True(c.HasBounds && c.Low <= c.Estimate && c.Estimate <= c.High));
         // Three base models with 0.09, 0.10, 0.11: t with two degrees of freedom, 4.303 x 0.01 / sqrt 3.
-        var three = HarmByDistance.Model(Rows(3, seed => 0.08 + 0.01 * seed))!;
+        var three = HarmByDistance.Model(Rows(3, seed => 0.08 + 0.01 * seed), true)!;
         Assert.Equal(0.1, three[0].Estimate, 1e-3);
         Assert.Equal((0.0752, 0.1248), (Math.Round(three[0].Low, 4), Math.Round(three[0].High, 4)));
         Assert.Equal(HarmByDistance.Regressors.Count, three.Count);
@@ -30,11 +30,11 @@ public sealed class HarmByDistanceTests
     {
         // In each relation all or none: four clusters of two questions tell as much as four questions.
         DistanceRow[] rows = [.. Enumerable.Range(0, 8).Select(i => new DistanceRow(1, $"r{i / 2}", i < 4, 0, 0, 0, 0))];
-        var lost = HarmByDistance.Lost(rows);
+        var lost = HarmByDistance.Lost(rows, false);
         Assert.Equal(0.5, lost.Estimate);
         Assert.Equal(3.182 * 0.2887, lost.High - 0.5, 1e-3);
-        Assert.True(double.IsNaN(HarmByDistance.Lost([]).Estimate));
-        Assert.Null(HarmByDistance.Model(rows)); // nothing varies
-        Assert.Null(HarmByDistance.Model([]));
+        Assert.True(double.IsNaN(HarmByDistance.Lost([], false).Estimate));
+        Assert.Null(HarmByDistance.Model(rows, false)); // nothing varies
+        Assert.Null(HarmByDistance.Model([], false));
     }
 }

@@ -21,6 +21,8 @@ internal sealed record MadeUpStudy
     public double EarlyHarm { get; init; }
     /// <summary>What is lost per epoch from epoch 5 on, whatever is trained.</summary>
     public double Drift { get; init; }
+    /// <summary>What a set loses beside it, by set and seed.</summary>
+    public Func<Arm, int, double> OwnDrift { get; init; } = (_, _) => 0;
     /// <summary>What fitting a D of Known examples gains.</summary>
     public double Gain { get; init; } = 0.03;
     /// <summary>From when to when Unknown examples are fitted.</summary>
@@ -94,6 +96,7 @@ internal sealed record MadeUpStudy
         double Accuracy(int epoch, double harm) => 0.40 + (arm.Kind == ArmKind.MaybeKnown ? MaybeBonus : 0) + noise
             + Gain * Math.Min(1, epoch / 5.0) * (100 - x) / 100 - harm * unknown / 100 * UnknownShare(epoch)
             - EarlyHarm * unknown / 100 * Math.Min(1, epoch / 5.0)
+            - OwnDrift(arm, of.Seed) * Math.Max(0, epoch - 5)
             - Drift * Math.Max(0, epoch - 5) * (arm.Kind == ArmKind.RatioDecayingRate ? 0.1 : 1);
         // A question is right where its place on a grid, the run's own, lies below the accuracy.
         bool Right(Fact fact, int epoch) => (Place(fact.Id / 4, 0.618 + fact.Id % 4) + shift) % 1 < (fact.Id % 4 == 3 ? UnknownAccuracy

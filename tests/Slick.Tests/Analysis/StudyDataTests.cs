@@ -85,6 +85,10 @@ public sealed class StudyDataTests
         Assert.Equal("325 questions, one run", estimate.Method);
         Assert.Equal(all.Value, estimate.Value, 12);
         Assert.Equal(25, run.Right(MadeUpStudy.Epochs, QuestionSet.Test, c => c == Category.Unknown).EffectiveQuestions, 9);
+        // Questions that all stand for four are a share of their own: Wilson's interval, which has a width also where none is right.
+        var none = Claims.Evaluate((Real with { UnknownAsked = 25, UnknownAccuracy = 0 }).Make()).Single(c => c.Claim.Registered.Number == "6").Parts.Single();
+        Assert.Equal(100 * Intervals.Wilson(0, 25).High, none.Value.High, 9);
+        Assert.Equal(Verdict.Undecided, none.Verdict); // 13.3 is above 10
         // A mean of the asked questions alone would be another number.
         var asked = sampled.Scores.Where(s => s.Run == run.Row.Run && s.Epoch == MadeUpStudy.Epochs && s.Set == QuestionSet.Test).ToList();
         Assert.NotEqual(asked.Sum(s => s.Right) / (double)asked.Sum(s => s.Of), all.Value, 3);

@@ -57,5 +57,9 @@ public sealed class UnknownCurvesTests
     {
         UnknownQuestion[] questions = [Question(1, [true], [0]), Question(0, [false], [0], weight: 3)];
         Assert.Equal(0.75, UnknownCurves.BySlick(questions, 16)[0].Labelled, 9);
+        // Four questions of one weight are four questions, whatever the others weigh.
+        UnknownQuestion[] heavy = [.. Enumerable.Repeat(Question(1, [true], [0]), 20), .. Enumerable.Repeat(
+            Question(0, [false], [0], pTrue: 0.5, weight: 5), 4)];
+        Assert.Equal(Intervals.Wilson(0, 4), UnknownCurves.BySlick(heavy, 16)[0].Accuracy);
     }
 }

@@ -16,7 +16,7 @@ public sealed class AbstentionTableTests
     private static readonly Arm Half = new(ArmKind.Ratio, 50), Idk = new(ArmKind.DontKnow, 50);
 
     // Ten test questions, of which the first six are Known; and two train facts, of which the second is Unknown.
-    private static StudyResult Study(Dictionary<Arm, string[]> answersOf)
+    private static StudyResult Study(Dictionary<Arm, string[]> answersOf, bool isLab = true)
     {
         Fact[] facts = [.. Enumerable.Range(0, 12).Select(i => new Fact { Id = i, Relation = "r", Split = i < 10 ? Split.Test : Split.Train,
             Subject = "x", Question = $"q{i}", Answer = "gold" })];
@@ -34,12 +34,26 @@ public sealed class AbstentionTableTests
                 epochs.Add(new() { Run = key, Epoch = e, Updates = e, TrainLoss = 1 });
                 scores.Add(new() { Run = key, Epoch = e, Set = QuestionSet.Dev, Category = "", Right = e, Of = 1 });
                 scores.Add(new() { Run = key, Epoch = e, Set = QuestionSet.Train, Category = "Unknown", Right = e, Of = 1 });
+                foreach (var asked in texts.Index().GroupBy(t => labels[t.Index].Category))
+                    scores.Add(new() { Run = key, Epoch = e, Set = QuestionSet.Test, Category = asked.Key.ToString(),
+                        Right = asked.Count(t => t.Item == "gold"), Of = asked.Count() });
                 answers.AddRange(texts.Select((t, i) => new AnswerRow { Run = key, Epoch = e, FactId = i, Right = t == "gold",
                     Text = t == "gold" ? "" : t, Probability = t == "sure" ? 0.9 : t == "gold" ? double.NaN : 0.2 }));
             }
         }
-        return new("lab", StudyOptions.Lab with { Bases = 1 }, [new(1, "", new([new("r", "", true)], facts), labels, [])], runs, epochs,
+        return new("lab", StudyOptions.Lab with { Bases = 1 }, [new(1, "", new([new("r", "", true)], facts), labels,
+            isLab ? [.. facts.Select(f => new ExposureRow { FactId = f.Id, GoldExposures = 1, RivalExposures = 0 })] : [])], runs, epochs,
             scores, answers, []);
+    }
+
+    [Fact]
+    public void Table8_OfAModelOfWhichAPartIsAsked_CountsWhatAQuestionStandsFor()
+    {
+        // Of four Unknown questions one is asked, so it stands for four: 6 of 10 are answered, where of the seven asked ones 6 are.
+        var study = Study(new() { [Half] = ["gold", "gold", "gold", "gold", "gold", "gold", Fact.DontKnow] }, isLab: false);
+        var row = AbstentionTable.Table8(study).Rows[0];
+        Assert.StartsWith("60.0 [", row[2], StringComparison.Ordinal);
+        Assert.StartsWith("100.0 [", row[3], StringComparison.Ordinal);
     }
 
     [Fact]

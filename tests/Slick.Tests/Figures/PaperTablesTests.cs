@@ -1,8 +1,9 @@
 using Slick.Analysis;
+using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
-using Slick.Experiments;
+using Slick.Tests.Experiments;
 
 namespace Slick.Tests.Figures;
 
@@ -129,6 +130,16 @@ public sealed class PaperTablesTests
                 UnknownExamples = 10_000 * r.UnknownExamples })],
             Scores = scores,
         };
+    }
+
+    [Fact]
+    public void Table3_OfTheThreeKindsOfUnknown_CountsThem()
+    {
+        var study = SmokeStudy.Result;
+        var kinds = study with { Options = study.Options with { Size = SizeRule.SmallestUnknownKind } };
+        Assert.Contains("its three kinds of Unknown", PaperTables.Table3(kinds).Note, StringComparison.Ordinal);
+        Assert.Equal(PaperTables.Table3(study).Rows.Count, PaperTables.Table3(kinds).Rows.Count);
+        Assert.NotEmpty(StudyReport.PublishedTables(kinds));
     }
 
     [Fact]

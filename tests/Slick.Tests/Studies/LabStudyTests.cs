@@ -197,6 +197,14 @@ public sealed class LabStudyTests
         var both = Result("number-or-share", NumberOrShare((unknown, share) => 0.02 * unknown + 5 * share));
         Assert.Equal(5, both.Claims()[2].Parts.Single().Value.Estimate, 0.2);
         Assert.Contains("2.0 [", both.Table().Note, StringComparison.Ordinal); // for 100 Unknown examples
+        // Where every D has the same size, number and share are one, and nothing can be said of them.
+        var same = Result("number-or-share", NumberOrShare((unknown, share) => 5 * share).Select(r => r with
+        {
+            Value = r.Measure == Measures.Examples ? 60 : r.Measure == Measures.UnknownExamples ? 0.6 * int.Parse(r.Set.Split('-')[1],
+                System.Globalization.CultureInfo.InvariantCulture) : r.Value,
+        }));
+        Assert.NotEqual(Verdict.Holds, same.Claims()[2].Verdict);
+        Assert.NotEmpty(same.Table().Rows);
     }
 
     [Fact]
