@@ -44,10 +44,7 @@ internal static class ChanceCommand
                 compute);
         }
         using var model = labelled.Model;
-        var wanted = arguments.Relations(parsed).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var all = labelled.Labels.Select(l => l.Relation).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        if (wanted.FirstOrDefault(r => !all.Contains(r)) is { } unknown) throw new UsageException(
-            $"There is no relation '{unknown}'; there are {string.Join(", ", all)}.");
+        var wanted = arguments.Relations(parsed, labelled.Labels.Select(l => l.Relation));
         if (wanted.Count > 0) labelled = labelled with { Labels = [.. labelled.Labels.Where(l => wanted.Contains(l.Relation))] };
         Host.Cancellation = cancel;
         var (rows, guesses) = ConsoleProgress.Run(_ => ChanceCheck.Of(labelled, subjects));

@@ -54,8 +54,16 @@ internal sealed class PublishedModelArguments
     /// <summary>The column names that the command line gives.</summary>
     public QuestionColumns Columns(ParseResult parsed) => _columns.Columns(parsed);
 
-    /// <summary>The relations that the command line names; empty for none.</summary>
-    public IReadOnlyList<string> Relations(ParseResult parsed) => parsed.GetValue(_relations) ?? [];
+    /// <summary>The relations that the command line names, in any case of their letters; empty for none.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="all">The relations that there are.</param>
+    /// <exception cref="UsageException">There is no such relation.</exception>
+    public IReadOnlySet<string> Relations(ParseResult parsed, IEnumerable<string> all)
+    {
+        var there = all.Distinct().ToDictionary(r => r, StringComparer.OrdinalIgnoreCase);
+        return (parsed.GetValue(_relations) ?? []).Select(r => there.GetValueOrDefault(r) ?? throw new UsageException(
+            $"There is no relation '{r}'; there are {string.Join(", ", there.Keys)}.")).ToHashSet(StringComparer.Ordinal);
+    }
 
     /// <summary>The device, which is said.</summary>
     public Compute Compute(ParseResult parsed) =>

@@ -40,7 +40,7 @@ internal static class ReproduceCommand
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress =>
             Study.Run(name, study.Options, seed, study.Store, study.Compute, progress, cancel, study.Source));
-        var page = ReportFile(study.Store, "", name, seed, study.Source?.Model.Hash);
+        var page = ReportFile(study.Store, "", name, seed, study.Plan);
         AtomicFile.WriteText(page, StudyReport.Html(result, seed));
         Print(result);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Report: {page}"));
@@ -53,16 +53,17 @@ internal static class ReproduceCommand
         return result.Failures.Count == 0 ? 0 : 1;
     }
 
-    /// <summary>The file of a report. Each set of options has a folder of its own, whose name has the hash of the settings.</summary>
+    /// <summary>The file of a report. Each study has a folder of its own. Where more than preset and seed decides which study it is, the
+    /// folder's name has a hash of the names of its stages.</summary>
     /// <param name="store">The store.</param>
     /// <param name="before">The beginning of the folder's name.</param>
-    /// <param name="name">Name of the preset, with the settings that differ from it.</param>
+    /// <param name="name">Name of the preset, with the settings that differ from it, and of the model where there is one.</param>
     /// <param name="seed">Seed of the first base model.</param>
-    /// <param name="model">Hash of the model's files; null for the lab.</param>
-    internal static string ReportFile(RunStore store, string before, string name, int seed, string? model)
+    /// <param name="plan">The study's stages.</param>
+    internal static string ReportFile(RunStore store, string before, string name, int seed, Plan plan)
     {
-        var settings = name.IndexOfAny([',', ' ']) is > 0 and var at
-            ? "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name[at..] + model)))[..8] : "";
+        var stages = Encoding.UTF8.GetBytes(string.Join(' ', plan.Stages.Select(s => s.Name)));
+        var settings = name.IndexOfAny([',', ' ']) > 0 ? "-" + Convert.ToHexStringLower(SHA256.HashData(stages))[..8] : "";
         return Path.Combine(store.Folder, "reports",
             string.Create(CultureInfo.InvariantCulture, $"{before}{name.Split(',', ' ')[0]}-seed{seed}{settings}"), "report.html");
     }

@@ -35,8 +35,8 @@ internal sealed partial class StudyArguments
     private const string LargestPart = "questions.largestPart";
 
     private readonly Option<string?> _preset = new("--preset") { HelpName = "name",
-        Description = "smoke (seconds, its numbers mean nothing), quick (minutes; the default) or lab (hours, the published results); "
-            + "with --model real-quick (two cores; the default) or real-gpu." };
+        Description = "smoke (seconds, its numbers mean nothing), quick (minutes, one base model; the default) or lab (hours, five base "
+            + "models); with --model real-quick (two cores; the default) or real-gpu." };
     private readonly Option<string?> _model = new("--model") { HelpName = "folder",
         Description = "A checkpoint of your own instead of the lab's models: a folder with config.json, safetensors and tokenizer.json." };
     private readonly Option<string?> _data = new("--data") { HelpName = "folder|file",

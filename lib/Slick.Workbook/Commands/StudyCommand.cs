@@ -53,7 +53,7 @@ internal static class StudyCommand
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress =>
             LabStudyRuns.Run(lab, study.Name, study.Options, study.Seed, study.Store, study.Compute, progress, cancel));
-        var page = ReproduceCommand.ReportFile(study.Store, $"study-{lab.Name}-", study.Name, study.Seed, null);
+        var page = ReproduceCommand.ReportFile(study.Store, $"study-{lab.Name}-", study.Name, study.Seed, study.Plan);
         AtomicFile.WriteText(page, result.Html());
         Print(result);
         Console.Out.WriteLine($"Report: {page}");

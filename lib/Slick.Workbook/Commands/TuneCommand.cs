@@ -68,7 +68,9 @@ internal static class TuneCommand
             ? string.Create(CultureInfo.InvariantCulture, $"Chosen: fineTuning.learningRate={rate:G3}")
             : "None fits at least 99% of both: try higher rates, or more epochs.");
         var figure = LearningRateFigure.Make(rows, LearningRateFigure.Note(name, seeds, FirstSeed));
-        var page = Path.Combine(store.Folder, "reports", $"tune-{name.Split(',', ' ')[0]}", "report.html");
+        // Which rates were tried is a setting, too.
+        var page = ReproduceCommand.ReportFile(store, "tune-", $"{name}, {seeds} seeds, {rates.Length} rates", FirstSeed,
+            LearningRateSearch.Plan(options, rates, searched, study.Compute.Platform, study.Source));
         AtomicFile.WriteText(page, ReportPage.Html("The learning rate of fine-tuning", "", [figure]));
         Console.Out.WriteLine($"Figure: {page}");
         if (published is not null)

@@ -14,7 +14,7 @@ internal static class UnknownCommand
     {
         var command = new Command("unknown", "Make Figure 5 of a published study: what SliCK, P(True) and the truth call Unknown, and what "
             + "of it is answered after fine-tuning.");
-        var arguments = new PublishedModelArguments(command, "The folder of a published study, such as data/published/lab.",
+        var arguments = new PublishedModelArguments(command, "The folder of a published study, such as data/published/quick.",
             "all in distribution");
         command.SetAction((parsed, cancel) => Background.Run(() => Run(parsed, arguments, cancel), cancel));
         return command;
@@ -28,6 +28,7 @@ internal static class UnknownCommand
         var checkpoint = arguments.Checkpoint(parsed, study.IsLab,
             "The study is a lab's, whose model lies in its folder; leave --model and --data out.",
             "The study is one on a checkpoint; give --model and --data as for slick reproduce.");
+        var relations = arguments.Relations(parsed, study.Bases[0].Dataset.Relations.Where(r => r.InDistribution).Select(r => r.Id));
         AtomicFile.EnsureWritable(Path.Combine(folder, "figure-5.svg"));
         var compute = arguments.Compute(parsed);
         var sampling = study.Options.Sampling;
@@ -35,7 +36,7 @@ internal static class UnknownCommand
             : BaseModel.OfCheckpoint(path, QuestionSource.Read(data, arguments.Columns(parsed), study.Bases[0].Seed, sampling.Shots,
                 sampling.Prompts), study.Bases[0].Seed, compute);
         var asked = ConsoleProgress.Run(progress =>
-            UnknownBenchmark.Ask(study, model, [.. arguments.Relations(parsed)], progress, cancel));
+            UnknownBenchmark.Ask(study, model, [.. relations], progress, cancel));
         asked.Write(folder);
         var table = UnknownFigure.Table(study, asked);
         AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
 using Slick.Knowledge;

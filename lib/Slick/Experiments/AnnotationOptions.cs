@@ -1,4 +1,3 @@
-using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
 using Slick.Runtime;

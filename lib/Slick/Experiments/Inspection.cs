@@ -1,8 +1,6 @@
 using System.Globalization;
-using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
-using Slick.Figures;
 using Slick.Knowledge;
 using Slick.Models;
 using Slick.Runtime;

@@ -1,4 +1,3 @@
-using Slick.Analysis;
 using Slick.Runtime;
 using Slick.Storage;
 using Slick.Training;

@@ -66,6 +66,8 @@ public static class PublishedStudy
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
 
+    private const string StudyFile = "study.json";
+
     // The files of a model's folder that are published with the lab's first base model.
     private static readonly string[] FilesOfAModel = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
         "tokenizer_config.json"];
@@ -77,13 +79,31 @@ public static class PublishedStudy
         "Published results lie in data/published of the repository, and neither the current folder nor the program lies in a checkout."),
         "data", "published", name);
 
-    /// <summary>Writes the files.</summary>
+    /// <summary>True where a folder holds the same runs as a study.</summary>
+    /// <param name="result">The study.</param>
+    /// <param name="folder">The folder; it may be missing or hold something else.</param>
+    internal static bool IsAt(StudyResult result, string folder)
+    {
+        try
+        {
+            return File.Exists(Path.Combine(folder, StudyFile)) && Tables.Read<RunRow>(Path.Combine(folder, "runs.parquet"))
+                .Select(r => r.Run).ToHashSet().SetEquals(result.Runs.Select(r => r.Run));
+        }
+        catch (SlickException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Writes the files. While they are written there is no <c>study.json</c>, so a folder that is half written cannot be
+    /// read.</summary>
     /// <param name="result">The study.</param>
     /// <param name="folder">Where to.</param>
     /// <exception cref="SlickException">The folder cannot be written.</exception>
     public static void Write(StudyResult result, string folder)
     {
         string Path(string name) => System.IO.Path.Combine(folder, name);
+        AtomicFile.Remove(Path(StudyFile));
         Tables.Write(Path("runs.parquet"), result.Runs);
         Tables.Write(Path("epochs.parquet"), result.Epochs);
         Tables.Write(Path("scores.parquet"), result.Scores);
@@ -104,17 +124,11 @@ public static class PublishedStudy
                                                             BaseSeed = b.Seed, FactId = e.FactId, GoldExposures = e.GoldExposures,
                                                             RivalExposures = e.RivalExposures,
                                                         }]);
-        else
-        {
-            // Exposures that an earlier study left there would make this study a lab's.
-            try { File.Delete(Path("exposures.parquet")); }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new SlickException($"{Path("exposures.parquet")}: cannot be deleted ({e.Message.ReplaceLineEndings(" ")}); the study "
-                    + "is no lab's, so delete it, or choose another folder.", e);
-            }
-        }
-        AtomicFile.WriteText(Path("study.json"), JsonSerializer.Serialize(new About
+        else AtomicFile.Remove(Path("exposures.parquet")); // those of an earlier study would make this study a lab's
+        // A model that an earlier study left there is not this study's.
+        foreach (var file in Directory.Exists(Path("model")) ? Directory.GetFiles(Path("model")) : []) AtomicFile.Remove(file);
+        if (result.IsLab && result.Bases[0].Folder.Length > 0) WriteModel(result.Bases[0], Path("model"));
+        AtomicFile.WriteText(Path(StudyFile), JsonSerializer.Serialize(new About
         {
             Preset = result.Preset,
             Model = result.Model,
@@ -122,7 +136,6 @@ public static class PublishedStudy
             Relations = [.. result.Bases.SelectMany(b => b.Dataset.Relations).DistinctBy(r => r.Id)],
             Failures = result.Failures,
         }, Indented) + "\n");
-        if (result.IsLab && result.Bases[0].Folder.Length > 0) WriteModel(result.Bases[0], Path("model"));
     }
 
     private static void WriteModel(LabelledBase of, string folder)
@@ -164,14 +177,14 @@ public static class PublishedStudy
         StudyOptions options;
         try
         {
-            about = JsonSerializer.Deserialize<About>(File.ReadAllText(Path("study.json")))
+            about = JsonSerializer.Deserialize<About>(File.ReadAllText(Path(StudyFile)))
                 ?? throw new JsonException("It holds nothing.");
             options = about.Options.Where(v => !Former.Contains(v.Key))
                 .Aggregate(new StudyOptions(), (o, v) => NamedOptions.Set(o, $"{v.Key}={v.Value}"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or UsageException)
         {
-            throw new SlickException($"{Path("study.json")}: {e.Message} It is a file that slick reproduce --publish writes.", e);
+            throw new SlickException($"{Path(StudyFile)}: {e.Message} It is a file that slick reproduce --publish writes.", e);
         }
         var exposures = (File.Exists(Path("exposures.parquet")) ? Tables.Read<PublishedExposure>(Path("exposures.parquet")) : [])
             .ToLookup(e => e.BaseSeed);

@@ -22,7 +22,7 @@ public sealed record ResultsChoice(string? Folder, string Name, StudyOptions Opt
     /// <param name="published">What <c>published</c> means: a folder below <c>data/published</c>.</param>
     /// <exception cref="UsageException">There are no such results, or an option does not take its value.</exception>
     /// <exception cref="SlickException">The published results are named, and the program does not run in a checkout.</exception>
-    public static ResultsChoice Parse(string results, string published = "lab")
+    public static ResultsChoice Parse(string results, string published = "quick")
     {
         ArgumentNullException.ThrowIfNull(results);
         var words = results.Split(' ', StringSplitOptions.RemoveEmptyEntries);

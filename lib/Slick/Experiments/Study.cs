@@ -1,4 +1,3 @@
-using Slick.Analysis;
 using Slick.Facts;
 using Slick.Knowledge;
 using Slick.Runtime;

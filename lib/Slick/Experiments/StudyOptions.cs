@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Slick.Analysis;
 using Slick.Answers;
 using Slick.Facts;
 using Slick.Models;

@@ -31,6 +31,8 @@ public static class AnnotationReport
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // files without a normaliser keep their old bytes
         public string? Normaliser { get; init; }
         public required int MovedBoundaries { get; init; }
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // none: EntityQuestions
+        public string? Source { get; init; }
         public required string Prompt { get; init; }
     }
 
@@ -65,6 +67,7 @@ public static class AnnotationReport
             Estimator = result.Options.Estimator.ToString(),
             Normaliser = result.Options.Normaliser == default ? null : result.Options.Normaliser.ToString(),
             MovedBoundaries = result.MovedBoundaries,
+            Source = result.Source == AnnotationResult.EntityQuestions ? null : result.Source,
             Prompt = Inspection.PromptText(known, first.FactId),
         }, Indented) + "\n");
         foreach (var table in TablesOf(result)) AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
@@ -91,7 +94,7 @@ public static class AnnotationReport
             };
             if (about.Normaliser is { } normaliser) options = NamedOptions.Set(options, $"normaliser={normaliser}");
             return new(new(about.Model, options, about.NumberFormat, Tables.Read<Knowledge.LabelRow>(labels), about.MovedBoundaries,
-                labels),
+                labels) { Source = about.Source ?? AnnotationResult.EntityQuestions },
                 Tables.Read<ExampleRow>(Path.Combine(folder, "examples.parquet")), about.Prompt);
         }
         catch (Exception e) when (

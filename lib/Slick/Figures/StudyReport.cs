@@ -181,12 +181,21 @@ public static class StudyReport
     public static void Publish(StudyResult result, string folder)
     {
         var claims = ClaimRows(result);
+        var (figures, tables) = (PaperFigures(result).Concat(OwnFigures(result)).ToList(), PublishedTables(result).ToList());
+        // What an earlier, other study left there is not this study's.
+        var own = figures.Select(f => f.Id + ".svg").Concat(tables.Select(t => t.Id + ".md")).ToHashSet(StringComparer.Ordinal);
+        if (!PublishedStudy.IsAt(result, folder))
+            foreach (var file in Directory.Exists(folder) ? Directory.GetFiles(folder) : [])
+                if (Path.GetFileName(file) is var name && !own.Contains(name) && NotInEveryStudy.Contains(name)) AtomicFile.Remove(file);
         Tables.Write(Path.Combine(folder, "claims.parquet"), claims);
         AtomicFile.WriteText(Path.Combine(folder, "claims.md"), Markdown(claims));
         PublishedStudy.Write(result, folder);
-        foreach (var figure in PaperFigures(result).Concat(OwnFigures(result)))
-            SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
-        foreach (var table in PublishedTables(result))
-            AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
+        foreach (var figure in figures) SvgRenderer.Save(figure, Path.Combine(folder, figure.Id + ".svg"));
+        foreach (var table in tables) AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());
     }
+
+    // The files that slick unknown and slick chance add to the folder of a study, and those that only some studies have.
+    private static readonly string[] NotInEveryStudy = ["figure-5.svg", "prompts.parquet", "p-true.parquet", "unknown-by-method.md",
+        "chance.parquet", "guesses.parquet", "chance.md", "category-by-exposure.svg", "loss-by-category.svg", "harm-by-exposure.md",
+        "harm-by-distance.md", "slick-and-truth.md", "slick-errors.md", "wrong-answers.md", "fitness.md", "baselines.md", "table-8.md"];
 }

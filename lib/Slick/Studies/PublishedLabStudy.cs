@@ -38,6 +38,8 @@ public static class PublishedLabStudy
     public static void Write(LabStudyResult result, string folder)
     {
         string Path(string name) => System.IO.Path.Combine(folder, name);
+        // Without this file a folder that is half written cannot be read.
+        AtomicFile.Remove(Path(StudyFile));
         Tables.Write(Path(ValuesFile), result.Rows);
         AtomicFile.WriteText(Path(StudyFile), JsonSerializer.Serialize(new About
         {

@@ -212,6 +212,12 @@ public sealed class AnnotationTests : IDisposable
             .Select(g => (g.Key, g.Sum(r => int.Parse(r[2], System.Globalization.CultureInfo.InvariantCulture))));
         Assert.Equal([("P17", 5), ("P19", 5)], counted);
 
+        Assert.Equal(AnnotationResult.EntityQuestions, read.Result.Source);
+        var own = Path.Combine(_folder, "own");
+        AnnotationReport.Publish(result with { Source = "questions.csv" }, Annotation.Known(result, Model, World(), Fp32), own);
+        Assert.Equal("questions.csv", AnnotationReport.Read(own).Result.Source);
+        Assert.DoesNotContain("PaLM", AnnotationTable.Make(AnnotationReport.Read(own).Result).Markdown(), StringComparison.Ordinal);
+
         File.WriteAllText(Path.Combine(folder, "annotation.json"), "{");
         var wrong = Assert.Throws<SlickException>(() => AnnotationReport.Read(folder));
         Assert.Contains("annotation.json", wrong.Message, StringComparison.Ordinal);

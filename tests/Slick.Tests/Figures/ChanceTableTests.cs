@@ -60,6 +60,9 @@ public sealed class ChanceTableTests
             Assert.Contains(says, errors, StringComparison.Ordinal);
         }
         await Refuses("There is no relation 'P1'", "--relations", "P1", "--device", "cpu");
+        var (unknown, _, why) = await CommandLine.Slick("unknown", folder, "--relations", "P17", "P99", "--device", "cpu");
+        Assert.Equal(2, unknown);
+        Assert.Contains("There is no relation 'P99'; there are P", why, StringComparison.Ordinal);
         await Refuses("--subjects 0", "--subjects", "0");
         await Refuses("leave --model and --data out", "--model", folder, "--data", folder);
         await Refuses("leave --model and --data out", "--model", folder);

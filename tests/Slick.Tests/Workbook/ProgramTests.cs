@@ -207,6 +207,25 @@ public sealed class ProgramTests : IDisposable
         Assert.True(File.Exists(Path.Combine(Folder("both"), "table-2.md")));
     }
 
+    // What another study left in the folder would be read as this study's.
+    [Fact]
+    public void AFolderOfAnotherStudy_KeepsNothingOfIt()
+    {
+        var folder = Path.Combine(_books.Folder, "published");
+        string[] others = ["chance.md", "prompts.parquet", "table-8.md"];
+        StudyReport.Publish(SmokeStudy.Result, folder);
+        var model = Directory.GetFiles(Path.Combine(folder, "model")).Length;
+        foreach (var file in others.Append("mine.md")) File.WriteAllText(Path.Combine(folder, file), "x");
+        StudyReport.Publish(SmokeStudy.Result, folder); // the same study: what was made of it is still right
+        Assert.All(others, file => Assert.True(File.Exists(Path.Combine(folder, file))));
+        Assert.Equal(model, Directory.GetFiles(Path.Combine(folder, "model")).Length);
+        StudyReport.Publish(OfSeed(2), folder);
+        Assert.All(others, file => Assert.False(File.Exists(Path.Combine(folder, file))));
+        Assert.True(File.Exists(Path.Combine(folder, "mine.md")) && File.Exists(Path.Combine(folder, "table-2.md")));
+        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "model")));
+        Assert.Equal(2, PublishedStudy.Read(folder).Bases.Single().Seed);
+    }
+
     [Fact]
     public async Task StudiesThatDoNotBelongTogether_AreNotJoined()
     {
