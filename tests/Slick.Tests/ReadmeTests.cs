@@ -61,7 +61,8 @@ public sealed partial class ReadmeTests
 
     [Fact]
     public void TableOfDifferences_IsThatOfThePublishedStudies() =>
-        AssertBlock("README.md", "setup", StudySetup.Table(("lab", Study("lab")), ("real-quick", Study("real-quick"))).Markdown());
+        AssertBlock("README.md", "setup",
+            StudySetup.Table([.. new[] { "quick", "lab", "real-quick" }.Select(n => (n, Study(n)))]).Markdown());
 
     [Fact]
     public void TablesOfTheRealModel_FollowFromItsPublishedLabels()
@@ -75,6 +76,7 @@ public sealed partial class ReadmeTests
     }
 
     [Theory]
+    [InlineData("quick", true)]
     [InlineData("lab", true)]
     [InlineData("idk", true)]
     [InlineData("real-quick", false)]
@@ -108,7 +110,7 @@ public sealed partial class ReadmeTests
     }
 
     [Theory]
-    [InlineData("lab")]
+    [InlineData("quick")]
     public void TableOfFigure5_FollowsFromTheStudysRows(string name)
     {
         var table = UnknownFigure.Table(Study(name), UnknownBenchmark.Read(At("data/published/" + name))).Markdown();
@@ -116,25 +118,27 @@ public sealed partial class ReadmeTests
     }
 
     [Theory]
-    [InlineData("lab")]
+    [InlineData("quick")]
     [InlineData("gemma3-270m-entityquestions")]
     public void TableOfChance_FollowsFromItsRows(string name)
     {
         var folder = "data/published/" + name;
         var (rows, guesses) = ChanceCheck.Read(At(folder));
-        var table = name == "lab" ? ChanceTable.Make(Study(name).Preset, rows, guesses, Study(name).Bases[0].Exposures)
+        var table = name == "quick" ? ChanceTable.Make(Study(name).Preset, rows, guesses, Study(name).Bases[0].Exposures)
             : ChanceTable.Make(AnnotationReport.Read(At(folder)).Result.Model, rows, guesses, []);
         Assert.Equal(table.Markdown(), Current(folder + "/chance.md", table.Markdown()));
     }
 
-    [Fact]
-    public void ThePublishedLab_IsThePresetsStudy()
+    [Theory]
+    [InlineData("quick", 1)]
+    [InlineData("lab", 6)]
+    public void AFolderWithAPresetsName_HasThePresetsStudy(string name, int firstSeed)
     {
-        var study = Study("lab");
-        Assert.True(study.IsLab);
+        var study = Study(name);
+        Assert.Equal((true, name, firstSeed), (study.IsLab, study.Preset, study.Bases[0].Seed));
         Assert.Equal(NamedOptions.Values(StudyOptions.Preset(study.Preset)), NamedOptions.Values(study.Options));
         Assert.Empty(study.Failures);
-        Assert.True(File.Exists(At("data/published/lab/model/model.safetensors")));
+        Assert.True(File.Exists(At($"data/published/{name}/model/model.safetensors")));
     }
 
     // A notebook that the README does not name is not found.
