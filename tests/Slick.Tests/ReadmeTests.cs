@@ -111,6 +111,7 @@ public sealed partial class ReadmeTests
 
     [Theory]
     [InlineData("quick")]
+    [InlineData("lab")]
     public void TableOfFigure5_FollowsFromTheStudysRows(string name)
     {
         var table = UnknownFigure.Table(Study(name), UnknownBenchmark.Read(At("data/published/" + name))).Markdown();
@@ -119,12 +120,13 @@ public sealed partial class ReadmeTests
 
     [Theory]
     [InlineData("quick")]
+    [InlineData("lab")]
     [InlineData("gemma3-270m-entityquestions")]
     public void TableOfChance_FollowsFromItsRows(string name)
     {
         var folder = "data/published/" + name;
         var (rows, guesses) = ChanceCheck.Read(At(folder));
-        var table = name == "quick" ? ChanceTable.Make(Study(name).Preset, rows, guesses, Study(name).Bases[0].Exposures)
+        var table = name is "quick" or "lab" ? ChanceTable.Make(Study(name).Preset, rows, guesses, Study(name).Bases[0].Exposures)
             : ChanceTable.Make(AnnotationReport.Read(At(folder)).Result.Model, rows, guesses, []);
         Assert.Equal(table.Markdown(), Current(folder + "/chance.md", table.Markdown()));
     }

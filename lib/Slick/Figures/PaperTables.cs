@@ -305,7 +305,8 @@ public static partial class PaperTables
     }
 
     /// <summary>
-    /// The claims that were tested, a line each: of its parts the one with the largest p, on which the claim's own p rests.
+    /// The claims that were tested, a line each: of its parts the one with the largest p, on which the claim's own p rests; of a claim that
+    /// is contradicted a part that contradicts it.
     /// </summary>
     /// <param name="result">The study.</param>
     public static TableView ClaimsInShort(StudyResult result)
@@ -318,13 +319,15 @@ public static partial class PaperTables
             Id = "claims-in-short",
             Title = "",
             Note = $"{result.Source} Numbers in points, with 95% intervals (90% for an equality). Of a claim with several parts the part "
-                + $"with the largest p is shown. EARLY_STOP lies in the first 5 epochs of {stops.Count(s => s <= 5)} of {stops.Count} runs."
+                + "with the largest p is shown; of a contradicted claim one that contradicts it. "
+                + $"EARLY_STOP lies in the first 5 epochs of {stops.Count(s => s <= 5)} of {stops.Count} runs."
                 + $"{(untested.Count > 0 ? $" Not tested on this study: {string.Join(", ", untested)}." : "")}",
             Columns = ["", "claim", "paper", "here", "verdict"],
             Rows = [.. claims.Where(c => c.Verdict != Verdict.NotTested).Select(c => (IReadOnlyList<string>)[c.Claim.Registered.Number,
                 c.Claim.Registered.Sentence, c.Claim.Registered.IsOurs ? "ours"
                     : $"{c.Claim.Registered.Paper.Split("; ")[0]} ({c.Claim.Registered.Source})",
-                c.Parts.MaxBy(p => p.P)!.Short, Word(c.Verdict)])],
+                (c.Parts.FirstOrDefault(p => c.Verdict == Verdict.Contradicted && p.IsContradicted(c.Parts.Count))
+                    ?? c.Parts.MaxBy(p => p.P)!).Short, Word(c.Verdict)])],
         };
     }
 
