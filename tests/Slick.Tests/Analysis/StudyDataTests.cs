@@ -86,7 +86,8 @@ public sealed class StudyDataTests
         Assert.Equal(all.Value, estimate.Value, 12);
         Assert.Equal(25, run.Right(MadeUpStudy.Epochs, QuestionSet.Test, c => c == Category.Unknown).EffectiveQuestions, 9);
         // Questions that all stand for four are a share of their own: Wilson's interval, which has a width also where none is right.
-        var none = Claims.Evaluate((Real with { UnknownAsked = 25, UnknownAccuracy = 0 }).Make()).Single(c => c.Claim.Registered.Number == "6").Parts.Single();
+        var none = Claims.Evaluate((Real with { UnknownAsked = 25, UnknownAccuracy = 0 }).Make())
+            .Single(c => c.Claim.Registered.Number == "6").Parts.Single();
         Assert.Equal(100 * Intervals.Wilson(0, 25).High, none.Value.High, 9);
         Assert.Equal(Verdict.Undecided, none.Verdict); // 13.3 is above 10
         // A mean of the asked questions alone would be another number.
