@@ -29,10 +29,11 @@ internal static class JoinCommand
     private static int Run(string[] folders, string publish)
     {
         var to = Path.GetFullPath(publish);
-        AtomicFile.EnsureWritable(Path.Combine(to, "claims.md"));
         if (folders.Any(f => Path.GetFullPath(f).TrimEnd(Path.DirectorySeparatorChar) == to.TrimEnd(Path.DirectorySeparatorChar)))
             throw new UsageException($"--publish {publish} is one of the studies that are joined; name another folder.");
-        var found = folders.Any(PublishedLabStudy.IsAt) ? JoinLabStudies(folders, to) : JoinStudies(folders, to);
+        var isLabStudy = folders.Any(PublishedLabStudy.IsAt);
+        ReproduceCommand.EnsurePublishable(to, isLabStudy, hasModel: !isLabStudy);
+        var found = isLabStudy ? JoinLabStudies(folders, to) : JoinStudies(folders, to);
         Console.Out.WriteLine($"Joined: {found}.");
         Console.Out.WriteLine($"Published: {to}");
         return 0;

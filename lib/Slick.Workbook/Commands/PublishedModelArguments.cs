@@ -60,9 +60,11 @@ internal sealed class PublishedModelArguments
     /// <exception cref="UsageException">There is no such relation.</exception>
     public IReadOnlySet<string> Relations(ParseResult parsed, IEnumerable<string> all)
     {
-        var there = all.Distinct().ToDictionary(r => r, StringComparer.OrdinalIgnoreCase);
-        return (parsed.GetValue(_relations) ?? []).Select(r => there.GetValueOrDefault(r) ?? throw new UsageException(
-            $"There is no relation '{r}'; there are {string.Join(", ", there.Keys)}.")).ToHashSet(StringComparer.Ordinal);
+        var there = all.Distinct().ToList();
+        // Two relations may differ in the case of their letters alone.
+        return (parsed.GetValue(_relations) ?? []).Select(r => there.Find(t => t == r)
+            ?? there.Find(t => t.Equals(r, StringComparison.OrdinalIgnoreCase)) ?? throw new UsageException(
+                $"There is no relation '{r}'; there are {string.Join(", ", there)}.")).ToHashSet(StringComparer.Ordinal);
     }
 
     /// <summary>The device, which is said.</summary>

@@ -8,6 +8,7 @@ using Slick.Experiments;
 using Slick.Figures;
 using Slick.Runtime;
 using Slick.Storage;
+using Slick.Studies;
 using Spectre.Console;
 
 namespace Slick.Workbook.Commands;
@@ -34,7 +35,7 @@ internal static class ReproduceCommand
         // Paths are checked before hours of work, not after them.
         var study = arguments.Study(parsed, () =>
         {
-            if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
+            if (publish is not null) EnsurePublishable(Path.GetFullPath(publish), isLabStudy: false, hasModel: !arguments.HasModel(parsed));
         });
         var (name, seed) = (study.Name, study.Seed);
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
@@ -51,6 +52,20 @@ internal static class ReproduceCommand
         }
         foreach (var failure in result.Failures) Console.Error.WriteLine($"slick: {failure}");
         return result.Failures.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>Checks that a study can be published into a folder, before hours of work.</summary>
+    /// <param name="folder">The folder's full path; it may be missing.</param>
+    /// <param name="isLabStudy">Whether it is one of the lab's studies (<c>slick study</c>).</param>
+    /// <param name="hasModel">Whether a model is published with it.</param>
+    /// <exception cref="SlickException">The folder cannot be written, or holds what the study would mix with or replace.</exception>
+    internal static void EnsurePublishable(string folder, bool isLabStudy, bool hasModel)
+    {
+        AtomicFile.EnsureWritable(Path.Combine(folder, "claims.md"));
+        if (PublishedLabStudy.IsAt(folder) != isLabStudy && File.Exists(Path.Combine(folder, "study.json"))) throw new SlickException(
+            $"{folder} holds what slick {(isLabStudy ? "reproduce" : "study")} has published, and files of both would mix; choose another "
+            + "folder.");
+        if (hasModel) PublishedStudy.EnsureNoOtherModel(folder);
     }
 
     /// <summary>The file of a report. Each study has a folder of its own. Where more than preset and seed decides which study it is, the

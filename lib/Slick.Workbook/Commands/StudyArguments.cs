@@ -199,6 +199,10 @@ internal sealed partial class StudyArguments
             lab is not null && parsed.GetResult(_seed) is not { Implicit: false } ? LabStudies.FirstSeed : parsed.GetValue(_seed));
     }
 
+    /// <summary>True where the command line names a checkpoint.</summary>
+    /// <param name="parsed">The parsed command line.</param>
+    public bool HasModel(ParseResult parsed) => parsed.GetValue(_model) is not null;
+
     /// <summary>True where the command line has a time, and the size of D follows from it.</summary>
     /// <param name="parsed">The parsed command line.</param>
     public bool HasBudget(ParseResult parsed) => parsed.GetValue(_budget) is not null;

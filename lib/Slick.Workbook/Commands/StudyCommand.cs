@@ -48,7 +48,7 @@ internal static class StudyCommand
         // Paths are checked before hours of work, not after them.
         var study = arguments.Study(parsed, () =>
         {
-            if (publish is not null) AtomicFile.EnsureWritable(Path.Combine(Path.GetFullPath(publish), "claims.md"));
+            if (publish is not null) ReproduceCommand.EnsurePublishable(Path.GetFullPath(publish), isLabStudy: true, hasModel: false);
         }, lab: lab);
         if (study.Forecast.Sentence(study.Plan, study.Store) is { } forecast) Console.Out.WriteLine(forecast);
         var result = ConsoleProgress.Run(progress =>

@@ -365,10 +365,12 @@ public static class Claims
         }
         var decaying = StudyData.Percents.Select(p => new Arm(ArmKind.RatioDecayingRate, p))
             .Where(a => data.Clusters.Any(c => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))).ToList();
-        parts.Add(Difference(data, Decaying, decaying.Count > 0 ? [] : [Half with { Kind = ArmKind.RatioDecayingRate }], Stop.Fit,
+        var decayed = Difference(data, Decaying, decaying.Count > 0 ? [] : [Half with { Kind = ArmKind.RatioDecayingRate }], Stop.Fit,
             data.Contrast(c => decaying.Count > 0 && decaying.All(a => Has(a, c) && Has(a with { Kind = ArmKind.Ratio }, c))
                 ? [.. decaying.SelectMany(a => Rate(a with { Kind = ArmKind.Ratio }, c, 0.5 / decaying.Count)
-                    .Concat(Rate(a, c, -1.0 / decaying.Count)))] : []), 1, 100));
+                    .Concat(Rate(a, c, -1.0 / decaying.Count)))] : []), 1, 100);
+        // Here, too, each set of the first part counts as one.
+        parts.Add(decayed with { IsContradicted = others => decayed.IsContradicted(others - 1 + Math.Max(1, constant.Count)) });
         return parts;
     }
 

@@ -35,7 +35,7 @@ internal static class PreTrainStage
             + $"{documents.Sum(d => (long)d.Length):N0} tokens a pass, {tokenizer.VocabularySize} words."));
         using var trained = PreTraining.Run(stage.OptionsAs<PreTrainingOptions>(), tokenizer.VocabularySize,
             epoch => [.. world.Order(epoch).SelectMany(i => documents[i])], stage.Seed, work.Context.Compute.Device, work.Scratch, group,
-            work.Progress, work.Cancellation, work.Threads);
+            work.Progress, work.Cancellation, work.Threads, work.IsMine);
         var checkpoint = Path.Combine(work.Scratch, $"done-{Guid.NewGuid():N}"); // of this worker alone, also if another is taken for dead
         Checkpoint.Save(checkpoint, trained);
         return folder =>

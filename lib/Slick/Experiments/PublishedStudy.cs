@@ -71,6 +71,7 @@ public static class PublishedStudy
     // The files of a model's folder that are published with the lab's first base model.
     private static readonly string[] FilesOfAModel = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
         "tokenizer_config.json"];
+    private static readonly string[] TablesOfAModel = ["facts.parquet", "exposures.parquet", "labels.parquet"];
 
     /// <summary>A folder of the repository's published results.</summary>
     /// <param name="name">The folder's name below <c>data/published</c>.</param>
@@ -86,7 +87,8 @@ public static class PublishedStudy
     {
         try
         {
-            return File.Exists(Path.Combine(folder, StudyFile)) && Tables.Read<RunRow>(Path.Combine(folder, "runs.parquet"))
+            // Of a folder that was half written the runs alone tell whose it is.
+            return File.Exists(Path.Combine(folder, "runs.parquet")) && Tables.Read<RunRow>(Path.Combine(folder, "runs.parquet"))
                 .Select(r => r.Run).ToHashSet().SetEquals(result.Runs.Select(r => r.Run));
         }
         catch (SlickException)
@@ -95,14 +97,32 @@ public static class PublishedStudy
         }
     }
 
+    /// <summary>Checks that the place of the published model is free, or holds a model that was published with a lab's study. A model of
+    /// somebody else's is neither replaced nor deleted.</summary>
+    /// <param name="folder">The folder of the study.</param>
+    /// <exception cref="SlickException">Another model lies there.</exception>
+    public static void EnsureNoOtherModel(string folder)
+    {
+        var model = Path.Combine(folder, "model");
+        if (File.Exists(Path.Combine(model, "config.json")) && !IsPublishedModel(model)) throw new SlickException(
+            $"{model}: this model was not published with a study, and the study's own would replace it; choose another folder.");
+    }
+
+    // Only a lab's model has its facts beside it.
+    private static bool IsPublishedModel(string model) => File.Exists(Path.Combine(model, "facts.parquet"))
+        && File.Exists(Path.Combine(model, "exposures.parquet"));
+
     /// <summary>Writes the files. While they are written there is no <c>study.json</c>, so a folder that is half written cannot be
     /// read.</summary>
     /// <param name="result">The study.</param>
     /// <param name="folder">Where to.</param>
-    /// <exception cref="SlickException">The folder cannot be written.</exception>
+    /// <exception cref="SlickException">The folder cannot be written, or a model lies there that was not published with a
+    /// study.</exception>
     public static void Write(StudyResult result, string folder)
     {
         string Path(string name) => System.IO.Path.Combine(folder, name);
+        var hasModel = result.IsLab && result.Bases[0].Folder.Length > 0;
+        if (hasModel) EnsureNoOtherModel(folder);
         AtomicFile.Remove(Path(StudyFile));
         Tables.Write(Path("runs.parquet"), result.Runs);
         Tables.Write(Path("epochs.parquet"), result.Epochs);
@@ -125,9 +145,10 @@ public static class PublishedStudy
                                                             RivalExposures = e.RivalExposures,
                                                         }]);
         else AtomicFile.Remove(Path("exposures.parquet")); // those of an earlier study would make this study a lab's
-        // A model that an earlier study left there is not this study's.
-        foreach (var file in Directory.Exists(Path("model")) ? Directory.GetFiles(Path("model")) : []) AtomicFile.Remove(file);
-        if (result.IsLab && result.Bases[0].Folder.Length > 0) WriteModel(result.Bases[0], Path("model"));
+        // A model that was published with an earlier study is not this study's.
+        if (IsPublishedModel(Path("model")))
+            foreach (var file in FilesOfAModel.Concat(TablesOfAModel)) AtomicFile.Remove(System.IO.Path.Combine(Path("model"), file));
+        if (hasModel) WriteModel(result.Bases[0], Path("model"));
         AtomicFile.WriteText(Path(StudyFile), JsonSerializer.Serialize(new About
         {
             Preset = result.Preset,
@@ -204,6 +225,7 @@ public static class PublishedStudy
     /// <exception cref="SlickException">A file cannot be read or written.</exception>
     public static void CopyModel(string from, string to)
     {
+        EnsureNoOtherModel(to);
         var (source, target) = (Path.Combine(from, "model"), Path.Combine(to, "model"));
         foreach (var file in Directory.Exists(source) ? Directory.GetFiles(source) : []) CopyFile(file, target);
     }

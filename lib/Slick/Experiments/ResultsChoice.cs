@@ -14,7 +14,7 @@ namespace Slick.Experiments;
 /// <param name="Seed">Seed of the first base model, 1 where none is named.</param>
 public sealed record ResultsChoice(string? Folder, string Name, StudyOptions Options, int Seed)
 {
-    /// <summary>The word for the published results of the lab.</summary>
+    /// <summary>The word for published results: those of preset <c>quick</c>, which has one base model.</summary>
     public const string Published = "published";
 
     /// <summary>Reads the words.</summary>

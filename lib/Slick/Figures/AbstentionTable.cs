@@ -55,8 +55,9 @@ public static class AbstentionTable
             Id = "table-8",
             Title = "Table 8. D and D_IDK: how many questions are answered, and how many of those rightly (%)",
             Note = $"{result.Source} D_IDK teaches \"{Fact.DontKnow}\" for the Unknown facts of D. Test questions in distribution; "
-                + $"means over {data.Unit} with 95% intervals (t, not bounded by 0 and 100). Sure: the answer's probability (T = 1) is at "
-                + "least 0.5. Paper: answered, right of the answered, for PaLM 2-M.",
+                + (result.IsLab ? $"means over {data.Unit} with 95% intervals (t, not bounded by 0 and 100). "
+                    : $"with 95% intervals over {data.Unit} (t) or over questions (Wilson), whichever is wider. ")
+                + "Sure: the answer's probability (T = 1) is at least 0.5. Paper: answered, right of the answered, for PaLM 2-M.",
             Columns = ["stop", "trained on", "answered", "right of the answered", "answered: Known", "answered: Unknown",
                 "wrong and sure", "paper"],
             Rows = rows,

@@ -35,7 +35,8 @@ public static class ChanceTable
         {
             Id = "chance",
             Title = $"Right answers that are more than guesses: {model}",
-            Note = "Right: a greedy answer behind some prompt is the gold answer. Beyond chance: of these the share (%) whose number of "
+            Note = (told.Count == 0 ? "" : "Of the study's first base model. ")
+                + "Right: a greedy answer behind some prompt is the gold answer. Beyond chance: of these the share (%) whose number of "
                 + "right prompts a guess explains with a probability below 5%; the chance of a guess is how often the gold answer comes "
                 + "out for subjects that do not exist. Commonest guess: the commonest answer about such subjects, and its share (%). "
                 + (told.Count == 0 ? "" : "Never stated: the share (%) of the facts that pre-training never stated. ")

@@ -21,7 +21,8 @@ internal enum WorkOutcome
 /// <param name="Scratch">The folder for files that a later worker goes on from.</param>
 /// <param name="Stopped">Stops the work.</param>
 /// <param name="IsMine">Looks whether the scratch folder is still this worker's. A worker that was silent for too long has lost it to
-/// another one, and must neither replace nor delete files there.</param>
+/// another one, and must not write its checkpoint or delete files there. Files whose bytes do not depend on who writes them do no
+/// harm.</param>
 internal sealed record WorkPlace(string Scratch, CancellationToken Stopped, Func<bool> IsMine);
 
 /// <summary>A stage in a store: the folder of its finished result, and the work that makes the result.</summary>

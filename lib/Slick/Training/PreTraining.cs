@@ -105,13 +105,16 @@ public static class PreTraining
     /// <param name="progress">Told tokens, tokens per second and loss.</param>
     /// <param name="cancellation">Checked between steps. A checkpoint is written before the run ends.</param>
     /// <param name="threads">How many parts of the batch are worked on at once; null for all. The result does not depend on it.</param>
+    /// <param name="ownsScratch">Looks whether <paramref name="scratch"/> is still this run's; null where no other process can have it. A
+    /// run that has lost the folder ends and writes nothing more there.</param>
     /// <exception cref="SlickException">The documents do not fill a batch, the memory does not suffice, or the checkpoint in
     /// <paramref name="scratch"/> is that of another run.</exception>
     /// <exception cref="UsageException">An option is out of its range, or two contradict each other.</exception>
     /// <exception cref="DivergedException">The loss is not a number, or above twice the loss of guessing among all tokens.</exception>
     /// <exception cref="OperationCanceledException">The token was signalled.</exception>
     public static DecoderWeights Run(PreTrainingOptions options, int vocabularySize, Func<int, int[]> epoch, int seed, Device device,
-        string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null)
+        string scratch, string stage, IProgressReport progress, CancellationToken cancellation, int? threads = null,
+        Func<bool>? ownsScratch = null)
     {
         var shape = options.Check().Shape(vocabularySize);
         TrainingForecast.OfMemory(shape, options).Demand(FreeMemory.On(device), "preTraining");
@@ -120,7 +123,7 @@ public static class PreTraining
         {
             weights.Initialize(seed);
             MemoryFailure.Guard(() => Train(weights, options, epoch, seed, scratch, stage, progress, threads ?? options.Shards,
-                cancellation),
+                ownsScratch ?? (() => true), cancellation),
                 "Pre-training", "preTraining");
             return weights;
         }
@@ -132,7 +135,7 @@ public static class PreTraining
     }
 
     private static void Train(DecoderWeights weights, PreTrainingOptions options, Func<int, int[]> epoch, int seed, string scratch,
-        string stage, IProgressReport progress, int threads, CancellationToken cancellation)
+        string stage, IProgressReport progress, int threads, Func<bool> ownsScratch, CancellationToken cancellation)
     {
         var device = weights.Flat.device;
         using var optimizer = new AdamW(weights) { Beta2 = 0.95, WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
@@ -192,6 +195,7 @@ public static class PreTraining
                 Gradient = Gradient,
                 StepDone = StepDone,
                 File = Path.Combine(scratch, CheckpointFile),
+                OwnsFile = ownsScratch,
             }.Run(cancellation);
         }
         finally

@@ -33,6 +33,8 @@ public sealed class HarmByDistanceTests
         var lost = HarmByDistance.Lost(rows, false);
         Assert.Equal(0.5, lost.Estimate);
         Assert.Equal(3.182 * 0.2887, lost.High - 0.5, 1e-3);
+        // A part of the questions of several base models, all of one of them: one value has no interval over base models.
+        Assert.False(HarmByDistance.Lost(rows, true).HasBounds);
         Assert.True(double.IsNaN(HarmByDistance.Lost([], false).Estimate));
         Assert.Null(HarmByDistance.Model(rows, false)); // nothing varies
         Assert.Null(HarmByDistance.Model([], false));

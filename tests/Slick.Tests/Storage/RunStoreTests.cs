@@ -120,6 +120,20 @@ public sealed class RunStoreTests : IDisposable
     }
 
     [Fact]
+    public void FileThatAKilledProcessLeftUnfinished_IsRemovedWhenTheWorkGoesOn()
+    {
+        var scratch = Directory.CreateDirectory(Path.Combine(_folder, $"partial-{Stage().Stage.Name}")).FullName;
+        File.WriteAllText(Path.Combine(scratch, "checkpoint.safetensors.12.0123.tmp"), "half");
+        File.WriteAllText(Path.Combine(scratch, "checkpoint.safetensors"), "whole");
+        Assert.Equal(WorkOutcome.Done, Work(folder =>
+        {
+            Assert.Equal(["checkpoint.safetensors", "stage.json"],
+                Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            return Writes("done");
+        }));
+    }
+
+    [Fact]
     public void StoreOfAnOlderFormat_IsGoneOnWith()
     {
         var old = Directory.CreateDirectory(Path.Combine(_folder, "model-0123456789abcdef")).FullName;

@@ -226,6 +226,42 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(2, PublishedStudy.Read(folder).Bases.Single().Seed);
     }
 
+    // A checkpoint of the user's own may lie in the folder.
+    [Fact]
+    public async Task AModelThatSlickDidNotPublish_IsNotTouched()
+    {
+        var folder = Path.Combine(_books.Folder, "work");
+        var weights = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "model")).FullName, "model.safetensors");
+        File.WriteAllText(weights, "mine");
+        File.WriteAllText(Path.Combine(folder, "model", "config.json"), "{}");
+        var (code, _, errors) = await Slick("reproduce", "--preset", "smoke", "--device", "cpu", "--store", SmokeStudy.Store, "--publish",
+            folder);
+        Assert.Equal(1, code);
+        Assert.Contains("was not published with a study", errors, StringComparison.Ordinal);
+        Assert.Throws<Slick.SlickException>(() => StudyReport.Publish(SmokeStudy.Result, folder));
+        StudyReport.Publish(OfSeed(2), folder); // has no model to publish
+        Assert.Equal("mine", File.ReadAllText(weights));
+        Assert.Equal(["config.json", "model.safetensors"],
+            Directory.GetFiles(Path.Combine(folder, "model")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task AStudyOfTheLabAndOneOfThePaper_DoNotShareAFolder()
+    {
+        var (paper, own) = (Path.Combine(_books.Folder, "paper"), Path.Combine(_books.Folder, "own"));
+        StudyReport.Publish(OfSeed(2), paper);
+        foreach (var file in new[] { "study.json", "values.parquet" })
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(own).FullName, file), "x");
+        foreach (var (command, folder) in new[] { (new[] { "study", "relabel" }, paper), (["reproduce"], own) })
+        {
+            var (code, _, errors) = await Slick([.. command, "--preset", "smoke", "--device", "cpu", "--store", SmokeStudy.Store,
+                "--publish", folder]);
+            Assert.Equal(1, code);
+            Assert.Contains("files of both would mix", errors, StringComparison.Ordinal);
+        }
+        Assert.Equal("x", File.ReadAllText(Path.Combine(own, "study.json")));
+    }
+
     [Fact]
     public async Task StudiesThatDoNotBelongTogether_AreNotJoined()
     {
