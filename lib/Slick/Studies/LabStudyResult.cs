@@ -136,7 +136,11 @@ public sealed record LabStudyResult(LabStudy Study, string Preset, StudyOptions 
     public TableView Table() => Study.Table(Values) is var table ? table with { Note = $"{table.Note} {Source}".Trim() } : table;
 
     /// <summary>The study's figure, with the source of its numbers in the note.</summary>
-    public Figure Figure() => Study.Figure(Values) is var figure ? figure with { Note = $"{figure.Note} {Source}".Trim() } : figure;
+    public Figure Figure() => Study.Figure(Values) is var figure ? figure with { Note = $"{figure.Note} {Source}{Within}".Trim() } : figure;
+
+    // What all sets of a seed share is in each bar's interval, and not in the interval of a difference.
+    private string Within => Seeds.Count > 1
+        ? " Differences are surer than the intervals look: the claims take them within each seed." : "";
 
     /// <summary>The study as one page that needs no network.</summary>
     public string Html()
