@@ -112,6 +112,7 @@ public sealed partial class ReadmeTests
     [Theory]
     [InlineData("quick")]
     [InlineData("lab")]
+    [InlineData("real-quick")]
     public void TableOfFigure5_FollowsFromTheStudysRows(string name)
     {
         var table = UnknownFigure.Table(Study(name), UnknownBenchmark.Read(At("data/published/" + name))).Markdown();

@@ -38,6 +38,7 @@ public sealed partial class PublishedFiguresTests
     [Theory]
     [InlineData("quick")]
     [InlineData("lab")]
+    [InlineData("real-quick")]
     public void Figure5OfAPublishedStudy_FollowsFromItsRows(string name) =>
         AssertDrawn(UnknownFigure.Make(PublishedStudy.Read(Published(name)), UnknownBenchmark.Read(Published(name))), Published(name));
 
