@@ -47,7 +47,10 @@ internal static class ChanceCommand
         var wanted = arguments.Relations(parsed, labelled.Labels.Select(l => l.Relation));
         if (wanted.Count > 0) labelled = labelled with { Labels = [.. labelled.Labels.Where(l => wanted.Contains(l.Relation))] };
         Host.Cancellation = cancel;
-        var (rows, guesses) = ConsoleProgress.Run(_ => ChanceCheck.Of(labelled, subjects));
+        (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) found;
+        try { found = ConsoleProgress.Run(_ => ChanceCheck.Of(labelled, subjects)); }
+        finally { Host.Cancellation = default; }
+        var (rows, guesses) = found;
         ChanceCheck.Write(rows, guesses, folder);
         var table = ChanceTable.Make(labelled.Preset, rows, guesses, model.Exposures);
         AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());

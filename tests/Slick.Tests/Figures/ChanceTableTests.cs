@@ -2,6 +2,7 @@ using Slick.Experiments;
 using Slick.Facts;
 using Slick.Figures;
 using Slick.Knowledge;
+using Slick.Runtime;
 using Slick.Tests.Experiments;
 using Slick.Tests.Workbook;
 
@@ -40,6 +41,7 @@ public sealed class ChanceTableTests
         var (code, output, errors) = await CommandLine.Slick("chance", folder, "--subjects", "5", "--relations", "P17", "p36", "--device",
             "cpu");
         Assert.Equal((0, ""), (code, errors));
+        Assert.Equal(CancellationToken.None, Host.Cancellation); // what the command lent is given back
         var (rows, guesses) = ChanceCheck.Read(folder);
         Assert.Equal(["P17", "P36"], guesses.Select(g => g.Relation).Order(StringComparer.Ordinal));
         var known = PublishedStudy.ReadModel(folder, Slick.Runtime.Compute.Choose("cpu"));
