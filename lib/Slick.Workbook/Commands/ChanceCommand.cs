@@ -46,11 +46,7 @@ internal static class ChanceCommand
         using var model = labelled.Model;
         var wanted = arguments.Relations(parsed, labelled.Labels.Select(l => l.Relation));
         if (wanted.Count > 0) labelled = labelled with { Labels = [.. labelled.Labels.Where(l => wanted.Contains(l.Relation))] };
-        Host.Cancellation = cancel;
-        (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) found;
-        try { found = ConsoleProgress.Run(_ => ChanceCheck.Of(labelled, subjects)); }
-        finally { Host.Cancellation = default; }
-        var (rows, guesses) = found;
+        var (rows, guesses) = ConsoleProgress.Run(_ => ChanceCheck.Of(labelled, subjects, cancel));
         ChanceCheck.Write(rows, guesses, folder);
         var table = ChanceTable.Make(labelled.Preset, rows, guesses, model.Exposures);
         AtomicFile.WriteText(Path.Combine(folder, table.Id + ".md"), table.Markdown());

@@ -48,12 +48,24 @@ public sealed record CommonestGuess(string Relation, string Answer, double Share
 /// </summary>
 public static class ChanceCheck
 {
-    /// <summary>Compares each labelled fact with the answers to questions about invented subjects.</summary>
+    /// <summary>Compares each labelled fact with the answers to questions about invented subjects, for a notebook.</summary>
     /// <param name="labelled">A model and its labels. Relations without a template are left out.</param>
     /// <param name="subjects">Number of invented subjects of a relation; each is asked behind every prompt.</param>
     /// <returns>A row for each labelled fact, and the commonest guess of each relation.</returns>
     /// <exception cref="SlickException">A relation has too few subjects to invent others.</exception>
-    public static (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) Of(LabelledModel labelled, int subjects = 20)
+    /// <exception cref="InterruptedException">The cell was interrupted.</exception>
+    public static (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) Of(LabelledModel labelled, int subjects = 20) =>
+        Host.Run((_, cancellation) => Of(labelled, subjects, cancellation));
+
+    /// <summary>Compares each labelled fact with the answers to questions about invented subjects.</summary>
+    /// <param name="labelled">A model and its labels. Relations without a template are left out.</param>
+    /// <param name="subjects">Number of invented subjects of a relation; each is asked behind every prompt.</param>
+    /// <param name="cancellation">Stops between passes.</param>
+    /// <returns>A row for each labelled fact, and the commonest guess of each relation.</returns>
+    /// <exception cref="SlickException">A relation has too few subjects to invent others.</exception>
+    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    public static (IReadOnlyList<ChanceRow> Rows, IReadOnlyList<CommonestGuess> Guesses) Of(LabelledModel labelled, int subjects,
+        CancellationToken cancellation)
     {
         var (model, options) = (labelled.Model, labelled.Options);
         var taken = model.Dataset.Facts.Select(f => f.Subject).ToHashSet(StringComparer.Ordinal);
@@ -69,7 +81,7 @@ public static class ChanceCheck
                 Id = i, Relation = of.Key, Split = Split.Test, Subject = subject, Answer = "",
                 Question = templates[of.Key].Replace("[X]", subject, StringComparison.Ordinal),
             })];
-            var answers = Host.Run((progress, cancellation) => Answers(labelled, decoder, questions, cancellation));
+            var answers = Answers(labelled, decoder, questions, cancellation);
             var commonest = answers.CountBy(a => a).OrderByDescending(a => a.Value).ThenBy(a => a.Key, StringComparer.Ordinal).First();
             guesses.Add(new(of.Key, commonest.Key, commonest.Value / (double)answers.Count));
             rows.AddRange(of.Select(label =>

@@ -35,7 +35,7 @@ public sealed class ChanceCheckTests
     {
         var known = Study.OpenModel("smoke", "cpu", SmokeStudy.Store);
         using var model = known.Model;
-        var (rows, guesses) = ChanceCheck.Of(known, 5);
+        var (rows, guesses) = ChanceCheck.Of(known, 5, TestContext.Current.CancellationToken);
         Assert.Equal(known.Labels.Select(l => l.FactId).Order(), rows.Select(r => r.FactId).Order());
         Assert.Equal(known.Labels.Select(l => l.Relation).Distinct(), guesses.Select(g => g.Relation));
         var n = 5 * known.Options.Sampling.Prompts;

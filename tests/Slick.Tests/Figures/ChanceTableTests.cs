@@ -41,12 +41,13 @@ public sealed class ChanceTableTests
         var (code, output, errors) = await CommandLine.Slick("chance", folder, "--subjects", "5", "--relations", "P17", "p36", "--device",
             "cpu");
         Assert.Equal((0, ""), (code, errors));
-        Assert.Equal(CancellationToken.None, Host.Cancellation); // what the command lent is given back
+        Assert.Equal(CancellationToken.None, Host.Cancellation); // what cells are lent is none of a command's
         var (rows, guesses) = ChanceCheck.Read(folder);
         Assert.Equal(["P17", "P36"], guesses.Select(g => g.Relation).Order(StringComparer.Ordinal));
         var known = PublishedStudy.ReadModel(folder, Slick.Runtime.Compute.Choose("cpu"));
         using var model = known.Model;
-        var all = ChanceCheck.Of(known with { Labels = [.. known.Labels.Where(l => l.Relation is "P17" or "P36")] }, 5);
+        var all = ChanceCheck.Of(known with { Labels = [.. known.Labels.Where(l => l.Relation is "P17" or "P36")] }, 5,
+            TestContext.Current.CancellationToken);
         Assert.Equal(all.Rows, rows);
         Assert.Equal(all.Guesses, guesses);
         Assert.Equal(ChanceTable.Make(known.Preset, rows, guesses, model.Exposures).Markdown(),
