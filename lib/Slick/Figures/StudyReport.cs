@@ -195,7 +195,7 @@ public static class StudyReport
     }
 
     // The files that slick unknown and slick chance add to the folder of a study, and those that only some studies have.
-    private static readonly string[] NotInEveryStudy = ["figure-1.svg", "figure-3a.svg", "figure-3b.svg", "figure-4.svg", "figure-5.svg",
+    internal static readonly string[] NotInEveryStudy = ["figure-1.svg", "figure-3a.svg", "figure-3b.svg", "figure-4.svg", "figure-5.svg",
         "figure-6.svg", "figure-7a.svg", "figure-7b.svg", "prompts.parquet", "p-true.parquet", "unknown-by-method.md",
         "chance.parquet", "guesses.parquet", "chance.md", "category-by-exposure.svg", "loss-by-category.svg", "harm-by-exposure.md",
         "harm-by-distance.md", "slick-and-truth.md", "slick-errors.md", "wrong-answers.md", "fitness.md", "baselines.md", "table-8.md"];

@@ -28,6 +28,18 @@ public sealed partial class PublishedFiguresTests
         Assert.All(figures, figure => AssertDrawn(figure, Published(name)));
     }
 
+    // What only some studies have must be removed where another study is published into the folder.
+    [Fact]
+    public void FilesThatOnlySomeStudiesHave_AreKnown()
+    {
+        var files = new[] { "quick", "idk", "real-quick" }.Select(name => PublishedStudy.Read(Published(name))).Select(study =>
+            StudyReport.PaperFigures(study).Concat(StudyReport.OwnFigures(study)).Select(f => f.Id + ".svg")
+                .Concat(StudyReport.PublishedTables(study).Select(t => t.Id + ".md")).ToHashSet(StringComparer.Ordinal)).ToList();
+        var all = files.SelectMany(f => f).Distinct().ToList();
+        Assert.Contains(all, file => !files.TrueForAll(of => of.Contains(file)));
+        Assert.Empty(all.Where(file => !files.TrueForAll(of => of.Contains(file))).Except(StudyReport.NotInEveryStudy));
+    }
+
     [Fact]
     public void FigureOfARealModelsKnowledge_FollowsFromItsPublishedLabels()
     {
