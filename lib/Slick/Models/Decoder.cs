@@ -279,12 +279,23 @@ public sealed class Decoder : IDisposable
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
         var wide = reduced ? x.to(ScalarType.Float32) : x;
+        var plusOne = Family.Norm == Norm.RmsOnePlus
+            ? (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One) : null;
+        if (Device.type == DeviceType.CUDA)
+        {
+            var factor = plusOne ?? (reduced ? null : weight);
+            var isVector = weight.dim() == 1;
+            var whole = TorchScript.RmsNorm(wide, isVector ? factor : null, Config.NormEpsilon);
+            if (!isVector && factor is not null) whole = Times(whole, factor);
+            if (!reduced) return whole;
+            whole = whole.to(weight.dtype);
+            return plusOne is null ? Times(whole, weight) : whole;
+        }
         var scale = wide.pow(Scalars.Of(2L)).mean([-1L], keepdim: true).add_(Scalars.Of(Config.NormEpsilon), Scalars.One).rsqrt_();
         var unit = reduced ? Times(wide, scale) : wide * scale;
-        if (Family.Norm == Norm.RmsOnePlus) unit =
-            Times(unit, (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One));
+        if (plusOne is not null) unit = Times(unit, plusOne);
         if (reduced) unit = unit.to(weight.dtype);
-        return Family.Norm == Norm.Rms ? Times(unit, weight) : unit;
+        return plusOne is null ? Times(unit, weight) : unit;
     }
 
     // Products and sums that overwrite their first operand where no gradient is computed. Nobody else reads that operand, and fresh memory
@@ -306,9 +317,7 @@ public sealed class Decoder : IDisposable
             ? qkv.view(outer, inner, heads, 3, width).transpose(2, 3).reshape(outer, inner, 3 * heads, width)
             : qkv.view(outer, inner, heads + 2 * kvHeads, width);
         var queriesAndKeys = qkv.narrow(2, 0, heads + kvHeads);
-        if (block.QueryNorm is not null)
-            queriesAndKeys = cat([HeadNorm(qkv.narrow(2, 0, heads), block.QueryNorm),
-                HeadNorm(qkv.narrow(2, heads, kvHeads), block.KeyNorm!)], 2);
+        if (block.QueryNorm is not null) queriesAndKeys = HeadNorms(queriesAndKeys, block);
         var rotated = layer.Rope is { } rope ? Rotate(queriesAndKeys, turns[rope].Cos, turns[rope].Sin, rope.Width) : queriesAndKeys;
         var values = qkv.narrow(2, heads + kvHeads, kvHeads);
         if (ragged is not null)
@@ -385,9 +394,20 @@ public sealed class Decoder : IDisposable
         return reduced ? weights.to(Weights.Flat.dtype) : weights;
     }
 
-    // Norm of queries or keys [B, T, heads, h]: each head apart, or all heads as one vector.
-    private Tensor HeadNorm(Tensor x, Tensor weight) =>
-        Family.QueryKeyNorm == QueryKeyNorm.Head ? RmsNorm(x, weight) : RmsNorm(x.reshape(x.size(0), x.size(1), -1), weight).view_as(x);
+    // Norms of queries and keys [B, T, heads + K, h]: each head apart, or all heads of the queries as one vector, and of the keys as another.
+    private Tensor HeadNorms(Tensor x, DecoderWeights.Block block)
+    {
+        long heads = Config.Heads, kvHeads = Config.KeyValueHeads;
+        var (query, key) = (block.QueryNorm!, block.KeyNorm!);
+        if (Family.QueryKeyNorm == QueryKeyNorm.Head)
+            return RmsNorm(x, cat([query.expand(heads, -1), key.expand(kvHeads, -1)], 0));
+        Tensor Whole(long first, long count, Tensor weight)
+        {
+            var part = x.narrow(2, first, count);
+            return RmsNorm(part.reshape(part.size(0), part.size(1), -1), weight).view_as(part);
+        }
+        return cat([Whole(0, heads, query), Whole(heads, kvHeads, key)], 2);
+    }
 
     private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT, int width)
     {
