@@ -116,8 +116,8 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
         return (right, generation.Flops);
     }
 
-    private PromptTokens[] Prompts(Work w, bool forDrawing) => [.. w.Prompts.Select(p =>
-        new PromptTokens(subject.Weights.Config, subject.Tokenizer, PromptFormat.QuestionAnswer, p.Exemplars, w.Questions, forDrawing))];
+    private PromptTokens[] Prompts(Work w, bool forDrawing) => PromptTokens.Of(subject.Weights.Config, subject.Tokenizer,
+        [.. w.Prompts.Select(p => new FewShotPrompt(PromptFormat.QuestionAnswer, p.Exemplars))], w.Questions, forDrawing);
 
     private LlamaCpp Open()
     {

@@ -129,7 +129,14 @@ public sealed class AnswerTree
         var drawing = new Drawing([.. prompts.Select(p => p.Shared)], Array.ConvertAll(rows, r => r.Prompt), Limits(prompts), answers,
             Array.ConvertAll(rows, r => r.Question.Own.Length), cancellation);
         var level = Pass(drawing, roots, [.. rows.SelectMany(r => r.Question.Own.Select(t => (long)t))], null, null, 0);
-        using (level.Present) Grow(drawing, roots, level, 0, Memory.Bounds.Bytes);
+        Grow(drawing, roots, level, 0, Memory.Bounds.Bytes);
+        // On all cores: a GPU draws answers faster than one core decodes them.
+        var texts = drawing.Ended.AsParallel().AsOrdered().Select(e => DrawnAnswers.FirstLine(tokenizer.Decode(e.Tokens))).ToArray();
+        foreach (var ((of, reached, _), text) in drawing.Ended.Zip(texts))
+        {
+            if (reached.Greedy) of.Greedy = text;
+            if (reached.Samples.Length > 0) of.Sampled.Add((text, reached.Samples.Length));
+        }
         return Array.ConvertAll(answers, a => DrawnAnswers.Of(a.Greedy, a.Sampled));
     }
 
@@ -142,15 +149,18 @@ public sealed class AnswerTree
         CancellationToken Cancellation)
     {
         public int PromptTokens { get; } = PromptOf.Max(p => Prompts[p]?.Tokens ?? 0);
+        // The answers that have ended: whose they are, the node with the samples that gave them, and their tokens.
+        public List<(Answers Of, Node Reached, List<int> Tokens)> Ended { get; } = [];
     }
 
     // The result of a pass over nodes: for each node the greedy token and the tokens of its samples (Width of them), and the nodes' caches.
     private sealed record Level(long[] Chosen, int Width, KeyValues Present);
 
-    // Makes the passes over the tokens that follow the nodes, in `left` bytes of memory.
+    // Makes the passes over the tokens that follow the nodes, in `left` bytes of memory, and frees the level's caches.
     private void Grow(Drawing drawing, Node[] nodes, Level level, int depth, long left)
     {
-        var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing.Answers);
+        using var present = level.Present;
+        var (children, rows) = Children(nodes, level.Chosen, level.Width, depth, drawing);
         if (children.Count == 0) return;
         var earlier = level.Present.Tokens;
         var positions = drawing.PromptTokens + earlier + 1;
@@ -158,15 +168,17 @@ public sealed class AnswerTree
             throw new SlickException(
                 $"A prompt with an answer of {depth + 1} tokens and more has {positions} tokens, the model {decoder.Config.MaxPositions} "
                 + $"positions; lower sampling.maxAnswerTokens = {options.MaxAnswerTokens} or use a model with a longer context.");
-        left -= nodes.Length * drawing.Limits.KeyValueBytes(earlier);
-        var room = drawing.Limits.LevelRows(1, earlier, left);
+        var below = left - nodes.Length * drawing.Limits.KeyValueBytes(earlier);
+        var room = drawing.Limits.LevelRows(1, earlier, below);
         for (var first = 0; first < children.Count; first += room)
         {
             var count = Math.Min(room, children.Count - first);
             Node[] part = [.. children.GetRange(first, count)];
             var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present,
                 depth + 1);
-            using (next.Present) Grow(drawing, part, next, depth + 1, left);
+            var isLast = first + count == children.Count;
+            if (isLast) present.Dispose(); // nobody reads them any more
+            Grow(drawing, part, next, depth + 1, isLast ? left : below);
         }
     }
 
@@ -179,9 +191,12 @@ public sealed class AnswerTree
         var longest = drawing.Lengths.Max();
         var padding = Array.ConvertAll(nodes, n => (long)(longest - drawing.Lengths[n.Question]));
         var uniforms = new long[rows * width];
-        for (var r = 0; r < rows; r++)
+        Parallel.For(0, rows, r =>
+        {
+            var stream = drawing.Answers[nodes[r].Question].Stream;
             for (var s = 0; s < nodes[r].Samples.Length; s++)
-                uniforms[r * width + s] = Uniform.At(drawing.Answers[nodes[r].Question].Stream, nodes[r].Samples[s], depth);
+                uniforms[r * width + s] = Uniform.At(stream, nodes[r].Samples[s], depth);
+        });
         var isRoot = parents is null;
         var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
         // of a root, its question's last token; of any other node, its parent's row
@@ -232,7 +247,7 @@ public sealed class AnswerTree
     }
 
     // The nodes that the samples go to next, and the row of each one's parent. Answers that end here are finished.
-    private (List<Node> Children, List<int> Rows) Children(Node[] nodes, long[] chosen, int width, int depth, Answers[] answers)
+    private (List<Node> Children, List<int> Rows) Children(Node[] nodes, long[] chosen, int width, int depth, Drawing drawing)
     {
         var (children, rows) = (new List<Node>(), new List<int>());
         var taken = new bool[width];
@@ -253,8 +268,9 @@ public sealed class AnswerTree
                     here.Add(node.Samples[s]);
                 }
                 var child = new Node(node, token, node.Question, [.. here], first < 0);
-                if (ends[token]) Finish(node, child, answers[node.Question]);
-                else if (depth + 1 == options.MaxAnswerTokens) Finish(child, child, answers[node.Question]);
+                if (ends[token]) drawing.Ended.Add((drawing.Answers[node.Question], child, TokensTo(node)));
+                else if (depth + 1 == options.MaxAnswerTokens)
+                    drawing.Ended.Add((drawing.Answers[node.Question], child, TokensTo(child)));
                 else
                 {
                     children.Add(child);
@@ -265,13 +281,11 @@ public sealed class AnswerTree
         return (children, rows);
     }
 
-    private void Finish(Node last, Node reached, Answers answers)
+    private static List<int> TokensTo(Node last)
     {
         var tokens = new List<int>();
         for (var node = last; node.Parent is not null; node = node.Parent) tokens.Add(node.Token);
         tokens.Reverse();
-        var text = DrawnAnswers.FirstLine(tokenizer.Decode(tokens));
-        if (reached.Greedy) answers.Greedy = text;
-        if (reached.Samples.Length > 0) answers.Sampled.Add((text, reached.Samples.Length));
+        return tokens;
     }
 }

@@ -28,8 +28,8 @@ public sealed class LocalModel(Decoder decoder, ITokenizer tokenizer) : IAnswerS
     public IEnumerable<IReadOnlyList<SourceAnswers>> Draw(IReadOnlyList<SeededPrompt> prompts, IReadOnlyList<Fact> questions,
         SamplingOptions protocol, Func<int, int, bool> isWanted, CancellationToken cancellation)
     {
-        using var batches = new PromptBatches(Decoder, [.. prompts.Select(p =>
-            new PromptTokens(Decoder.Config, Tokenizer, p.Prompt.Format, p.Prompt.Exemplars, questions, forDrawing: true))], Memory);
+        using var batches = new PromptBatches(Decoder, PromptTokens.Of(Decoder.Config, Tokenizer,
+            [.. prompts.Select(p => p.Prompt)], questions, forDrawing: true), Memory);
         var tree = new AnswerTree(Decoder, Tokenizer, protocol) { Memory = Memory };
         int[] seeds = [.. prompts.Select(p => p.Seed)];
         var (before, answered) = (Counts, 0L);

@@ -70,7 +70,7 @@ public sealed class PromptTokens
     internal PromptTokens(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<Example> questions, int exemplars = 0,
         bool forDrawing = false)
     {
-        var encoded = Encoded(config, tokenizer, questions, exemplars);
+        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, q, exemplars)).ToArray();
         var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
@@ -82,18 +82,29 @@ public sealed class PromptTokens
             .OrderBy(q => q.Own.Length).ThenBy(q => q.Index)];
     }
 
-    // On all cores: a GPU draws answers faster than one core encodes their prompts.
-    private static AnswerTokens[] Encoded(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<Example> questions, int exemplars)
+    /// <summary>Encodes the same questions after several prompts. The prompts are encoded on all cores, for a GPU draws answers faster than
+    /// one core encodes their prompts.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="questions">Questions of the same relation.</param>
+    /// <param name="forDrawing">True where answers are drawn: each prompt is then encoded alone, and its gold answer is left out.</param>
+    /// <returns>One entry for each prompt.</returns>
+    /// <exception cref="SlickException">A prompt with its answer has more tokens than the model has positions, or a token that the model
+    /// does not have.</exception>
+    internal static PromptTokens[] Of(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<FewShotPrompt> prompts,
+        IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
-        var encoded = new AnswerTokens[questions.Count];
-        void Encode(int i) => encoded[i] = AnswerTokens.Encode(config, tokenizer, questions[i], exemplars);
+        var encoded = new PromptTokens[prompts.Count];
+        void Encode(int j) => encoded[j] = new(config, tokenizer, prompts[j].Format, prompts[j].Exemplars, questions,
+            forDrawing);
         try
         {
             Parallel.For(0, encoded.Length, Encode);
         }
         catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is SlickException))
         {
-            for (var i = 0; i < encoded.Length; i++) Encode(i); // the error of the first question that has one
+            for (var j = 0; j < encoded.Length; j++) Encode(j); // the error of the first prompt that has one
         }
         return encoded;
     }

@@ -128,8 +128,9 @@ public static class ChanceCheck
         var memory = new PassMemory(PassBounds.On(decoder.Device));
         var relation = questions[0].Relation;
         var prompts = Annotator.Exemplars(model.Dataset.Of(relation, Split.Dev), options, relation, model.Seed);
-        using var batches = new PromptBatches(decoder, [.. prompts.Select(exemplars => new PromptTokens(decoder.Config, model.Tokenizer,
-            PromptFormat.QuestionAnswer, exemplars, questions, forDrawing: true))], memory);
+        using var batches = new PromptBatches(decoder, PromptTokens.Of(decoder.Config, model.Tokenizer,
+            [.. prompts.Select(exemplars => new FewShotPrompt(PromptFormat.QuestionAnswer, exemplars))], questions, forDrawing: true),
+            memory);
         return [.. new AnswerTree(decoder, model.Tokenizer, options.GreedyAlone()) { Memory = memory }
             .Draw(batches.Prompts, [.. prompts.Select(_ => 0)], cancellation).SelectMany(of => of.Select(a => a.Greedy))];
     }

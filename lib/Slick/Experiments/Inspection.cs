@@ -150,8 +150,8 @@ public static class Inspection
         var model = labelled.Model;
         var exemplars = Exemplars(labelled, facts[0].Relation);
         int[] seeds = [.. exemplars.Select((_, j) => Annotator.DrawSeed(model.Seed, facts[0].Relation, j))];
-        using var batches = new PromptBatches(decoder, [.. exemplars.Select(e =>
-            new PromptTokens(decoder.Config, model.Tokenizer, PromptFormat.QuestionAnswer, e, facts, forDrawing: true))], memory);
+        using var batches = new PromptBatches(decoder, PromptTokens.Of(decoder.Config, model.Tokenizer,
+            [.. exemplars.Select(e => new FewShotPrompt(PromptFormat.QuestionAnswer, e))], facts, forDrawing: true), memory);
         var byPrompt = Host.Run((_, cancellation) => tree.Draw(batches.Prompts, seeds, cancellation));
         return [.. facts.Select((_, i) => byPrompt.Select(prompt => prompt[i]).ToList())];
     }

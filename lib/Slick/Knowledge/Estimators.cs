@@ -100,8 +100,8 @@ public sealed class ExactEstimator(SamplingOptions options, PromptFormat format)
     {
         var model = RequireLocal(source);
         if (estimates.All(e => Array.TrueForAll(e, found => found is not null))) return;
-        using var batches = new PromptBatches(model.Decoder, [.. prompts.Select(p =>
-            new PromptTokens(model.Decoder.Config, model.Tokenizer, format, p.Exemplars, questions))], model.Memory);
+        using var batches = new PromptBatches(model.Decoder, PromptTokens.Of(model.Decoder.Config, model.Tokenizer,
+            [.. prompts.Select(p => new FewShotPrompt(format, p.Exemplars))], questions), model.Memory);
         using var scorer = new AnswerScorer(model.Decoder, model.Tokenizer, options) { Memory = model.Memory };
         PromptRow[] sorted = [.. batches.Rows.OrderBy(r => r.Prompt).ThenBy(r => r.Question.Own.Length + r.Question.Gold.Length)];
         var (before, answered) = (model.Counts, 0L);

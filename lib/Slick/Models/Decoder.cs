@@ -104,6 +104,7 @@ public sealed class Decoder : IDisposable
     internal void Backward(Tensor ids, Dropout? dropout, RaggedRows? ragged, bool recompute, Func<Tensor, Tensor> loss)
     {
         using var scope = NewDisposeScope();
+        using var strict = Repeatable.InBackward(Device);
         if (!recompute)
         {
             loss(Forward(ids, dropout: dropout, ragged: ragged).Hidden).backward();

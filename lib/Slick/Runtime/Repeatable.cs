@@ -7,37 +7,62 @@ namespace Slick.Runtime;
 /// Asks torch for CUDA operations that give the same bits each time. TorchSharp 0.107 does not offer torch's
 /// <c>use_deterministic_algorithms</c>, so the functions of libtorch are looked up by their C++ names.
 /// </summary>
-internal static unsafe partial class Repeatable
+internal static unsafe class Repeatable
 {
     /// <summary>
-    /// Asks for operations that give the same bits each time, and for fp32 products without TF32. Call it before the first product on the
-    /// device: cuBLAS reads its environment variable when it starts (cuBLAS manual, "Results reproducibility").
+    /// Asks for operations that give the same bits each time, and for fp32 products without TF32. Attention is never computed by cuDNN,
+    /// whose backward pass differs from run to run, and which plans anew for each shape. cuBLAS needs no setting: torch gives each handle a
+    /// workspace of its own (pytorch pull request 161749). With the variable CUBLAS_WORKSPACE_CONFIG, torch 2.11 would read its value by a
+    /// regular expression before each product.
     /// </summary>
     /// <returns>False where this libtorch does not have the functions.</returns>
     public static bool Ask()
     {
-        SetVariable("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
         torch.backends.cuda.matmul.allow_tf32 = false;
         torch.backends.cudnn.allow_tf32 = false;
-        return SetAlgorithms(true);
+        return SetAttention(byCudnn: false) & SetAlgorithms(true);
+    }
+
+    // Allows or forbids that torch's scaled_dot_product_attention is computed by cuDNN.
+    private static bool SetAttention(bool byCudnn)
+    {
+        var set = Function("_ZN2at7Context14setSDPUseCuDNNEb", "?setSDPUseCuDNN@Context@at@@QEAAX_N@Z");
+        if (set == 0 || Context() is not (not 0 and var context)) return false;
+        ((delegate* unmanaged<nint, byte, void>)set)(context, byCudnn ? (byte)1 : (byte)0);
+        return true;
     }
 
     /// <summary>
-    /// Turns torch's deterministic algorithms on or off. An operation that has none warns and goes on. New memory is not filled, because
-    /// nothing here reads memory that it has not written.
+    /// Turns torch's deterministic algorithms on or off. New memory is not filled, because nothing here reads memory that it has not
+    /// written.
     /// </summary>
     /// <param name="on">True to turn them on.</param>
+    /// <param name="strict">True where an operation that has none fails; false where it warns and goes on.</param>
     /// <returns>False where this libtorch does not have the functions.</returns>
-    internal static bool SetAlgorithms(bool on)
+    internal static bool SetAlgorithms(bool on, bool strict = false)
     {
         if (Context() is not (not 0 and var context)) return false;
         var algorithms = Function("_ZN2at7Context26setDeterministicAlgorithmsEbb", "?setDeterministicAlgorithms@Context@at@@QEAAX_N0@Z");
         var filling = Function("_ZN2at7Context39setDeterministicFillUninitializedMemoryEb",
             "?setDeterministicFillUninitializedMemory@Context@at@@QEAAX_N@Z");
         if (algorithms == 0 || filling == 0) return false;
-        ((delegate* unmanaged<nint, byte, byte, void>)algorithms)(context, on ? (byte)1 : (byte)0, 1); // warn only
+        ((delegate* unmanaged<nint, byte, byte, void>)algorithms)(context, on ? (byte)1 : (byte)0, strict ? (byte)0 : (byte)1);
         ((delegate* unmanaged<nint, byte, void>)filling)(context, 0);
         return true;
+    }
+
+    /// <summary>
+    /// Makes torch's deterministic algorithms strict for the duration of a backward pass on a GPU. Torch's attention has a backward pass
+    /// that gives the same bits each time, and takes it only where it must.
+    /// </summary>
+    /// <param name="device">The device of the pass.</param>
+    /// <returns>What ends the duration when it is disposed; null where nothing is changed.</returns>
+    internal static IDisposable? InBackward(torch.Device device) =>
+        device.type == DeviceType.CUDA && Algorithms == true && SetAlgorithms(true, strict: true) ? new Strict() : null;
+
+    private sealed class Strict : IDisposable
+    {
+        public void Dispose() => SetAlgorithms(true);
     }
 
     /// <summary>True where torch's deterministic algorithms are on; null where this libtorch cannot say.</summary>
@@ -58,26 +83,4 @@ internal static unsafe partial class Repeatable
     private static nint Function(string unix, string windows) =>
         NativeLibraries.TryTorch(out var library)
             && NativeLibrary.TryGetExport(library, OperatingSystem.IsWindows() ? windows : unix, out var address) ? address : 0;
-
-    /// <summary>
-    /// Sets an environment variable so that native code finds it. On Unix .NET keeps a copy of the environment, and <c>getenv</c> does not
-    /// see what is set in the copy. A variable that is set already stays as it is.
-    /// </summary>
-    /// <param name="name">The variable.</param>
-    /// <param name="value">The value.</param>
-    internal static void SetVariable(string name, string value)
-    {
-        if (Environment.GetEnvironmentVariable(name) is not null) return;
-        Environment.SetEnvironmentVariable(name, value);
-        if (OperatingSystem.IsWindows()) _ = PutVariable(name, value);
-        else _ = SetVariable(name, value, 1);
-    }
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int SetVariable(string name, string value, int overwrite);
-
-    [LibraryImport("ucrtbase", EntryPoint = "_putenv_s", StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int PutVariable(string name, string value);
 }

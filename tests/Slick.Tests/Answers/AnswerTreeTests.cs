@@ -36,6 +36,25 @@ public sealed class AnswerTreeTests
         drawn.Select(d => $"{d.Greedy}: {string.Join(", ", d.Sampled.Select(a => $"{a.Answer} x {a.Count}"))}");
 
     [Fact]
+    public void PromptsThatAreEncodedTogether_AreThoseThatAreEncodedAlone_AndTheFirstErrorIsNamed()
+    {
+        var relation = model.Relations.First();
+        var questions = model.Questions(relation);
+        FewShotPrompt[] prompts = [.. model.Prompts(relation, Options).Select(e => new FewShotPrompt(PromptFormat.QuestionAnswer, e))];
+        var together = PromptTokens.Of(model.Decoder.Config, model.Tokenizer, prompts, questions, forDrawing: true);
+        foreach (var (prompt, found) in prompts.Zip(together))
+        {
+            var alone = new PromptTokens(model.Decoder.Config, model.Tokenizer, prompt.Format, prompt.Exemplars, questions, true);
+            Assert.Equal(alone.Shared, found.Shared);
+            Assert.Equal(alone.Questions.Select(q => (q.Index, q.Key, string.Join(' ', q.Own))),
+                found.Questions.Select(q => (q.Index, q.Key, string.Join(' ', q.Own))));
+        }
+        var small = model.Decoder.Config with { MaxPositions = 4 };
+        var error = Assert.Throws<SlickException>(() => PromptTokens.Of(small, model.Tokenizer, prompts, questions));
+        Assert.Contains("4 positions", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Greedy_IsRightExactlyWhereTeacherForcingSaysSo()
     {
         var right = 0;
