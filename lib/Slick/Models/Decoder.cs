@@ -13,7 +13,7 @@ namespace Slick.Models;
 public sealed class Decoder : IDisposable
 {
     private readonly IReadOnlyList<LayerAttention> layers;
-    private readonly Dictionary<Rope, (Tensor Cos, Tensor Sin)> rotations = []; // [positions, rope.Width / 2] each
+    private readonly Dictionary<Rope, (Tensor Cos, Tensor Sin)> rotations = []; // [positions, rope.Width / 2] each; on a GPU, Width
     private readonly Dictionary<(int Tokens, int Earlier, int Shared, int? Window), Tensor> masks = [];
     private readonly double embeddingScale;
 
@@ -28,6 +28,8 @@ public sealed class Decoder : IDisposable
     private readonly bool reduced; // true for a number format with fewer digits than fp32
     private readonly LoraAdapter? adapter;
     private readonly bool embeds; // true where an embedding is trained
+    // True on a GPU. There, passes of a few thousand rows wait for launches, so operations are taken that launch less.
+    private readonly bool onGpu;
 
     /// <summary>
     /// Where a backward pass may stop: the number of the lowest block that has a trained parameter, 0 where an embedding is trained, the
@@ -39,8 +41,15 @@ public sealed class Decoder : IDisposable
     /// <param name="weights">The parameters.</param>
     /// <param name="adapter">A LoRA adapter for these weights, which the decoder does not own either; null for none.</param>
     public Decoder(DecoderWeights weights, LoraAdapter? adapter = null)
+        : this(weights, adapter, weights.Flat.device.type == DeviceType.CUDA) { }
+
+    /// <summary>A decoder that takes a GPU's operations or a CPU's, wherever it is. A test compares the two.</summary>
+    /// <param name="weights">The parameters.</param>
+    /// <param name="adapter">A LoRA adapter, or null.</param>
+    /// <param name="onGpu">True for the operations that launch less.</param>
+    internal Decoder(DecoderWeights weights, LoraAdapter? adapter, bool onGpu)
     {
-        (Weights, this.adapter) = (weights, adapter);
+        (Weights, this.adapter, this.onGpu) = (weights, adapter, onGpu);
         layers = Config.LayerAttentions;
         embeds = weights.Embedding.requires_grad || weights.Positions is { requires_grad: true };
         while (!embeds && LowestTrained < Config.Layers && !weights.Blocks[LowestTrained].IsTrained
@@ -74,7 +83,7 @@ public sealed class Decoder : IDisposable
         Dropout? dropout = null, Tensor? padding = null, RaggedRows? ragged = null)
     {
         using var scope = NewDisposeScope();
-        var pass = Begin(ids, prefix, past, dropout, padding, ragged);
+        var pass = Begin(ids, prefix, past, dropout, padding, ragged) with { PlusOne = PlusOne() };
         var keys = keep ? new Tensor[Config.Layers] : null;
         var values = keep ? new Tensor[Config.Layers] : null;
         var x = Embedded(pass, ids);
@@ -88,7 +97,7 @@ public sealed class Decoder : IDisposable
                 (key.contiguous().MoveToOuterDisposeScope(), value.contiguous().MoveToOuterDisposeScope());
             before.Dispose();
         }
-        var hidden = Normed(x, Weights.FinalNorm);
+        var hidden = Normed(x, Weights.FinalNorm, pass);
         var present = keep ? new KeyValues(keys!, values!) : null;
         return (hidden.MoveToOuterDisposeScope(), present);
     }
@@ -126,7 +135,7 @@ public sealed class Decoder : IDisposable
         using (var within = NewDisposeScope())
         {
             using var top = inputs[^1].detach().requires_grad_(LowestTrained < Config.Layers);
-            loss(Normed(top, Weights.FinalNorm)).backward();
+            loss(Normed(top, Weights.FinalNorm, pass)).backward();
             slope = top.grad?.MoveToOuterDisposeScope();
         }
         // Below the lowest trained parameter no gradient is needed.
@@ -149,7 +158,11 @@ public sealed class Decoder : IDisposable
     // What one pass is given, beside the hidden states that go from block to block.
     private sealed record Pass(long Rows, long Tokens, int First, long Outer, long Inner, Dictionary<Rope, (Tensor Cos, Tensor Sin)> Turns,
         Tensor? Positions, Padded? Padded, RaggedRows? Ragged, Prefix? Prefix, Tensor? After, KeyValues? Past, Tensor[]? Kept,
-        Scalar? Scale);
+        Scalar? Scale)
+    {
+        // The factors 1 + weight of norms, by their weights; null where each norm computes its own.
+        public IReadOnlyDictionary<Tensor, Tensor>? PlusOne { get; init; }
+    }
 
     private Pass Begin(Tensor ids, Prefix? prefix, KeyValues? past, Dropout? dropout, Tensor? padding, RaggedRows? ragged)
     {
@@ -200,11 +213,12 @@ public sealed class Decoder : IDisposable
             var mask = last is null ? kept[site] : kept[site].view(-1, Config.HiddenSize).Take(0, last);
             return to.add(output * mask, pass.Scale!);
         }
-        var attended = Attention(layer, block, layers[layer], Normed(x, block.InputNorm), pass, last, out key, out value);
+        var attended = Attention(layer, block, layers[layer], Normed(x, block.InputNorm, pass), pass, last, out key, out value);
         if (last is not null) x = x.view(-1, Config.HiddenSize).Take(0, last);
-        attended = Normed(attended, block.AttentionOutNorm);
+        attended = Normed(attended, block.AttentionOutNorm, pass);
         var joined = Added(x, attended, 2 * layer);
-        var down = Normed(Mlp(layer, block, Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm)), block.MlpOutNorm);
+        var inner = Normed(Config.Residual == Residual.Parallel ? x : joined, block.MlpNorm, pass);
+        var down = Normed(Mlp(layer, block, inner), block.MlpOutNorm, pass);
         return Added(joined, down, 2 * layer + 1);
     }
 
@@ -270,19 +284,33 @@ public sealed class Decoder : IDisposable
         _ => x.relu(),
     };
 
-    private Tensor Normed(Tensor x, DecoderWeights.NormWeights? norm)
+    private Tensor Normed(Tensor x, DecoderWeights.NormWeights? norm, Pass pass)
     {
         if (norm is not { } weights) return x;
         if (Family.Norm == Norm.Layer) return nn.functional.layer_norm(x, [x.size(-1)], weights.Weight, weights.Bias, Config.NormEpsilon);
-        return RmsNorm(x, weights.Weight);
+        return RmsNorm(x, weights.Weight, FactorOf(pass, weights.Weight));
     }
 
-    private Tensor RmsNorm(Tensor x, Tensor weight)
+    // 1 + weight in fp32, by which the norms of some families multiply; null for the other families.
+    private Tensor? FactorOf(Pass pass, Tensor weight) => Family.Norm != Norm.RmsOnePlus ? null : pass.PlusOne?[weight]
+        ?? (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One);
+
+    // The factors of all norms, in a few launches.
+    private Dictionary<Tensor, Tensor>? PlusOne()
+    {
+        if (!onGpu || Family.Norm != Norm.RmsOnePlus) return null;
+        Tensor[] weights = [.. Weights.Norms];
+        var factors = cat(weights, 0).to(ScalarType.Float32).add(Scalars.One, Scalars.One).split([.. weights.Select(w => w.numel())]);
+        var found = new Dictionary<Tensor, Tensor>(ReferenceEqualityComparer.Instance);
+        foreach (var (weight, factor) in weights.Zip(factors)) found[weight] = factor;
+        return found;
+    }
+
+    // Weight [n] or, for heads of their own, [heads, n]. PlusOne: what FactorOf gives, of the same shape.
+    private Tensor RmsNorm(Tensor x, Tensor weight, Tensor? plusOne)
     {
         var wide = reduced ? x.to(ScalarType.Float32) : x;
-        var plusOne = Family.Norm == Norm.RmsOnePlus
-            ? (reduced ? weight.to(ScalarType.Float32) : weight).add(Scalars.One, Scalars.One) : null;
-        if (Device.type == DeviceType.CUDA)
+        if (onGpu)
         {
             var factor = plusOne ?? (reduced ? null : weight);
             var isVector = weight.dim() == 1;
@@ -317,10 +345,11 @@ public sealed class Decoder : IDisposable
         qkv = Family.QkvByHead
             ? qkv.view(outer, inner, heads, 3, width).transpose(2, 3).reshape(outer, inner, 3 * heads, width)
             : qkv.view(outer, inner, heads + 2 * kvHeads, width);
-        var queriesAndKeys = qkv.narrow(2, 0, heads + kvHeads);
-        if (block.QueryNorm is not null) queriesAndKeys = HeadNorms(queriesAndKeys, block);
+        // The gradient of a split is one operation, those of two slices are five.
+        var parts = qkv.split([heads + kvHeads, kvHeads], 2);
+        var (queriesAndKeys, values) = (parts[0], parts[1]);
+        if (block.QueryNorm is not null) queriesAndKeys = HeadNorms(queriesAndKeys, block, pass);
         var rotated = layer.Rope is { } rope ? Rotate(queriesAndKeys, turns[rope].Cos, turns[rope].Sin, rope.Width) : queriesAndKeys;
-        var values = qkv.narrow(2, heads + kvHeads, kvHeads);
         if (ragged is not null)
         {
             Tensor AsMatrix(Tensor t) => t.reshape(inner, -1).Take(0, ragged.Places).view(rows, tokens, -1, width);
@@ -377,13 +406,17 @@ public sealed class Decoder : IDisposable
     private Tensor Causal(Tensor queriesAndKeys, Tensor values)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, rows = values.size(0), tokens = values.size(1), width = Config.HeadDim;
-        var query = queriesAndKeys.narrow(2, 0, heads).transpose(1, 2);
+        var parts = queriesAndKeys.split([heads, kvHeads], 2);
+        var query = parts[0].transpose(1, 2);
         // torch divides the products by the root of the head's width.
         var scale = Config.AttentionScale * Math.Sqrt(width);
         if (Math.Abs(scale - 1) > 1e-9) query = query * Scalars.Of(scale);
+        // In fp32 torch has no such operation that keeps no scores.
+        if (onGpu && reduced && kvHeads != heads)
+            return TorchScript.CausalAttention(query, parts[1].transpose(1, 2), values.transpose(1, 2));
         Tensor ForAllHeads(Tensor t) => kvHeads == heads ? t.transpose(1, 2)
             : t.transpose(1, 2).unsqueeze(2).expand(rows, kvHeads, heads / kvHeads, tokens, width).reshape(rows, heads, tokens, width);
-        return nn.functional.scaled_dot_product_attention(query, ForAllHeads(queriesAndKeys.narrow(2, heads, kvHeads)),
+        return nn.functional.scaled_dot_product_attention(query, ForAllHeads(parts[1]),
             ForAllHeads(values), is_casual: true);
     }
 
@@ -396,28 +429,32 @@ public sealed class Decoder : IDisposable
     }
 
     // Norms of queries and keys [B, T, heads + K, h]: each head apart, or all heads of the queries as one vector, and of the keys as another.
-    private Tensor HeadNorms(Tensor x, DecoderWeights.Block block)
+    private Tensor HeadNorms(Tensor x, DecoderWeights.Block block, Pass pass)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads;
         var (query, key) = (block.QueryNorm!, block.KeyNorm!);
+        var (ofQuery, ofKey) = (FactorOf(pass, query), FactorOf(pass, key));
         if (Family.QueryKeyNorm == QueryKeyNorm.Head)
-            return RmsNorm(x, cat([query.expand(heads, -1), key.expand(kvHeads, -1)], 0));
-        Tensor Whole(long first, long count, Tensor weight)
         {
-            var part = x.narrow(2, first, count);
-            return RmsNorm(part.reshape(part.size(0), part.size(1), -1), weight).view_as(part);
+            Tensor ForHeads(Tensor q, Tensor k) => cat([q.expand(heads, -1), k.expand(kvHeads, -1)], 0);
+            return RmsNorm(x, ForHeads(query, key), ofQuery is null ? null : ForHeads(ofQuery, ofKey!));
         }
-        return cat([Whole(0, heads, query), Whole(heads, kvHeads, key)], 2);
+        var parts = x.split([heads, kvHeads], 2);
+        Tensor Whole(Tensor part, Tensor weight, Tensor? factor) =>
+            RmsNorm(part.reshape(part.size(0), part.size(1), -1), weight, factor).view_as(part);
+        return cat([Whole(parts[0], query, ofQuery), Whole(parts[1], key, ofKey)], 2);
     }
 
-    private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT, int width)
+    private Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT, int width)
     {
         if (width == x.size(-1)) return Rotate(x, cosT, sinT);
-        return cat([Rotate(x.narrow(-1, 0, width), cosT, sinT), x.narrow(-1, width, x.size(-1) - width)], -1);
+        var parts = x.split([width, x.size(-1) - width], -1);
+        return cat([Rotate(parts[0], cosT, sinT), parts[1]], -1);
     }
 
-    private static Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT)
+    private Tensor Rotate(Tensor x, Tensor cosT, Tensor sinT)
     {
+        if (onGpu) return (x * cosT).addcmul(x.roll([x.size(-1) / 2], [-1L]), sinT, Scalars.One);
         var halves = x.chunk(2, -1);
         return cat([Plus(halves[0] * cosT, halves[1] * sinT, Scalars.Of(-1L)), Plus(halves[1] * cosT, halves[0] * sinT)], -1);
     }
@@ -435,14 +472,17 @@ public sealed class Decoder : IDisposable
                 for (var i = 0; i < frequencies.Length; i++)
                     angles[p * frequencies.Length + i] = p * frequencies[i];
             using var training = inference_mode(false); // a table made in inference could never be trained with
-            Tensor Table(Func<double, double> of)
+            Tensor Table(Func<double, double> of, double? firstHalf = null)
             {
-                using var host = tensor(angles.Select(a => (float)of(a)).ToArray(), [size, frequencies.Length]);
+                using var scope = NewDisposeScope();
+                var host = tensor(angles.Select(a => (float)of(a)).ToArray(), [size, frequencies.Length]);
+                if (firstHalf is { } sign) host = cat([host * sign, host], 1);
                 return host.to(Weights.Flat.dtype, Device, copy: true).DetachFromDisposeScope();
             }
             table.Cos?.Dispose();
             table.Sin?.Dispose();
-            rotations[rope] = (Table(Math.Cos), Table(Math.Sin));
+            // On a GPU for whole heads: the sine of the first half has the other sign.
+            rotations[rope] = onGpu ? (Table(Math.Cos, 1), Table(Math.Sin, -1)) : (Table(Math.Cos), Table(Math.Sin));
         }
     }
 

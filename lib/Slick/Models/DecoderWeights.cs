@@ -30,6 +30,12 @@ public sealed class DecoderWeights : IDisposable
         }.Any(parameter => parameter is { requires_grad: true });
     }
 
+    /// <summary>The weights of all norms.</summary>
+    internal IEnumerable<Tensor> Norms => Blocks.SelectMany(b => new[]
+    {
+        b.InputNorm?.Weight, b.QueryNorm, b.KeyNorm, b.AttentionOutNorm?.Weight, b.MlpNorm?.Weight, b.MlpOutNorm?.Weight,
+    }).Append(FinalNorm.Weight).OfType<Tensor>();
+
     private readonly List<(string Name, long Offset, long[] Shape)> layout = [];
     private readonly List<Tensor> owned = [];
 

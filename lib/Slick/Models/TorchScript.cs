@@ -16,6 +16,9 @@ internal static class TorchScript
         def unit_rms(x: Tensor, epsilon: float) -> Tensor:
             return torch.rms_norm(x, [x.size(-1)], None, epsilon)
 
+        def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            return torch.scaled_dot_product_attention(query, key, value, None, 0.0, True, scale=None, enable_gqa=True)
+
         """));
 
     /// <summary>
@@ -28,4 +31,14 @@ internal static class TorchScript
     /// <returns>[..., n].</returns>
     public static Tensor RmsNorm(Tensor x, Tensor? weight, double epsilon) => (Tensor)(weight is null
         ? Unit.Value.invoke("unit_rms", x, epsilon) : Unit.Value.invoke("rms_norm", x, weight, epsilon));
+
+    /// <summary>
+    /// Causal attention whose queries share keys in groups (Ainslie et al. 2023, arXiv 2305.13245). The keys are not copied for each query.
+    /// </summary>
+    /// <param name="query">[B, heads, T, h].</param>
+    /// <param name="key">[B, K, T, h], where K divides the number of heads.</param>
+    /// <param name="value">[B, K, T, h].</param>
+    /// <returns>[B, heads, T, h].</returns>
+    public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value) =>
+        (Tensor)Unit.Value.invoke("causal_attention", query, key, value);
 }

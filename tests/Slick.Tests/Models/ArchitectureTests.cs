@@ -80,14 +80,23 @@ public sealed class ArchitectureTests
             + """ "rope_theta": 10000.0, "partial_rotary_factor": 0.25}}""" },
     };
 
+    /// <summary>Each model with the operations that are taken on the CPU, and with those that are taken on a GPU.</summary>
+    public static TheoryData<string, string, bool> ModelsOnBothDevices()
+    {
+        var all = new TheoryData<string, string, bool>();
+        foreach (var onGpu in (bool[])[false, true])
+            foreach (var (type, settings) in Models().Select(row => row.Data)) all.Add(type, settings, onGpu);
+        return all;
+    }
+
     [Theory]
-    [MemberData(nameof(Models))]
-    public void Gradients_AreTheSlopesOfTheLoss(string type, string settings)
+    [MemberData(nameof(ModelsOnBothDevices))]
+    public void Gradients_AreTheSlopesOfTheLoss(string type, string settings, bool onGpu)
     {
         var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
         using var scope = NewDisposeScope();
         using var weights = Checkpoint.Load(model.Write(), CPU, trainable: true);
-        using var decoder = new Decoder(weights);
+        using var decoder = new Decoder(weights, null, onGpu);
         var random = new Random(3);
         // Without the ids that Gemma (0) and OLMo 2 (1) pad with: those have no gradient as inputs.
         var ids = tensor([.. Enumerable.Range(0, 24).Select(_ => (long)random.Next(2, 101))], ScalarType.Int64).view(2, 12);
@@ -117,15 +126,15 @@ public sealed class ArchitectureTests
     }
 
     [Theory]
-    [MemberData(nameof(Models))]
-    public void Inference_OverwritesNothingThatIsReadAgain(string type, string settings)
+    [MemberData(nameof(ModelsOnBothDevices))]
+    public void Inference_OverwritesNothingThatIsReadAgain(string type, string settings, bool onGpu)
     {
         var folder = new TinyModel(type, JsonNode.Parse(settings)!.AsObject()).Write();
         foreach (var format in new[] { ScalarType.Float32, ScalarType.BFloat16 })
         {
             using var scope = NewDisposeScope();
             using var weights = Checkpoint.Load(folder, CPU, trainable: true, format);
-            using var decoder = new Decoder(weights);
+            using var decoder = new Decoder(weights, null, onGpu);
             var random = new Random(4);
             var ids = tensor([.. Enumerable.Range(0, 36).Select(_ => (long)random.Next(2, 101))], ScalarType.Int64).view(2, 18);
             var before = (Ids: ids.clone(), Flat: weights.Flat.detach().clone());
@@ -154,15 +163,15 @@ public sealed class ArchitectureTests
     }
 
     [Theory]
-    [MemberData(nameof(Models))]
-    public void Decoder_GivesTheLogitsOfTheStraightLine(string type, string settings)
+    [MemberData(nameof(ModelsOnBothDevices))]
+    public void Decoder_GivesTheLogitsOfTheStraightLine(string type, string settings, bool onGpu)
     {
         var model = new TinyModel(type, JsonNode.Parse(settings)!.AsObject());
         var folder = model.Write();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var weights = Checkpoint.Load(folder, CPU, trainable: false);
-        using var decoder = new Decoder(weights);
+        using var decoder = new Decoder(weights, null, onGpu);
         var random = new Random(3);
         int[] ids = [.. Enumerable.Range(0, 20).Select(_ => random.Next(101))];
         var expected = new StraightLineDecoder(model.Config, model.Tensors).Logits(ids);
