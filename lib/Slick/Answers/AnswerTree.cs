@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Slick.Models;
 using Slick.Runtime;
 using Slick.Text;
@@ -128,12 +129,15 @@ public sealed class AnswerTree
         Node[] roots = [.. rows.Select((_, i) => new Node(null, -1, i, everySample, true))];
         var drawing = new Drawing([.. prompts.Select(p => p.Shared)], Array.ConvertAll(rows, r => r.Prompt), Limits(prompts), answers,
             Array.ConvertAll(rows, r => r.Question.Own.Length), cancellation);
-        var level = Pass(drawing, roots, [.. rows.SelectMany(r => r.Question.Own.Select(t => (long)t))], null, null, 0);
+        var level = Pass(drawing, roots, [.. rows.SelectMany(r => r.Question.Own.Select(t => (long)t))], null, null, 0,
+            Memory.Bounds.Bytes);
         Grow(drawing, roots, level, 0, Memory.Bounds.Bytes);
-        // On all cores: a GPU draws answers faster than one core decodes them.
-        var texts = drawing.Ended.AsParallel().AsOrdered().Select(e => DrawnAnswers.FirstLine(tokenizer.Decode(e.Tokens))).ToArray();
-        foreach (var ((of, reached, _), text) in drawing.Ended.Zip(texts))
+        // Most answers come again, after another prompt or to another question. Each is decoded once.
+        var texts = new Dictionary<int[], string>(SameTokens.Comparer);
+        foreach (var (of, reached, tokens) in drawing.Ended)
         {
+            if (!texts.TryGetValue(tokens, out var text))
+                texts[tokens] = text = DrawnAnswers.FirstLine(tokenizer.Decode(tokens));
             if (reached.Greedy) of.Greedy = text;
             if (reached.Samples.Length > 0) of.Sampled.Add((text, reached.Samples.Length));
         }
@@ -150,7 +154,7 @@ public sealed class AnswerTree
     {
         public int PromptTokens { get; } = PromptOf.Max(p => Prompts[p]?.Tokens ?? 0);
         // The answers that have ended: whose they are, the node with the samples that gave them, and their tokens.
-        public List<(Answers Of, Node Reached, List<int> Tokens)> Ended { get; } = [];
+        public List<(Answers Of, Node Reached, int[] Tokens)> Ended { get; } = [];
     }
 
     // The result of a pass over nodes: for each node the greedy token and the tokens of its samples (Width of them), and the nodes' caches.
@@ -175,15 +179,15 @@ public sealed class AnswerTree
             var count = Math.Min(room, children.Count - first);
             Node[] part = [.. children.GetRange(first, count)];
             var next = Pass(drawing, part, [.. part.Select(n => (long)n.Token)], [.. rows.GetRange(first, count)], level.Present,
-                depth + 1);
+                depth + 1, below);
             var isLast = first + count == children.Count;
             if (isLast) present.Dispose(); // nobody reads them any more
             Grow(drawing, part, next, depth + 1, isLast ? left : below);
         }
     }
 
-    // One pass over the nodes' tokens, and the draw of the tokens that follow each node.
-    private Level Pass(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth)
+    // One pass over the nodes' tokens, and the draw of the tokens that follow each node, in `left` bytes of memory.
+    private Level Pass(Drawing drawing, Node[] nodes, long[] ids, int[]? parents, KeyValues? before, int depth, long left)
     {
         drawing.Cancellation.ThrowIfCancellationRequested();
         using var scope = NewDisposeScope();
@@ -215,7 +219,7 @@ public sealed class AnswerTree
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
         try
         {
-            return new(Chosen(hidden.view(rows, -1), all[3], width), width, present!);
+            return new(Chosen(hidden.view(rows, -1), all[3], width, drawing.Limits.LogitRows(left)), width, present!);
         }
         catch
         {
@@ -224,17 +228,30 @@ public sealed class AnswerTree
         }
     }
 
-    // For each row the greedy token, then the tokens of its samples.
-    private long[] Chosen(Tensor hidden, Tensor uniforms, int width)
+    // For each row the greedy token, then the tokens of its samples. The logits of `most` rows are held at a time.
+    private long[] Chosen(Tensor hidden, Tensor uniforms, int width, int most)
     {
-        var logits = decoder.Logits(hidden).to(ScalarType.Float32); // [rows, V]
-        var greedy = Decoder.Greedy(logits).unsqueeze(1);
-        if (width == 0) return HostTransfer.Read<long>(greedy);
-        var uniform = uniforms.view(-1, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits)));
-        var top = new TopTokens(logits, options);
-        var chosen = HostTransfer.Read<long>(cat([cat([greedy, top.Draw(uniform)], 1).view(-1), top.HasTies], 0));
+        var uniform = width == 0 ? null
+            : uniforms.view(-1, width).to(ScalarType.Float32).mul_(Scalars.Of(1.0 / (1 << Uniform.Bits))).split(most);
+        var parts = hidden.split(most);
+        Tensor Drawn(int part, Func<TopTokens, Tensor> draw, List<Tensor>? ties)
+        {
+            using var scope = NewDisposeScope();
+            var logits = decoder.Logits(parts[part]).to(ScalarType.Float32); // [rows, V]
+            var greedy = Decoder.Greedy(logits).unsqueeze(1);
+            if (uniform is null) return greedy.view(-1).MoveToOuterDisposeScope();
+            var top = new TopTokens(logits, options);
+            ties?.Add(top.HasTies.MoveToOuterDisposeScope());
+            return cat([greedy, draw(top)], 1).view(-1).MoveToOuterDisposeScope();
+        }
+        var ties = new List<Tensor>();
+        Tensor[] drawn = [.. parts.Select((_, i) => Drawn(i, top => top.Draw(uniform![i]), ties))];
+        var chosen = HostTransfer.Read<long>(cat([.. drawn, .. ties], 0));
         // More tokens tie with the k-th than are among the k. This is rare, so the slower draw is made only where it happens.
-        if (chosen[^1] != 0) chosen = HostTransfer.Read<long>(cat([greedy, top.DrawAmongTies(uniform)], 1));
+        var at = 0;
+        for (var i = 0; i < parts.Length; at += (int)drawn[i].numel(), i++)
+            if (ties.Count > 0 && chosen[chosen.Length - ties.Count + i] != 0)
+                HostTransfer.Read<long>(Drawn(i, top => top.DrawAmongTies(uniform![i]), null)).CopyTo(chosen, at);
         return chosen;
     }
 
@@ -281,11 +298,25 @@ public sealed class AnswerTree
         return (children, rows);
     }
 
-    private static List<int> TokensTo(Node last)
+    private static int[] TokensTo(Node last)
     {
         var tokens = new List<int>();
         for (var node = last; node.Parent is not null; node = node.Parent) tokens.Add(node.Token);
         tokens.Reverse();
-        return tokens;
+        return [.. tokens];
+    }
+
+    private sealed class SameTokens : IEqualityComparer<int[]>
+    {
+        public static SameTokens Comparer { get; } = new();
+
+        public bool Equals(int[]? a, int[]? b) => a.AsSpan().SequenceEqual(b);
+
+        public int GetHashCode(int[] tokens)
+        {
+            var hash = new HashCode();
+            hash.AddBytes(MemoryMarshal.AsBytes(tokens.AsSpan()));
+            return hash.ToHashCode();
+        }
     }
 }

@@ -117,12 +117,16 @@ internal static class RowBatches
 ///   and in bf16, beside it  T (36 D + 9 (K G + K) h)             (norms are computed in fp32)
 /// its scores 6 x 4 K G T (P + S + T) (as products, capped, masked, joined, as shares, the prompt's copied; fp32)
 /// its keys and values       2 L K h (2 S + T) w                  (S gathered from the parents, then joined with T)
-/// its logits                3 x 4 A V                            (with a soft cap or in fp32 beside bf16, and the top k)
+/// its logits                3 x 4 A V                            (with a soft cap or in fp32 beside bf16, and the top k; in a level of the
+///                                                                answer tree, of as many rows at a time as an eighth of the memory holds)
 /// </summary>
 internal sealed class BatchLimits
 {
     // The largest part of the memory that is left which a level of the answer tree may keep for the levels below.
     private const double KeptShare = 0.5;
+
+    // The part of the memory that is left which the logits of a level of the answer tree may take.
+    private const double LogitShare = 0.125;
 
     // Tried on a CPU with 100 M weights and 250 to 5,000 tokens: fewer tokens make slower products, and more gain 1% and leave the cache.
     private const int EnoughTokens = 2000;
@@ -136,7 +140,7 @@ internal sealed class BatchLimits
     /// <summary>Bounds on a pass.</summary>
     public PassBounds Bounds { get; init; } = PassBounds.Default;
     /// <summary>
-    /// Bound on the floating-point operations of a batch, the answers drawn from it included: 20 s at 100 GFLOP/s on a CPU, 1 s at 100
+    /// Bound on the floating-point operations of a batch, the answers drawn from it included: 20 s at 100 GFLOP/s on a CPU, 10 s at 40
     /// TFLOP/s on a GPU. A process that is killed loses the work of one batch at most.
     /// </summary>
     public double Flop { get; init; }
@@ -153,7 +157,7 @@ internal sealed class BatchLimits
     public BatchLimits(DecoderConfig config, long width, bool onCpu, int shared)
     {
         (this.config, this.width, this.onCpu, prefix) = (config, width, onCpu, shared);
-        Flop = onCpu ? 2e12 : 1e14;
+        Flop = onCpu ? 2e12 : 4e14;
     }
 
     /// <summary>Memory of one row in a pass, in bytes.</summary>
@@ -199,8 +203,12 @@ internal sealed class BatchLimits
     /// <param name="earlier">Tokens of a row in the levels above.</param>
     /// <param name="left">Memory that the levels above leave, in bytes.</param>
     public int LevelRows(int tokens, int earlier, long left) =>
-        (int)Math.Clamp(Math.Min(left / RowBytes(tokens, earlier, 1, keep: true), KeptShare * left / KeyValueBytes(earlier + tokens)), 1,
-            int.MaxValue);
+        (int)Math.Clamp(Math.Min((1 - LogitShare) * left / RowBytes(tokens, earlier, 0, keep: true),
+            KeptShare * left / KeyValueBytes(earlier + tokens)), 1, int.MaxValue);
+
+    /// <summary>Number of rows, at least one, whose logits are held at a time in a level of the answer tree.</summary>
+    /// <param name="left">Memory that the levels above leave, in bytes.</param>
+    public int LogitRows(long left) => (int)Math.Clamp(LogitShare * left / (12.0 * config.VocabularySize), 1, int.MaxValue);
 
     /// <summary>
     /// Number of rows, at least one, whose whole answer trees stay within the bound on work. One node is counted for each token of the

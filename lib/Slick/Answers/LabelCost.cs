@@ -81,20 +81,21 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
             double nodes = rows / count, prompts = PromptsIn(nodes, relation);
             passes.Add(cost.Forward(count, nodes * relation.Own, (relation.Own + 1) / 2, relation.Shared, nodes, nodes * relation.Own,
                 prompts));
-            var (left, deepest) = (bounds.Bytes, (long)(nodes * limits.RowBytes(own, 0, 1, keep: true)));
+            var (left, deepest) = (bounds.Bytes, (long)(nodes * limits.RowBytes(own, 0, 0, keep: true)));
             // A level whose nodes have no room in one pass is cut into parts, and each part grows to its leaves before the next.
             for (var depth = 1; depth < Nodes.Count; depth++)
             {
                 var earlier = own + depth - 1;
-                left -= (long)(nodes * limits.KeyValueBytes(earlier));
+                var below = left - (long)(nodes * limits.KeyValueBytes(earlier));
                 nodes *= Nodes[depth] / Nodes[depth - 1];
-                var parts = Math.Max(1, Math.Ceiling(nodes / limits.LevelRows(1, earlier, left)));
+                var parts = Math.Max(1, Math.Ceiling(nodes / limits.LevelRows(1, earlier, below)));
+                deepest = Math.Max(deepest, bounds.Bytes - below + (long)(nodes / parts * limits.RowBytes(1, earlier, 0, keep: true)));
+                if (parts > 1) left = below; // the last part alone does not need its parents
                 nodes /= parts;
                 count *= parts;
                 // Fewer than one node a part: some parts have none, and there is no pass.
                 double passed = Math.Min(1, nodes), each = nodes / passed;
                 passes.Add(cost.Forward(count * passed, each, earlier + 1, relation.Shared, each, each * (2 * earlier + 1), prompts));
-                deepest = Math.Max(deepest, bounds.Bytes - left + (long)(nodes * limits.RowBytes(1, earlier, 1, keep: true)));
             }
             most = Math.Max(most, Prompts(limits, relation) + deepest);
             host += rows * (RowSeconds + Nodes.Sum() * NodeSeconds);
