@@ -155,6 +155,12 @@ public sealed class AnswerTree
         public int PromptTokens { get; } = PromptOf.Max(p => Prompts[p]?.Tokens ?? 0);
         // The answers that have ended: whose they are, the node with the samples that gave them, and their tokens.
         public List<(Answers Of, Node Reached, int[] Tokens)> Ended { get; } = [];
+
+        private long[] buffer = [];
+
+        // What the passes bring to the device lies in one array, one pass after the other.
+        public long[] Buffer(int length) => buffer.Length >= length ? buffer
+            : buffer = GC.AllocateUninitializedArray<long>(Math.Max(length, 2 * buffer.Length));
     }
 
     // The result of a pass over nodes: for each node the greedy token and the tokens of its samples (Width of them), and the nodes' caches.
@@ -194,13 +200,6 @@ public sealed class AnswerTree
         var (rows, width) = (nodes.Length, nodes.Max(n => n.Samples.Length));
         var longest = drawing.Lengths.Max();
         var padding = Array.ConvertAll(nodes, n => (long)(longest - drawing.Lengths[n.Question]));
-        var uniforms = new long[rows * width];
-        Parallel.For(0, rows, r =>
-        {
-            var stream = drawing.Answers[nodes[r].Question].Stream;
-            for (var s = 0; s < nodes[r].Samples.Length; s++)
-                uniforms[r * width + s] = Uniform.At(stream, nodes[r].Samples[s], depth);
-        });
         var isRoot = parents is null;
         var (places, real) = isRoot ? RaggedRows.Layout(drawing.Lengths, left: true) : ([], []);
         // of a root, its question's last token; of any other node, its parent's row
@@ -208,18 +207,32 @@ public sealed class AnswerTree
         var prompts = Array.ConvertAll(nodes, n => drawing.PromptOf[n.Question]);
         long[] prior = prompts[0] == prompts[^1] ? [] : Array.ConvertAll(prompts, p => (long)(drawing.Prompts[p]?.Tokens ?? 0));
         // one transfer to the device for each pass
-        var all = tensor((long[])[.. ids, .. after, .. padding, .. uniforms, .. places, .. real, .. prior], ScalarType.Int64)
-            .to(decoder.Device).split([ids.Length, rows, rows, uniforms.Length, places.Length, real.Length, prior.Length]);
-        var prefix = PromptBatch.Before(drawing.Prompts, prompts, all[6]);
+        long[][] parts = [ids, after, padding, places, real, prior];
+        var packed = drawing.Buffer(parts.Sum(p => p.Length) + rows * width);
+        var at = 0;
+        foreach (var part in parts)
+        {
+            part.CopyTo(packed, at);
+            at += part.Length;
+        }
+        Parallel.For(0, rows, r =>
+        {
+            var stream = drawing.Answers[nodes[r].Question].Stream;
+            for (var s = 0; s < width; s++)
+                packed[at + r * width + s] = s < nodes[r].Samples.Length ? Uniform.At(stream, nodes[r].Samples[s], depth) : 0;
+        });
+        var all = frombuffer(packed, ScalarType.Int64, at + rows * width).to(ScalarType.Int64, decoder.Device, copy: true)
+            .split([.. parts.Select(p => (long)p.Length), rows * width]);
+        var prefix = PromptBatch.Before(drawing.Prompts, prompts, all[5]);
         using var past = isRoot ? null : before!.Rows(all[1]);
         var leftPadding = padding.All(p => p == 0) ? null : all[2];
         var (hidden, present) = isRoot
-            ? decoder.Forward(all[0], prefix, keep: true, padding: leftPadding, ragged: new(rows, longest, all[4], all[5], all[1]))
+            ? decoder.Forward(all[0], prefix, keep: true, padding: leftPadding, ragged: new(rows, longest, all[3], all[4], all[1]))
             : decoder.Forward(all[0].view(rows, 1), prefix, past, keep: true, padding: leftPadding);
         (Passes, Tokens, LogitRows) = (Passes + 1, Tokens + ids.Length, LogitRows + rows);
         try
         {
-            return new(Chosen(hidden.view(rows, -1), all[3], width, drawing.Limits.LogitRows(left)), width, present!);
+            return new(Chosen(hidden.view(rows, -1), all[6], width, drawing.Limits.LogitRows(left)), width, present!);
         }
         catch
         {

@@ -69,8 +69,10 @@ public sealed class PromptTokens
     /// does not have.</exception>
     internal PromptTokens(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<Example> questions, int exemplars = 0,
         bool forDrawing = false)
+        : this(questions, [.. questions.Select(q => AnswerTokens.Encode(config, tokenizer, q, exemplars))], forDrawing) { }
+
+    private PromptTokens(IReadOnlyList<Example> questions, AnswerTokens[] encoded, bool forDrawing)
     {
-        var encoded = questions.Select(q => AnswerTokens.Encode(config, tokenizer, q, exemplars)).ToArray();
         var prompts = Array.ConvertAll(encoded, e => forDrawing ? e.Alone : e.Prompt);
         var shared = questions.Count == 0 ? 0 : prompts[0].Length - 1;
         foreach (var prompt in prompts) shared = AnswerTokens.Common(prompts[0], prompt, Math.Min(shared, prompt.Length - 1));
@@ -95,18 +97,23 @@ public sealed class PromptTokens
     internal static PromptTokens[] Of(DecoderConfig config, ITokenizer tokenizer, IReadOnlyList<FewShotPrompt> prompts,
         IReadOnlyList<Fact> questions, bool forDrawing = false)
     {
-        var encoded = new PromptTokens[prompts.Count];
-        void Encode(int j) => encoded[j] = new(config, tokenizer, prompts[j].Format, prompts[j].Exemplars, questions,
-            forDrawing);
+        var examples = prompts.Select(p => Examples(p.Format, p.Exemplars, questions)).ToArray();
+        var encoded = Array.ConvertAll(examples, e => new AnswerTokens[e.Length]);
+        void Encode(int i)
+        {
+            var (j, q) = Math.DivRem(i, questions.Count);
+            encoded[j][q] = AnswerTokens.Encode(config, tokenizer, examples[j][q], prompts[j].Exemplars.Count);
+        }
+        var count = prompts.Count * questions.Count;
         try
         {
-            Parallel.For(0, encoded.Length, Encode);
+            Parallel.For(0, count, Encode);
         }
         catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is SlickException))
         {
-            for (var j = 0; j < encoded.Length; j++) Encode(j); // the error of the first prompt that has one
+            for (var i = 0; i < count; i++) Encode(i); // the error of the first question that has one
         }
-        return encoded;
+        return [.. examples.Zip(encoded, (e, tokens) => new PromptTokens(e, tokens, forDrawing))];
     }
 }
 
