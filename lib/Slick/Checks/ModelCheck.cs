@@ -357,7 +357,7 @@ public static class ModelCheck
                 .to(ScalarType.Float32);
             if (reduced) logitError = Math.Max(logitError, LogitLimit * Spread(logits.detach()));
             var loss = nn.functional.cross_entropy(logits, labels.narrow(1, 1, length).reshape(-1), ignore_index: -100);
-            loss.backward();
+            Repeatable.Backward(loss);
             return loss;
         }
 

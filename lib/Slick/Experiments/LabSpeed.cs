@@ -50,7 +50,7 @@ internal sealed class LabSpeed(int atOnce, Func<double> preTraining, Func<(doubl
             {
                 using var scope = torch.NewDisposeScope();
                 var ids = torch.zeros([options.BatchRows / options.Shards, options.ContextTokens], torch.ScalarType.Int64, device);
-                decoder.Logits(decoder.Forward(ids).Hidden).sum().backward();
+                Repeatable.Backward(decoder.Logits(decoder.Forward(ids).Hidden).sum());
                 Compute.Finish(device); // a step counts once the device has finished it
             }
             // The first steps of a process are slow: methods are compiled and memory is new.

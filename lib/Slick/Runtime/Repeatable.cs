@@ -58,11 +58,32 @@ internal static unsafe class Repeatable
     /// <param name="device">The device of the pass.</param>
     /// <returns>What ends the duration when it is disposed; null where nothing is changed.</returns>
     internal static IDisposable? InBackward(torch.Device device) =>
-        device.type == DeviceType.CUDA && Algorithms == true && SetAlgorithms(true, strict: true) ? new Strict() : null;
+        device.type == DeviceType.CUDA && Algorithms == true ? new Strict() : null;
+
+    /// <summary>Computes the gradient of a loss, as <see cref="InBackward"/> says.</summary>
+    /// <param name="loss">The loss, [].</param>
+    internal static void Backward(torch.Tensor loss)
+    {
+        using var strict = InBackward(loss.device);
+        loss.backward();
+    }
 
     private sealed class Strict : IDisposable
     {
-        public void Dispose() => SetAlgorithms(true);
+        private static readonly Lock Gate = new();
+        private static int _running; // backward passes of all threads
+
+        public Strict()
+        {
+            lock (Gate)
+                if (_running++ == 0) SetAlgorithms(true, strict: true);
+        }
+
+        public void Dispose()
+        {
+            lock (Gate)
+                if (--_running == 0) SetAlgorithms(true);
+        }
     }
 
     /// <summary>True where torch's deterministic algorithms are on; null where this libtorch cannot say.</summary>

@@ -228,7 +228,7 @@ public static class PreTraining
         var (hidden, _) = decoder.Forward(ids.narrow(0, 0, count).view(rows, options.ContextTokens));
         var logits = decoder.Logits(hidden).view(count, decoder.Config.VocabularySize);
         var loss = nn.functional.cross_entropy(logits, ids.narrow(0, 1, count)).div_(Scalars.Of((double)options.Shards));
-        loss.backward();
+        Repeatable.Backward(loss);
         using (no_grad()) losses.narrow(0, shard, 1).copy_(loss.detach().view(1));
     }
 }
