@@ -52,7 +52,7 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
         foreach (var line in new Turns("question-prompts", pairs, peak.Measure, peak.Name).Run(contenders, choice.Baseline, rounds))
             Console.Out.WriteLine(line);
         if (prefillSeconds > 0)
-            Text.Say($"{Generate}, prefill alone: {subject.SideBySide * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s");
+            Text.Say($"{Generate}, prefill alone: {subject.RelationsAtOnce * prefillFlops / prefillSeconds / 1e9:F0} GFLOP/s");
         if (llama is not null) Compare();
     }
 
@@ -76,7 +76,7 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
     // Side by side, one torch thread each; or one after the other with all threads.
     private void Each(int count, Action<int> run)
     {
-        if (subject.SideBySide > 1) SideBySide.For(count, run, width: subject.SideBySide);
+        if (subject.RelationsAtOnce > 1) SideBySide.For(count, run, width: subject.RelationsAtOnce);
         else for (var i = 0; i < count; i++) run(i);
     }
 
@@ -84,7 +84,8 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
     {
         using var decoder = new Decoder(subject.Weights);
         PromptEstimate?[][] estimates = [.. w.Prompts.Select(_ => new PromptEstimate?[w.Questions.Count])];
-        estimator.Estimate(new LocalModel(decoder, subject.Tokenizer), w.Prompts, w.Questions, estimates, null, CancellationToken.None);
+        var model = new LocalModel(decoder, subject.Tokenizer) { Memory = subject.Memory() };
+        estimator.Estimate(model, w.Prompts, w.Questions, estimates, null, CancellationToken.None);
         var all = estimates.SelectMany(e => e).Select(e => e!.Value).ToList();
         return new(all.Count(e => e.GreedyCorrect), all.Sum(e => e.SampledCorrect * protocol.Samples));
     }
@@ -170,7 +171,7 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
     private double ExactFlops(Work w)
     {
         using var decoder = new Decoder(subject.Weights);
-        using var batches = Batches(decoder, w, forDrawing: false, new(PassBounds.On(decoder.Device)));
+        using var batches = Batches(decoder, w, forDrawing: false, subject.Memory());
         return PromptFlops(decoder.Config, batches) + batches.Rows.Sum(r =>
         {
             var own = r.Question.Own.Length + r.Question.Gold.Length;
@@ -183,7 +184,7 @@ internal sealed class AnnotationSpeed(Subject subject, IReadOnlyList<Work> work,
     {
         if (trees.TryGetValue(w, out var known)) return known;
         using var decoder = new Decoder(subject.Weights);
-        var memory = new PassMemory(PassBounds.On(decoder.Device));
+        var memory = subject.Memory();
         using var batches = Batches(decoder, w, forDrawing: true, memory);
         var tree = new AnswerTree(decoder, subject.Tokenizer, protocol) { Memory = memory };
         var answers = tree.Draw(batches.Prompts, [.. w.Prompts.Select(p => p.Seed)], CancellationToken.None);

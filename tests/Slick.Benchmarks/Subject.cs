@@ -25,6 +25,16 @@ internal sealed record Subject(Compute Compute, DecoderWeights Weights, ITokeniz
     /// </summary>
     public int SideBySide => IsLab && !Compute.Platform.IsGpu ? Threads : 1;
 
+    /// <summary>Relations that are asked at a time: on a GPU as many as <c>slick annotate</c> asks.</summary>
+    public int RelationsAtOnce => IsLab || !Compute.Platform.IsGpu ? SideBySide : Annotation.RelationsOnAGpu;
+
+    /// <summary>The memory of the passes of one relation, of those that are asked at a time.</summary>
+    public PassMemory Memory()
+    {
+        var bounds = PassBounds.On(Compute.Device);
+        return new(Compute.Platform.IsGpu ? bounds with { Bytes = bounds.Bytes / RelationsAtOnce } : bounds);
+    }
+
     /// <summary>The protocol.</summary>
     public SamplingOptions Protocol => IsLab ? StudyOptions.Quick.Sampling : new();
 

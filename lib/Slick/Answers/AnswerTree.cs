@@ -224,7 +224,7 @@ public sealed class AnswerTree
         var all = frombuffer(packed, ScalarType.Int64, at + rows * width).to(ScalarType.Int64, decoder.Device, copy: true)
             .split([.. parts.Select(p => (long)p.Length), rows * width]);
         var prefix = PromptBatch.Before(drawing.Prompts, prompts, all[5]);
-        using var past = isRoot ? null : before!.Rows(all[1]);
+        var past = isRoot ? null : before!.Rows(all[1]);
         var leftPadding = padding.All(p => p == 0) ? null : all[2];
         var (hidden, present) = isRoot
             ? decoder.Forward(all[0], prefix, keep: true, padding: leftPadding, ragged: new(rows, longest, all[3], all[4], all[1]))

@@ -116,7 +116,7 @@ internal static class RowBatches
 /// one layer's activations   T (18 D + 12 (K G + 2 K) h + 4 I) w  (copies at norms, rotations and gates counted)
 ///   and in bf16, beside it  T (36 D + 9 (K G + K) h)             (norms are computed in fp32)
 /// its scores 6 x 4 K G T (P + S + T) (as products, capped, masked, joined, as shares, the prompt's copied; fp32)
-/// its keys and values       2 L K h (2 S + T) w                  (S gathered from the parents, then joined with T)
+/// its keys and values       2 K h (L (S + T) + S) w              (S of each layer gathered from the parents, then joined with T)
 /// its logits                3 x 4 A V                            (with a soft cap or in fp32 beside bf16, and the top k; in a level of the
 ///                                                                answer tree, of as many rows at a time as an eighth of the memory holds)
 /// </summary>
@@ -172,7 +172,7 @@ internal sealed class BatchLimits
             + 4L * config.IntermediateSize) * width
             + (width == 4 ? 0 : 36L * config.HiddenSize + 9 * (heads + kvHeads) * config.HeadDim));
         var scores = 24 * heads * tokens * (prefix + earlier + tokens);
-        return activations + scores + 12 * positions * config.VocabularySize + (keep ? KeyValueBytes(2 * earlier + tokens) : 0);
+        return activations + scores + 12 * positions * config.VocabularySize + (keep ? KeyValueBytes(earlier + tokens) + KeyValueBytes(earlier) / config.Layers : 0);
     }
 
     /// <summary>Size of the keys and values of so many tokens of one row, in all layers, in bytes.</summary>

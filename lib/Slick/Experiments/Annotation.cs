@@ -80,9 +80,9 @@ public static class Annotation
         var checkpoint = "checkpoint-" + ModelFiles.Hash(model);
         var parts = Parts(name, checkpoint, dataset, options, compute.Platform, progress);
         var left = Left(parts, store);
-        var (small, width) = left.Count > 0 ? Prepare(model, left, parts, options, compute, progress, cancellation) : (false, 1);
-        return Work(name, parts, new() { Checkpoints = { [checkpoint] = model } }, dataset, options, store, compute, compute.Platform,
-            small ? width : null, progress, cancellation);
+        var (width, bounds) = left.Count > 0 ? Prepare(model, left, parts, options, compute, progress, cancellation) : (null, null);
+        return Work(name, parts, new() { Checkpoints = { [checkpoint] = model } }, dataset, options with { Bounds = bounds }, store, compute,
+            compute.Platform, width, progress, cancellation) with { Options = options };
     }
 
     /// <summary>
@@ -140,9 +140,14 @@ public static class Annotation
         };
     }
 
-    // Reports remarks on the model and a forecast before the work. A model of the lab's size leaves cores idle, so several relations are
-    // then worked on at once.
-    private static (bool Small, int Width) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts, AnnotationOptions options,
+    /// <summary>Relations that are worked on at once on a GPU. While the device answers the questions of one, the host encodes those of the
+    /// next and decodes the answers.</summary>
+    internal const int RelationsOnAGpu = 2;
+
+    // Reports remarks on the model and a forecast before the work. Gives the number of relations that are worked on at once, and the bounds
+    // on each one's passes; null for one relation at a time and for the bounds that fit the device. A model of the lab's size leaves cores
+    // idle, so several relations are then worked on at once.
+    private static (int? Width, PassBounds? Bounds) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts, AnnotationOptions options,
         Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
         var (loaded, tokenizer) = Checkpoint.Open(model, compute);
@@ -165,7 +170,8 @@ public static class Annotation
         void Forecast() => progress.Say(AnnotationForecast.Of(left, weights, tokenizer, estimator, options, bounds, width, cancellation));
         if (small) SideBySide.For(1, _ => Forecast(), cancellation);
         else Forecast();
-        return (small, width);
+        if (small) return (width, options.Bounds);
+        return compute.Platform.IsGpu ? (RelationsOnAGpu, bounds with { Bytes = bounds.Bytes / RelationsOnAGpu }) : (null, options.Bounds);
     }
 
     /// <summary>

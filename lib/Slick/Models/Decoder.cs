@@ -338,7 +338,6 @@ public sealed class Decoder : IDisposable
         out Tensor key, out Tensor value)
     {
         var (rows, tokens, turns, padded, ragged) = (pass.Rows, pass.Tokens, pass.Turns, pass.Padded, pass.Ragged);
-        var (pastKey, pastValue) = (pass.Past?.Keys[number], pass.Past?.Values[number]);
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads, width = Config.HeadDim, group = heads / kvHeads;
         var qkv = Linear(x, block.Qkv, number, Family.Qkv[0]);
         var (outer, inner) = (qkv.size(0), qkv.size(1));
@@ -362,9 +361,13 @@ public sealed class Decoder : IDisposable
         // Heads first, so that the product with shared keys is one matrix product a head for all rows: [K, B, T, G, h].
         var query = rotated.narrow(2, 0, heads).view(rows, tokens, kvHeads, group, width).permute(2, 0, 1, 3, 4)
             .reshape(kvHeads, rows, tokens * group, width);
-        if (pastKey is not null) (key, value) = (cat([pastKey, key], 2), cat([pastValue!, value], 2));
-
-        int earlier = (int)(pastKey?.size(2) ?? 0), before = pass.Prefix?.Tokens ?? 0;
+        if (pass.Past is { } past)
+        {
+            using var joining = NewDisposeScope(); // the copies of the past's rows are freed before the scores are computed
+            var (pastKey, pastValue) = past.Of(number);
+            (key, value) = (cat([pastKey, key], 2).MoveToOuterDisposeScope(), cat([pastValue, value], 2).MoveToOuterDisposeScope());
+        }
+        int earlier = pass.Past?.Tokens ?? 0, before = pass.Prefix?.Tokens ?? 0;
         query = query * Scalars.Of(Config.AttentionScale);
         var scores = Scores(matmul(query, key.transpose(-2, -1)));                      // [K, B, T G, S + T]
         if (tokens > 1 || earlier + tokens > layer.Window) scores = Plus(scores, Mask((int)tokens, earlier, layer.Window));

@@ -13,6 +13,8 @@ public sealed class KeyValues : IDisposable
     internal Tensor[] Keys { get; }
     internal Tensor[] Values { get; }
 
+    private readonly Tensor? rows; // of a view of another cache's rows, int64 [rows]; else null
+
     /// <summary>Number of tokens whose keys and values are held; of rows' own caches, tokens of each row.</summary>
     public int Tokens { get; }
 
@@ -24,9 +26,17 @@ public sealed class KeyValues : IDisposable
         foreach (var t in values) t.DetachFromDisposeScope();
     }
 
-    /// <summary>A cache of the rows at <paramref name="indices"/> (int64 [newRows]), in that order. This cache is left as it is.</summary>
-    internal KeyValues Rows(Tensor indices) =>
-        new([.. Keys.Select(k => k.Take(1, indices))], [.. Values.Select(v => v.Take(1, indices))]);
+    private KeyValues(KeyValues of, Tensor rows) => (Keys, Values, Tokens, this.rows) = (of.Keys, of.Values, of.Tokens, rows);
+
+    /// <summary>
+    /// A view of the rows at <paramref name="indices"/> (int64 [newRows]), in that order. A layer's rows are copied when the layer asks for
+    /// them, so the copies of all layers are never held at one time. This cache must live longer than the view.
+    /// </summary>
+    internal KeyValues Rows(Tensor indices) => new(this, indices);
+
+    /// <summary>The keys and values of a layer: [kvHeads, rows, tokens, headDim] each, or without rows where the cache is shared.</summary>
+    internal (Tensor Keys, Tensor Values) Of(int layer) => rows is null ? (Keys[layer], Values[layer])
+        : (Keys[layer].Take(1, rows), Values[layer].Take(1, rows));
 
     /// <summary>A cache that all rows share, made from one row of a private cache. This cache is left as it is.</summary>
     /// <param name="row">The row.</param>
@@ -38,9 +48,10 @@ public sealed class KeyValues : IDisposable
         return new(Of(Keys), Of(Values));
     }
 
-    /// <summary>Frees the tensors.</summary>
+    /// <summary>Frees the tensors. A view has none of its own.</summary>
     public void Dispose()
     {
+        if (rows is not null) return;
         foreach (var t in Keys) t.Dispose();
         foreach (var t in Values) t.Dispose();
     }
