@@ -25,9 +25,9 @@ public sealed record RelationTokens(string Relation, int Questions, double Share
 internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, PassBounds bounds, SamplingOptions sampling)
 {
     // What the host does for a row: its prompt as tokens, its place in the batch. And for a node of a tree: drawing, branching, texts.
-    // The first was 30 us a row on two cores of an AMD Zen 3, and both follow from the differences between the numbers of an H200
-    // (Machine), where they are most of the time of a small model.
-    private const double RowSeconds = 65e-6, NodeSeconds = 5.6e-6;
+    // The first was 30 us a row on two cores of an AMD Zen 3. Both are fitted to the numbers of an H200 (Machine), where they are most of
+    // the time of a small model.
+    private const double RowSeconds = 45e-6, NodeSeconds = 5.6e-6;
 
     // The samples of the protocol that the nodes below were counted with.
     private const int CountedSamples = 16;
@@ -123,10 +123,10 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
         var count = Math.Ceiling(sampling.Prompts / (double)room);
         var tokens = sampling.Prompts * relation.Shared / count;
         if (tokens > 0)
-            passes.Add(new PassCost(config, width, alone).Forward(count, tokens, (relation.Shared + 1) / 2, 0, 0, tokens, 1));
+            passes.Add(new PassCost(config, width, alone, isGpu).Forward(count, tokens, (relation.Shared + 1) / 2, 0, 0, tokens, 1));
         most = Math.Max(most, room * alone.RowBytes(shared, 0, 1, keep: true));
         var limits = Limits(relation);
-        return (limits, new(config, width, limits));
+        return (limits, new(config, width, limits, isGpu));
     }
 
     // Bytes of the prompts' keys and values.

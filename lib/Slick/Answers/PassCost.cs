@@ -18,15 +18,16 @@ namespace Slick.Answers;
 /// <param name="config">The model's shape.</param>
 /// <param name="width">w.</param>
 /// <param name="limits">The limits of passes after the prompt.</param>
-internal sealed class PassCost(DecoderConfig config, long width, BatchLimits limits)
+/// <param name="isGpu">True for a card.</param>
+internal sealed class PassCost(DecoderConfig config, long width, BatchLimits limits, bool isGpu)
 {
     private const int LogitPasses = 20;
 
     // Operations of a layer beside its norms and its prompts: products, rotation, reorderings, scores, sums, activation.
     private const int OfALayer = 40;
 
-    // Operations of an RMSNorm. In bf16 it is computed in fp32, between conversions.
-    private int OfANorm => width == 4 ? 7 : 10;
+    // Operations of an RMSNorm. In bf16 it is computed in fp32, between conversions. On a card it is one operation of torch.
+    private int OfANorm => isGpu ? width == 4 ? 2 : 4 : width == 4 ? 7 : 10;
 
     // Operations that each further prompt adds to a layer (Prefix): parts of queries and of weights, their products, copies.
     private const int OfAPrompt = 6;

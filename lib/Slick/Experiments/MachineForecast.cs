@@ -150,7 +150,8 @@ public sealed class MachineForecast
     {
         TaughtExample[] examples = [.. Enumerable.Range(0, setSize).Select(i => questions.Examples[i % questions.Examples.Count])
             .Select(e => new TaughtExample(new int[e.Prompt], new int[e.Taught]))];
-        return TrainingCost.Run(config, width, of.FineTuning, new SetPasses(examples, of.FineTuning.BatchExamples, 1));
+        return TrainingCost.Run(config, width, of.FineTuning, new SetPasses(examples, of.FineTuning.BatchExamples, 1),
+            machine.IsGpu);
     }
 
     private ForecastRow Row(string what, string format, MachineWork work, bool fits, int among)
