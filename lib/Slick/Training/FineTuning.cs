@@ -144,9 +144,6 @@ internal sealed record EncodedRun
         return Run.Options.ReplayShare > 0 ? new WithReplay(own, Examples.Length, Replay, Run.Options.ReplayShare, Run.Seed) : own;
     }
 
-    /// <summary>True for rows without padding. A GPU pads: it waits for launches rather than for products.</summary>
-    public bool Ragged => Run.Options.Ragged && Run.Start.Flat.device.type != TorchSharp.DeviceType.CUDA;
-
     /// <summary>Optimiser steps of an epoch.</summary>
     public int EpochUpdates => Run.EpochUpdates > 0 ? Run.EpochUpdates : FineTuning.Updates(Examples.Length, Run.Options.BatchExamples);
 
@@ -252,7 +249,7 @@ internal sealed class FineTuningWork : IDisposable
             var number = step / source.PassUpdates;
             pass.Uploaded?.Dispose();
             pass = (-1, null);
-            pass = (number, new(source.Pass(number), options.PieceExamples, encoded.Ragged, decoder.Device));
+            pass = (number, new(source.Pass(number), options.PieceExamples, options.Ragged, decoder.Device));
         }
         var batch = pass.Uploaded!.Batches[step % source.PassUpdates];
         // Dropout is numbered by the step of the run, so a resumed run drops the same units.

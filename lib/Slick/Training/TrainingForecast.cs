@@ -90,7 +90,7 @@ public sealed record TrainingForecast
         var (run, config) = (encoded.Run, encoded.Run.Start.Config);
         long wide = run.Start.Flat.dtype == torch.ScalarType.Float32 ? 4 : 2;
         var trained = Trained(config, run.Options);
-        return OfMemory(config, wide, run.Options with { Ragged = encoded.Ragged }, encoded.Source()) with
+        return OfMemory(config, wide, run.Options, encoded.Source()) with
         {
             Evaluation = EvaluationBytes(run, config, wide),
             KeptParameters = run.Scratch is null ? run.KeptNames * trained.Count * wide : 0,

@@ -129,7 +129,7 @@ def main():
     with open(args.work, encoding="utf-8") as file:
         work = json.load(file)
     dtype = torch.bfloat16 if args.dtype == "bf16" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(args.checkpoint, torch_dtype=dtype).to(args.device)
+    model = AutoModelForCausalLM.from_pretrained(args.checkpoint, dtype=dtype).to(args.device)
     (generate if args.task == "generate" else train)(model, work, args)
 
 
