@@ -115,9 +115,9 @@ internal sealed class Generation : IDisposable
         foreach (var prompt in prompts) Count(prefillOnce ? 1 : rows, prompt.Length, prompt.Length, 0);
         PrefillFlops += Flops - before;
         hidden = hidden.select(1, length - 1);
+        using var once = prefillOnce ? past : null; // the rows are a view of it
         if (prefillOnce)
         {
-            using var once = past;
             past = past!.Rows(copies);
             hidden = hidden.index_select(0, copies);
         }
