@@ -136,6 +136,7 @@ internal sealed class Generation : IDisposable
             ended = ended.logical_or(ends.index_select(0, next).gt(Scalars.Of(0L)));
             if (tokens.Count == options.MaxAnswerTokens || HostTransfer.Read<bool>(ended.all())[0]) break;
             using var earlier = past;
+            using var prefilled = tokens.Count == 1 ? once : null;
             (hidden, past) = decoder.Forward(next.unsqueeze(1), past: earlier, keep: true, padding: rowPadding);
             Count(batch, 1, length + tokens.Count, 0);
             hidden = hidden.select(1, 0);

@@ -58,10 +58,12 @@ var prompts = new Option<int>("--prompts") { HelpName = "n", DefaultValueFactory
 IReadOnlyList<Work> Asked(ParseResult parsed, Subject subject) =>
     subject.Work(parsed.GetValue(relations), parsed.GetValue(questions) ?? int.MaxValue, parsed.GetValue(prompts));
 
+var atOnce = new Option<int?>("--relations-at-once") { HelpName = "n",
+    Description = "Relations of a checkpoint that a GPU answers side by side (default: as many as slick annotate asks)." };
 var gguf = new Option<string?>("--gguf") { HelpName = "file", Description = "The checkpoint as a GGUF file, for llama.cpp." };
 var annotators = Contenders(AnnotationSpeed.Known);
 var annotate = With(new("annotate", "Question-prompts a second of SliCK's estimators and of what people would run instead.")
-    { relations, questions, prompts, annotators, gguf }, common);
+    { relations, questions, prompts, atOnce, annotators, gguf }, common);
 annotate.SetAction(parsed =>
 {
     if (parsed.GetValue(gguf) is not null && parsed.GetValue(checkpoint) is null) throw new UsageException(
@@ -69,7 +71,7 @@ annotate.SetAction(parsed =>
     var (file, compute) = (parsed.GetValue(gguf), On(parsed));
     var choice = AnnotationSpeed.Choose(parsed.GetValue(annotators), parsed.GetValue(baseline), file,
         compute.Platform.IsGpu);
-    var subject = Open(parsed, compute);
+    var subject = Open(parsed, compute) with { GpuRelations = parsed.GetValue(atOnce) ?? Annotation.RelationsOnAGpu };
     new AnnotationSpeed(subject, Asked(parsed, subject), file).Run(choice, parsed.GetValue(rounds));
 });
 

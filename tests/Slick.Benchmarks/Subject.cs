@@ -25,8 +25,11 @@ internal sealed record Subject(Compute Compute, DecoderWeights Weights, ITokeniz
     /// </summary>
     public int SideBySide => IsLab && !Compute.Platform.IsGpu ? Threads : 1;
 
-    /// <summary>Relations that are asked at a time: on a GPU as many as <c>slick annotate</c> asks.</summary>
-    public int RelationsAtOnce => IsLab || !Compute.Platform.IsGpu ? SideBySide : Annotation.RelationsOnAGpu;
+    /// <summary>Relations of a checkpoint that a GPU answers side by side.</summary>
+    public int GpuRelations { get; init; } = Annotation.RelationsOnAGpu;
+
+    /// <summary>Relations that are asked at a time.</summary>
+    public int RelationsAtOnce => IsLab || !Compute.Platform.IsGpu ? SideBySide : GpuRelations;
 
     /// <summary>The memory of the passes of one relation, of those that are asked at a time.</summary>
     public PassMemory Memory()

@@ -133,13 +133,14 @@ public sealed partial class ReadmeTests
     }
 
     [Theory]
-    [InlineData("quick", 1)]
-    [InlineData("lab", 6)]
-    public void AFolderWithAPresetsName_HasThePresetsStudy(string name, int firstSeed)
+    [InlineData("quick", 1, 1)]
+    [InlineData("lab", 6, 10)]
+    public void AFolderWithAPresetsName_HasThePresetsStudy(string name, int firstSeed, int bases)
     {
         var study = Study(name);
         Assert.Equal((true, name, firstSeed), (study.IsLab, study.Preset, study.Bases[0].Seed));
-        Assert.Equal(NamedOptions.Values(StudyOptions.Preset(study.Preset)), NamedOptions.Values(study.Options));
+        Assert.Equal(Enumerable.Range(firstSeed, bases), study.Bases.Select(b => b.Seed));
+        Assert.Equal(NamedOptions.Values(StudyOptions.Preset(study.Preset) with { Bases = bases }), NamedOptions.Values(study.Options));
         Assert.Empty(study.Failures);
         Assert.True(File.Exists(At($"data/published/{name}/model/model.safetensors")));
     }

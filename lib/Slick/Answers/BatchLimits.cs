@@ -18,7 +18,7 @@ internal sealed record PassBounds(long Bytes, int Tokens)
     // On a GPU the memory decides alone: a pass of few rows waits for launches.
     private const int GpuTokens = 1 << 24;
     private const long LeastBytes = 16L << 20;
-    private static readonly ConcurrentDictionary<int, long?> FreeAtFirst = new(); // by the GPU's number
+    private static readonly ConcurrentDictionary<int, long> FreeAtFirst = new(); // by the GPU's number
 
     /// <summary>4 GiB and 8,192 tokens: enough for a CPU, where more rows make products no faster. With 1 GiB the trees of 24 questions
     /// after 10 prompts of Gemma 3 270M take 74 passes instead of 16, and half as long again.</summary>
@@ -26,9 +26,9 @@ internal sealed record PassBounds(long Bytes, int Tokens)
 
     /// <summary>
     /// The bounds for a device. On a GPU: half of the memory that was free when this process asked for the first time, for torch keeps
-    /// what it has taken; rounded down to a power of two, so that the bounds stay the same where the free memory is nearly the same;
-    /// <see cref="Default"/>'s memory where nothing tells how much is free. On a CPU:
-    /// <see cref="Default"/>, or less where it is more than half of what is free.
+    /// what it has taken; rounded down to a power of two, so that the bounds stay the same where the free memory is nearly the same. Where
+    /// weights have taken part of that memory since, a failed allocation halves the bound. Where nothing tells how much is free:
+    /// <see cref="Default"/>'s memory. On a CPU: <see cref="Default"/>, or less where it is more than half of what is free.
     /// </summary>
     /// <param name="device">The device.</param>
     /// <param name="memory">The memory that a pass may take, in bytes, as the user names it; null for what is said above.</param>
@@ -37,7 +37,8 @@ internal sealed record PassBounds(long Bytes, int Tokens)
         var isGpu = device.type == DeviceType.CUDA;
         var tokens = isGpu ? GpuTokens : Default.Tokens;
         if (memory is { } named) return new(named, tokens);
-        var found = isGpu ? FreeAtFirst.GetOrAdd(device.index, _ => FreeMemory.On(device)) : FreeMemory.On(device);
+        var found = isGpu && FreeAtFirst.TryGetValue(device.index, out var first) ? first : FreeMemory.On(device);
+        if (isGpu && found is { } now) FreeAtFirst[device.index] = now;
         var half = found is { } free ? (long)BitOperations.RoundUpToPowerOf2((ulong)(free / 2 + 1)) / 2 : Default.Bytes;
         return new(Math.Max(LeastBytes, isGpu ? half : Math.Min(half, Default.Bytes)), tokens);
     }
@@ -172,7 +173,8 @@ internal sealed class BatchLimits
             + 4L * config.IntermediateSize) * width
             + (width == 4 ? 0 : 36L * config.HiddenSize + 9 * (heads + kvHeads) * config.HeadDim));
         var scores = 24 * heads * tokens * (prefix + earlier + tokens);
-        return activations + scores + 12 * positions * config.VocabularySize + (keep ? KeyValueBytes(earlier + tokens) + KeyValueBytes(earlier) / config.Layers : 0);
+        return activations + scores + 12 * positions * config.VocabularySize
+            + (keep ? KeyValueBytes(earlier + tokens) + KeyValueBytes(earlier) / config.Layers : 0);
     }
 
     /// <summary>Size of the keys and values of so many tokens of one row, in all layers, in bytes.</summary>

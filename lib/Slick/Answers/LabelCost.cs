@@ -81,7 +81,8 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
             double nodes = rows / count, prompts = PromptsIn(nodes, relation);
             passes.Add(cost.Forward(count, nodes * relation.Own, (relation.Own + 1) / 2, relation.Shared, nodes, nodes * relation.Own,
                 prompts));
-            var (left, deepest) = (bounds.Bytes, (long)(nodes * limits.RowBytes(own, 0, 0, keep: true)));
+            var (left, deepest) = (bounds.Bytes, (long)(nodes * limits.RowBytes(own, 0, 0, keep: true)
+                + Math.Min(nodes, limits.LogitRows(bounds.Bytes)) * 12 * config.VocabularySize));
             // A level whose nodes have no room in one pass is cut into parts, and each part grows to its leaves before the next.
             for (var depth = 1; depth < Nodes.Count; depth++)
             {
@@ -89,7 +90,8 @@ internal sealed class LabelCost(DecoderConfig config, long width, bool isGpu, Pa
                 var below = left - (long)(nodes * limits.KeyValueBytes(earlier));
                 nodes *= Nodes[depth] / Nodes[depth - 1];
                 var parts = Math.Max(1, Math.Ceiling(nodes / limits.LevelRows(1, earlier, below)));
-                deepest = Math.Max(deepest, bounds.Bytes - below + (long)(nodes / parts * limits.RowBytes(1, earlier, 0, keep: true)));
+                deepest = Math.Max(deepest, bounds.Bytes - below + (long)(nodes / parts * limits.RowBytes(1, earlier, 0, keep: true)
+                    + Math.Min(nodes / parts, limits.LogitRows(below)) * 12 * config.VocabularySize));
                 if (parts > 1) left = below; // the last part alone does not need its parents
                 nodes /= parts;
                 count *= parts;

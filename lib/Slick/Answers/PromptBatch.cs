@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 using Slick.Facts;
 using Slick.Models;
 using Slick.Runtime;
@@ -109,8 +110,9 @@ public sealed class PromptTokens
         {
             Parallel.For(0, count, Encode);
         }
-        catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is SlickException))
+        catch (AggregateException e)
         {
+            if (!e.InnerExceptions.Any(inner => inner is SlickException)) ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
             for (var i = 0; i < count; i++) Encode(i); // the error of the first question that has one
         }
         return [.. examples.Zip(encoded, (e, tokens) => new PromptTokens(e, tokens, forDrawing))];

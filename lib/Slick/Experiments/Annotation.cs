@@ -81,8 +81,8 @@ public static class Annotation
         var parts = Parts(name, checkpoint, dataset, options, compute.Platform, progress);
         var left = Left(parts, store);
         var (width, bounds) = left.Count > 0 ? Prepare(model, left, parts, options, compute, progress, cancellation) : (null, null);
-        return Work(name, parts, new() { Checkpoints = { [checkpoint] = model } }, dataset, options with { Bounds = bounds }, store, compute,
-            compute.Platform, width, progress, cancellation) with { Options = options };
+        return Work(name, parts, new() { Checkpoints = { [checkpoint] = model } }, dataset, options with { Bounds = bounds }, store,
+            compute, compute.Platform, width, progress, cancellation) with { Options = options };
     }
 
     /// <summary>
@@ -147,8 +147,8 @@ public static class Annotation
     // Reports remarks on the model and a forecast before the work. Gives the number of relations that are worked on at once, and the bounds
     // on each one's passes; null for one relation at a time and for the bounds that fit the device. A model of the lab's size leaves cores
     // idle, so several relations are then worked on at once.
-    private static (int? Width, PassBounds? Bounds) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts, AnnotationOptions options,
-        Compute compute, IProgressReport progress, CancellationToken cancellation)
+    private static (int? Width, PassBounds? Bounds) Prepare(string model, List<Part> left, IReadOnlyList<Part> parts,
+        AnnotationOptions options, Compute compute, IProgressReport progress, CancellationToken cancellation)
     {
         var (loaded, tokenizer) = Checkpoint.Open(model, compute);
         using var weights = loaded;
@@ -171,7 +171,8 @@ public static class Annotation
         if (small) SideBySide.For(1, _ => Forecast(), cancellation);
         else Forecast();
         if (small) return (width, options.Bounds);
-        return compute.Platform.IsGpu ? (RelationsOnAGpu, bounds with { Bytes = bounds.Bytes / RelationsOnAGpu }) : (null, options.Bounds);
+        if (!compute.Platform.IsGpu || left.Count == 1) return (null, options.Bounds);
+        return (RelationsOnAGpu, bounds with { Bytes = bounds.Bytes / RelationsOnAGpu });
     }
 
     /// <summary>

@@ -33,7 +33,7 @@ public sealed record AnnotationOptions
     /// <summary>SliCK's protocol: number of prompts, shots, samples, temperature, top-k.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
-    /// <summary>For a test: bounds on a pass; null for those that fit the device.</summary>
+    /// <summary>Bounds on a pass; null for those that fit the device.</summary>
     internal PassBounds? Bounds { get; init; }
 
     /// <summary>Reads the dataset or the question file.</summary>

@@ -8,13 +8,13 @@ namespace Slick.Experiments;
 /// <param name="Name">The experiment in words.</param>
 /// <param name="Stages">The stages, in order.</param>
 /// <param name="OneAtATime">True for large models and on a GPU: a process works on one stage at a time, with all threads. False for models
-/// of the lab's size: several stages are worked on side by side, with one thread each.</param>
+/// of the lab's size, and for labels on a GPU: several stages are worked on side by side, with one thread each.</param>
 public sealed record Plan(string Name, IReadOnlyList<Stage> Stages, bool OneAtATime)
 {
     /// <summary>The inputs of the stages that are outside of the store.</summary>
     internal Sources Sources { get; init; } = new();
 
-    /// <summary>For a test: bounds on a pass; null for those that fit the device.</summary>
+    /// <summary>Bounds on a pass of labelling; null for those that fit the device.</summary>
     internal PassBounds? Bounds { get; init; }
 
     /// <summary>Told what was done for each stage of labels that was worked on; null for nobody.</summary>

@@ -33,15 +33,15 @@ internal sealed class WorkContext(RunStore store, Compute compute, Sources sourc
     public RunStore Store => store;
     /// <summary>Device and number format of the models.</summary>
     public Compute Compute => compute;
-    /// <summary>Bounds on the passes of labelling, set by tests; null for those that fit the free memory.</summary>
+    /// <summary>Bounds on the passes of labelling; null for those that fit the free memory.</summary>
     public PassBounds? Bounds { get; init; }
 
     /// <summary>Told what was done for a stage of labels; null for nobody.</summary>
     public Action<Stage, PassCounts>? Counted { get; init; }
 
     /// <summary>
-    /// The memory that a pass of labelling may take, by what is free now: the model must be loaded before. It changes estimates only by
-    /// rounding.
+    /// The memory that a pass of labelling may take, by what is free (<see cref="PassBounds.On"/>): the model must be loaded before. It
+    /// changes estimates only by rounding.
     /// </summary>
     /// <param name="progress">Told when there is less memory than was free.</param>
     public PassMemory PassMemory(IProgressReport progress) =>

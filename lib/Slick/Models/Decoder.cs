@@ -182,7 +182,7 @@ public sealed class Decoder : IDisposable
                 ?? ragged.Real.remainder(Scalars.Of(tokens)).add_(Scalars.Of((long)first), Scalars.One);
         var (outer, inner) = ragged is null ? (rows, tokens) : (1, ids.size(0)); // tokens as they lie: [B, T] or [1, N]
         var turns = rotations.ToDictionary(r => r.Key, r => positions is null
-            ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, h / 2]
+            ? (r.Value.Cos.narrow(0, first, tokens).unsqueeze(1), r.Value.Sin.narrow(0, first, tokens).unsqueeze(1)) // [T, 1, w]
             : (r.Value.Cos.Take(0, positions).view(outer, inner, 1, -1), r.Value.Sin.Take(0, positions).view(outer, inner, 1, -1)));
         // One mask for each layer's attention and one for its MLP.
         var kept = dropout?.Masks(2 * Config.Layers, [outer, inner, Config.HiddenSize], Weights.Flat.dtype, Device);
@@ -299,10 +299,14 @@ public sealed class Decoder : IDisposable
     private Dictionary<Tensor, Tensor>? PlusOne()
     {
         if (!onGpu || Family.Norm != Norm.RmsOnePlus) return null;
-        Tensor[] weights = [.. Weights.Norms];
-        var factors = cat(weights, 0).to(ScalarType.Float32).add(Scalars.One, Scalars.One).split([.. weights.Select(w => w.numel())]);
         var found = new Dictionary<Tensor, Tensor>(ReferenceEqualityComparer.Instance);
-        foreach (var (weight, factor) in weights.Zip(factors)) found[weight] = factor;
+        // Those of trained norms apart: else the factors of frozen norms would lead a backward pass into frozen blocks.
+        foreach (var group in Weights.Norms.GroupBy(w => w.requires_grad))
+        {
+            Tensor[] weights = [.. group];
+            var factors = cat(weights, 0).to(ScalarType.Float32).add(Scalars.One, Scalars.One);
+            foreach (var (weight, factor) in weights.Zip(factors.split([.. weights.Select(w => w.numel())]))) found[weight] = factor;
+        }
         return found;
     }
 
@@ -414,8 +418,8 @@ public sealed class Decoder : IDisposable
         // torch divides the products by the root of the head's width.
         var scale = Config.AttentionScale * Math.Sqrt(width);
         if (Math.Abs(scale - 1) > 1e-9) query = query * Scalars.Of(scale);
-        // In fp32 torch has no such operation that keeps no scores.
-        if (onGpu && reduced && kvHeads != heads)
+        // Without copies of the keys only flash attention keeps no scores. It is not for fp32, nor for wide heads, nor in Windows builds.
+        if (onGpu && reduced && kvHeads != heads && width <= 256 && !OperatingSystem.IsWindows())
             return TorchScript.CausalAttention(query, parts[1].transpose(1, 2), values.transpose(1, 2));
         Tensor ForAllHeads(Tensor t) => kvHeads == heads ? t.transpose(1, 2)
             : t.transpose(1, 2).unsqueeze(2).expand(rows, kvHeads, heads / kvHeads, tokens, width).reshape(rows, heads, tokens, width);
@@ -431,7 +435,7 @@ public sealed class Decoder : IDisposable
         return reduced ? weights.to(Weights.Flat.dtype) : weights;
     }
 
-    // Norms of queries and keys [B, T, heads + K, h]: each head apart, or all heads of the queries as one vector, and of the keys as another.
+    // Norms of queries and keys [B, T, heads + K, h]: each head apart; or all heads of the queries as one vector, and those of the keys.
     private Tensor HeadNorms(Tensor x, DecoderWeights.Block block, Pass pass)
     {
         long heads = Config.Heads, kvHeads = Config.KeyValueHeads;

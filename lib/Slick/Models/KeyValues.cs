@@ -43,6 +43,7 @@ public sealed class KeyValues : IDisposable
     /// <param name="tokens">How many tokens of the row, the first ones; null for all of them.</param>
     public KeyValues AsShared(int row = 0, int? tokens = null)
     {
+        if (rows is not null) throw new InvalidOperationException("A view of another cache's rows is not shared; share that cache.");
         Tensor[] Of(Tensor[] all) => [.. all.Select(t => t.select(1, row).narrow(1, 0, tokens ?? Tokens).clone())];
         using var scope = NewDisposeScope();
         return new(Of(Keys), Of(Values));

@@ -22,8 +22,8 @@ internal static class TorchScript
         """));
 
     /// <summary>
-    /// RMSNorm over the last dimension (Zhang and Sennrich 2019, arXiv 1910.07467): x / sqrt(mean(x^2) + epsilon), times the weight. On a GPU
-    /// that is one launch forward, where the operations one by one are five; and it reads x once.
+    /// RMSNorm over the last dimension (Zhang and Sennrich 2019, arXiv 1910.07467): x / sqrt(mean(x^2) + epsilon), times the weight. On a
+    /// GPU that is one launch forward, where the operations one by one are five; and it reads x once.
     /// </summary>
     /// <param name="x">[..., n].</param>
     /// <param name="weight">[n], in the format of <paramref name="x"/>; null for none.</param>

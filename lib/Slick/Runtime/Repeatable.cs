@@ -20,16 +20,15 @@ internal static unsafe class Repeatable
     {
         torch.backends.cuda.matmul.allow_tf32 = false;
         torch.backends.cudnn.allow_tf32 = false;
-        return SetAttention(byCudnn: false) & SetAlgorithms(true);
+        ForbidCudnnAttention();
+        return SetAlgorithms(true);
     }
 
-    // Allows or forbids that torch's scaled_dot_product_attention is computed by cuDNN.
-    private static bool SetAttention(bool byCudnn)
+    // A libtorch without the function goes on: a strict backward pass refuses cuDNN's attention anyway.
+    private static void ForbidCudnnAttention()
     {
         var set = Function("_ZN2at7Context14setSDPUseCuDNNEb", "?setSDPUseCuDNN@Context@at@@QEAAX_N@Z");
-        if (set == 0 || Context() is not (not 0 and var context)) return false;
-        ((delegate* unmanaged<nint, byte, void>)set)(context, byCudnn ? (byte)1 : (byte)0);
-        return true;
+        if (set != 0 && Context() is not 0 and var context) ((delegate* unmanaged<nint, byte, void>)set)(context, 0);
     }
 
     /// <summary>
@@ -52,8 +51,9 @@ internal static unsafe class Repeatable
     }
 
     /// <summary>
-    /// Makes torch's deterministic algorithms strict for the duration of a backward pass on a GPU. Torch's attention has a backward pass
-    /// that gives the same bits each time, and takes it only where it must.
+    /// Makes torch's deterministic algorithms strict, in the whole process, while a backward pass on a GPU is computed, and the forward
+    /// pass that belongs to it where the two are one piece of work. Torch's attention has a backward pass that gives the same bits each
+    /// time, and takes it only where it must.
     /// </summary>
     /// <param name="device">The device of the pass.</param>
     /// <returns>What ends the duration when it is disposed; null where nothing is changed.</returns>

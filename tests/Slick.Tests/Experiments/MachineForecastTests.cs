@@ -153,28 +153,28 @@ public sealed class MachineForecastTests
     });
 
     // What one H200 did on 2026-11-28 (tests/Slick.Benchmarks/README.md): question-prompts a second of two relations, one after the other.
-    // Since then a level of the tree takes less memory, so Sampled has fewer passes than it had.
+    // Since then a level of the tree takes less memory, so Sampled has fewer passes than it had, and is forecast to be up to twice as fast.
     [Theory]
-    [InlineData(false, 2, 16_412, 16_412)]
-    [InlineData(false, 4, 7_244, 7_244)]
-    [InlineData(true, 2, 3_847, 5_966)]
-    [InlineData(true, 4, 2_515, 5_966)]
-    public void LabelsOnACard_AreForecastAsMeasured(bool drawn, int width, double measured, double atMost)
+    [InlineData(false, 2, 16_412, 1)]
+    [InlineData(false, 4, 7_244, 1)]
+    [InlineData(true, 2, 3_847, 1.6)]
+    [InlineData(true, 4, 2_515, 1.6)]
+    public void LabelsOnACard_AreForecastAsMeasured(bool drawn, int width, double measured, double faster)
     {
         var cost = new LabelCost(Gemma.Value, width, isGpu: true, new(64L << 30, 1 << 24), new());
         RelationTokens[] relations = [.. Enumerable.Range(0, 2).Select(i => new RelationTokens($"P{i}", 1000, 79.5, 9.7, 2.7))];
         var seconds = H200.Seconds(drawn ? cost.Sampled(relations) : cost.Exact(relations), width);
-        Assert.InRange(20_000 / seconds, 0.75 * measured, 1.25 * atMost);
+        Assert.InRange(20_000 / seconds, 0.75 * measured, 1.25 * faster * measured);
     }
 
     [Theory]
     [InlineData(2, false, 0.052)]
     [InlineData(4, false, 0.074)]
-    [InlineData(2, true, 0.065)]
+    [InlineData(2, true, 0.073)]
     public void StepOnACard_IsForecastAsMeasured(int width, bool ragged, double measured)
     {
-        // 128 examples of 12 to 31 tokens, 18 on average
-        TaughtExample[] examples = [.. Enumerable.Range(0, 128).Select(i => new TaughtExample(new int[i == 0 ? 28 : 14], new int[4]))];
+        // 128 examples of 18 tokens on average, the longest of 31
+        TaughtExample[] examples = [.. Enumerable.Range(0, 128).Select(i => new TaughtExample(new int[i == 0 ? 28 : 15], new int[4]))];
         var options = MachineForecast.PaperRun with { Epochs = 1, Ragged = ragged };
         var seconds = H200.Seconds(TrainingCost.Run(Gemma.Value, width, options, new SetPasses(examples, 128, 1), isGpu: true), width);
         Assert.InRange(seconds, 0.75 * measured, 1.25 * measured);
