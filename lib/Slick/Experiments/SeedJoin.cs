@@ -29,6 +29,11 @@ internal static partial class SeedJoin
         return [.. of.Keys];
     }
 
+    /// <summary>Several seeds in words, such as <c>6 to 10</c>.</summary>
+    /// <param name="seeds">The seeds, in ascending order.</param>
+    public static string Words(IReadOnlyList<int> seeds) => seeds[^1] - seeds[0] == seeds.Count - 1
+        ? FormattableString.Invariant($"{seeds[0]} to {seeds[^1]}") : string.Join(", ", seeds);
+
     /// <summary>The name of the preset of a joined study: a setting of the number of base models gets the new number.</summary>
     /// <param name="preset">Name of the preset, with the settings that differ from it, of one of the studies.</param>
     /// <param name="bases">The number of base models.</param>

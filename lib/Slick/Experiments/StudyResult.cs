@@ -91,6 +91,6 @@ public sealed record StudyResult(string Preset, StudyOptions Options, IReadOnlyL
     private string Basis => $"{Origin}: " +
         (Preset.StartsWith("smoke", StringComparison.Ordinal) ? "numbers without meaning, only that it works."
         : !IsLab && Bases.Count == 1 ? "one base model, intervals over questions and over draws of D; the wider is shown."
-        : Options.Bases > 1 ? $"{Options.Bases} seeds, each with its own world, model, labels and sets."
+        : Options.Bases > 1 ? $"seeds {SeedJoin.Words([.. Bases.Select(b => b.Seed)])}, each with its own world, model, labels and sets."
         : "one base model, intervals over D and its order only.");
 }

@@ -46,16 +46,13 @@ public sealed record LabStudyResult(LabStudy Study, string Preset, StudyOptions 
         + "") + (Preset.StartsWith("smoke", StringComparison.Ordinal)
         ? $"{Preset}: numbers without meaning, only that it works."
         : Options.Bases > 1 ? string.Create(CultureInfo.InvariantCulture,
-            $"{Preset}: seeds {SeedsInWords}, each with {Models("its own world, model, labels and sets")}.")
+            $"{Preset}: seeds {SeedJoin.Words(Seeds)}, each with {Models("its own world, model, labels and sets")}.")
         : string.Create(CultureInfo.InvariantCulture, $"{Preset}: seed {Seed}, with {Models("one base model")}."))
         + (Lacking.Count == 0 ? "" : $" Runs that are missing: {string.Join("; ", Lacking.Select(l => l.Reason).Distinct())}.");
 
     /// <summary>The seeds of the base models that have a value or lack a run, in ascending order.</summary>
     public IReadOnlyList<int> Seeds => [.. Rows.Select(r => r.BaseSeed).Concat(Lacking.Select(l => l.BaseSeed)).DefaultIfEmpty(Seed)
         .Distinct().Order()];
-
-    private string SeedsInWords => Seeds is var seeds && seeds[^1] - seeds[0] == seeds.Count - 1
-        ? string.Create(CultureInfo.InvariantCulture, $"{seeds[0]} to {seeds[^1]}") : string.Join(", ", seeds);
 
     /// <summary>One study of the base models of several: of other seeds, with the same options but for the number of base
     /// models.</summary>
