@@ -49,8 +49,8 @@ internal sealed record MachineWork(IReadOnlyList<MachinePass> Passes, double Hos
 /// h = 64 are what such cards are known to reach with products of a few thousand rows, and the rows of their products' tiles. t = 10 us
 /// was fitted to one H200 (2026-11-28). The forecast was checked against these numbers of that card, Gemma with 121 million parameters, one
 /// relation at a time: Exact 16,412 question-prompts a second in bf16 and 7,244 in fp32; a fine-tuning step of 128 examples of 18 tokens 52
-/// ms in bf16 and 74 ms in fp32 with padding, and in bf16 1.41 times as
-/// long without. A test holds that. Cards where t matters are those of small models; large models were not measured.
+/// ms in bf16 and 74 ms in fp32 with padding, and in bf16 1.41 times as long without. A test holds that. Cards where t matters are those of
+/// small models; large models were not measured.
 /// </para>
 /// </summary>
 /// <param name="Name">The name on the command line.</param>
